@@ -1,0 +1,1 @@
+"""Finished tasks in, files and events out."""

@@ -1,0 +1,1 @@
+"""Queue messages in, DashScope tasks out."""

@@ -1,0 +1,67 @@
+"""The API key and the profiles document, read again within a minute after a change (Powertools keeps them that long)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
+
+from dashscribe.domain.gate import KEY_MISSING
+from dashscribe.domain.options import Profiles
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.errors import VendorError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
+
+MAX_AGE_SECONDS = 30
+PLACEHOLDER = "PLACEHOLDER"
+"""What the template writes into a new secret; any value that begins so counts as no key."""
+
+
+class ApiKey:
+    """The DashScope key in Secrets Manager: a plain string or `{"api_key": "sk-…"}`."""
+
+    def __init__(self, client: SecretsManagerClient, secret_arn: str) -> None:
+        self._provider = SecretsProvider(boto3_client=client)
+        self._secret_arn = secret_arn
+
+    def __call__(self) -> str:
+        """The key. Raises an account-wide `VendorError` while the secret holds the placeholder or no key at all."""
+        stored = self._provider.get(self._secret_arn, max_age=MAX_AGE_SECONDS)
+        text = stored.decode() if isinstance(stored, bytes) else str(stored)
+        key = _key_in(text.strip())
+        if not key or key.startswith(PLACEHOLDER) or not key.isascii() or not key.isprintable() or " " in key:
+            raise VendorError(
+                KEY_MISSING,
+                f"The secret {self._secret_arn} does not hold an API key yet. Put it there (plain, or as "
+                '{"api_key": "sk-…"}); waiting uploads go on by themselves.',
+                Verdict.ACCOUNT_WIDE,
+            )
+        return key
+
+
+def _key_in(text: str) -> str:
+    if not text.startswith("{"):
+        return text
+    try:
+        return str(json.loads(text).get("api_key") or "")
+    except ValueError:
+        return ""
+
+
+class SsmProfiles:
+    """`ProfilesSource` on an SSM parameter."""
+
+    def __init__(self, client: SSMClient, parameter_name: str) -> None:
+        self._provider = SSMProvider(boto3_client=client)
+        self._parameter_name = parameter_name
+        self._parsed: tuple[str, Profiles] | None = None
+
+    def profiles(self) -> Profiles:
+        document = str(self._provider.get(self._parameter_name, max_age=MAX_AGE_SECONDS))
+        if self._parsed is None or self._parsed[0] != document:
+            self._parsed = document, Profiles.parse(document)
+        return self._parsed[1]

@@ -1,0 +1,83 @@
+"""DashScope over HTTP: submit and query (API reference sections 1 to 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import httpx
+from pydantic import ValidationError
+
+from dashscribe.domain.catalogue import TASKS_PATH, TRANSCRIPTION_PATH, JsonObject, ModelSpec
+from dashscribe.domain.vendor_codes import Verdict, classify
+from dashscribe.domain.vendor_replies import TaskReply
+from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
+from dashscribe.observability import redacted
+
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+
+
+class DashScopeHttp:
+    """`SpeechService`. Nothing is retried here: a repeated POST may be a second paid task, so the job's record decides."""
+
+    def __init__(
+        self, client: httpx.Client, base_url: str, api_key: Callable[[], str], workspace_id: str = ""
+    ) -> None:
+        self._client = client
+        self._base_url = base_url.rstrip("/")
+        self._api_key = api_key
+        self._workspace_id = workspace_id
+
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        """POST the files; `parameters` is always sent, even empty: workspace hosts fail tasks without it (1.1)."""
+        reply = self._call(
+            "POST",
+            TRANSCRIPTION_PATH,
+            headers={"X-DashScope-Async": "enable"},
+            json={"model": spec.name, "input": {spec.shape.value: list(file_urls)}, "parameters": parameters},
+        )
+        if not reply.output.task_id:
+            raise AnswerLost("DashScope accepted the submission but its answer names no task.")
+        return reply.output.task_id
+
+    def query(self, task_id: str) -> TaskReply:
+        return self._call("GET", f"{TASKS_PATH}/{task_id}")
+
+    def _call(
+        self, method: str, path: str, *, headers: dict[str, str] | None = None, json: JsonObject | None = None
+    ) -> TaskReply:
+        sent = {"Authorization": f"Bearer {self._api_key()}", "Accept": "application/json", **(headers or {})}
+        if self._workspace_id:
+            sent["X-DashScope-WorkSpace"] = self._workspace_id
+        try:
+            response = self._client.request(
+                method, self._base_url + path, headers=sent, json=json, timeout=TIMEOUT, follow_redirects=False
+            )
+        except _NOT_SENT as error:
+            raise VendorUnreachable(f"No connection to {self._base_url}: {type(error).__name__}.") from error
+        except httpx.TransportError as error:
+            raise AnswerLost(f"{method} {path}: {type(error).__name__} after the request was sent.") from error
+        return _read(response)
+
+
+def _read(response: httpx.Response) -> TaskReply:
+    """A reply of status 200 without a business error (5: a 200 can carry a `code`); anything else is a `VendorError`."""
+    try:
+        body = response.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        body = {}
+    code, message = str(body.get("code") or ""), redacted(str(body.get("message") or ""))
+    if response.status_code == 200 and "output" in body:
+        try:
+            return TaskReply.model_validate(body)
+        except ValidationError as error:
+            raise AnswerLost("DashScope's reply has an unknown shape.") from error
+    if response.status_code == 200 and not code:
+        raise AnswerLost("DashScope answered 200 without a readable body.")
+    code = code or f"HTTP_{response.status_code}"
+    verdict = classify(code, message, response.status_code)
+    if not body and verdict is Verdict.PERMANENT:
+        verdict = Verdict.RETRYABLE  # an HTML page comes from something between us and DashScope, which has no say
+    raise VendorError(code, message or f"DashScope answered HTTP {response.status_code}.", verdict, response.status_code)

@@ -1,0 +1,238 @@
+"""The one table: jobs, tasks, their outcomes, the gate and the rate budgets.
+
+Every item has `pk`. Items that somebody must look at have `due_kind` and `due_at` too, and so appear in the index
+`due` (keys only, sparse): what is finished costs nothing there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+from pydantic import BaseModel
+
+from dashscribe.domain.gate import Gate
+from dashscribe.domain.job import Due, Job
+from dashscribe.domain.task import Task
+from dashscribe.domain.timestamps import to_iso
+from dashscribe.domain.vendor_replies import FileOutcome
+from dashscribe.errors import StaleRecord
+from dashscribe.services.ports import DueRecord
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
+
+DUE_INDEX = "due"
+_GATE = "GATE"
+_BATCH_GET_LIMIT = 100
+_Record = TypeVar("_Record", Job, Task)
+_to_dynamodb = TypeSerializer().serialize
+_from_dynamodb = TypeDeserializer().deserialize
+
+
+class DynamoDbRecords:
+    """`JobStore`, `TaskStore`, `DueStore`, `GateStore` and `RateBudget` on one table."""
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        self._client = client
+        self._table = table_name
+
+    # jobs
+
+    def create(self, job: Job) -> bool:
+        try:
+            self._put(f"JOB#{job.job_id}", job, "attribute_not_exists(pk)")
+        except StaleRecord:
+            return False
+        return True
+
+    def find(self, job_id: str) -> Job | None:
+        item = self._get(f"JOB#{job_id}")
+        return Job.model_validate(item) if item else None
+
+    def find_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        found: dict[str, Job] = {}
+        for start in range(0, len(job_ids), _BATCH_GET_LIMIT):
+            pending: Any = {
+                self._table: {
+                    "Keys": [{"pk": {"S": f"JOB#{name}"}} for name in job_ids[start : start + _BATCH_GET_LIMIT]],
+                    "ConsistentRead": True,
+                }
+            }
+            while pending:
+                reply = self._client.batch_get_item(RequestItems=pending)
+                for item in reply["Responses"].get(self._table, []):
+                    job = Job.model_validate(_plain(item))
+                    found[job.job_id] = job
+                pending = reply.get("UnprocessedKeys")
+        return found
+
+    def save(self, job: Job) -> Job:
+        return self._save(f"JOB#{job.job_id}", job)
+
+    # tasks
+
+    def save_task(self, task: Task) -> Task:
+        return self._save(f"TASK#{task.submission_id}", task)
+
+    def find_task(self, submission_id: str) -> Task | None:
+        item = self._get(f"TASK#{submission_id}")
+        return Task.model_validate(item) if item else None
+
+    def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
+        """One item for all files of a task: result URLs are secrets, so they live here and in no execution."""
+        expires_at = max(
+            (int(outcome.completed_at.timestamp()) for outcome in outcomes.values() if outcome.completed_at), default=0
+        )
+        item: dict[str, object] = {
+            "pk": f"OUTCOMES#{submission_id}",
+            "outcomes": json.dumps({job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()}),
+        }
+        if expires_at:
+            item["expires_at"] = expires_at + 2 * 86400
+        self._client.put_item(TableName=self._table, Item=_item(item))
+
+    def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
+        item = self._get(f"OUTCOMES#{submission_id}")
+        stored = json.loads(item["outcomes"]) if item else {}
+        return {job_id: FileOutcome.model_validate(outcome) for job_id, outcome in stored.items()}
+
+    # due lists
+
+    def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
+        reply = self._client.query(
+            TableName=self._table,
+            IndexName=DUE_INDEX,
+            KeyConditionExpression="due_kind = :kind AND due_at <= :until",
+            ExpressionAttributeValues={":kind": {"S": kind}, ":until": {"S": to_iso(until)}},
+            Limit=limit,
+        )
+        return [_due_record(item) for item in reply["Items"]]
+
+    def next_due(self, kind: Due) -> datetime | None:
+        reply = self._client.query(
+            TableName=self._table,
+            IndexName=DUE_INDEX,
+            KeyConditionExpression="due_kind = :kind",
+            ExpressionAttributeValues={":kind": {"S": kind}},
+            Limit=1,
+        )
+        return _due_record(reply["Items"][0]).due_at if reply["Items"] else None
+
+    # the gate
+
+    def gate(self) -> Gate | None:
+        item = self._get(_GATE)
+        return Gate.model_validate(item) if item else None
+
+    def close_gate(self, gate: Gate) -> None:
+        self._client.put_item(TableName=self._table, Item=_item({"pk": _GATE, **gate.model_dump(mode="json")}))
+
+    def take_probe(self, seen: Gate, following: Gate) -> bool:
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=_item({"pk": _GATE, **following.model_dump(mode="json")}),
+                ConditionExpression="probe_at = :seen",
+                ExpressionAttributeValues={":seen": {"S": to_iso(seen.probe_at)}},
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def open_gate(self) -> None:
+        self._client.delete_item(TableName=self._table, Key={"pk": {"S": _GATE}})
+
+    # rates
+
+    def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
+        """Reserve the next free slot of a rate: slots are 1/rate apart, whoever asks, wherever it runs.
+
+        One atomic write when somebody is ahead of us, two when nobody is (the idle rate is first brought up to now).
+        """
+        now_us = int(now.timestamp() * 1_000_000)
+        values = {
+            ":now": now_us,
+            ":step": round(1_000_000 / per_second),
+            ":after": now_us + round(1_000_000 / per_second),
+            ":horizon": now_us + round(horizon.total_seconds() * 1_000_000),
+        }
+        turn_us = self._reserve(
+            name, "SET next_us = next_us + :step", "next_us > :now AND next_us <= :horizon", values
+        )
+        if turn_us is None:
+            turn_us = self._reserve(
+                name, "SET next_us = :after", "attribute_not_exists(next_us) OR next_us <= :now", values
+            )
+        return None if turn_us is None else timedelta(microseconds=max(0, turn_us - now_us))
+
+    def _reserve(self, name: str, update: str, condition: str, values: Mapping[str, int]) -> int | None:
+        used = {sign: {"N": str(value)} for sign, value in values.items() if sign in f"{update} {condition}".split()}
+        try:
+            reply = self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"RATE#{name}"}},
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=used,
+                ReturnValues="UPDATED_NEW",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return None
+        return int(reply["Attributes"]["next_us"]["N"]) - values[":step"]
+
+    # items
+
+    def _get(self, pk: str) -> dict[str, Any] | None:
+        reply = self._client.get_item(TableName=self._table, Key={"pk": {"S": pk}}, ConsistentRead=True)
+        return _plain(reply["Item"]) if "Item" in reply else None
+
+    def _save(self, pk: str, record: _Record) -> _Record:
+        following = record.model_copy(update={"revision": record.revision + 1})
+        if record.revision == 0 and isinstance(record, Task):
+            condition, values = "attribute_not_exists(pk)", None
+        else:
+            condition, values = "revision = :seen", {":seen": {"N": str(record.revision)}}
+        self._put(pk, following, condition, values)
+        return following
+
+    def _put(
+        self, pk: str, record: BaseModel, condition: str, values: Mapping[str, AttributeValueTypeDef] | None = None
+    ) -> None:
+        arguments: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
+        try:
+            self._client.put_item(
+                TableName=self._table,
+                Item=_item({"pk": pk, **record.model_dump(mode="json", exclude_none=True)}),
+                ConditionExpression=condition,
+                **arguments,
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            raise StaleRecord(f"{pk} was changed by somebody else.") from error
+
+
+def _item(document: Mapping[str, object]) -> dict[str, Any]:
+    exact = json.loads(json.dumps(document), parse_float=Decimal)
+    return {name: _to_dynamodb(value) for name, value in exact.items()}
+
+
+def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _from_dynamodb(value) for name, value in item.items()}
+
+
+def _due_record(item: Mapping[str, Any]) -> DueRecord:
+    return DueRecord(
+        record_id=item["pk"]["S"].partition("#")[2], due_at=datetime.fromisoformat(item["due_at"]["S"])
+    )

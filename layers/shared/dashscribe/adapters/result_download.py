@@ -1,0 +1,93 @@
+"""The vendor's result files: downloaded from allowed hosts only, without our key, bounded in size."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
+
+import httpx
+
+from dashscribe.domain.catalogue import JsonObject
+from dashscribe.errors import ResultRefused, ResultUnavailable
+
+MAX_RESULT_BYTES = 150 * 1024 * 1024
+"""A 12-hour transcript with every word timed is some 25 MB."""
+TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+
+
+def resolved_addresses(host: str, port: int) -> list[str]:
+    """Every address that a host name stands for."""
+    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+class ResultDownload:
+    """`ResultSource` over HTTP. `client` must be one that carries no credentials; redirects are not followed."""
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        allowed_hosts: Sequence[str],
+        resolve: Callable[[str, int], list[str]] = resolved_addresses,
+    ) -> None:
+        self._client = client
+        self._allowed_hosts = allowed_hosts
+        self._resolve = resolve
+
+    def download(self, url: str) -> JsonObject:
+        """Fetch the URL verbatim: decoding and encoding it again would break its signature (API reference 3.4)."""
+        url = self._checked(url)
+        body = bytearray()
+        try:
+            with self._client.stream("GET", url, timeout=TIMEOUT, follow_redirects=False) as response:
+                if response.status_code != 200:
+                    raise ResultUnavailable(f"The result's host answered HTTP {response.status_code}.")
+                for chunk in response.iter_bytes():
+                    body += chunk
+                    if len(body) > MAX_RESULT_BYTES:
+                        raise ResultRefused(
+                            "RESULT_TOO_LARGE", f"The result is larger than {MAX_RESULT_BYTES:,} bytes; it was not kept."
+                        )
+        except httpx.HTTPError as error:
+            raise ResultUnavailable(f"The result's download broke: {type(error).__name__}.") from error
+        try:
+            document = json.loads(body)
+        except (ValueError, RecursionError) as error:
+            raise ResultUnavailable("The result is not JSON; it may be cut off.") from error
+        if not isinstance(document, dict):
+            raise ResultUnavailable("The result is JSON, but no object.")
+        return document
+
+    def _checked(self, url: str) -> str:
+        """The URL to fetch, or `ResultRefused`: a reply must not be able to send us to a host of its choice."""
+        parts = urlsplit(url)
+        host = (parts.hostname or "").lower()
+        if parts.scheme not in ("http", "https") or not host or parts.username:
+            raise ResultRefused("RESULT_HOST_NOT_ALLOWED", "The result's address is not a plain http or https URL.")
+        if not any(host == allowed or host.endswith(f".{allowed}") for allowed in self._allowed_hosts):
+            raise ResultRefused(
+                "RESULT_HOST_NOT_ALLOWED",
+                f"The result lies on {host}, which is not in ResultHostAllowList ({', '.join(self._allowed_hosts)}).",
+            )
+        if host in self._allowed_hosts and _is_local(host):
+            return url  # named by the operator, letter by letter: a simulator
+        try:
+            addresses = self._resolve(host, parts.port or 443)
+        except OSError as error:
+            raise ResultUnavailable(f"The result's host {host} has no address now.") from error
+        if any(not ipaddress.ip_address(address.partition("%")[0]).is_global for address in addresses):
+            raise ResultRefused("RESULT_HOST_NOT_ALLOWED", f"The result's host {host} stands for a private address.")
+        if parts.scheme == "http" and parts.port in (None, 80):
+            return "https://" + host + url[url.index("://") + 3 + len(parts.netloc) :]
+        return url
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return False

@@ -1,0 +1,64 @@
+"""The media bucket: metadata and presigned URLs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from dashscribe.domain.media import Media
+from dashscribe.errors import MediaGone
+
+if TYPE_CHECKING:
+    from botocore.credentials import Credentials
+    from mypy_boto3_s3 import S3Client
+
+_SAFETY_SECONDS = 60
+
+
+class S3Media:
+    """`MediaStore` on S3. `expiry_seconds` is the life asked for; credentials that die sooner shorten it."""
+
+    def __init__(self, client: S3Client, expiry_seconds: int, credentials: Credentials | None = None) -> None:
+        self._client = client
+        self._expiry_seconds = expiry_seconds
+        self._credentials = credentials
+
+    def head(self, media: Media) -> Mapping[str, str]:
+        try:
+            reply = self._client.head_object(**_address(media))
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 405):  # 405: a delete marker
+                raise MediaGone(
+                    f"The object {media.s3_uri} is not there any more: it was deleted before its turn. "
+                    "Upload it again to have it transcribed."
+                ) from error
+            raise
+        etag = reply["ETag"].strip('"')
+        if media.etag and etag != media.etag:
+            raise MediaGone(
+                f"The object {media.s3_uri} was replaced before its turn; the newer upload has its own job. "
+                "Switch on versioning for the bucket to have both transcribed."
+            )
+        return reply["Metadata"]
+
+    def presign(self, media: Media) -> str:
+        """A GET URL for exactly this object version. A secret: never log, store or publish it."""
+        return self._client.generate_presigned_url(
+            "get_object", Params=_address(media), ExpiresIn=self._seconds_to_live()
+        )
+
+    def _seconds_to_live(self) -> int:
+        """A URL dies with the credentials that signed it, whatever it says. Lambda does not tell when its own do."""
+        expiry = getattr(self._credentials, "_expiry_time", None)
+        if expiry is None:
+            return self._expiry_seconds
+        left = int((expiry - datetime.now(UTC)).total_seconds()) - _SAFETY_SECONDS
+        return max(_SAFETY_SECONDS, min(self._expiry_seconds, left))
+
+
+def _address(media: Media) -> dict[str, Any]:
+    address = {"Bucket": media.bucket, "Key": media.key}
+    return {**address, "VersionId": media.version_id} if media.version_id else address

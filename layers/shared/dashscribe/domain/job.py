@@ -1,0 +1,317 @@
+"""A job: one uploaded object version on its way to exactly one terminal state.
+
+    RECEIVED ──claim──▶ SUBMITTING ──answered──▶ SUBMITTED ──result stored──▶ SUCCEEDED
+       ▲ │                  │                        │
+       │ └──refused─────────┼────────────────────────┼──────────────────────▶ FAILED
+       └─────deferred / resubmitted──────────────────┘
+
+Every function here takes a record and the time and gives the next record; writing it, only if nobody else was faster,
+is `services.ports.JobStore`. `due_at` is the promise that nothing is forgotten: the poll loop looks at every record
+whose time has come, and a terminal record stays due until its event is out.
+"""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashscribe.domain.media import Media
+from dashscribe.domain.options import Options
+from dashscribe.domain.result_files import ResultLocation
+from dashscribe.domain.timestamps import Timestamp
+from dashscribe.domain.vendor_codes import Verdict
+
+MAX_RESUBMISSIONS = 3
+"""DESIGN section 3: at most 3 resubmissions of one file."""
+MAX_AMBIGUOUS_SUBMISSIONS = 1
+"""A POST whose answer was lost is repeated once, and no more: it may have been accepted, and paid for, each time."""
+MAX_FRUITLESS_TRIES = 25
+"""Vendor errors in a row before a submission is given up; with `retry_delay` that is about three hours."""
+MAX_WAKES = 20
+"""How often a job is put into the queue without any progress before it fails: 100 minutes with `LOST_MESSAGE_AFTER`."""
+CLAIM_LASTS = timedelta(minutes=3)
+"""Longer than the submit function can run, so that an expired claim means its owner is dead."""
+LOST_MESSAGE_AFTER = timedelta(minutes=5)
+"""When a recorded job that nobody claimed is put into the queue again."""
+TASK_SAFETY_NET = timedelta(hours=6)
+"""When a submitted job is looked at although its task should have taken care of it."""
+KEEP_RECORDS = timedelta(days=90)
+
+
+class Status(StrEnum):
+    """Where a job is."""
+
+    RECEIVED = "RECEIVED"
+    SUBMITTING = "SUBMITTING"
+    SUBMITTED = "SUBMITTED"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED})
+
+
+class Due(StrEnum):
+    """Which of the loop's three lists a record is on."""
+
+    TASK = "TASK"  # a task to ask the vendor about
+    JOB = "JOB"  # a job that needs a push
+    PARKED = "PARKED"  # a job that waits for the account-wide gate or the profiles document
+
+
+class Failure(BaseModel):
+    """Why a job failed, as its event says it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    message: str
+    category: str
+
+
+class AudioFacts(BaseModel):
+    """What the transcript says of the audio. None where the model does not tell."""
+
+    model_config = ConfigDict(frozen=True)
+
+    duration_ms: int | None
+    speech_ms: int | None
+    channels: list[int]
+
+
+class Usage(BaseModel):
+    """What the vendor bills for one file. `estimated_cost_usd` is list price × seconds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    billed_seconds: int | None
+    estimated_cost_usd: float | None
+
+
+class Job(BaseModel):
+    """One record of the jobs table (`pk` = `JOB#<job_id>`). `revision` counts its writes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    job_id: str
+    revision: int = 0
+    status: Status
+    media: Media
+    options: Options | None = None
+    submission_id: str | None = None
+    task_id: str | None = None
+    attempts: int = 0
+    alone: bool = False
+    fruitless_tries: int = 0
+    ambiguous_submissions: int = 0
+    last_trouble: str | None = None
+    uploaded_at: Timestamp
+    received_at: Timestamp
+    submitted_at: Timestamp | None = None
+    completed_at: Timestamp | None = None
+    published_at: Timestamp | None = None
+    wakes: int = 0
+    result: ResultLocation | None = None
+    audio: AudioFacts | None = None
+    usage: Usage | None = None
+    warnings: list[str] = Field(default_factory=list)
+    failure: Failure | None = None
+    due_kind: Due | None = None
+    due_at: Timestamp | None = None
+    expires_at: int | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.status in TERMINAL
+
+    @property
+    def is_finished(self) -> bool:
+        """Terminal, and everybody has been told."""
+        return self.is_terminal and self.published_at is not None
+
+
+def receive(job_id: str, media: Media, uploaded_at: datetime, now: datetime) -> Job:
+    """A new record. It is due soon, in case whoever made it dies before it is claimed."""
+    return Job(
+        job_id=job_id,
+        status=Status.RECEIVED,
+        media=media,
+        uploaded_at=uploaded_at,
+        received_at=now,
+        due_kind=Due.JOB,
+        due_at=now + LOST_MESSAGE_AFTER,
+    )
+
+
+def _changed(job: Job, **changes: object) -> Job:
+    return Job.model_validate({**job.model_dump(), **changes})
+
+
+def with_options(job: Job, options: Options) -> Job:
+    """The options are decided once; a later change of the profiles does not touch a job that is on its way."""
+    return _changed(job, options=options.model_dump())
+
+
+def can_be_claimed(job: Job, now: datetime) -> bool:
+    """Whether a submission may take this job now: it waits, or whoever took it is dead."""
+    if job.status is Status.RECEIVED:
+        return True
+    return job.status is Status.SUBMITTING and job.due_at is not None and job.due_at <= now
+
+
+def claim(job: Job, submission_id: str, now: datetime) -> Job:
+    """Take the job for one submission. Only one claimer can win the write."""
+    return _changed(
+        job, status=Status.SUBMITTING, submission_id=submission_id, due_kind=Due.JOB, due_at=now + CLAIM_LASTS
+    )
+
+
+def submitted(job: Job, task_id: str, now: datetime) -> Job:
+    """The vendor accepted the file; from here its task looks after it."""
+    return _changed(
+        job,
+        status=Status.SUBMITTED,
+        task_id=task_id,
+        attempts=job.attempts + 1,
+        fruitless_tries=0,
+        wakes=0,
+        submitted_at=now,
+        last_trouble=None,
+        due_kind=Due.JOB,
+        due_at=now + TASK_SAFETY_NET,
+    )
+
+
+def retry_delay(tries: int) -> timedelta:
+    """Exponential, 2 s to 10 min, with full jitter above half: a herd of waiting files does not come back as one."""
+    ceiling = min(600.0, 2.0 * 2.0 ** min(tries, 20))
+    return timedelta(seconds=random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter, not a secret
+
+
+def defer(job: Job, trouble: str, now: datetime, *, delay: timedelta | None = None, counts: bool = True) -> Job:
+    """Back to waiting, to be submitted again later. `counts`: this was a vendor error, not just our turn not coming."""
+    tries = job.fruitless_tries + (1 if counts else 0)
+    return _changed(
+        job,
+        status=Status.RECEIVED,
+        submission_id=None,
+        fruitless_tries=tries,
+        wakes=0,
+        last_trouble=trouble,
+        due_kind=Due.JOB,
+        due_at=now + (delay if delay is not None else retry_delay(tries)),
+    )
+
+
+def is_out_of_tries(job: Job) -> bool:
+    return job.fruitless_tries >= MAX_FRUITLESS_TRIES
+
+
+def park(job: Job, reason: str) -> Job:
+    """Wait, without a time of its own, until the account works again or the profiles can be read."""
+    return _changed(
+        job,
+        status=Status.RECEIVED,
+        submission_id=None,
+        wakes=0,
+        last_trouble=reason,
+        due_kind=Due.PARKED,
+        due_at=job.received_at,
+    )
+
+
+def answer_lost(job: Job, now: datetime) -> Job:
+    """The POST went out and nothing came back. Submit once more; a second time is a failure the user must hear of."""
+    if job.ambiguous_submissions >= MAX_AMBIGUOUS_SUBMISSIONS:
+        return fail(
+            job,
+            Failure(
+                code="SUBMISSION_UNCONFIRMED",
+                message="DashScope's answer to the submission was lost twice. It may have accepted (and billed) the "
+                "file; it was not submitted a third time. Upload the file again to try once more.",
+                category=Verdict.RETRYABLE.value,
+            ),
+            now,
+        )
+    lost = _changed(job, ambiguous_submissions=job.ambiguous_submissions + 1)
+    return defer(lost, "ANSWER_LOST", now)
+
+
+def resubmit(job: Job, trouble: str, now: datetime, *, alone: bool = False) -> Job:
+    """Submit the same file again with a fresh URL: the last task is over and has not transcribed it."""
+    return _changed(
+        job,
+        status=Status.RECEIVED,
+        submission_id=None,
+        task_id=None,
+        alone=job.alone or alone,
+        wakes=0,
+        last_trouble=trouble,
+        due_kind=Due.JOB,
+        due_at=now,
+    )
+
+
+def may_be_resubmitted(job: Job) -> bool:
+    return job.attempts <= MAX_RESUBMISSIONS
+
+
+def succeed(
+    job: Job,
+    result: ResultLocation,
+    audio: AudioFacts,
+    usage: Usage,
+    warnings: list[str],
+    completed_at: datetime,
+    now: datetime,
+) -> Job:
+    """Everything is stored. Due at once: the event still has to go out."""
+    return _changed(
+        job,
+        status=Status.SUCCEEDED,
+        result=result.model_dump(),
+        audio=audio.model_dump(),
+        usage=usage.model_dump(),
+        warnings=warnings,
+        completed_at=completed_at,
+        failure=None,
+        due_kind=Due.JOB,
+        due_at=now,
+    )
+
+
+def fail(job: Job, failure: Failure, now: datetime, completed_at: datetime | None = None) -> Job:
+    """The end without a transcript. Due at once: the event still has to go out."""
+    return _changed(
+        job,
+        status=Status.FAILED,
+        failure=failure.model_dump(),
+        completed_at=completed_at,
+        due_kind=Due.JOB,
+        due_at=now,
+    )
+
+
+def published(job: Job, now: datetime) -> Job:
+    """The terminal event is out. The record rests until it expires."""
+    return _changed(
+        job, published_at=now, due_kind=None, due_at=None, expires_at=int((now + KEEP_RECORDS).timestamp())
+    )
+
+
+def woken(job: Job, now: datetime) -> Job:
+    """The submit function was asked to take care of this job; look again later whether it did."""
+    return _changed(job, wakes=job.wakes + 1, due_kind=Due.JOB, due_at=now + LOST_MESSAGE_AFTER)
+
+
+def is_beyond_waking(job: Job) -> bool:
+    """Asked for so often without any progress that something in our own system is broken for this file."""
+    return job.wakes >= MAX_WAKES
+
+
+def look_again(job: Job, at: datetime) -> Job:
+    """Nothing to do now; look again at that time."""
+    return _changed(job, due_kind=Due.JOB, due_at=at)

@@ -1,0 +1,72 @@
+"""Where a job's files lie in the results bucket."""
+
+from __future__ import annotations
+
+import hashlib
+
+from pydantic import BaseModel, ConfigDict
+
+RESULT_JSON = "result.json"
+TRANSCRIPT_JSON = "transcript.json"
+TRANSCRIPT_TEXT = "transcript.txt"
+TRANSCRIPT_SRT = "transcript.srt"
+TRANSCRIPT_VTT = "transcript.vtt"
+JOB_JSON = "job.json"
+RESULT_FILE_NAMES = (RESULT_JSON, TRANSCRIPT_JSON, TRANSCRIPT_TEXT, TRANSCRIPT_SRT, TRANSCRIPT_VTT, JOB_JSON)
+
+MAX_KEY_BYTES = 1024
+"""S3's own limit for a key, in UTF-8 bytes."""
+
+
+class ResultFiles(BaseModel):
+    """The keys of one job's files, as events name them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    result: str
+    transcript: str
+    text: str
+    srt: str
+    vtt: str
+    job: str
+
+
+class ResultLocation(BaseModel):
+    """A job's place in the results bucket. `prefix` ends in a slash."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bucket: str
+    prefix: str
+    files: ResultFiles
+
+
+def result_prefix(media_key: str, job_id: str) -> str:
+    """`<media key>/<job id>/`, whatever characters the media key has.
+
+    A media key so long that a file's key would pass 1,024 bytes is cut, at a whole character, and ends in `~` and
+    its hash: two long keys that begin alike stay apart.
+    """
+    room = MAX_KEY_BYTES - len(f"/{job_id}/") - max(map(len, RESULT_FILE_NAMES))
+    raw = media_key.encode()
+    if len(raw) > room:
+        mark = "~" + hashlib.sha256(raw).hexdigest()[:16]
+        media_key = raw[: room - len(mark)].decode(errors="ignore") + mark
+    return f"{media_key}/{job_id}/"
+
+
+def result_location(bucket: str, media_key: str, job_id: str) -> ResultLocation:
+    """The keys of all files of a job."""
+    prefix = result_prefix(media_key, job_id)
+    return ResultLocation(
+        bucket=bucket,
+        prefix=prefix,
+        files=ResultFiles(
+            result=prefix + RESULT_JSON,
+            transcript=prefix + TRANSCRIPT_JSON,
+            text=prefix + TRANSCRIPT_TEXT,
+            srt=prefix + TRANSCRIPT_SRT,
+            vtt=prefix + TRANSCRIPT_VTT,
+            job=prefix + JOB_JSON,
+        ),
+    )

@@ -1,0 +1,118 @@
+"""A task: one accepted submission of up to 100 files, and when to ask the vendor about it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from dashscribe.domain.job import KEEP_RECORDS, Due
+from dashscribe.domain.timestamps import Timestamp
+
+FIRST_QUESTION_AFTER = timedelta(seconds=1)
+LONGEST_PAUSE = timedelta(seconds=60)
+SHARE_OF_AGE = 0.2
+"""Ask again after a fifth of the task's age: the answer is late by at most a fifth of what the task itself took."""
+BYTES_PER_SECOND_OF_PATIENCE = 20_000_000
+"""Files are processed at hundreds of times real time (API reference 2.5); a large one need not be asked about at once."""
+TASK_DEADLINE = timedelta(hours=4)
+"""The vendor gives up after 3 hours (`InternalError.Timeout`, API reference 2.5); an hour more for its queue."""
+RESULTS_LIVE = timedelta(hours=23)
+"""The vendor deletes results 24 hours after the task's end (API reference 3.4)."""
+
+
+class TaskPhase(StrEnum):
+    """Where a task is, as we know it."""
+
+    POSTING = "POSTING"  # its POST may have been sent; whether it was answered is not known yet
+    IN_FLIGHT = "IN_FLIGHT"  # accepted: it has a task id
+    ENDED = "ENDED"  # the vendor is done; its files are being finalized
+    CLOSED = "CLOSED"  # every file of it is taken care of
+
+
+class Task(BaseModel):
+    """One record of the jobs table (`pk` = `TASK#<submission_id>`). `submission_id` is ours, `task_id` the vendor's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    submission_id: str
+    revision: int = 0
+    phase: TaskPhase
+    model: str
+    job_ids: list[str]
+    largest_file_bytes: int
+    task_id: str | None = None
+    posted_at: Timestamp
+    accepted_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
+    collections: int = 0
+    due_kind: Due | None = None
+    due_at: Timestamp | None = None
+    expires_at: int | None = None
+
+
+def open_task(submission_id: str, model: str, job_ids: list[str], largest_file_bytes: int, now: datetime) -> Task:
+    """Written before the POST: whoever finds it without a task id knows that the POST may have gone out."""
+    return Task(
+        submission_id=submission_id,
+        phase=TaskPhase.POSTING,
+        model=model,
+        job_ids=job_ids,
+        largest_file_bytes=largest_file_bytes,
+        posted_at=now,
+    )
+
+
+def _changed(task: Task, **changes: object) -> Task:
+    return Task.model_validate({**task.model_dump(), **changes})
+
+
+def pause_before_question(age: timedelta, largest_file_bytes: int) -> timedelta:
+    """How long to wait before the next question about a task of this age."""
+    patience = min(timedelta(seconds=largest_file_bytes / BYTES_PER_SECOND_OF_PATIENCE), timedelta(seconds=20))
+    return min(LONGEST_PAUSE, max(FIRST_QUESTION_AFTER + patience, age * SHARE_OF_AGE))
+
+
+def accepted(task: Task, task_id: str, now: datetime) -> Task:
+    return _changed(
+        task,
+        phase=TaskPhase.IN_FLIGHT,
+        task_id=task_id,
+        accepted_at=now,
+        due_kind=Due.TASK,
+        due_at=now + pause_before_question(timedelta(0), task.largest_file_bytes),
+    )
+
+
+def still_running(task: Task, now: datetime, *, pause: timedelta | None = None) -> Task:
+    """Ask again later. `pause` overrides the usual back-off, for when the vendor could not answer."""
+    age = now - (task.accepted_at or task.posted_at)
+    return _changed(task, due_at=now + (pause or pause_before_question(age, task.largest_file_bytes)))
+
+
+def is_overdue(task: Task, now: datetime) -> bool:
+    return now - (task.accepted_at or task.posted_at) > TASK_DEADLINE
+
+
+def ended(task: Task, now: datetime) -> Task:
+    """The vendor is done with it. It stays due, so that a finalizer that dies is noticed."""
+    return _changed(
+        task, phase=TaskPhase.ENDED, ended_at=task.ended_at or now, collections=task.collections + 1, due_at=now
+    )
+
+
+def collect_again(task: Task, now: datetime) -> Task:
+    """Some of its files could not be finalized: ask for fresh result URLs after a pause that grows with each try."""
+    pause = min(timedelta(minutes=15), timedelta(seconds=2) * 2 ** min(task.collections, 10))
+    return _changed(task, phase=TaskPhase.IN_FLIGHT, due_at=now + pause)
+
+
+def closed(task: Task, now: datetime) -> Task:
+    return _changed(
+        task,
+        phase=TaskPhase.CLOSED,
+        due_kind=None,
+        due_at=None,
+        expires_at=int((now + KEEP_RECORDS).timestamp()),
+    )

@@ -1,0 +1,159 @@
+"""The neutral transcript: one shape for every model, with null for what a model does not give."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashscribe.domain.job import AudioFacts
+
+SCHEMA_VERSION = "1.0"
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Word(_Shape):
+    """A word as recognised. Blanks live in `text` and `punctuation`: the two concatenate verbatim."""
+
+    begin_ms: int
+    end_ms: int
+    text: str
+    punctuation: str = ""
+
+
+class Sentence(_Shape):
+    """A sentence with its times in ms from the start of the audio. `words` is null where the model times none."""
+
+    sentence_id: int
+    begin_ms: int
+    end_ms: int
+    text: str
+    speaker: int | None = None
+    language: str | None = None
+    emotion: str | None = None
+    words: list[Word] | None = None
+
+
+class Channel(_Shape):
+    """One audio track. `speech_ms` is what the model found to be speech, null where it does not tell."""
+
+    channel_id: int
+    speech_ms: int | None
+    text: str
+    sentences: list[Sentence]
+
+
+class Transcript(_Shape):
+    """`transcript.json`."""
+
+    schema_version: str = SCHEMA_VERSION
+    job_id: str
+    model: str
+    media: str = Field(description="the s3:// address of the recording")
+    duration_ms: int | None
+    speech_ms: int | None
+    text: str = Field(description="the text of all channels, one line a channel")
+    channels: list[Channel]
+
+    @property
+    def facts(self) -> AudioFacts:
+        return AudioFacts(
+            duration_ms=self.duration_ms,
+            speech_ms=self.speech_ms,
+            channels=[channel.channel_id for channel in self.channels],
+        )
+
+
+class _VendorShape(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+
+class _VendorWord(_VendorShape):
+    begin_time: int
+    end_time: int
+    text: str
+    punctuation: str | None = None
+
+
+class _VendorSentence(_VendorShape):
+    begin_time: int
+    end_time: int
+    text: str
+    sentence_id: int | None = None
+    speaker_id: int | None = None
+    language: str | None = None
+    emotion: str | None = None
+    words: list[_VendorWord] | None = None
+
+
+class _VendorTranscript(_VendorShape):
+    channel_id: int = 0
+    content_duration_in_milliseconds: int | None = None
+    text: str | None = None
+    sentences: list[_VendorSentence] | None = None
+
+
+class _VendorProperties(_VendorShape):
+    original_duration_in_milliseconds: int | None = None
+
+
+class VendorResult(_VendorShape):
+    """The result JSON of the asynchronous models (API reference 6.1 and 6.2)."""
+
+    properties: _VendorProperties | None = None
+    transcripts: list[_VendorTranscript]
+
+
+def neutral(result: VendorResult, *, job_id: str, model: str, media: str) -> Transcript:
+    """The vendor's result in our shape. Times, texts and blanks are taken over as they are."""
+    channels = [
+        Channel(
+            channel_id=track.channel_id,
+            speech_ms=track.content_duration_in_milliseconds,
+            text=track.text if track.text is not None else "".join(part.text for part in track.sentences or []),
+            sentences=[
+                Sentence(
+                    sentence_id=part.sentence_id if part.sentence_id is not None else index,
+                    begin_ms=part.begin_time,
+                    end_ms=part.end_time,
+                    text=part.text,
+                    speaker=part.speaker_id,
+                    language=part.language,
+                    emotion=part.emotion,
+                    words=None
+                    if part.words is None
+                    else [
+                        Word(
+                            begin_ms=word.begin_time,
+                            end_ms=word.end_time,
+                            text=word.text,
+                            punctuation=word.punctuation or "",
+                        )
+                        for word in part.words
+                    ],
+                )
+                for index, part in enumerate(track.sentences or [], start=1)
+            ],
+        )
+        for track in result.transcripts
+    ]
+    return Transcript(
+        job_id=job_id,
+        model=model,
+        media=media,
+        duration_ms=result.properties.original_duration_in_milliseconds if result.properties else None,
+        speech_ms=_total([channel.speech_ms for channel in channels]),
+        text="\n".join(channel.text.strip() for channel in channels if channel.text.strip()),
+        channels=channels,
+    )
+
+
+def empty(*, job_id: str, model: str, media: str) -> Transcript:
+    """Silent audio: nothing was said, and nothing is billed."""
+    return Transcript(job_id=job_id, model=model, media=media, duration_ms=None, speech_ms=0, text="", channels=[])
+
+
+def _total(parts: list[int | None]) -> int | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if known and len(known) == len(parts) else None

@@ -1,0 +1,136 @@
+"""DashScope's replies, read so that nothing the vendor adds can break us (API reference 2.1, 3.1 and 6).
+
+Unknown fields are ignored, missing ones are None, unknown statuses are kept as text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashscribe.domain.media import Media
+from dashscribe.domain.timestamps import parse_vendor_time
+
+SUCCEEDED = "SUCCEEDED"
+FAILED = "FAILED"
+OVER = frozenset({SUCCEEDED, FAILED, "CANCELED", "UNKNOWN"})
+"""Statuses after which a task will not change any more. Any other word, known or not, means: ask again."""
+
+
+class _Reply(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Subtask(_Reply):
+    """One file of a task."""
+
+    file_url: str | None = None
+    subtask_status: str | None = None
+    transcription_url: str | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+class TaskOutput(_Reply):
+    """`output` of a task query."""
+
+    task_id: str | None = None
+    task_status: str = "UNKNOWN"
+    submit_time: str | None = None
+    end_time: str | None = None
+    code: str | None = None
+    message: str | None = None
+    results: list[Subtask] | None = None
+    result: Subtask | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.task_status in OVER
+
+    @property
+    def ended_at(self) -> datetime | None:
+        return parse_vendor_time(self.end_time)
+
+
+class TaskReply(_Reply):
+    """The whole reply of a submission or a query."""
+
+    request_id: str | None = None
+    output: TaskOutput = Field(default_factory=TaskOutput)
+
+
+class FileOutcome(_Reply):
+    """What a task did for one job, as kept between the poll and the finalizer.
+
+    `transcription_url` is a secret of the vendor's: it lives in the table only, never in an execution's history.
+    """
+
+    status: str
+    transcription_url: str | None = None
+    code: str | None = None
+    message: str | None = None
+    completed_at: datetime | None = None
+
+
+MISSING_FROM_RESULTS = "MISSING_FROM_RESULTS"
+"""Our word for a file that the vendor silently left out of a finished task."""
+
+
+def address_of(file_url: str) -> tuple[str, str | None]:
+    """(host and path, version id) of a file URL, without its signature and however it is percent-encoded."""
+    parts = urlsplit(file_url)
+    version = parse_qs(parts.query).get("versionId", [None])[0]
+    return f"{(parts.netloc or '').lower()}{unquote(parts.path)}", version
+
+
+def names_media(file_url: str, media: Media) -> bool:
+    """Whether an echoed file URL is this object's, with the bucket in the host name or in the path."""
+    address, version = address_of(file_url)
+    host, _, path = address.partition("/")
+    in_host = host.startswith(f"{media.bucket}.") and path == media.key
+    return (in_host or path == f"{media.bucket}/{media.key}") and version == media.version_id
+
+
+def outcomes(output: TaskOutput, media_of_job: Mapping[str, Media]) -> dict[str, FileOutcome]:
+    """What a finished task says of each job in it.
+
+    Results are matched by their file URL, not by their order, which the vendor does not promise (API reference 3.1).
+    A lone file needs no matching. A task that failed as a whole failed for each of its files.
+    """
+    subtasks = list(output.results or ([output.result] if output.result else []))
+    found: dict[str, Subtask] = {}
+    if len(media_of_job) == 1 and len(subtasks) == 1:
+        found[next(iter(media_of_job))] = subtasks[0]
+    else:
+        for job_id, media in media_of_job.items():
+            match = next((task for task in subtasks if task.file_url and names_media(task.file_url, media)), None)
+            if match is not None:
+                found[job_id] = match
+    return {job_id: _outcome(output, found.get(job_id)) for job_id in media_of_job}
+
+
+def _outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
+    if subtask is None:
+        whole_task_failed = output.task_status != SUCCEEDED
+        return FileOutcome(
+            status=FAILED,
+            code=(output.code or f"TASK_{output.task_status}") if whole_task_failed else MISSING_FROM_RESULTS,
+            message=output.message
+            or (
+                f"The task ended as {output.task_status}."
+                if whole_task_failed
+                else "DashScope's finished task says nothing of this file."
+            ),
+            completed_at=output.ended_at,
+        )
+    worked = subtask.transcription_url is not None and subtask.subtask_status in (None, SUCCEEDED)
+    return FileOutcome(
+        status=SUCCEEDED if worked else FAILED,
+        transcription_url=subtask.transcription_url if worked else None,
+        code=None if worked else (subtask.code or output.code or f"SUBTASK_{subtask.subtask_status}"),
+        message=None if worked else (subtask.message or output.message or subtask.code or "No reason was given."),
+        completed_at=output.ended_at,
+    )

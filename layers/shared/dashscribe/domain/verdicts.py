@@ -1,0 +1,59 @@
+"""What becomes of a job once its task is over: the one place where that is decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dashscribe.domain.job import MAX_RESUBMISSIONS, Failure, Job, may_be_resubmitted
+from dashscribe.domain.vendor_codes import Verdict, classify
+from dashscribe.domain.vendor_replies import MISSING_FROM_RESULTS, FileOutcome
+
+
+class NextStep(StrEnum):
+    """What the finalizer does with a file."""
+
+    STORE = "store"  # download and keep its transcript
+    STORE_EMPTY = "store_empty"  # no speech in it: an empty transcript
+    RESUBMIT = "resubmit"
+    RESUBMIT_ALONE = "resubmit_alone"  # as a task of one file
+    FAIL = "fail"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A next step, and for `FAIL` why."""
+
+    step: NextStep
+    failure: Failure | None = None
+
+
+def decide(job: Job, outcome: FileOutcome, files_in_task: int) -> Decision:
+    """Store it, fail it, or submit it again (at most 3 times; API reference 5.2 and DESIGN section 3)."""
+    if outcome.transcription_url is not None:
+        return Decision(NextStep.STORE)
+    code, message = outcome.code or "UNKNOWN", outcome.message or "No reason was given."
+    if code == MISSING_FROM_RESULTS:
+        return _again(job, NextStep.RESUBMIT_ALONE, code, message, Verdict.RETRYABLE)
+    verdict = classify(code, message)
+    if verdict is Verdict.NO_SPEECH:
+        return Decision(NextStep.STORE_EMPTY)
+    if verdict is Verdict.PERMANENT:
+        # A code about the request, in a task of several files, may be about their number and not about this file.
+        if files_in_task > 1 and code.startswith(("InvalidParameter", "BadRequest", "REQUEST_")):
+            return _again(job, NextStep.RESUBMIT_ALONE, code, message, verdict)
+        return Decision(NextStep.FAIL, Failure(code=code, message=message, category=Verdict.PERMANENT.value))
+    return _again(job, NextStep.RESUBMIT, code, message, verdict)
+
+
+def _again(job: Job, step: NextStep, code: str, message: str, verdict: Verdict) -> Decision:
+    if may_be_resubmitted(job):
+        return Decision(step)
+    return Decision(
+        NextStep.FAIL,
+        Failure(
+            code=code,
+            message=f"{message} (still so after {MAX_RESUBMISSIONS} resubmissions)",
+            category=(Verdict.PERMANENT if verdict is Verdict.PERMANENT else Verdict.RETRYABLE).value,
+        ),
+    )

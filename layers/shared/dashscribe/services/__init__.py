@@ -1,0 +1,1 @@
+"""The use cases, one per function, written against the ports in `services.ports`."""

@@ -1,0 +1,168 @@
+"""From a finished task to files, record and event: the end of every job that the vendor has seen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from dashscribe.domain import job as jobs
+from dashscribe.domain.catalogue import JsonObject, Region
+from dashscribe.domain.job import Failure, Job, Usage
+from dashscribe.domain.job_report import job_report
+from dashscribe.domain.readable import cues, plain_text
+from dashscribe.domain.result_files import ResultLocation, result_location
+from dashscribe.domain.subtitles import srt, vtt
+from dashscribe.domain.task import RESULTS_LIVE
+from dashscribe.domain.transcript import Transcript, VendorResult, empty, neutral
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_replies import FileOutcome
+from dashscribe.domain.verdicts import NextStep, decide
+from dashscribe.errors import DashscribeError, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
+from dashscribe.observability import logger
+from dashscribe.services.ports import Clock, EventPublisher, JobStore, ResultFile, ResultSource, ResultStore, TaskStore
+from dashscribe.services.publish import publish_end
+
+
+@dataclass
+class FinalizeReport:
+    """What one run did, to be counted. `unfinished` are left to the loop's next pass."""
+
+    succeeded: list[Job] = field(default_factory=list)
+    failed: list[Job] = field(default_factory=list)
+    resubmitted: list[Job] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class FinalizeService:
+    """Finish some files of one task. Every step can be repeated: files have fixed keys and are never written over."""
+
+    store: JobStore
+    tasks: TaskStore
+    results: ResultStore
+    source: ResultSource
+    events: EventPublisher
+    clock: Clock
+    results_bucket: str
+    region: Region
+
+    def run(self, submission_id: str | None, job_ids: list[str]) -> FinalizeReport:
+        report = FinalizeReport()
+        outcomes = self.tasks.find_outcomes(submission_id) if submission_id else {}
+        for job_id in job_ids:
+            logger.append_keys(job_id=job_id)
+            try:
+                self._finish(job_id, submission_id, outcomes, report)
+            except (ResultUnavailable, PublishFailed, StaleRecord) as error:
+                logger.warning("left to the next pass", reason=str(error), kind=type(error).__name__)
+                report.unfinished.append(job_id)
+            except Exception:
+                # One file's trouble must not keep its neighbours waiting; the task stays due and comes back.
+                logger.exception("finalizing failed")
+                report.unfinished.append(job_id)
+            finally:
+                logger.remove_keys(["job_id"])
+        return report
+
+    def _finish(
+        self, job_id: str, submission_id: str | None, outcomes: dict[str, FileOutcome], report: FinalizeReport
+    ) -> None:
+        job = self.store.find(job_id)
+        if job is None:
+            raise DashscribeError(f"The job {job_id} is not in the table.")
+        if job.is_finished:
+            return
+        if not job.is_terminal:
+            if submission_id is None or job.submission_id != submission_id or job_id not in outcomes:
+                logger.info("nothing to finalize", status=job.status)
+                return
+            job = self.store.save(self._concluded(job, outcomes[job_id], len(outcomes)))
+            if not job.is_terminal:
+                report.resubmitted.append(job)
+                logger.info("will be submitted again", trouble=job.last_trouble)
+                return
+        job = publish_end(job, self.store, self.events, self.clock)
+        (report.failed if job.failure else report.succeeded).append(job)
+        logger.info("job ended", status=job.status, code=job.failure.code if job.failure else None)
+
+    def _concluded(self, job: Job, outcome: FileOutcome, files_in_task: int) -> Job:
+        """The job's next record, after its files (if any) are stored."""
+        decision = decide(job, outcome, files_in_task)
+        completed_at = outcome.completed_at or self.clock()
+        code = outcome.code or "UNKNOWN"
+        if decision.failure is not None:
+            return jobs.fail(job, decision.failure, self.clock(), completed_at)
+        if decision.step in (NextStep.RESUBMIT, NextStep.RESUBMIT_ALONE):
+            return jobs.resubmit(job, code, self.clock(), alone=decision.step is NextStep.RESUBMIT_ALONE)
+        if decision.step is NextStep.STORE_EMPTY:
+            reply: JsonObject = {"file_url": job.media.s3_uri, "code": code, "message": outcome.message}
+            transcript = empty(job_id=job.job_id, model=_model(job), media=job.media.s3_uri)
+            return self._stored(job, outcome, reply, transcript, [code])
+        try:
+            reply = self.source.download(outcome.transcription_url or "")
+            transcript = neutral(
+                VendorResult.model_validate(reply), job_id=job.job_id, model=_model(job), media=job.media.s3_uri
+            )
+        except ResultRefused as error:
+            return jobs.fail(job, _failure(error.code, str(error)), self.clock(), completed_at)
+        except ValidationError as error:
+            raise ResultUnavailable(f"The result has an unknown shape: {error.error_count()} faults.") from error
+        except ResultUnavailable as error:
+            if self.clock() - completed_at < RESULTS_LIVE:
+                raise
+            return jobs.fail(job, _failure("RESULT_UNAVAILABLE", str(error)), self.clock(), completed_at)
+        return self._stored(job, outcome, reply, transcript, [])
+
+    def _stored(
+        self, job: Job, outcome: FileOutcome, reply: JsonObject, transcript: Transcript, warnings: list[str]
+    ) -> Job:
+        location = result_location(self.results_bucket, job.media.key, job.job_id)
+        ended = jobs.succeed(
+            job,
+            location,
+            transcript.facts,
+            _usage(job, transcript, self.region),
+            warnings,
+            outcome.completed_at or self.clock(),
+            self.clock(),
+        )
+        self.results.store(_files(location, reply, transcript, ended))
+        return ended
+
+
+def _files(location: ResultLocation, reply: JsonObject, transcript: Transcript, job: Job) -> list[ResultFile]:
+    subtitles = cues(transcript)
+    files = location.files
+    json_type, text_type = "application/json", "text/plain; charset=utf-8"
+    return [
+        ResultFile(files.result, _json({**reply, "file_url": job.media.s3_uri}), json_type),
+        ResultFile(files.transcript, transcript.model_dump_json().encode(), json_type),
+        ResultFile(files.text, plain_text(transcript).encode(), text_type),
+        ResultFile(files.srt, srt(subtitles).encode(), "application/x-subrip; charset=utf-8"),
+        ResultFile(files.vtt, vtt(subtitles).encode(), "text/vtt; charset=utf-8"),
+        ResultFile(files.job, job_report(job).model_dump_json(indent=2).encode(), json_type),
+    ]
+
+
+def _json(document: JsonObject) -> bytes:
+    return json.dumps(document, ensure_ascii=False).encode()
+
+
+def _model(job: Job) -> str:
+    return job.options.model if job.options else ""
+
+
+def _failure(code: str, message: str) -> Failure:
+    return Failure(code=code, message=message, category=Verdict.PERMANENT.value)
+
+
+def _usage(job: Job, transcript: Transcript, region: Region) -> Usage:
+    """Fun-ASR and Paraformer bill the speech they find, a channel at a time, in whole seconds (API reference 3.3)."""
+    if transcript.speech_ms is None or job.options is None:
+        return Usage(billed_seconds=None, estimated_cost_usd=None)
+    seconds = sum(-(-(channel.speech_ms or 0) // 1000) for channel in transcript.channels)
+    return Usage(
+        billed_seconds=seconds, estimated_cost_usd=round(seconds * job.options.spec.price(region), 8)
+    )

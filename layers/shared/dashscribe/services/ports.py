@@ -1,0 +1,161 @@
+"""What the services need from the outside, one small protocol for each outside system."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from dashscribe.domain.catalogue import JsonObject, ModelSpec
+from dashscribe.domain.gate import Gate
+from dashscribe.domain.job import Due, Job
+from dashscribe.domain.media import Media
+from dashscribe.domain.options import Profiles
+from dashscribe.domain.task import Task
+from dashscribe.domain.vendor_replies import FileOutcome, TaskReply
+
+
+class Clock(Protocol):
+    """The time, as an aware UTC datetime."""
+
+    def __call__(self) -> datetime: ...
+
+
+@dataclass(frozen=True)
+class DueRecord:
+    """An entry of a due list: whose turn it is, and since when."""
+
+    record_id: str
+    due_at: datetime
+
+
+class JobStore(Protocol):
+    """Jobs. `save` writes only over the revision that was read, else raises `StaleRecord`."""
+
+    def create(self, job: Job) -> bool:
+        """Write a new job; False, and nothing written, when its id exists."""
+        ...
+
+    def find(self, job_id: str) -> Job | None: ...
+
+    def find_many(self, job_ids: Sequence[str]) -> dict[str, Job]: ...
+
+    def save(self, job: Job) -> Job:
+        """Write the next revision and return the record as it is now."""
+        ...
+
+
+class TaskStore(Protocol):
+    """Tasks and what came out of them."""
+
+    def save_task(self, task: Task) -> Task: ...
+
+    def find_task(self, submission_id: str) -> Task | None: ...
+
+    def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None: ...
+
+    def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]: ...
+
+
+class DueStore(Protocol):
+    """The due lists, earliest first."""
+
+    def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]: ...
+
+    def next_due(self, kind: Due) -> datetime | None: ...
+
+
+class GateStore(Protocol):
+    """The account-wide gate."""
+
+    def gate(self) -> Gate | None: ...
+
+    def close_gate(self, gate: Gate) -> None: ...
+
+    def take_probe(self, seen: Gate, following: Gate) -> bool:
+        """Replace the gate that was seen; False when somebody else took this probe."""
+        ...
+
+    def open_gate(self) -> None: ...
+
+
+class RateBudget(Protocol):
+    """A rate that holds over all concurrent executions."""
+
+    def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
+        """Reserve the next turn; how long to wait for it. None, and none reserved, when it is beyond the horizon."""
+        ...
+
+
+class MediaStore(Protocol):
+    """The media bucket."""
+
+    def head(self, media: Media) -> Mapping[str, str]:
+        """The object's user metadata. Raises `MediaGone` when this version is no longer there."""
+        ...
+
+    def presign(self, media: Media) -> str: ...
+
+
+@dataclass(frozen=True)
+class ResultFile:
+    """One file to store."""
+
+    key: str
+    body: bytes
+    content_type: str
+
+
+class ResultStore(Protocol):
+    """The results bucket. A key that exists is left as it is."""
+
+    def store(self, files: Iterable[ResultFile]) -> None: ...
+
+
+class ResultSource(Protocol):
+    """The vendor's result files."""
+
+    def download(self, url: str) -> JsonObject:
+        """The result JSON. Raises `ResultUnavailable` (try again) or `ResultRefused` (never)."""
+        ...
+
+
+class SpeechService(Protocol):
+    """DashScope. Every method raises `VendorError` when refused."""
+
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        """Submit the files; the task id."""
+        ...
+
+    def query(self, task_id: str) -> TaskReply: ...
+
+
+class ProfilesSource(Protocol):
+    """The profiles parameter, at most a minute old. Raises `ProfilesUnreadable`."""
+
+    def profiles(self) -> Profiles: ...
+
+
+class EventPublisher(Protocol):
+    """The bus. Raises `PublishFailed`, and nothing else, unless every event was taken."""
+
+    def publish(self, jobs: Sequence[Job], now: datetime) -> None: ...
+
+
+class SubmitQueue(Protocol):
+    """The submit queue, for jobs that need another turn."""
+
+    def wake(self, job_ids: Sequence[str]) -> None: ...
+
+
+class DeadLetters(Protocol):
+    """Where messages go that can never be understood."""
+
+    def bury(self, body: str, reason: str) -> None: ...
+
+
+class PollLoop(Protocol):
+    """The poll loop. A nudge that fails is only logged: the next minute's tick comes anyway."""
+
+    def nudge(self) -> None: ...

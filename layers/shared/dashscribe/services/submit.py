@@ -1,0 +1,500 @@
+"""From the submit queue to DashScope: record each upload once, check it, submit what belongs together as one task."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dashscribe.domain import gate as gates
+from dashscribe.domain import job as jobs
+from dashscribe.domain import task as tasks
+from dashscribe.domain.catalogue import CATALOGUE, Region
+from dashscribe.domain.job import Failure, Job, Status
+from dashscribe.domain.media import Media, is_ignored, job_id_of, refusal
+from dashscribe.domain.options import resolve_options
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.errors import (
+    AnswerLost,
+    InvalidOptions,
+    MalformedMessage,
+    MediaGone,
+    ProfilesUnreadable,
+    PublishFailed,
+    StaleRecord,
+    VendorError,
+)
+from dashscribe.observability import logger
+from dashscribe.services.ports import (
+    Clock,
+    DeadLetters,
+    EventPublisher,
+    GateStore,
+    JobStore,
+    MediaStore,
+    PollLoop,
+    ProfilesSource,
+    RateBudget,
+    SpeechService,
+    TaskStore,
+)
+from dashscribe.services.publish import publish_end
+
+LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
+"""A turn further away than this is not waited for inside the function: the files wait in the table."""
+_ABOUT_THE_REQUEST = ("InvalidParameter", "BadRequest", "InvalidURL", "InvalidFile", "HTTP_4")
+"""Refusals that may be about one file, or the number of files, of a submission: each file alone will tell."""
+
+
+class _S3Object(BaseModel):
+    key: str
+    size: int = 0
+    etag: str | None = None
+    version_id: str | None = Field(default=None, alias="version-id")
+    sequencer: str | None = None
+
+
+class _S3Bucket(BaseModel):
+    name: str
+
+
+class _S3Detail(BaseModel):
+    bucket: _S3Bucket
+    object: _S3Object
+
+
+class ObjectCreated(BaseModel):
+    """The S3 event "Object Created" as EventBridge delivers it. Its key is raw, not URL-encoded."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    time: datetime
+    detail_type: str = Field(alias="detail-type")
+    source: str
+    detail: _S3Detail
+
+    @property
+    def media(self) -> Media:
+        found = self.detail.object
+        return Media(
+            bucket=self.detail.bucket.name,
+            key=found.key,
+            version_id=found.version_id or None,
+            etag=(found.etag or "").strip('"') or None,
+            size_bytes=found.size,
+        )
+
+    @property
+    def job_id(self) -> str:
+        """Raises `MalformedMessage` when nothing tells this upload from the next one under the same key."""
+        version = self.detail.object.version_id or self.detail.object.sequencer
+        if not version:
+            raise MalformedMessage("The S3 event has neither a version-id nor a sequencer.")
+        return job_id_of(self.detail.bucket.name, self.detail.object.key, version)
+
+
+class WakeUp(BaseModel):
+    """Our own message: a recorded job needs another turn."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: str
+
+
+def parse_message(body: str) -> ObjectCreated | WakeUp:
+    """Read a queue message. Raises `MalformedMessage` with a sentence that says what is wrong."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise MalformedMessage("The message is not JSON.") from None
+    if not isinstance(document, dict):
+        raise MalformedMessage("The message is JSON, but no object.")
+    try:
+        if "job_id" in document:
+            return WakeUp.model_validate(document)
+        event = ObjectCreated.model_validate(document)
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
+        raise MalformedMessage(f'The message is no S3 event "Object Created": wrong or missing {places}.') from error
+    if event.source != "aws.s3" or event.detail_type != "Object Created":
+        raise MalformedMessage(f"The message is a {event.detail_type!r} of {event.source!r}, no S3 upload.")
+    _ = event.job_id
+    return event
+
+
+@dataclass(frozen=True)
+class Message:
+    """A queue message: its id, to report it by, and its body."""
+
+    message_id: str
+    body: str
+
+
+@dataclass
+class SubmitReport:
+    """What one run did, to be counted."""
+
+    failed_message_ids: list[str] = field(default_factory=list)
+    buried: int = 0
+    submitted: list[Job] = field(default_factory=list)
+    failed: list[Job] = field(default_factory=list)
+    waiting: list[Job] = field(default_factory=list)
+    broken_batches: int = 0
+    ambiguous: int = 0
+    throttled: int = 0
+    gate_reason: str | None = None
+
+
+@dataclass(frozen=True)
+class SubmitService:
+    """One run handles one batch of queue messages. Safe to run with the same messages any number of times, at once."""
+
+    store: JobStore
+    tasks: TaskStore
+    gate: GateStore
+    rates: RateBudget
+    media: MediaStore
+    speech: SpeechService
+    api_key: Callable[[], str]
+    profiles: ProfilesSource
+    events: EventPublisher
+    dead_letters: DeadLetters
+    loop: PollLoop
+    clock: Clock
+    results_bucket: str
+    default_model: str
+    region: Region
+    max_files_per_task: int
+    submit_requests_per_second: float = 0
+    sleep: Callable[[float], None] = time.sleep
+
+    def run(self, messages: Sequence[Message]) -> SubmitReport:
+        """Record and submit. A message whose handling broke down is reported by id, and only that one."""
+        report = SubmitReport()
+        ready: dict[str, Job] = {}
+        for message in messages:
+            try:
+                job = self._prepared(message.body, report)
+            except MalformedMessage as error:
+                logger.error("broken message", reason=str(error), message_id=message.message_id)
+                self._bury(message, str(error), report)
+            except StaleRecord:
+                logger.info("somebody else is handling this job", message_id=message.message_id)
+            except Exception:
+                # Whatever broke, the other messages of the batch must not wait for it; SQS brings this one back.
+                logger.exception("message failed", message_id=message.message_id)
+                report.failed_message_ids.append(message.message_id)
+            else:
+                if job is not None:
+                    ready[job.job_id] = job
+        ready = self._behind_the_gate(ready, report)
+        for batch in self._batches(ready.values()):
+            try:
+                self._submit(batch, report)
+            except Exception:
+                # The jobs are in the table and stay due, so the loop brings them back; the other batches go on.
+                logger.exception("batch failed", job_ids=[job.job_id for job in batch])
+                report.broken_batches += 1
+        if report.submitted or report.failed or report.waiting or report.broken_batches:
+            self.loop.nudge()
+        return report
+
+    # one message
+
+    def _bury(self, message: Message, reason: str, report: SubmitReport) -> None:
+        try:
+            self.dead_letters.bury(message.body, reason)
+        except Exception:
+            logger.exception("dead-letter queue refused a message", message_id=message.message_id)
+            report.failed_message_ids.append(message.message_id)
+        else:
+            report.buried += 1
+
+    def _prepared(self, body: str, report: SubmitReport) -> Job | None:
+        """The job of a message, if it is now ready to be submitted."""
+        message = parse_message(body)
+        now = self.clock()
+        if isinstance(message, WakeUp):
+            known = self.store.find(message.job_id)
+            if known is None:
+                raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
+            job = known
+        else:
+            if is_ignored(message.media, self.results_bucket):
+                return None
+            job = jobs.receive(message.job_id, message.media, message.time, now)
+            if not self.store.create(job):
+                job = self.store.find(message.job_id) or job
+        logger.append_keys(job_id=job.job_id)
+        try:
+            return self._settled(job, now, report)
+        finally:
+            logger.remove_keys(["job_id"])
+
+    def _settled(self, job: Job, now: datetime, report: SubmitReport) -> Job | None:
+        if not jobs.can_be_claimed(job, now):
+            logger.info("nothing to do", status=job.status)
+            return None
+        if job.status is Status.SUBMITTING:
+            revived = self._after_a_crash(job, report)
+            if revived is None:
+                return None
+            job = revived
+        refused = refusal(job.media)
+        if refused is not None:
+            self._fail(job, *refused, report)
+            return None
+        try:
+            metadata = self.media.head(job.media)
+            if job.options is None:
+                job = jobs.with_options(
+                    job,
+                    resolve_options(
+                        job.media.key,
+                        metadata,
+                        self.profiles.profiles(),
+                        default_model=self.default_model,
+                        region=self.region,
+                    ),
+                )
+        except MediaGone as error:
+            self._fail(job, "MEDIA_GONE", str(error), report)
+            return None
+        except InvalidOptions as error:
+            self._fail(job, error.code, str(error), report)
+            return None
+        except ProfilesUnreadable as error:
+            logger.error("profiles unreadable: uploads wait", reason=str(error))
+            self._park(job, gates.PROFILES_BROKEN, str(error), report)
+            return None
+        return job
+
+    def _after_a_crash(self, job: Job, report: SubmitReport) -> Job | None:
+        """A claim ran out: whoever held it died. Its task record tells how far it had come."""
+        task = self.tasks.find_task(job.submission_id or "")
+        if task is None:
+            return job  # it died before the POST
+        if task.task_id is not None:
+            accepted = jobs.submitted(job, task.task_id, task.accepted_at or self.clock())
+            self._announce([accepted])
+            report.submitted.append(self.store.save(accepted))
+            logger.warning("a crash after the answered POST was repaired", task_id=task.task_id)
+            return None
+        report.ambiguous += 1
+        logger.warning("a crash during the POST: it may or may not have been accepted")
+        lost = self.store.save(jobs.answer_lost(job, self.clock()))
+        if lost.is_terminal:
+            self._told(lost, report)
+            return None
+        return lost
+
+    # ends and waits
+
+    def _fail(
+        self, job: Job, code: str, message: str, report: SubmitReport, verdict: Verdict = Verdict.PERMANENT
+    ) -> None:
+        category = verdict if verdict in (Verdict.PERMANENT, Verdict.ACCOUNT_WIDE) else Verdict.RETRYABLE
+        failed = jobs.fail(job, Failure(code=code, message=message, category=category.value), self.clock())
+        self._told(self.store.save(failed), report)
+
+    def _told(self, failed: Job, report: SubmitReport) -> None:
+        logger.warning("transcription failed", code=failed.failure.code if failed.failure else None)
+        report.failed.append(failed)
+        try:
+            publish_end(failed, self.store, self.events, self.clock)
+        except PublishFailed:
+            logger.exception("the event waits for the poll loop", job_id=failed.job_id)
+
+    def _park(self, job: Job, reason: str, message: str, report: SubmitReport) -> None:
+        """Close the gate (again), and let the job wait behind it."""
+        report.gate_reason = reason
+        self.gate.close_gate(gates.close(reason, message, self.clock(), self.gate.gate()))
+        report.waiting.append(self.store.save(jobs.park(job, reason)))
+
+    def _behind_the_gate(self, ready: dict[str, Job], report: SubmitReport) -> dict[str, Job]:
+        """Whoever may pass: everybody when the gate is open, one probe when it is time, else nobody."""
+        if not ready:
+            return ready
+        gate = self.gate.gate()
+        if gate is None or gate.reason in (gates.PROFILES_BROKEN, gates.KEY_MISSING):
+            # These two show without asking the vendor.
+            trouble = self._visible_trouble()
+            if trouble is None:
+                if gate is not None:
+                    self._open_gate(gate)
+                return ready
+            logger.error("submitting is paused", reason=trouble[0], explanation=trouble[1])
+            for job in ready.values():
+                self._park(job, *trouble, report)
+            return {}
+        probes: dict[str, Job] = {}
+        if gates.probe_is_due(gate, self.clock()):
+            following = gates.close(gate.reason, gate.message, self.clock(), gate)
+            if self.gate.take_probe(gate, following):
+                first = next(iter(ready.values()))
+                probes = {first.job_id: first}
+        report.gate_reason = gate.reason
+        self._each(
+            [job for job in ready.values() if job.job_id not in probes], report, lambda job: jobs.park(job, gate.reason)
+        )
+        return probes
+
+    def _visible_trouble(self) -> tuple[str, str] | None:
+        try:
+            self.api_key()
+            self.profiles.profiles()
+        except VendorError as error:
+            return error.code, error.message
+        except ProfilesUnreadable as error:
+            return gates.PROFILES_BROKEN, str(error)
+        return None
+
+    def _open_gate(self, gate: gates.Gate) -> None:
+        self.gate.open_gate()
+        logger.info("submitting goes on", after=gate.reason)
+
+    # batches
+
+    def _batches(self, ready: Iterable[Job]) -> Iterable[list[Job]]:
+        """Files with the same model and options, in tasks of the size that model and stack allow.
+
+        Two versions of one object whose URLs look alike never share a task: its results could not be told apart.
+        """
+
+        def kind(job: Job) -> str:
+            options = job.options
+            return json.dumps([options.model, options.parameters] if options else None, sort_keys=True)
+
+        for _, group in groupby(sorted(ready, key=kind), key=kind):
+            open_batches: list[list[Job]] = []
+            for job in group:
+                spec = CATALOGUE[job.options.model] if job.options else None
+                room = 1 if job.alone or spec is None else min(self.max_files_per_task, spec.max_files_per_task)
+                name = (job.media.bucket, job.media.key, job.media.version_id)
+                home = next(
+                    (
+                        batch
+                        for batch in open_batches
+                        if len(batch) < room
+                        and not batch[0].alone
+                        and all((other.media.bucket, other.media.key, other.media.version_id) != name for other in batch)
+                    ),
+                    None,
+                )
+                if home is None:
+                    open_batches.append([job])
+                else:
+                    home.append(job)
+            yield from open_batches
+
+    def _submit(self, batch: list[Job], report: SubmitReport) -> None:
+        """Claim, write down that a POST follows, POST, write down its answer."""
+        options = batch[0].options
+        if options is None:
+            raise ValueError("a batch of jobs without options")
+        spec = CATALOGUE[options.model]
+        rate = self.submit_requests_per_second or spec.submit_requests_per_second
+        wait = self.rates.reserve_turn(f"submit#{spec.name}", rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
+        if wait is None:
+            self._each(
+                batch,
+                report,
+                lambda job: jobs.defer(job, "RATE", self.clock(), delay=LONGEST_WAIT_FOR_A_TURN, counts=False),
+            )
+            return
+        self.sleep(wait.total_seconds())
+
+        submission_id = uuid.uuid4().hex
+        claimed: list[Job] = []
+        for job in batch:
+            try:
+                claimed.append(self.store.save(jobs.claim(job, submission_id, self.clock())))
+            except StaleRecord:
+                logger.info("somebody else claimed this job", job_id=job.job_id)
+        if not claimed:
+            return
+        task = self.tasks.save_task(
+            tasks.open_task(
+                submission_id,
+                spec.name,
+                [job.job_id for job in claimed],
+                max(job.media.size_bytes for job in claimed),
+                self.clock(),
+            )
+        )
+        try:
+            task_id = self.speech.submit(spec, [self.media.presign(job.media) for job in claimed], options.parameters)
+        except VendorError as error:
+            self._refused(claimed, task, error, report)
+            return
+        now = self.clock()
+        self.tasks.save_task(tasks.accepted(task, task_id, now))
+        logger.info("submitted", task_id=task_id, model=spec.name, job_ids=task.job_ids)
+        gate = self.gate.gate()
+        if gate is not None:
+            self._open_gate(gate)
+        accepted = [jobs.submitted(job, task_id, now) for job in claimed]
+        self._announce(accepted)
+        self._each(accepted, report, lambda job: job)
+
+    def _announce(self, accepted: list[Job]) -> None:
+        """`Transcription Submitted`, at a job's first submission: before the record says so, so that it is not lost."""
+        first_time = [job for job in accepted if job.attempts == 1]
+        if first_time:
+            self.events.publish(first_time, self.clock())
+
+    def _refused(self, claimed: list[Job], task: tasks.Task, error: VendorError, report: SubmitReport) -> None:
+        now = self.clock()
+        logger.warning(
+            "submission refused",
+            code=error.code,
+            verdict=error.verdict,
+            http_status=error.http_status,
+            reason=error.message,
+            job_ids=task.job_ids,
+        )
+        if isinstance(error, AnswerLost):
+            report.ambiguous += len(claimed)
+            self.tasks.save_task(tasks.closed(task, now))
+            self._each(claimed, report, lambda job: jobs.answer_lost(job, now))
+            return
+        self.tasks.save_task(tasks.closed(task, now))
+        if error.verdict is Verdict.ACCOUNT_WIDE:
+            for job in claimed:
+                self._park(job, error.code, error.message, report)
+        elif error.verdict is Verdict.THROTTLED:
+            report.throttled += 1
+            self._each(claimed, report, lambda job: jobs.defer(job, error.code, now, counts=False))
+        elif len(claimed) > 1 and error.code.startswith(_ABOUT_THE_REQUEST):
+            self._each(claimed, report, lambda job: jobs.resubmit(job, error.code, now, alone=True))
+        elif error.verdict is Verdict.PERMANENT:
+            for job in claimed:
+                self._fail(job, error.code, error.message, report)
+        else:
+            for job in claimed:
+                deferred = jobs.defer(job, error.code, now)
+                if jobs.is_out_of_tries(deferred):
+                    message = f"{error.message} (given up after {jobs.MAX_FRUITLESS_TRIES} tries)"
+                    self._fail(job, error.code, message, report, error.verdict)
+                else:
+                    report.waiting.append(self.store.save(deferred))
+
+    def _each(self, batch: Iterable[Job], report: SubmitReport, change: Callable[[Job], Job]) -> None:
+        for job in batch:
+            try:
+                changed = self.store.save(change(job))
+            except StaleRecord:
+                logger.info("somebody else is handling this job", job_id=job.job_id)
+                continue
+            if changed.is_terminal:
+                self._told(changed, report)
+            elif changed.status is Status.SUBMITTED:
+                report.submitted.append(changed)
+            else:
+                report.waiting.append(changed)

@@ -1,0 +1,73 @@
+"""Every setting of the functions, read from their environment once: one model a function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from dashscribe.errors import SettingsError
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the upper-cased field names. Raises `SettingsError` naming what is missing or wrong."""
+        try:
+            return cls.model_validate({name: environ[name.upper()] for name in cls.model_fields if name.upper() in environ})
+        except ValidationError as error:
+            faults = "; ".join(f"{str(f['loc'][0]).upper()}: {f['msg']}" for f in error.errors(include_url=False))
+            raise SettingsError(f"{cls.__name__}: {faults}") from error
+
+
+class StackSettings(_Settings):
+    """What every function needs."""
+
+    jobs_table_name: str
+    event_bus_name: str
+    results_bucket_name: str
+    dashscope_base_url: str
+
+    @field_validator("dashscope_base_url")
+    @classmethod
+    def _no_trailing_slash(cls, url: str) -> str:
+        return url.rstrip("/")
+
+
+class VendorSettings(StackSettings):
+    """What a function that calls DashScope needs."""
+
+    dashscope_workspace_id: str = ""
+    api_key_secret_arn: str
+
+
+class SubmitSettings(VendorSettings):
+    """functions/submit_transcription."""
+
+    profiles_parameter_name: str
+    submit_dead_letter_queue_url: str
+    poll_tasks_state_machine_arn: str
+    default_model: str
+    max_files_per_task: int = Field(ge=1, le=100)
+    submit_requests_per_second: float = Field(ge=0)
+    presign_expiry_seconds: int = Field(ge=60, le=604800)
+
+
+class PollSettings(VendorSettings):
+    """functions/poll_tasks."""
+
+    submit_queue_url: str
+    query_requests_per_second: float = Field(gt=0)
+
+
+class FinalizeSettings(StackSettings):
+    """functions/finalize_transcription. `result_host_allow_list`: host suffixes, separated by commas."""
+
+    result_host_allow_list: str
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        return tuple(host.strip().lower() for host in self.result_host_allow_list.split(",") if host.strip())

@@ -1,0 +1,139 @@
+"""The real object graph of each function, made once for each execution environment.
+
+Adapters are imported where they are used: a function starts with its own ones only.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from dashscribe.domain.catalogue import region_of
+from dashscribe.settings import FinalizeSettings, PollSettings, SubmitSettings, VendorSettings
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+    from dashscribe.adapters.dashscope_http import DashScopeHttp
+    from dashscribe.services.finalize import FinalizeService
+    from dashscribe.services.poll import PollService
+    from dashscribe.services.submit import SubmitService
+
+AWS = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _s3_client() -> S3Client:
+    """Presigned URLs must name the regional, virtual-hosted endpoint, and be of version 4.
+
+    A local endpoint has no host name for each bucket, so there the bucket stands in the path.
+    """
+    local = "AWS_ENDPOINT_URL" in os.environ or "AWS_ENDPOINT_URL_S3" in os.environ
+    style = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "path" if local else "virtual", "us_east_1_regional_endpoint": "regional"},
+    )
+    return boto3.client("s3", config=AWS.merge(style))
+
+
+def _speech(settings: VendorSettings) -> DashScopeHttp:
+    import httpx
+
+    from dashscribe.adapters.configuration import ApiKey
+    from dashscribe.adapters.dashscope_http import DashScopeHttp
+
+    return DashScopeHttp(
+        httpx.Client(),
+        settings.dashscope_base_url,
+        ApiKey(boto3.client("secretsmanager", config=AWS), settings.api_key_secret_arn),
+        settings.dashscope_workspace_id,
+    )
+
+
+@cache
+def submit_service() -> SubmitService:
+    from dashscribe.adapters.configuration import ApiKey, SsmProfiles
+    from dashscribe.adapters.dynamodb_records import DynamoDbRecords
+    from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
+    from dashscribe.adapters.s3_media import S3Media
+    from dashscribe.adapters.sqs_queues import SqsDeadLetters
+    from dashscribe.adapters.stepfunctions_loop import StepFunctionsLoop
+    from dashscribe.services.submit import SubmitService
+
+    settings = SubmitSettings.from_environ(os.environ)
+    records = DynamoDbRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
+    session = boto3.DEFAULT_SESSION
+    return SubmitService(
+        store=records,
+        tasks=records,
+        gate=records,
+        rates=records,
+        media=S3Media(
+            _s3_client(), settings.presign_expiry_seconds, session.get_credentials() if session is not None else None
+        ),
+        speech=_speech(settings),
+        api_key=ApiKey(boto3.client("secretsmanager", config=AWS), settings.api_key_secret_arn),
+        profiles=SsmProfiles(boto3.client("ssm", config=AWS), settings.profiles_parameter_name),
+        events=EventBridgePublisher(boto3.client("events", config=AWS), settings.event_bus_name),
+        dead_letters=SqsDeadLetters(boto3.client("sqs", config=AWS), settings.submit_dead_letter_queue_url),
+        loop=StepFunctionsLoop(boto3.client("stepfunctions", config=AWS), settings.poll_tasks_state_machine_arn),
+        clock=_now,
+        results_bucket=settings.results_bucket_name,
+        default_model=settings.default_model,
+        region=region_of(settings.dashscope_base_url),
+        max_files_per_task=settings.max_files_per_task,
+        submit_requests_per_second=settings.submit_requests_per_second,
+    )
+
+
+@cache
+def poll_service() -> PollService:
+    from dashscribe.adapters.dynamodb_records import DynamoDbRecords
+    from dashscribe.adapters.sqs_queues import SqsSubmitQueue
+    from dashscribe.services.poll import PollService
+
+    settings = PollSettings.from_environ(os.environ)
+    records = DynamoDbRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
+    return PollService(
+        store=records,
+        tasks=records,
+        due=records,
+        gate=records,
+        rates=records,
+        speech=_speech(settings),
+        queue=SqsSubmitQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
+        clock=_now,
+        query_requests_per_second=settings.query_requests_per_second,
+    )
+
+
+@cache
+def finalize_service() -> FinalizeService:
+    import httpx
+
+    from dashscribe.adapters.dynamodb_records import DynamoDbRecords
+    from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
+    from dashscribe.adapters.result_download import ResultDownload
+    from dashscribe.adapters.s3_results import S3Results
+    from dashscribe.services.finalize import FinalizeService
+
+    settings = FinalizeSettings.from_environ(os.environ)
+    records = DynamoDbRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
+    return FinalizeService(
+        store=records,
+        tasks=records,
+        results=S3Results(_s3_client(), settings.results_bucket_name),
+        source=ResultDownload(httpx.Client(), settings.allowed_hosts),
+        events=EventBridgePublisher(boto3.client("events", config=AWS), settings.event_bus_name),
+        clock=_now,
+        results_bucket=settings.results_bucket_name,
+        region=region_of(settings.dashscope_base_url),
+    )

@@ -1,0 +1,127 @@
+"""Media bytes → the vendor's result JSON: decoded by PyAV (FFmpeg), recognised by PocketSphinx. English only."""
+
+from __future__ import annotations
+
+import io
+from functools import cache
+from typing import Any
+
+import av
+from av.audio.resampler import AudioResampler
+from pocketsphinx import Decoder, Segmenter
+
+SAMPLE_RATE = 16_000
+_FRAMES_PER_SECOND = 100
+_BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
+_SENTENCE_PAUSE_FRAMES = 15
+_NOISE = ("<", "[", "+")
+
+
+class RecognitionError(Exception):
+    """A file that cannot be transcribed; `code` is the vendor's (API reference 5.2)."""
+
+    def __init__(self, code: str, message: str = "") -> None:
+        super().__init__(message or code)
+        self.code = code
+
+
+@cache
+def _decoder() -> Decoder:
+    """One a process: its acoustic model takes half a second to load."""
+    return Decoder(loglevel="FATAL")
+
+
+def recognise(media: bytes, channels: list[int]) -> dict[str, Any]:
+    """`properties` and `transcripts` of the result JSON (API reference 6.1). Raises `RecognitionError`."""
+    properties, tracks = _decoded(media)
+    transcripts = []
+    for channel in channels:
+        if channel >= len(tracks):
+            raise RecognitionError("NO_VALID_AUDIO_ERROR", f"channel_id {channel} is not in the audio")
+        transcript = _transcribed(tracks[channel], channel)
+        if transcript is not None:
+            transcripts.append(transcript)
+    if not transcripts:
+        raise RecognitionError("SUCCESS_WITH_NO_VALID_FRAGMENT")
+    return {"properties": {**properties, "channels": channels}, "transcripts": transcripts}
+
+
+def _decoded(media: bytes) -> tuple[dict[str, Any], list[bytes]]:
+    try:
+        with av.open(io.BytesIO(media)) as container:
+            if not container.streams.audio:
+                raise RecognitionError("NO_VALID_AUDIO_ERROR", "the file has no audio track")
+            stream = container.streams.audio[0]
+            layout = "stereo" if stream.codec_context.channels > 1 else "mono"
+            resampler = AudioResampler(format="s16p", layout=layout, rate=SAMPLE_RATE)
+            planes = [bytearray() for _ in range(2 if layout == "stereo" else 1)]
+            for frame in [*container.decode(stream), None]:
+                for part in resampler.resample(frame):
+                    for plane, samples in zip(planes, part.planes, strict=False):
+                        plane += bytes(samples)[: part.samples * 2]
+            codec, rate = stream.codec_context.name, stream.codec_context.sample_rate
+    except av.FFmpegError as error:
+        raise RecognitionError("DECODE_ERROR", "cannot detect audio info") from error
+    return (
+        {
+            "audio_format": codec,
+            "original_sampling_rate": rate,
+            "original_duration_in_milliseconds": len(planes[0]) // _BYTES_PER_MS,
+        },
+        [bytes(plane) for plane in planes],
+    )
+
+
+def _transcribed(pcm: bytes, channel: int) -> dict[str, Any] | None:
+    """One track: voice activity detection cuts it into utterances, pauses cut those into sentences."""
+    sentences: list[dict[str, Any]] = []
+    speech_ms = 0
+    for segment in Segmenter(sample_rate=SAMPLE_RATE).segment(io.BytesIO(pcm)):
+        speech_ms += round((segment.end_time - segment.start_time) * 1000)
+        for words in _sentences(segment.pcm, round(segment.start_time * 1000)):
+            sentences.append(_sentence(words, len(sentences) + 1))
+    if not sentences:
+        return None
+    return {
+        "channel_id": channel,
+        "content_duration_in_milliseconds": speech_ms,
+        "text": "".join(sentence["text"] for sentence in sentences),
+        "sentences": sentences,
+    }
+
+
+def _sentences(pcm: bytes, offset_ms: int) -> list[list[dict[str, Any]]]:
+    decoder = _decoder()
+    decoder.start_utt()
+    decoder.process_raw(pcm, full_utt=True)
+    decoder.end_utt()
+    found: list[list[dict[str, Any]]] = [[]]
+    for segment in decoder.seg() or []:
+        if segment.word.startswith(_NOISE):
+            if segment.end_frame - segment.start_frame >= _SENTENCE_PAUSE_FRAMES and found[-1]:
+                found.append([])
+            continue
+        found[-1].append(
+            {
+                "begin_time": offset_ms + segment.start_frame * 1000 // _FRAMES_PER_SECOND,
+                "end_time": offset_ms + (segment.end_frame + 1) * 1000 // _FRAMES_PER_SECOND,
+                "text": segment.word.partition("(")[0],
+                "punctuation": "",
+            }
+        )
+    return [words for words in found if words]
+
+
+def _sentence(words: list[dict[str, Any]], sentence_id: int) -> dict[str, Any]:
+    """Blanks lead the words and follow the last one's punctuation, as in Fun-ASR's own samples (seed 000)."""
+    words[0]["text"] = words[0]["text"].capitalize()
+    for word in words[1:]:
+        word["text"] = f" {word['text']}"
+    words[-1]["punctuation"] = ". "
+    return {
+        "begin_time": words[0]["begin_time"],
+        "end_time": words[-1]["end_time"],
+        "text": "".join(word["text"] + word["punctuation"] for word in words),
+        "sentence_id": sentence_id,
+        "words": words,
+    }
