@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from dashscribe.domain.catalogue import JsonObject
 from dashscribe.observability import MetricUnit, logger, metrics, tracer
 from dashscribe.services.finalize import FinalizeReport

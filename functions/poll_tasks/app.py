@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from dashscribe.domain.catalogue import JsonObject
 from dashscribe.observability import MetricUnit, logger, metrics, tracer
 from dashscribe.services.poll import PassReport
@@ -23,5 +24,6 @@ def count(report: PassReport) -> None:
     metrics.add_metric("TaskQueries", MetricUnit.Count, report.queries)
     metrics.add_metric("TasksEnded", MetricUnit.Count, report.finished_tasks)
     metrics.add_metric("JobsWoken", MetricUnit.Count, report.woken)
+    metrics.add_metric("FailedSteps", MetricUnit.Count, report.failed_steps)
     metrics.add_metric("OldestOverdueJob", MetricUnit.Seconds, report.oldest_job_seconds)
     metrics.add_metric("SubmissionsPaused", MetricUnit.Count, int(report.gate_reason is not None))

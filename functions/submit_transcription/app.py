@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from dashscribe.observability import MetricUnit, logger, metrics, tracer
 from dashscribe.services.submit import Message, SubmitReport
 from dashscribe.wiring import submit_service

@@ -13,8 +13,8 @@ class FileScript(BaseModel):
     """What happens to files whose decoded URL path contains `match`, instead of recognition.
 
     `answers` are used up one a submission, the last one stays. An answer is `{"text": "…"}`, `{"result": {…}}` (the
-    result JSON), `{"code": "FILE_403_FORBIDDEN", "message": "…"}` (the file fails) or `{"missing": true}` (the task says
-    nothing of it); with `"seconds": 3` its task takes that long. `"recognise": true` is the real thing again.
+    result JSON), `{"code": "FILE_403_FORBIDDEN", "message": "…"}` (the file fails) or `{"missing": true}` (the task
+    says nothing of it); with `"seconds": 3` its task takes that long. `"recognise": true` is the real thing again.
     """
 
     model_config = ConfigDict(extra="forbid")

@@ -8,7 +8,7 @@ from typing import Any
 
 import av
 from av.audio.resampler import AudioResampler
-from pocketsphinx import Decoder, Segmenter
+from pocketsphinx import Decoder, Segmenter  # type: ignore[import-untyped]  # the package has no stubs
 
 SAMPLE_RATE = 16_000
 _FRAMES_PER_SECOND = 100
@@ -48,7 +48,7 @@ def recognise(media: bytes, channels: list[int]) -> dict[str, Any]:
 
 def _decoded(media: bytes) -> tuple[dict[str, Any], list[bytes]]:
     try:
-        with av.open(io.BytesIO(media)) as container:
+        with av.open(io.BytesIO(media), mode="r") as container:
             if not container.streams.audio:
                 raise RecognitionError("NO_VALID_AUDIO_ERROR", "the file has no audio track")
             stream = container.streams.audio[0]

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from dashscribe.domain.catalogue import TASKS_PATH, TRANSCRIPTION_PATH
-from local.simulator.checks import Refused, check_key, checked_submission
+from local.simulator.checks import RequestRefusedError, check_key, checked_submission
 from local.simulator.play import Behaviour, Fault, FileScript, Play, Recorded
 from local.simulator.tasks import TaskRoom
 
@@ -79,7 +79,7 @@ class Simulator:
             fault = self.play.take_fault(name)
             try:
                 response = await self._answer(name, endpoint, request, fault)
-            except Refused as refused:
+            except RequestRefusedError as refused:
                 response = _error(refused.status, refused.code, refused.message)
             self.play.recorded.append(
                 Recorded(
@@ -173,7 +173,7 @@ class Simulator:
     async def _cancel(self, request: Request) -> Response:
         task = self.room.tasks.get(request.path_params["task_id"])
         if task is None or task.status != "PENDING":
-            raise Refused(
+            raise RequestRefusedError(
                 400,
                 "UnsupportedOperation",
                 "Failed to cancel the task, please confirm if the task is in PENDING status.",

@@ -117,7 +117,7 @@ class TaskRoom:
 
     async def _file(self, file: FileResult, parameters: dict[str, Any]) -> None:
         script = self.play.script_for(unquote(urlsplit(file.url).path))
-        answer = script.next_answer() if script else {"recognise": True}
+        answer: dict[str, Any] = script.next_answer() if script else {}
         await asyncio.sleep(answer.get("seconds", 0))
         try:
             if "text" in answer:
@@ -213,9 +213,8 @@ class TaskRoom:
         self.results[path] = file.document or {}
         expires = int(time.time() + self.play.behaviour.result_seconds_to_live)
         signature = quote(self._signature(path, expires), safe="")
-        return (
-            f"{self._public_url}{quote(path, safe='/')}?Expires={expires}&OSSAccessKeyId=simulator&Signature={signature}"
-        )
+        query = f"Expires={expires}&OSSAccessKeyId=simulator&Signature={signature}"
+        return f"{self._public_url}{quote(path, safe='/')}?{query}"
 
     def _signature(self, path: str, expires: int) -> str:
         return hmac.new(self._signing_key, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()

@@ -17,7 +17,9 @@ class _Settings(BaseModel):
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
         """Read the upper-cased field names. Raises `SettingsError` naming what is missing or wrong."""
         try:
-            return cls.model_validate({name: environ[name.upper()] for name in cls.model_fields if name.upper() in environ})
+            return cls.model_validate(
+                {name: environ[name.upper()] for name in cls.model_fields if name.upper() in environ}
+            )
         except ValidationError as error:
             faults = "; ".join(f"{str(f['loc'][0]).upper()}: {f['msg']}" for f in error.errors(include_url=False))
             raise SettingsError(f"{cls.__name__}: {faults}") from error

@@ -1,4 +1,4 @@
-"""The API key and the profiles document, read again within a minute after a change (Powertools keeps them that long)."""
+"""The API key and the profiles document, kept by Powertools for half a minute: a change is seen within a minute."""
 
 from __future__ import annotations
 

@@ -18,18 +18,16 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 
 
 class DashScopeHttp:
-    """`SpeechService`. Nothing is retried here: a repeated POST may be a second paid task, so the job's record decides."""
+    """`SpeechService`. Nothing is retried here: a repeated POST may be a second paid task, so records decide."""
 
-    def __init__(
-        self, client: httpx.Client, base_url: str, api_key: Callable[[], str], workspace_id: str = ""
-    ) -> None:
+    def __init__(self, client: httpx.Client, base_url: str, api_key: Callable[[], str], workspace_id: str = "") -> None:
         self._client = client
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
         self._workspace_id = workspace_id
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
-        """POST the files; `parameters` is always sent, even empty: workspace hosts fail tasks without it (1.1)."""
+        """POST the files. `parameters` is always sent: workspace hosts fail tasks without it (API reference 1.1)."""
         reply = self._call(
             "POST",
             TRANSCRIPTION_PATH,
@@ -61,7 +59,7 @@ class DashScopeHttp:
 
 
 def _read(response: httpx.Response) -> TaskReply:
-    """A reply of status 200 without a business error (5: a 200 can carry a `code`); anything else is a `VendorError`."""
+    """The reply, if it is one of success: a 200 can carry an error `code` too (API reference 5). Else `VendorError`."""
     try:
         body = response.json()
     except ValueError:
@@ -80,4 +78,6 @@ def _read(response: httpx.Response) -> TaskReply:
     verdict = classify(code, message, response.status_code)
     if not body and verdict is Verdict.PERMANENT:
         verdict = Verdict.RETRYABLE  # an HTML page comes from something between us and DashScope, which has no say
-    raise VendorError(code, message or f"DashScope answered HTTP {response.status_code}.", verdict, response.status_code)
+    raise VendorError(
+        code, message or f"DashScope answered HTTP {response.status_code}.", verdict, response.status_code
+    )

@@ -26,11 +26,11 @@ from dashscribe.services.ports import DueRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
 DUE_INDEX = "due"
 _GATE = "GATE"
 _BATCH_GET_LIMIT = 100
+_RESERVATION_ROUNDS = 2
 _Record = TypeVar("_Record", Job, Task)
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
@@ -165,14 +165,15 @@ class DynamoDbRecords:
             ":after": now_us + round(1_000_000 / per_second),
             ":horizon": now_us + round(horizon.total_seconds() * 1_000_000),
         }
-        turn_us = self._reserve(
-            name, "SET next_us = next_us + :step", "next_us > :now AND next_us <= :horizon", values
+        steps = (
+            ("SET next_us = next_us + :step", "next_us > :now AND next_us <= :horizon"),
+            ("SET next_us = :after", "attribute_not_exists(next_us) OR next_us <= :now"),
         )
-        if turn_us is None:
-            turn_us = self._reserve(
-                name, "SET next_us = :after", "attribute_not_exists(next_us) OR next_us <= :now", values
-            )
-        return None if turn_us is None else timedelta(microseconds=max(0, turn_us - now_us))
+        for update, condition in steps * _RESERVATION_ROUNDS:  # between the two, somebody else may have come first
+            turn_us = self._reserve(name, update, condition, values)
+            if turn_us is not None:
+                return timedelta(microseconds=max(0, turn_us - now_us))
+        return None
 
     def _reserve(self, name: str, update: str, condition: str, values: Mapping[str, int]) -> int | None:
         used = {sign: {"N": str(value)} for sign, value in values.items() if sign in f"{update} {condition}".split()}
@@ -200,14 +201,13 @@ class DynamoDbRecords:
     def _save(self, pk: str, record: _Record) -> _Record:
         following = record.model_copy(update={"revision": record.revision + 1})
         if record.revision == 0 and isinstance(record, Task):
-            condition, values = "attribute_not_exists(pk)", None
+            self._put(pk, following, "attribute_not_exists(pk)")
         else:
-            condition, values = "revision = :seen", {":seen": {"N": str(record.revision)}}
-        self._put(pk, following, condition, values)
+            self._put(pk, following, "revision = :seen", {":seen": {"N": str(record.revision)}})
         return following
 
     def _put(
-        self, pk: str, record: BaseModel, condition: str, values: Mapping[str, AttributeValueTypeDef] | None = None
+        self, pk: str, record: BaseModel, condition: str, values: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
         arguments: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
         try:
@@ -233,6 +233,4 @@ def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _due_record(item: Mapping[str, Any]) -> DueRecord:
-    return DueRecord(
-        record_id=item["pk"]["S"].partition("#")[2], due_at=datetime.fromisoformat(item["due_at"]["S"])
-    )
+    return DueRecord(record_id=item["pk"]["S"].partition("#")[2], due_at=datetime.fromisoformat(item["due_at"]["S"]))

@@ -48,7 +48,8 @@ class ResultDownload:
                     body += chunk
                     if len(body) > MAX_RESULT_BYTES:
                         raise ResultRefused(
-                            "RESULT_TOO_LARGE", f"The result is larger than {MAX_RESULT_BYTES:,} bytes; it was not kept."
+                            "RESULT_TOO_LARGE",
+                            f"The result is larger than {MAX_RESULT_BYTES:,} bytes; it was not kept.",
                         )
         except httpx.HTTPError as error:
             raise ResultUnavailable(f"The result's download broke: {type(error).__name__}.") from error

@@ -1,7 +1,7 @@
 """The models: one table from which everything else follows.
 
-What a model is called, which shape its request has, which parameters, languages, regions, prices and limits it has.
-To add a model is to add a row; to add a family is to add its parameters, its `RequestShape` and the reader of its result.
+What a model is called, which shape its request has, its parameters, languages, regions, prices and limits.
+A new model is a new row; a new family is its parameters, its `RequestShape` and the reader of its result.
 Sources: API reference sections 2 (models, parameters, languages, limits), 4 (rates) and 9 (prices).
 """
 
@@ -159,13 +159,12 @@ class ParaformerParameters(_DiarizingParameters):
 class ParaformerV2Parameters(ParaformerParameters):
     """paraformer-v2 alone takes language hints (API reference 2.3)."""
 
-    language_hints: list[str] | None = Field(
-        default=None, min_length=1, description='language codes (["zh", "en"])'
-    )
+    language_hints: list[str] | None = Field(default=None, min_length=1, description='language codes (["zh", "en"])')
 
 
 _FUN_ASR_LANGUAGES = tuple(
-    "zh en ja ko vi th id ms tl hi ar fr de es pt ru it nl sv da fi no el pl cs hu ro bg hr sk et ga lv lt mt sl".split()
+    "zh en ja ko vi th id ms tl hi ar fr de es pt ru it nl sv da fi no el pl cs hu ro bg hr sk"
+    " et ga lv lt mt sl".split()
 )
 """The newest list and seed 003's together (API reference 2.4): what either document allows is let through."""
 _SNAPSHOT_LANGUAGES = ("zh", "en")

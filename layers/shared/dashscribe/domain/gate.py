@@ -27,9 +27,7 @@ class Gate(BaseModel):
 
 
 def close(reason: str, message: str, now: datetime, since: Gate | None = None) -> Gate:
-    return Gate(
-        reason=reason, message=message, closed_at=since.closed_at if since else now, probe_at=now + PROBE_EVERY
-    )
+    return Gate(reason=reason, message=message, closed_at=since.closed_at if since else now, probe_at=now + PROBE_EVERY)
 
 
 def probe_is_due(gate: Gate, now: datetime) -> bool:

@@ -297,9 +297,7 @@ def fail(job: Job, failure: Failure, now: datetime, completed_at: datetime | Non
 
 def published(job: Job, now: datetime) -> Job:
     """The terminal event is out. The record rests until it expires."""
-    return _changed(
-        job, published_at=now, due_kind=None, due_at=None, expires_at=int((now + KEEP_RECORDS).timestamp())
-    )
+    return _changed(job, published_at=now, due_kind=None, due_at=None, expires_at=int((now + KEEP_RECORDS).timestamp()))
 
 
 def woken(job: Job, now: datetime) -> Job:

@@ -141,9 +141,9 @@ def _own_parameters(text: str) -> tuple[JsonObject, str | None]:
     try:
         given = json.loads(text)
     except (ValueError, RecursionError):
-        return {}, f"{PARAMETERS_KEY} is not JSON: {_shown(text)}; it must be an object such as " '{"channel_id": [0]}.'
+        return {}, f'{PARAMETERS_KEY} is not JSON: {_shown(text)}; it must be an object such as {{"channel_id": [0]}}.'
     if not isinstance(given, dict):
-        return {}, f"{PARAMETERS_KEY} is {_shown(text)}; it must be a JSON object such as " '{"channel_id": [0]}.'
+        return {}, f'{PARAMETERS_KEY} is {_shown(text)}; it must be a JSON object such as {{"channel_id": [0]}}.'
     return given, None
 
 
@@ -158,9 +158,7 @@ def _checked(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, list[str]]
             name = str(fault["loc"][0]) if fault["loc"] else ""
             place = ".".join(map(str, fault["loc"]))
             if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-                faults.append(
-                    f"Parameter {name!r} is not one of {spec.name}'s; it takes {', '.join(fields)}."
-                )
+                faults.append(f"Parameter {name!r} is not one of {spec.name}'s; it takes {', '.join(fields)}.")
             elif not name:
                 faults.append(f"Parameters do not fit together: {fault['msg'].removeprefix('Value error, ')}.")
             else:

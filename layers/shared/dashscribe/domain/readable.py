@@ -107,9 +107,9 @@ def _joined(texts: list[str]) -> str:
 
 def _cut(sentence: Sentence, room: int) -> Iterator[_Piece]:
     """A sentence in pieces of at most `room` cells and 7 s, cut between words; without word times, by length."""
-    for piece in _cut_by_words(sentence) if sentence.words else [
-        _Piece(sentence.begin_ms, sentence.end_ms, sentence.text)
-    ]:
+    for piece in (
+        _cut_by_words(sentence) if sentence.words else [_Piece(sentence.begin_ms, sentence.end_ms, sentence.text)]
+    ):
         yield from _cut_by_length(piece, room)
         room = CUE_CELLS
 
@@ -118,9 +118,7 @@ def _cut_by_words(sentence: Sentence) -> Iterator[_Piece]:
     text, begin, end = "", sentence.begin_ms, sentence.begin_ms
     for word in sentence.words or []:
         addition = word.text + word.punctuation
-        if text.strip() and (
-            cells((text + addition).strip()) > CUE_CELLS or word.end_ms - begin > CUE_MS
-        ):
+        if text.strip() and (cells((text + addition).strip()) > CUE_CELLS or word.end_ms - begin > CUE_MS):
             yield _Piece(begin, end, text)
             text, begin = "", word.begin_ms
         text += addition

@@ -15,7 +15,7 @@ LONGEST_PAUSE = timedelta(seconds=60)
 SHARE_OF_AGE = 0.2
 """Ask again after a fifth of the task's age: the answer is late by at most a fifth of what the task itself took."""
 BYTES_PER_SECOND_OF_PATIENCE = 20_000_000
-"""Files are processed at hundreds of times real time (API reference 2.5); a large one need not be asked about at once."""
+"""Files are processed at hundreds of times real time (API reference 2.5); a large one takes a while all the same."""
 TASK_DEADLINE = timedelta(hours=4)
 """The vendor gives up after 3 hours (`InternalError.Timeout`, API reference 2.5); an hour more for its queue."""
 RESULTS_LIVE = timedelta(hours=23)

@@ -163,6 +163,4 @@ def _usage(job: Job, transcript: Transcript, region: Region) -> Usage:
     if transcript.speech_ms is None or job.options is None:
         return Usage(billed_seconds=None, estimated_cost_usd=None)
     seconds = sum(-(-(channel.speech_ms or 0) // 1000) for channel in transcript.channels)
-    return Usage(
-        billed_seconds=seconds, estimated_cost_usd=round(seconds * job.options.spec.price(region), 8)
-    )
+    return Usage(billed_seconds=seconds, estimated_cost_usd=round(seconds * job.options.spec.price(region), 8))

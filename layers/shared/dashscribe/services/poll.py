@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -65,6 +65,7 @@ class PassReport:
     queries: int = 0
     finished_tasks: int = 0
     woken: int = 0
+    failed_steps: int = 0
     gate_reason: str | None = None
     oldest_job_seconds: float = 0
     result: PassResult = field(default_factory=lambda: PassResult(finalize=[], wait_seconds=1, work_left=False))
@@ -87,17 +88,21 @@ class PollService:
 
     def run(self) -> PassReport:
         report = PassReport()
-        requests = self._collect_tasks(report)
-        requests += self._push_jobs(report)
-        self._release_parked(report)
+        requests: list[FinalizeRequest] = []
+        for step in (self._collect_tasks, self._push_jobs, self._release_parked):
+            try:
+                step(requests, report)
+            except Exception:
+                # A step that breaks must not take back what the others found: finished files go to their finalizers.
+                logger.exception("a step of the pass failed", step=step.__name__)
+                report.failed_steps += 1
         report.result = self._next_pass(requests)
         return report
 
     # tasks
 
-    def _collect_tasks(self, report: PassReport) -> list[FinalizeRequest]:
+    def _collect_tasks(self, requests: list[FinalizeRequest], report: PassReport) -> None:
         until = self.clock() + PASS_LASTS
-        requests: list[FinalizeRequest] = []
         for record in self.due.due(Due.TASK, self.clock(), TASKS_PER_PASS):
             if self.clock() > until or sum(len(request.job_ids) for request in requests) >= FILES_PER_PASS:
                 break
@@ -114,12 +119,9 @@ class PollService:
                     break
                 continue
             requests += [
-                FinalizeRequest(
-                    submission_id=task.submission_id, job_ids=job_ids[start : start + FILES_PER_FINALIZER]
-                )
+                FinalizeRequest(submission_id=task.submission_id, job_ids=job_ids[start : start + FILES_PER_FINALIZER])
                 for start in range(0, len(job_ids), FILES_PER_FINALIZER)
             ]
-        return requests
 
     def _look_at(self, task: Task, report: PassReport) -> list[str]:
         """The jobs of this task that are ready for a finalizer."""
@@ -176,7 +178,7 @@ class PollService:
 
     # jobs
 
-    def _push_jobs(self, report: PassReport) -> list[FinalizeRequest]:
+    def _push_jobs(self, requests: list[FinalizeRequest], report: PassReport) -> None:
         """Jobs whose time has come: waiting ones go through the queue again, ended ones get their event published."""
         now = self.clock()
         records = self.due.due(Due.JOB, now, JOBS_PER_PASS)
@@ -197,8 +199,8 @@ class PollService:
                     to_publish.append(job.job_id)
             else:
                 to_wake.append(job)
+        requests += [FinalizeRequest(submission_id=None, job_ids=[job_id]) for job_id in to_publish]
         self._wake(to_wake, report)
-        return [FinalizeRequest(submission_id=None, job_ids=[job_id]) for job_id in to_publish]
 
     def _looked_after(self, job: Job, now: datetime) -> Job:
         """A submitted job whose task should long be over: trust the task if it is alive, else submit again."""
@@ -209,7 +211,7 @@ class PollService:
             return jobs.resubmit(job, "TASK_LOST", now)
         return _given_up(job, now)
 
-    def _release_parked(self, report: PassReport) -> None:
+    def _release_parked(self, _: list[FinalizeRequest], report: PassReport) -> None:
         """Behind an open gate everybody may go on, in the order they came; behind a closed one, one probe at a time."""
         now = self.clock()
         gate = self.gate.gate()
@@ -218,13 +220,14 @@ class PollService:
             if not gates.probe_is_due(gate, now):
                 return
         parked = self.due.due(Due.PARKED, now, JOBS_PER_PASS if gate is None else 1)
-        self._wake(list(self.store.find_many([record.record_id for record in parked]).values()), report)
+        self._wake(self.store.find_many([record.record_id for record in parked]).values(), report)
 
-    def _wake(self, waiting: Sequence[Job], report: PassReport) -> None:
-        woken = [job for job in waiting if not job.is_terminal and self._save(jobs.woken(job, self.clock()))]
-        if woken:
-            self.queue.wake([job.job_id for job in woken])
-        report.woken += len(woken)
+    def _wake(self, waiting: Iterable[Job], report: PassReport) -> None:
+        """Message first, record second: a crash in between sends a second message, which finds nothing to do."""
+        for job in waiting:
+            if not job.is_terminal:
+                self.queue.wake(job.job_id)
+                report.woken += self._save(jobs.woken(job, self.clock()))
 
     def _save(self, job: Job) -> bool:
         try:

@@ -146,7 +146,7 @@ class EventPublisher(Protocol):
 class SubmitQueue(Protocol):
     """The submit queue, for jobs that need another turn."""
 
-    def wake(self, job_ids: Sequence[str]) -> None: ...
+    def wake(self, job_id: str) -> None: ...
 
 
 class DeadLetters(Protocol):

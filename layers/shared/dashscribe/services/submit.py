@@ -19,6 +19,7 @@ from dashscribe.domain.catalogue import CATALOGUE, Region
 from dashscribe.domain.job import Failure, Job, Status
 from dashscribe.domain.media import Media, is_ignored, job_id_of, refusal
 from dashscribe.domain.options import resolve_options
+from dashscribe.domain.task import Task
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import (
     AnswerLost,
@@ -383,7 +384,9 @@ class SubmitService:
                         for batch in open_batches
                         if len(batch) < room
                         and not batch[0].alone
-                        and all((other.media.bucket, other.media.key, other.media.version_id) != name for other in batch)
+                        and all(
+                            (other.media.bucket, other.media.key, other.media.version_id) != name for other in batch
+                        )
                     ),
                     None,
                 )
@@ -449,7 +452,7 @@ class SubmitService:
         if first_time:
             self.events.publish(first_time, self.clock())
 
-    def _refused(self, claimed: list[Job], task: tasks.Task, error: VendorError, report: SubmitReport) -> None:
+    def _refused(self, claimed: list[Job], task: Task, error: VendorError, report: SubmitReport) -> None:
         now = self.clock()
         logger.warning(
             "submission refused",

@@ -1,0 +1,246 @@
+"""The local stack: MiniStack, the real template built and deployed by the real SAM CLI, and a DashScope."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+from pydantic import BaseModel
+
+from local import processes
+from local.processes import StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL = ROOT / ".local"
+STACK_NAME = "dashscribe-local"
+REGION = "us-east-1"
+CREDENTIALS = "test"
+"""MiniStack's root user; every other identity is checked against IAM."""
+API_KEY = "sk-local"
+
+
+class StackInfo(BaseModel):
+    """`.local/stack.json`: where everything is."""
+
+    aws_endpoint_url: str
+    region: str = REGION
+    access_key_id: str = CREDENTIALS
+    secret_access_key: str = CREDENTIALS
+    stack_name: str = STACK_NAME
+    dashscope_base_url: str
+    outputs: dict[str, str]
+
+    @property
+    def aws_environment(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.aws_endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": self.secret_access_key,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_REGION": self.region,
+        }
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the local AWS, as root."""
+        return boto3.client(
+            service,  # type: ignore[call-overload]  # any service's name; the stubs want a literal
+            endpoint_url=self.aws_endpoint_url,
+            region_name=self.region,
+            aws_access_key_id=self.access_key_id,
+            aws_secret_access_key=self.secret_access_key,
+            config=Config(retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=30),
+        )
+
+    @classmethod
+    def load(cls, folder: Path = LOCAL) -> StackInfo:
+        path = folder / "stack.json"
+        if not path.exists():
+            raise StackError("No local stack is running. Start one with: make up")
+        return cls.model_validate_json(path.read_text())
+
+
+def architecture() -> str:
+    """This machine's, as Lambda calls it."""
+    return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+
+
+def clean_environment() -> dict[str, str]:
+    """Our environment without any AWS setting of the user's: the local stack must never reach their account."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_ACCESS", "AWS_S", "AWS_P"))}
+
+
+def build(folder: Path, python_version: str) -> Path:
+    """`sam build` for an interpreter of this machine; the built template. Each target has a cache of its own."""
+    build_folder = folder / "template"
+    environment = clean_environment() | {
+        "PATH": f"{LOCAL / 'sam' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "SAM_CLI_TELEMETRY": "0",
+        "DEPS_ARCHITECTURE": {"arm64": "aarch64"}.get(architecture(), "x86_64"),
+        "DEPS_PYTHON_VERSION": python_version,
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    _sam(
+        ["build", "--template-file", str(ROOT / "template.yaml"), "--build-dir", str(build_folder)]
+        + ["--cached", "--cache-dir", str(folder / "cache"), "--parallel"],
+        environment,
+        folder / "sam-build.log",
+    )
+    return build_folder / "template.yaml"
+
+
+def _sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [str(LOCAL / "sam" / "bin" / "sam"), *arguments],
+            env=dict(environment),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    if done.returncode != 0:
+        raise StackError(
+            f"sam {arguments[0]} failed with status {done.returncode}. Its last words ({log}):\n"
+            f"{processes.tail(log, 25)}"
+        )
+
+
+@dataclass
+class Stack:
+    """One local stack, with its files in `folder`. `dashscope_base_url` names a server instead of the simulator."""
+
+    folder: Path = LOCAL
+    dashscope_base_url: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    say: Callable[[str], None] = print
+    deploy_template: bool = True
+
+    @cached_property
+    def _pids_file(self) -> Path:
+        return self.folder / "processes.json"
+
+    def start(self) -> StackInfo:
+        """Start everything, or leave nothing behind."""
+        if (self.folder / "stack.json").exists() and self.is_running():
+            raise StackError("A local stack is already running. Stop it first with: make down")
+        self.stop()
+        try:
+            return self._started()
+        except BaseException:
+            self.stop()
+            raise
+
+    def _started(self) -> StackInfo:
+        endpoint_port, simulator_port = processes.free_port(), processes.free_port()
+        info = StackInfo(
+            aws_endpoint_url=f"http://127.0.0.1:{endpoint_port}",
+            dashscope_base_url=self.dashscope_base_url or f"http://127.0.0.1:{simulator_port}",
+            outputs={},
+        )
+        self.say("starting MiniStack, the DashScope simulator and sam build")
+        python_version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        with ThreadPoolExecutor() as pool:
+            building = pool.submit(build, LOCAL / "build", python_version)
+            starting = [pool.submit(self._start_ministack, info, endpoint_port)]
+            if self.dashscope_base_url is None:
+                starting.append(pool.submit(self._start_simulator, simulator_port))
+            for task in starting:
+                task.result()
+            template = building.result()
+        if self.deploy_template:
+            self.say("sam deploy")
+            info = self._deployed(info, template)
+        (self.folder / "stack.json").write_text(info.model_dump_json(indent=2))
+        return info
+
+    def _start_ministack(self, info: StackInfo, port: int) -> None:
+        scratch = self.folder / "scratch"
+        scratch.mkdir(parents=True, exist_ok=True)
+        environment = clean_environment() | info.aws_environment
+        environment |= {
+            "AUTH": "true",
+            "GATEWAY_PORT": str(port),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "localhost",
+            "MINISTACK_REGION": REGION,
+            "LAMBDA_EXECUTOR": "local",
+            "TMPDIR": str(scratch),
+        }
+        self._serve("MiniStack", [LOCAL / "ministack" / "bin" / "ministack"], port, environment)
+
+    def _start_simulator(self, port: int) -> None:
+        command = [sys.executable, "-m", "local.simulator", "--port", str(port), "--key", API_KEY]
+        self._serve("DashScope simulator", command, port, clean_environment())
+
+    def _serve(self, name: str, command: Sequence[str | Path], port: int, environment: Mapping[str, str]) -> None:
+        log = self.folder / "logs" / f"{name.lower().replace(' ', '-')}.log"
+        process = processes.start(name, command, log, environment, ROOT)
+        # The pid is on disk before anything can go wrong, so that `make down` finds it whatever happens to us.
+        self._remember(name, process.pid, port)
+        processes.wait_until_listening(name, process, port, log)
+
+    def _remember(self, name: str, pid: int, port: int) -> None:
+        known = self._running()
+        known[name] = {"pid": pid, "port": port}
+        self._pids_file.write_text(json.dumps(known))
+
+    def _running(self) -> dict[str, dict[str, int]]:
+        try:
+            known: dict[str, dict[str, int]] = json.loads(self._pids_file.read_text())
+        except (OSError, ValueError):
+            return {}
+        return known
+
+    def is_running(self) -> bool:
+        return any(processes.is_listening(server["port"]) for server in self._running().values())
+
+    def _deployed(self, info: StackInfo, template: Path) -> StackInfo:
+        parameters = {
+            "Architecture": architecture(),
+            "DashScopeBaseUrl": info.dashscope_base_url,
+            "ResultHostAllowList": "aliyuncs.com,127.0.0.1,localhost",
+            **self.parameters,
+        }
+        environment = clean_environment() | info.aws_environment | {"SAM_CLI_TELEMETRY": "0"}
+        _sam(
+            ["deploy", "--template-file", str(template), "--stack-name", STACK_NAME, "--resolve-s3"]
+            + ["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"]
+            + ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local", "--parameter-overrides"]
+            + [f"{name}={value}" for name, value in parameters.items()],
+            environment,
+            self.folder / "logs" / "sam-deploy.log",
+        )
+        stack = info.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        info.client("secretsmanager").put_secret_value(SecretId=outputs["ApiKeySecretArn"], SecretString=API_KEY)
+        return info.model_copy(update={"outputs": outputs})
+
+    def stop(self) -> None:
+        """Stop every process of this stack, also of one that was left behind, and forget it."""
+        for server in self._running().values():
+            processes.stop(server["pid"])
+        self._pids_file.unlink(missing_ok=True)
+        (self.folder / "stack.json").unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "scratch", ignore_errors=True)
+
+    def __enter__(self) -> StackInfo:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

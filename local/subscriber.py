@@ -1,0 +1,46 @@
+"""A subscriber as anybody could write one: a rule on the bus and a queue of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from local.stack import StackInfo
+
+
+class Subscriber:
+    """Receives every event of the bus."""
+
+    def __init__(self, info: StackInfo, name: str = "local-subscriber") -> None:
+        self._sqs = info.client("sqs")
+        self._events = info.client("events")
+        bus = info.outputs["EventBusName"]
+        self.queue_url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])["Attributes"][
+            "QueueArn"
+        ]
+        rule = self._events.put_rule(
+            Name=name, EventBusName=bus, EventPattern=json.dumps({"source": ["dashscribe"]}), State="ENABLED"
+        )
+        policy = {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "events.amazonaws.com"},
+                    "Action": "sqs:SendMessage",
+                    "Resource": arn,
+                    "Condition": {"ArnEquals": {"aws:SourceArn": rule["RuleArn"]}},
+                }
+            ],
+        }
+        self._sqs.set_queue_attributes(QueueUrl=self.queue_url, Attributes={"Policy": json.dumps(policy)})
+        self._events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+
+    def receive(self, wait_seconds: int = 1) -> Iterator[dict[str, Any]]:
+        """The events that have come since, waiting at most `wait_seconds` for the first one."""
+        reply = self._sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds)
+        for message in reply.get("Messages", []):
+            yield json.loads(message["Body"])
+            self._sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])

@@ -1,0 +1,30 @@
+"""What every test gets: a clean environment, fake credentials, nothing of the user's AWS configuration."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Powertools reads these when dashscribe.observability is imported, before any fixture runs.
+os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
+os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "dashscribe"
+os.environ["POWERTOOLS_TRACE_DISABLED"] = "true"
+os.environ["AWS_XRAY_SDK_ENABLED"] = "false"
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No AWS setting of whoever runs the tests, and credentials that open nothing."""
+    for name in list(os.environ):
+        if name.startswith("AWS_") and name not in ("AWS_CA_BUNDLE", "AWS_XRAY_SDK_ENABLED"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
