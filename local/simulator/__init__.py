@@ -4,5 +4,6 @@
 `DASHSCOPE_HTTP_BASE_URL=http://127.0.0.1:8080/api/v1`.
 
 `checks` refuses what the vendor refuses, `tasks` is a task's life, `recognition` turns media into a result JSON,
-`play` is what tests make it do (answers by script, faults on request), `server` is the HTTP side.
+`play` is what tests make it do (answers by script, faults on request), `server` is the HTTP side, `connection` cuts
+connections.
 """

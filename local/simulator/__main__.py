@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import uvicorn
 
+from local.simulator.connection import CuttableProtocol
 from local.simulator.play import Behaviour
 from local.simulator.server import Simulator
 
@@ -26,7 +27,14 @@ def main() -> int:
     )
     simulator = Simulator(public_url, recognisers, Behaviour(api_keys=arguments.key))
     print(f"DashScope simulator: {public_url} (SDK: DASHSCOPE_HTTP_BASE_URL={public_url}/api/v1)", flush=True)
-    uvicorn.run(simulator.application(), host=arguments.host, port=arguments.port, log_level="warning")
+    uvicorn.run(
+        simulator.application(),
+        host=arguments.host,
+        port=arguments.port,
+        log_level="warning",
+        http=CuttableProtocol,
+        timeout_graceful_shutdown=1,  # a request that hangs on purpose must not keep the server alive
+    )
     return 0
 
 

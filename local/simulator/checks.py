@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from dashscribe.domain.catalogue import CATALOGUE, ModelSpec
 from local.simulator.play import Behaviour
@@ -41,7 +42,7 @@ def checked_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour
         raise RequestRefusedError(400, "BadRequest.EmptyModel", 'Required parameter "model" missing from request.')
     if not isinstance(body.get("input"), dict):
         raise RequestRefusedError(400, "BadRequest.EmptyInput", 'Required parameter "input" missing from request.')
-    spec = CATALOGUE.get(body["model"])
+    spec = CATALOGUE.get(str(body["model"]))
     if spec is None:
         raise RequestRefusedError(400, "InvalidParameter", "Model not exist.")
     urls = body["input"].get(spec.shape.value)
@@ -51,10 +52,18 @@ def checked_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour
     if len(urls) > limit:
         raise RequestRefusedError(400, "InvalidParameter", f"The number of file_urls must not exceed {limit}.")
     for url in urls:
-        if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        if not isinstance(url, str) or not _is_web_address(url):
             raise RequestRefusedError(400, "InvalidParameter", "The provided URL does not appear to be valid.")
     _check_parameters(spec, body.get("parameters"))
     return spec, body
+
+
+def _is_web_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets without an address in them, a port that is none
+        return False
 
 
 def _check_parameters(spec: ModelSpec, parameters: Any) -> None:

@@ -19,21 +19,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from dashscribe.domain.catalogue import TASKS_PATH, TRANSCRIPTION_PATH
 from local.simulator.checks import RequestRefusedError, check_key, checked_submission
+from local.simulator.connection import CutConnection
 from local.simulator.play import Behaviour, Fault, FileScript, Play, Recorded
 from local.simulator.tasks import TaskRoom
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
-
-
-class _CutConnection(Response):
-    """Closes the connection without an answer, as a reset does to whoever waits for one."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        raise ConnectionAbortedError("cut on request")
 
 
 def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -44,7 +37,8 @@ class Simulator:
     """One simulated DashScope. `public_url` is what its result URLs begin with."""
 
     def __init__(self, public_url: str, recognisers: Executor, behaviour: Behaviour | None = None) -> None:
-        self.play = Play(behaviour or Behaviour())
+        self._initial = behaviour or Behaviour()
+        self.play = Play(self._initial)
         self.room = TaskRoom(self.play, recognisers, public_url)
         self._recognisers = recognisers
         self._limits = MovingWindowRateLimiter(MemoryStorage())
@@ -85,7 +79,7 @@ class Simulator:
                 Recorded(
                     operation=name,
                     at=time.time(),
-                    status=0 if isinstance(response, _CutConnection) else response.status_code,
+                    status=0 if isinstance(response, CutConnection) else response.status_code,
                     method=request.method,
                     path=request.url.path,
                     headers=dict(request.headers),
@@ -98,7 +92,7 @@ class Simulator:
 
     async def _answer(self, name: str, endpoint: _Endpoint, request: Request, fault: Fault | None) -> Response:
         if fault is not None and fault.kind == "reset":
-            return _CutConnection()
+            return CutConnection()
         if fault is not None and fault.kind == "status":
             if isinstance(fault.body, str):
                 return HTMLResponse(fault.body, fault.status, fault.headers)
@@ -111,7 +105,7 @@ class Simulator:
         response = await endpoint(request)
         if fault is not None and fault.kind == "hang":
             await asyncio.sleep(fault.seconds)
-        return _CutConnection() if fault is not None and fault.kind == "reset_after" else response
+        return CutConnection() if fault is not None and fault.kind == "reset_after" else response
 
     def _over_the_limit(self, name: str) -> Response | None:
         behaviour = self.play.behaviour
@@ -158,7 +152,7 @@ class Simulator:
             and wanted.get("model_name") in (None, task.model)
             and wanted.get("status") in (None, task.status)
         ]
-        page, size = int(wanted.get("page_no", 1)), int(wanted.get("page_size", 10))
+        page, size = _positive(wanted.get("page_no", "1")), _positive(wanted.get("page_size", "10"))
         return JSONResponse(
             {
                 "request_id": str(uuid.uuid4()),
@@ -194,10 +188,14 @@ class Simulator:
     # for tests
 
     async def _control(self, request: Request) -> Response:
-        """GET: what was recorded. POST: `{"behaviour": {…}, "scripts": […], "faults": […]}`. DELETE: forget it all."""
+        """GET: what was recorded. POST: `{"behaviour": {…}, "scripts": […], "faults": […]}`.
+
+        DELETE: no scripts, faults, records and used-up rates any more, and the behaviour of the start. Tasks stay.
+        """
         if request.method == "DELETE":
             self.play.scripts, self.play.faults, self.play.recorded = [], [], []
-            self.play.behaviour = Behaviour()
+            self.play.behaviour = self._initial
+            self._limits = MovingWindowRateLimiter(MemoryStorage())
         if request.method == "POST":
             asked = await request.json()
             if "behaviour" in asked:
@@ -214,6 +212,14 @@ class Simulator:
 
     async def _health(self, _: Request) -> Response:
         return JSONResponse({"status": "ok", "tasks": len(self.room.tasks)})
+
+
+def _positive(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) == 0:
+        raise RequestRefusedError(
+            400, "InvalidParameter", "Required parameter(s) missing or invalid, please check the request parameters."
+        )
+    return int(text)
 
 
 def _readable(raw: bytes) -> Any:

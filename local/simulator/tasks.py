@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import logging
 import secrets
 import time
 import uuid
@@ -70,7 +71,8 @@ class TaskRoom:
         self._public_url = public_url
         self._signing_key = secrets.token_bytes(16)
         self._running: set[asyncio.Task[None]] = set()
-        self._downloads = httpx.AsyncClient(timeout=30, follow_redirects=False)
+        # A burst waits for a free connection as long as it takes: that is our queue, not a slow file server.
+        self._downloads = httpx.AsyncClient(timeout=httpx.Timeout(30, pool=None), follow_redirects=False)
 
     def submit(self, model: str, urls: list[str], parameters: dict[str, Any] | None) -> SimulatedTask:
         task = SimulatedTask(
@@ -135,13 +137,21 @@ class TaskRoom:
                 file.document = await loop.run_in_executor(self._recognisers, recognise, media, channels)
         except RecognitionError as error:
             file.code, file.message = error.code, str(error)
+        except Exception:  # or the task would never end
+            logging.exception("recognition failed")
+            file.code, file.message = "InternalError.Algo", "An internal error has occurred during execution."
         if file.document is not None:
             file.document = {"file_url": file.url, **file.document}
         file.done = True
 
     async def _download(self, url: str) -> bytes:
         """GET the presigned URL byte for byte. The container's name for this machine is this machine's loopback."""
-        parts = httpx.URL(url)
+        if not url.isascii() or " " in url:  # the vendor does not encode what the caller left unencoded (section 8)
+            raise RecognitionError("InvalidFile.DownloadFailed", "The audio file cannot be downloaded.")
+        try:
+            parts = httpx.URL(url)
+        except httpx.InvalidURL as error:
+            raise RecognitionError("REQUEST_INVALID_FILE_URL_VALUE") from error
         headers = {}
         if parts.host == CONTAINER_HOST:
             headers["Host"] = parts.netloc.decode()
@@ -221,13 +231,20 @@ class TaskRoom:
 
     def result(self, path: str, expires: str, signature: str) -> dict[str, Any] | None:
         """A result file, if its URL is whole and still alive."""
-        if not expires.isdigit() or not hmac.compare_digest(signature, self._signature(path, int(expires))):
+        if not expires.isascii() or not expires.isdigit():
+            return None
+        if not hmac.compare_digest(signature.encode(), self._signature(path, int(expires)).encode()):
             return None
         return self.results.get(path) if time.time() < int(expires) else None
 
 
 def _billed(document: dict[str, Any]) -> int:
-    return sum(-(-track.get("content_duration_in_milliseconds", 0) // 1000) for track in document["transcripts"])
+    """Seconds of speech, each track on its own (API reference 3.3). A scripted result need not look like one."""
+    tracks = document.get("transcripts")
+    if not isinstance(tracks, list):
+        return 0
+    lengths = [track.get("content_duration_in_milliseconds") for track in tracks if isinstance(track, dict)]
+    return sum(-(-length // 1000) for length in lengths if isinstance(length, int))
 
 
 def _spoken(text: str) -> dict[str, Any]:

@@ -102,6 +102,7 @@ class Job(BaseModel):
     media: Media
     options: Options | None = None
     submission_id: str | None = None
+    claimed_until: Timestamp | None = None
     task_id: str | None = None
     attempts: int = 0
     alone: bool = False
@@ -159,13 +160,18 @@ def can_be_claimed(job: Job, now: datetime) -> bool:
     """Whether a submission may take this job now: it waits, or whoever took it is dead."""
     if job.status is Status.RECEIVED:
         return True
-    return job.status is Status.SUBMITTING and job.due_at is not None and job.due_at <= now
+    return job.status is Status.SUBMITTING and job.claimed_until is not None and job.claimed_until <= now
 
 
 def claim(job: Job, submission_id: str, now: datetime) -> Job:
     """Take the job for one submission. Only one claimer can win the write."""
     return _changed(
-        job, status=Status.SUBMITTING, submission_id=submission_id, due_kind=Due.JOB, due_at=now + CLAIM_LASTS
+        job,
+        status=Status.SUBMITTING,
+        submission_id=submission_id,
+        claimed_until=now + CLAIM_LASTS,
+        due_kind=Due.JOB,
+        due_at=now + CLAIM_LASTS,
     )
 
 

@@ -1,0 +1,379 @@
+"""The three services together, in virtual time: what becomes of an upload."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from dashscribe.domain.job import Status
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
+from tests.world import World
+
+SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+
+
+def test_an_upload_becomes_six_files_and_two_events() -> None:
+    world = World()
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    detail = world.bus.ends_of("a.wav")[0]
+    assert detail.result is not None
+    assert set(detail.result.files.model_dump().values()) == set(world.results.files)
+    assert world.results.files[detail.result.files.text] == b"said a.wav.\n"
+    assert (detail.attempts, detail.error, detail.warnings) == (1, None, [])
+
+
+def test_nothing_that_is_stored_or_published_holds_a_signature() -> None:
+    world = World()
+    world.upload("a.wav")
+    world.run_until_quiet()
+    published = " ".join(detail.model_dump_json() for _, detail in world.bus.events)
+    stored = b" ".join(world.results.files.values()).decode()
+    assert "secret" not in published + stored
+    assert json.loads(world.results.files[next(k for k in world.results.files if k.endswith("result.json"))])[
+        "file_url"
+    ] == ("s3://media/a.wav")
+
+
+def test_a_hundred_files_leave_in_one_task_and_cost_few_questions() -> None:
+    world = World()
+    for number in range(100):
+        world.upload(f"{number}.wav")
+    world.run_until_quiet()
+    assert len(world.vendor.tasks) == 1
+    assert world.vendor.queries + 1 <= 10
+    assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 100
+
+
+def test_one_file_a_task_when_the_parameter_says_so() -> None:
+    world = World(max_files_per_task=1)
+    for number in range(3):
+        world.upload(f"{number}.wav")
+    world.run_until_quiet()
+    assert [len(task.urls) for task in world.vendor.tasks.values()] == [1, 1, 1]
+
+
+def test_files_with_different_options_go_in_different_tasks() -> None:
+    world = World()
+    world.upload("plain.wav")
+    world.upload("two.wav", metadata={"dashscribe-parameters": '{"channel_id": [0, 1]}'})
+    world.run_until_quiet()
+    assert len(world.vendor.tasks) == 2
+
+
+@pytest.mark.parametrize("repeats", [1, 3])
+def test_a_repeated_event_is_one_job_and_one_submission(repeats: int) -> None:
+    world = World()
+    body = world.upload("a.wav")
+    world.queue += [body] * repeats
+    world.run_until_quiet()
+    world.queue.append(body)
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
+def test_a_new_upload_under_an_old_key_is_a_new_job() -> None:
+    world = World()
+    world.upload("a.wav")
+    world.run_until_quiet()
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2
+    assert len(world.records.jobs) == 2
+
+
+def test_two_uploads_of_one_key_in_one_batch_never_share_a_task() -> None:
+    world = World()
+    world.upload("a.wav")
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert [len(task.urls) for task in world.vendor.tasks.values()] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("key", "size", "code"),
+    [
+        ("notes.docx", 10, "UNSUPPORTED_FORMAT"),
+        ("noextension", 10, "UNSUPPORTED_FORMAT"),
+        ("empty.wav", 0, "EMPTY_FILE"),
+        ("huge.wav", 2 * 1024**3 + 1, "FILE_TOO_LARGE"),
+    ],
+)
+def test_what_cannot_be_transcribed_fails_without_a_vendor_call(key: str, size: int, code: str) -> None:
+    world = World()
+    world.upload(key, size=size)
+    world.run_until_quiet()
+    assert world.bus.of(key) == [FAILED]
+    error = world.bus.ends_of(key)[0].error
+    assert error is not None
+    assert (error.code, error.category) == (code, "permanent")
+    assert not world.vendor.tasks
+
+
+@pytest.mark.parametrize("key", ["calls/", "calls_$folder$", f"a.wav/{'0' * 32}/transcript.txt"])
+def test_folder_markers_and_our_own_outputs_are_ignored_in_silence(key: str) -> None:
+    world = World()
+    world.upload(key, size=0 if key[-1] in "/$" else 10)
+    world.run_until_quiet()
+    assert (world.bus.events, world.records.jobs, world.buried) == ([], {}, [])
+
+
+def test_a_deleted_object_fails_as_gone() -> None:
+    world = World()
+    world.upload("a.wav")
+    del world.media.objects["a.wav"]
+    world.run_until_quiet()
+    error = world.bus.ends_of("a.wav")[0].error
+    assert error is not None
+    assert error.code == "MEDIA_GONE"
+
+
+def test_every_fault_in_the_options_is_named_at_once() -> None:
+    world = World()
+    world.upload(
+        "a.wav", metadata={"dashscribe-parameters": '{"chanel": 1, "speaker_count": 1}', "dashscribe-profile": "x"}
+    )
+    world.run_until_quiet()
+    error = world.bus.ends_of("a.wav")[0].error
+    assert error is not None
+    assert error.code == "INVALID_OPTIONS"
+    assert all(part in error.message for part in ("chanel", "speaker_count", "'x'", "channel_id"))
+    assert not world.vendor.tasks
+
+
+@pytest.mark.parametrize("body", ["no json", "[]", "{}", '{"source": "aws.s3"}', '{"job_id": "nobody"}', "[" * 100_000])
+def test_a_broken_message_is_buried_and_its_neighbours_go_on(body: str) -> None:
+    world = World()
+    world.queue.append(body)
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert [buried for buried, _ in world.buried] == [body]
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
+def test_uploads_wait_for_the_key_and_then_go_on_by_themselves() -> None:
+    world = World()
+    world.key = None
+    for number in range(5):
+        world.upload(f"{number}.wav")
+    for _ in range(20):
+        world.step()
+    assert (world.bus.events, world.vendor.tasks) == ([], {})
+    assert world.submit_reports[-1].gate_reason == "API_KEY_MISSING"
+    world.key = "sk-real"
+    before = world.now
+    world.run_until_quiet()
+    assert world.now - before < timedelta(minutes=4)
+    assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 5
+
+
+def test_account_trouble_fails_nothing_and_probes_with_one_file_at_a_time() -> None:
+    world = World(max_files_per_task=1)
+    unpaid = VendorError("Arrearage", "in arrears", Verdict.ACCOUNT_WIDE, 400)
+    world.vendor.refusals = [unpaid] * 6
+    for number in range(10):
+        world.upload(f"{number}.wav")
+    world.run_until_quiet()
+    assert not [kind for kind, _ in world.bus.events if kind == FAILED]
+    assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 10
+    assert not world.vendor.refusals
+
+
+def test_a_broken_profiles_document_keeps_uploads_waiting_until_it_is_mended() -> None:
+    world = World(profiles="{broken")
+    world.upload("a.wav")
+    for _ in range(10):
+        world.step()
+    assert world.bus.events == []
+    assert world.submit_reports[-1].gate_reason == "PROFILES_UNREADABLE"
+    world.profiles_document = (
+        '{"profiles": {"p": {"model": "fun-asr-mtl"}}, "rules": [{"prefix": "a", "profile": "p"}]}'
+    )
+    world.run_until_quiet()
+    assert world.bus.ends_of("a.wav")[0].model == "fun-asr-mtl"
+    assert world.bus.ends_of("a.wav")[0].profile == "p"
+
+
+@pytest.mark.parametrize(
+    "code", ["FILE_403_FORBIDDEN", "InvalidFile.DownloadFailed", "InternalError", "A_NEW_CODE", "missing"]
+)
+def test_a_file_that_the_vendor_could_not_take_is_submitted_again_with_a_fresh_url(code: str) -> None:
+    world = World()
+    world.vendor.answers["a.wav"] = [code, code, "ok"]
+    world.upload("a.wav")
+    world.upload("b.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.ends_of("a.wav")[0].attempts == 3
+    assert world.bus.ends_of("b.wav")[0].attempts == 1
+    assert world.vendor.submissions_of("b.wav") == 1
+    assert world.media.signed >= 4
+
+
+def test_resubmitting_ends_after_three_times() -> None:
+    world = World()
+    world.vendor.answers["a.wav"] = ["FILE_403_FORBIDDEN"]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    detail = world.bus.ends_of("a.wav")[0]
+    assert detail.attempts == 4
+    assert detail.error is not None
+    assert detail.error.code == "FILE_403_FORBIDDEN"
+    assert world.vendor.submissions_of("a.wav") == 4
+
+
+@pytest.mark.parametrize("code", ["SUCCESS_WITH_NO_VALID_FRAGMENT", "ASR_RESPONSE_HAVE_NO_WORDS"])
+def test_silence_is_a_success_with_an_empty_transcript_and_a_warning(code: str) -> None:
+    world = World()
+    world.vendor.answers["quiet.wav"] = [code]
+    world.upload("quiet.wav")
+    world.run_until_quiet()
+    detail = world.bus.ends_of("quiet.wav")[0]
+    assert (detail.status, detail.warnings, detail.error) == ("SUCCEEDED", [code], None)
+    assert detail.result is not None
+    assert world.results.files[detail.result.files.text] == b""
+    assert json.loads(world.results.files[detail.result.files.job])["warnings"] == [code]
+
+
+def test_a_bad_file_fails_alone() -> None:
+    world = World()
+    world.vendor.answers["bad.wav"] = ["DECODE_ERROR"]
+    world.upload("good.wav")
+    world.upload("bad.wav")
+    world.run_until_quiet()
+    assert world.bus.of("good.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.of("bad.wav") == [SUBMITTED, FAILED]
+    assert len(world.vendor.tasks) == 1
+
+
+def test_a_server_that_takes_one_file_a_task_is_given_one() -> None:
+    world = World()
+    world.vendor.most_files = 1
+    for number in range(4):
+        world.upload(f"{number}.wav")
+    world.run_until_quiet()
+    assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 4
+    assert all(world.vendor.submissions_of(f"{number}.wav") == 1 for number in range(4))
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        VendorError("Throttling.RateQuota", "slow down", Verdict.THROTTLED, 429),
+        VendorError("InternalError", "oops", Verdict.RETRYABLE, 500),
+        VendorUnreachable("no connection"),
+    ],
+)
+def test_passing_trouble_at_submission_is_waited_out(refusal: VendorError) -> None:
+    world = World()
+    world.vendor.refusals = [refusal] * 5
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.ends_of("a.wav")[0].attempts == 1
+
+
+def test_lasting_trouble_at_submission_ends_in_a_failure_that_says_so() -> None:
+    world = World()
+    world.vendor.refusals = [VendorError("InternalError", "oops", Verdict.RETRYABLE, 500)] * 100
+    world.upload("a.wav")
+    world.run_until_quiet()
+    error = world.bus.ends_of("a.wav")[0].error
+    assert error is not None
+    assert (error.code, error.category) == ("InternalError", "retryable")
+    assert "given up" in error.message
+
+
+def test_a_permanent_refusal_fails_at_once() -> None:
+    world = World()
+    world.vendor.refusals = [VendorError("Model.AccessDenied", "not yours", Verdict.PERMANENT, 403)]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [FAILED]
+
+
+def test_a_lost_answer_is_repeated_once_and_counted() -> None:
+    world = World()
+    world.vendor.refusals = [AnswerLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert sum(report.ambiguous for report in world.submit_reports) == 1
+
+
+def test_a_second_lost_answer_is_a_failure_and_no_third_submission() -> None:
+    world = World()
+    world.vendor.refusals = [AnswerLost("timed out"), AnswerLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    error = world.bus.ends_of("a.wav")[0].error
+    assert error is not None
+    assert error.code == "SUBMISSION_UNCONFIRMED"
+    assert not world.vendor.tasks
+
+
+def test_a_forgotten_task_is_submitted_again() -> None:
+    world = World()
+    world.vendor.forgotten = {"task-0"}
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.ends_of("a.wav")[0].attempts == 2
+
+
+def test_a_task_that_never_ends_is_given_up_and_its_file_submitted_again() -> None:
+    world = World()
+    world.vendor.seconds = 10**6
+    world.upload("a.wav")
+    world.step()
+    world.vendor.seconds = 3
+    world.run_until_quiet(most_steps=6000)
+    detail = world.bus.ends_of("a.wav")[0]
+    assert (detail.status, detail.attempts) == ("SUCCEEDED", 2)
+    assert world.now - detail.timing.uploaded_at < timedelta(hours=5)
+
+
+def test_queries_that_fail_are_repeated_later() -> None:
+    world = World()
+    world.vendor.query_errors = [
+        VendorError("Throttling.RateQuota", "slow", Verdict.THROTTLED, 429),
+        VendorError("InternalError", "oops", Verdict.RETRYABLE, 500),
+        AnswerLost("reset"),
+        VendorError("InvalidApiKey", "rotated", Verdict.ACCOUNT_WIDE, 401),
+    ]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
+def test_an_expired_result_is_asked_for_again_and_not_submitted_again() -> None:
+    world = World()
+    world.vendor.downloads_to_fail = 2
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_events_that_the_bus_refuses_are_published_later() -> None:
+    world = World()
+    world.upload("bad.txt")
+    world.bus.failures = 1
+    world.step()
+    assert world.job_of("bad.txt").status is Status.FAILED
+    world.run_until_quiet()
+    assert world.bus.of("bad.txt") == [FAILED]
+
+
+def test_a_lost_message_is_made_good_by_the_loop() -> None:
+    world = World()
+    body = world.upload("a.wav", queued=False)
+    world.crashes.at(2, after=False)  # the function dies after the record and before anything else
+    world.deliver([body])
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 1

@@ -1,0 +1,461 @@
+"""The real services in a world of memory and virtual time: every port is a fake, every call of one can be the last.
+
+`World.step()` is one turn of the outside: SQS delivers, the loop makes a pass, finalizers run, time goes on.
+A `Kill` raised between two side effects is what SIGKILL is to a function: nothing after it happens, nothing is undone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from dashscribe.domain.catalogue import JsonObject, ModelSpec, Region
+from dashscribe.domain.events import DETAIL_TYPES, Detail, detail_of
+from dashscribe.domain.gate import Gate
+from dashscribe.domain.job import Due, Job
+from dashscribe.domain.media import Media
+from dashscribe.domain.options import Profiles
+from dashscribe.domain.task import Task
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_replies import FileOutcome, TaskReply
+from dashscribe.errors import MediaGone, PublishFailed, ResultUnavailable, StaleRecord, VendorError
+from dashscribe.services.finalize import FinalizeReport, FinalizeService
+from dashscribe.services.poll import PassReport, PollService
+from dashscribe.services.ports import DueRecord, ResultFile
+from dashscribe.services.submit import Message, SubmitReport, SubmitService
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MEDIA_BUCKET, RESULTS_BUCKET = "media", "results"
+
+
+class Kill(BaseException):  # not an Exception: no handler in the product may survive it
+    """The function is gone."""
+
+
+class Crashes:
+    """Kills at the n-th side effect, before or after it. Without a target it only counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.target: int | None = None
+        self.after = False
+        self.names: list[str] = []
+
+    def at(self, target: int, *, after: bool) -> None:
+        self.count, self.target, self.after = 0, target, after
+
+    def around(self, name: str, effect: Callable[[], Any]) -> Any:
+        self.count += 1
+        self.names.append(name)
+        hit = self.count == self.target
+        if hit and not self.after:
+            raise Kill(name)
+        answer = effect()
+        if hit:
+            raise Kill(name)
+        return answer
+
+
+@dataclass
+class Records:
+    """`JobStore`, `TaskStore`, `DueStore`, `GateStore`, `RateBudget` in a dict, with the same conditions."""
+
+    crashes: Crashes
+    jobs: dict[str, Job] = field(default_factory=dict)
+    tasks: dict[str, Task] = field(default_factory=dict)
+    outcomes: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
+    closed: Gate | None = None
+    turns: dict[str, datetime] = field(default_factory=dict)
+    saves: list[Job] = field(default_factory=list)
+
+    def create(self, job: Job) -> bool:
+        def effect() -> bool:
+            return self.jobs.setdefault(job.job_id, job) is job
+
+        return bool(self.crashes.around("create job", effect))
+
+    def find(self, job_id: str) -> Job | None:
+        return self.jobs.get(job_id)
+
+    def find_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        return {job_id: self.jobs[job_id] for job_id in job_ids if job_id in self.jobs}
+
+    def save(self, job: Job) -> Job:
+        def effect() -> Job:
+            if self.jobs[job.job_id].revision != job.revision:
+                raise StaleRecord(job.job_id)
+            following = Job.model_validate_json(job.model_copy(update={"revision": job.revision + 1}).model_dump_json())
+            self.jobs[job.job_id] = following
+            self.saves.append(following)
+            return following
+
+        saved: Job = self.crashes.around(f"save job as {job.status}", effect)
+        return saved
+
+    def save_task(self, task: Task) -> Task:
+        def effect() -> Task:
+            seen = self.tasks.get(task.submission_id)
+            if (seen.revision if seen else 0) != task.revision:
+                raise StaleRecord(task.submission_id)
+            following = task.model_copy(update={"revision": task.revision + 1})
+            self.tasks[task.submission_id] = following
+            return following
+
+        saved: Task = self.crashes.around(f"save task as {task.phase}", effect)
+        return saved
+
+    def find_task(self, submission_id: str) -> Task | None:
+        return self.tasks.get(submission_id)
+
+    def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
+        self.crashes.around("save outcomes", lambda: self.outcomes.__setitem__(submission_id, dict(outcomes)))
+
+    def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
+        return self.outcomes.get(submission_id, {})
+
+    def _on_list(self, kind: Due) -> list[DueRecord]:
+        named: list[tuple[str, Job | Task]] = [*self.jobs.items(), *self.tasks.items()]
+        found = [DueRecord(name, record.due_at) for name, record in named if record.due_kind is kind and record.due_at]
+        return sorted(found, key=lambda record: record.due_at)
+
+    def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
+        return [record for record in self._on_list(kind) if record.due_at <= until][:limit]
+
+    def next_due(self, kind: Due) -> datetime | None:
+        return next((record.due_at for record in self._on_list(kind)), None)
+
+    def gate(self) -> Gate | None:
+        return self.closed
+
+    def close_gate(self, gate: Gate) -> None:
+        self.crashes.around("close gate", lambda: setattr(self, "closed", gate))
+
+    def take_probe(self, seen: Gate, following: Gate) -> bool:
+        if self.closed is None or self.closed.probe_at != seen.probe_at:
+            return False
+        self.crashes.around("take probe", lambda: setattr(self, "closed", following))
+        return True
+
+    def open_gate(self) -> None:
+        self.crashes.around("open gate", lambda: setattr(self, "closed", None))
+
+    def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
+        turn = max(self.turns.get(name, now), now)
+        if turn > now + horizon:
+            return None
+        self.turns[name] = turn + timedelta(seconds=1 / per_second)
+        return turn - now
+
+
+@dataclass
+class MediaFake:
+    """Objects: key → user metadata."""
+
+    objects: dict[str, dict[str, str]] = field(default_factory=dict)
+    signed: int = 0
+
+    def head(self, media: Media) -> Mapping[str, str]:
+        if media.key not in self.objects:
+            raise MediaGone(f"The object {media.s3_uri} is not there any more.")
+        return self.objects[media.key]
+
+    def presign(self, media: Media) -> str:
+        self.signed += 1
+        version = f"&versionId={media.version_id}" if media.version_id else ""
+        return f"https://{media.bucket}.s3.us-east-1.amazonaws.com/{media.key}?X-Amz-Signature=secret{self.signed}{version}"
+
+
+@dataclass
+class VendorTask:
+    urls: list[str]
+    ready_at: datetime
+
+
+@dataclass
+class Vendor:
+    """A DashScope that takes `seconds` for each task. `answers` maps a key to what its submissions get, in turn:
+    `ok`, an error code for the file, or `missing`. `refusals` are raised by the next submissions, `query_errors` by the
+    next queries."""
+
+    crashes: Crashes
+    clock: Callable[[], datetime]
+    seconds: float = 3
+    answers: dict[str, list[str]] = field(default_factory=dict)
+    refusals: list[VendorError] = field(default_factory=list)
+    query_errors: list[VendorError] = field(default_factory=list)
+    tasks: dict[str, VendorTask] = field(default_factory=dict)
+    most_files: int = 100
+    queries: int = 0
+    forgotten: set[str] = field(default_factory=set)
+    results: dict[str, JsonObject] = field(default_factory=dict)
+    downloads_to_fail: int = 0
+
+    def submissions_of(self, key: str) -> int:
+        return sum(f"/{key}?" in url for task in self.tasks.values() for url in task.urls)
+
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        def effect() -> str:
+            if self.refusals:
+                raise self.refusals.pop(0)
+            if len(file_urls) > self.most_files:
+                raise VendorError("InvalidParameter", "too many file_urls", Verdict.PERMANENT, 400)
+            task_id = f"task-{len(self.tasks)}"
+            self.tasks[task_id] = VendorTask(list(file_urls), self.clock() + timedelta(seconds=self.seconds))
+            return task_id
+
+        answer: str = self.crashes.around("POST", effect)
+        return answer
+
+    def query(self, task_id: str) -> TaskReply:
+        self.queries += 1
+        if self.query_errors:
+            raise self.query_errors.pop(0)
+        task = self.tasks.get(task_id)
+        if task is None or task_id in self.forgotten:
+            return TaskReply.model_validate({"output": {"task_id": task_id, "task_status": "UNKNOWN"}})
+        if self.clock() < task.ready_at:
+            return TaskReply.model_validate({"output": {"task_id": task_id, "task_status": "RUNNING"}})
+        results = [result for url in task.urls if (result := self._result(url, task_id)) is not None]
+        return TaskReply.model_validate(
+            {"output": {"task_id": task_id, "task_status": "SUCCEEDED", "results": results[::-1]}}
+        )
+
+    def _result(self, url: str, task_id: str) -> JsonObject | None:
+        key = url.partition("amazonaws.com/")[2].partition("?")[0]
+        tasks_with_it = [name for name, task in self.tasks.items() if any(f"/{key}?" in other for other in task.urls)]
+        answers = self.answers.get(key, ["ok"])
+        answer = answers[min(tasks_with_it.index(task_id), len(answers) - 1)]
+        if answer == "missing":
+            return None
+        if answer != "ok":
+            return {"file_url": url, "subtask_status": "FAILED", "code": answer, "message": answer}
+        result_url = f"https://results.aliyuncs.com/{task_id}/{key}?Signature=secret"
+        word = {"begin_time": 0, "end_time": 900, "text": f"said {key}", "punctuation": "."}
+        sentence = {"begin_time": 0, "end_time": 900, "text": f"said {key}.", "sentence_id": 1, "words": [word]}
+        self.results[result_url] = {
+            "file_url": url,
+            "properties": {"original_duration_in_milliseconds": 1000},
+            "transcripts": [
+                {
+                    "channel_id": 0,
+                    "content_duration_in_milliseconds": 900,
+                    "text": f"said {key}.",
+                    "sentences": [sentence],
+                }
+            ],
+        }
+        return {"file_url": url, "subtask_status": "SUCCEEDED", "transcription_url": result_url}
+
+    def download(self, url: str) -> JsonObject:
+        if self.downloads_to_fail:
+            self.downloads_to_fail -= 1
+            raise ResultUnavailable("The result's host answered HTTP 403.")
+        return self.results[url]
+
+
+@dataclass
+class Bus:
+    """Every event that was taken, as (detail-type, detail). The next `failures` calls are refused."""
+
+    crashes: Crashes
+    events: list[tuple[str, Detail]] = field(default_factory=list)
+    failures: int = 0
+
+    def publish(self, jobs: Sequence[Job], now: datetime) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise PublishFailed("refused")
+        taken = [(DETAIL_TYPES[job.status], detail_of(job, now)) for job in jobs]
+        self.crashes.around("publish", lambda: self.events.extend(taken))
+
+    def of(self, key: str) -> list[str]:
+        return [kind for kind, detail in self.events if detail.media.key == key]
+
+    def ends_of(self, key: str) -> list[Detail]:
+        return [detail for kind, detail in self.events if detail.media.key == key and kind != DETAIL_TYPES_SUBMITTED]
+
+
+DETAIL_TYPES_SUBMITTED = "Transcription Submitted"
+
+
+@dataclass
+class Results:
+    """The results bucket. `overwritten` must stay empty."""
+
+    crashes: Crashes
+    files: dict[str, bytes] = field(default_factory=dict)
+
+    def store(self, files: Iterable[ResultFile]) -> None:
+        for file in files:
+            self.crashes.around("put result", partial(self.files.setdefault, file.key, file.body))
+
+
+class World:
+    """Everything together."""
+
+    def __init__(self, *, max_files_per_task: int = 100, profiles: str = '{"profiles": {}, "rules": []}') -> None:
+        self.now = START
+        self.crashes = Crashes()
+        self.records = Records(self.crashes)
+        self.media = MediaFake()
+        self.vendor = Vendor(self.crashes, self.clock)
+        self.bus = Bus(self.crashes)
+        self.results = Results(self.crashes)
+        self.queue: list[str] = []
+        self.buried: list[tuple[str, str]] = []
+        self.nudges = 0
+        self.key: str | None = "sk-test"
+        self.profiles_document = profiles
+        self.max_files_per_task = max_files_per_task
+        self.uploads = 0
+        self.submit_reports: list[SubmitReport] = []
+        self.passes: list[PassReport] = []
+        self.finalize_reports: list[FinalizeReport] = []
+
+    # ports that are too small for a class
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    def api_key(self) -> str:
+        if self.key is None:
+            raise VendorError("API_KEY_MISSING", "The secret holds no key yet.", Verdict.ACCOUNT_WIDE)
+        return self.key
+
+    def profiles(self) -> Profiles:
+        return Profiles.parse(self.profiles_document)
+
+    def wake(self, job_id: str) -> None:
+        self.crashes.around("wake", lambda: self.queue.append(json.dumps({"job_id": job_id})))
+
+    def bury(self, body: str, reason: str) -> None:
+        self.crashes.around("bury", lambda: self.buried.append((body, reason)))
+
+    def nudge(self) -> None:
+        self.nudges += 1
+
+    # services
+
+    def submit_service(self) -> SubmitService:
+        return SubmitService(
+            store=self.records,
+            tasks=self.records,
+            gate=self.records,
+            rates=self.records,
+            media=self.media,
+            speech=self.vendor,
+            api_key=self.api_key,
+            profiles=self,
+            events=self.bus,
+            dead_letters=self,
+            loop=self,
+            clock=self.clock,
+            results_bucket=RESULTS_BUCKET,
+            default_model="fun-asr",
+            region=Region.INTERNATIONAL,
+            max_files_per_task=self.max_files_per_task,
+            sleep=self.sleep,
+        )
+
+    def poll_service(self) -> PollService:
+        return PollService(
+            store=self.records,
+            tasks=self.records,
+            due=self.records,
+            gate=self.records,
+            rates=self.records,
+            speech=self.vendor,
+            queue=self,
+            clock=self.clock,
+            query_requests_per_second=20,
+            sleep=self.sleep,
+        )
+
+    def finalize_service(self) -> FinalizeService:
+        return FinalizeService(
+            store=self.records,
+            tasks=self.records,
+            results=self.results,
+            source=self.vendor,
+            events=self.bus,
+            clock=self.clock,
+            results_bucket=RESULTS_BUCKET,
+            region=Region.INTERNATIONAL,
+        )
+
+    # what happens
+
+    def upload(self, key: str, *, size: int = 1000, metadata: dict[str, str] | None = None, queued: bool = True) -> str:
+        """An object arrives; its event, as queued."""
+        self.uploads += 1
+        self.media.objects[key] = metadata or {}
+        version = {"etag": f"etag{self.uploads}", "sequencer": f"{self.uploads:08X}"}
+        body = json.dumps(
+            {
+                "source": "aws.s3",
+                "detail-type": "Object Created",
+                "time": self.now.isoformat(),
+                "detail": {
+                    "bucket": {"name": MEDIA_BUCKET},
+                    "object": {"key": key, "size": size, **version},
+                },
+            }
+        )
+        if queued:
+            self.queue.append(body)
+        return body
+
+    def deliver(self, bodies: Sequence[str] | None = None) -> SubmitReport:
+        """SQS hands over what is queued; what the function reports as failed, or dies with, stays queued."""
+        batch = list(self.queue if bodies is None else bodies)
+        try:
+            report = self.submit_service().run([Message(str(n), body) for n, body in enumerate(batch)])
+        except Kill:
+            return SubmitReport()
+        if bodies is None:
+            kept = [body for n, body in enumerate(batch) if str(n) in report.failed_message_ids]
+            self.queue = kept + self.queue[len(batch) :]
+        self.submit_reports.append(report)
+        return report
+
+    def loop_pass(self) -> PassReport | None:
+        """One pass of the loop with its finalizers; a kill takes the one function that it hits."""
+        try:
+            report = self.poll_service().run()
+        except Kill:
+            return None
+        self.passes.append(report)
+        for request in report.result.finalize:
+            try:
+                self.finalize_reports.append(self.finalize_service().run(request.submission_id, request.job_ids))
+            except Kill:
+                continue
+        return report
+
+    def step(self) -> None:
+        if self.queue:
+            self.deliver()
+        report = self.loop_pass()
+        self.now += timedelta(seconds=report.result.wait_seconds if report and report.result.work_left else 60)
+
+    def run_until_quiet(self, most_steps: int = 2000) -> None:
+        """Until every job is finished and nobody is told anything any more. Fails when that takes too long."""
+        for _ in range(most_steps):
+            if not self.queue and all(job.is_finished for job in self.records.jobs.values()):
+                self.loop_pass()
+                return
+            self.step()
+        stuck = [
+            (job.media.key, job.status, job.last_trouble) for job in self.records.jobs.values() if not job.is_finished
+        ]
+        raise AssertionError(f"still at work after {most_steps} steps: {stuck}, queue {self.queue[:3]}")
+
+    def job_of(self, key: str) -> Job:
+        return next(job for job in self.records.jobs.values() if job.media.key == key)
