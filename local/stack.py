@@ -130,6 +130,7 @@ class Stack:
     parameters: Mapping[str, str] = field(default_factory=dict)
     say: Callable[[str], None] = print
     deploy_template: bool = True
+    _children: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @cached_property
     def _pids_file(self) -> Path:
@@ -191,6 +192,7 @@ class Stack:
     def _serve(self, name: str, command: Sequence[str | Path], port: int, environment: Mapping[str, str]) -> None:
         log = self.folder / "logs" / f"{name.lower().replace(' ', '-')}.log"
         process = processes.start(name, command, log, environment, ROOT)
+        self._children.append(process)
         # The pid is on disk before anything can go wrong, so that `make down` finds it whatever happens to us.
         self._remember(name, process.pid, port)
         processes.wait_until_listening(name, process, port, log)
@@ -235,11 +237,15 @@ class Stack:
         """Stop every process of this stack, also of one that was left behind, and forget it."""
         for server in self._running().values():
             processes.stop(server["pid"])
+        for child in self._children:
+            child.wait()
+        self._children.clear()
         self._pids_file.unlink(missing_ok=True)
         (self.folder / "stack.json").unlink(missing_ok=True)
         shutil.rmtree(self.folder / "scratch", ignore_errors=True)
 
     def __enter__(self) -> StackInfo:
+        self.stop()  # a run that was killed may have left its processes behind
         return self.start()
 
     def __exit__(self, *_: object) -> None:

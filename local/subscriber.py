@@ -10,18 +10,20 @@ from local.stack import StackInfo
 
 
 class Subscriber:
-    """Receives every event of the bus."""
+    """Receives every event of one source from one bus: ours, unless told otherwise."""
 
-    def __init__(self, info: StackInfo, name: str = "local-subscriber") -> None:
+    def __init__(
+        self, info: StackInfo, name: str = "local-subscriber", *, bus: str = "", source: str = "dashscribe"
+    ) -> None:
         self._sqs = info.client("sqs")
         self._events = info.client("events")
-        bus = info.outputs["EventBusName"]
+        bus = bus or info.outputs["EventBusName"]
         self.queue_url = self._sqs.create_queue(QueueName=name)["QueueUrl"]
         arn = self._sqs.get_queue_attributes(QueueUrl=self.queue_url, AttributeNames=["QueueArn"])["Attributes"][
             "QueueArn"
         ]
         rule = self._events.put_rule(
-            Name=name, EventBusName=bus, EventPattern=json.dumps({"source": ["dashscribe"]}), State="ENABLED"
+            Name=name, EventBusName=bus, EventPattern=json.dumps({"source": [source]}), State="ENABLED"
         )
         policy = {
             "Version": "2012-10-17",

@@ -377,3 +377,16 @@ def test_a_lost_message_is_made_good_by_the_loop() -> None:
     world.run_until_quiet()
     assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_a_record_is_not_changed_any_more_once_its_message_is_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found on MiniStack: the submit function read the record, the loop wrote it, and the claim came too late."""
+    world = World()
+    world.vendor.refusals = [VendorError("InternalError", "oops", Verdict.RETRYABLE, 500)]
+    world.upload("a.wav")
+    world.deliver()
+    world.now += timedelta(seconds=10)
+    seen: list[int] = []
+    monkeypatch.setattr(world, "wake", lambda job_id: seen.append(world.records.jobs[job_id].revision))
+    world.loop_pass()
+    assert seen == [world.records.jobs[job_id].revision]

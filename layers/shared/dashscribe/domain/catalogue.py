@@ -45,7 +45,10 @@ _REGION_OF_WORKSPACE_HOST = {
 
 def region_of(base_url: str) -> Region:
     """The region of a DashScope host, classic or `{WorkspaceId}.{region}.maas.aliyuncs.com` (API reference 1.1)."""
-    host = (urlsplit(base_url).hostname or "").lower()
+    try:
+        host = (urlsplit(base_url).hostname or "").lower()
+    except ValueError:
+        return Region.OTHER
     if host.endswith(".maas.aliyuncs.com"):
         return _REGION_OF_WORKSPACE_HOST.get(host.split(".")[-4], Region.OTHER)
     return _REGION_OF_HOST.get(host, Region.OTHER)
@@ -115,9 +118,11 @@ class _DiarizingParameters(ModelParameters):
     def _filter_may_be_text(cls, given: object) -> object:
         if isinstance(given, str):
             try:
-                return json.loads(given)
-            except ValueError:
+                filters = json.loads(given)
+                json.dumps(filters, ensure_ascii=False).encode()  # half a character can be sent to nobody
+            except (ValueError, RecursionError):
                 raise ValueError("is text that is no JSON object") from None
+            return filters
         return given
 
     @model_validator(mode="after")
@@ -144,7 +149,7 @@ class FunAsrParameters(_DiarizingParameters):
     language_hints: list[str] | None = Field(
         default=None, min_length=1, description="language codes; only the first one is used (detected by itself)"
     )
-    speech_noise_threshold: Annotated[float, Field(allow_inf_nan=False, strict=False)] | None = Field(
+    speech_noise_threshold: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
         default=None, description="how loud noise may be; the vendor gives no range"
     )
 

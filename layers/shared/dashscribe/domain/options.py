@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from email.errors import HeaderParseError
+from email.errors import MessageError
 from email.header import decode_header, make_header
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -130,7 +130,7 @@ def _decoded(value: str | None) -> str:
     if value.startswith("=?"):
         try:
             return str(make_header(decode_header(value))).strip()
-        except (HeaderParseError, LookupError, ValueError):
+        except (MessageError, LookupError, ValueError):
             return value
     return value.strip()
 
@@ -140,6 +140,7 @@ def _own_parameters(text: str) -> tuple[JsonObject, str | None]:
         return {}, None
     try:
         given = json.loads(text)
+        json.dumps(given, ensure_ascii=False).encode()  # half a character (a lone surrogate) can be sent to nobody
     except (ValueError, RecursionError):
         return {}, f'{PARAMETERS_KEY} is not JSON: {_shown(text)}; it must be an object such as {{"channel_id": [0]}}.'
     if not isinstance(given, dict):
@@ -183,5 +184,7 @@ def _lowered(message: str) -> str:
 
 
 def _shown(value: object) -> str:
+    """What was given, short, and safe to write down whatever it is."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    return repr(text if len(text) <= 80 else text[:77] + "...") if isinstance(value, str) else text[:80]
+    short = (text if len(text) <= 80 else text[:77] + "...").encode(errors="replace").decode()
+    return repr(short) if isinstance(value, str) else short

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Annotated
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from dashscribe.domain.media import Media
 from dashscribe.domain.timestamps import parse_vendor_time
@@ -24,25 +25,33 @@ class _Reply(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+def _text_or_none(value: object) -> object:
+    """What should be text and is something else is as good as absent: nothing depends on it enough to fail for."""
+    return value if isinstance(value, str) else None
+
+
+_Text = Annotated[str | None, BeforeValidator(_text_or_none)]
+
+
 class Subtask(_Reply):
     """One file of a task."""
 
-    file_url: str | None = None
-    subtask_status: str | None = None
-    transcription_url: str | None = None
-    code: str | None = None
-    message: str | None = None
+    file_url: _Text = None
+    subtask_status: _Text = None
+    transcription_url: _Text = None
+    code: _Text = None
+    message: _Text = None
 
 
 class TaskOutput(_Reply):
     """`output` of a task query."""
 
-    task_id: str | None = None
-    task_status: str = "UNKNOWN"
-    submit_time: str | None = None
-    end_time: str | None = None
-    code: str | None = None
-    message: str | None = None
+    task_id: _Text = None
+    task_status: str = ""
+    submit_time: _Text = None
+    end_time: _Text = None
+    code: _Text = None
+    message: _Text = None
     results: list[Subtask] | None = None
     result: Subtask | None = None
 
@@ -58,7 +67,7 @@ class TaskOutput(_Reply):
 class TaskReply(_Reply):
     """The whole reply of a submission or a query."""
 
-    request_id: str | None = None
+    request_id: _Text = None
     output: TaskOutput = Field(default_factory=TaskOutput)
 
 
@@ -79,19 +88,24 @@ MISSING_FROM_RESULTS = "MISSING_FROM_RESULTS"
 """Our word for a file that the vendor silently left out of a finished task."""
 
 
-def address_of(file_url: str) -> tuple[str, str | None]:
-    """(host and path, version id) of a file URL, without its signature and however it is percent-encoded."""
-    parts = urlsplit(file_url)
+def address_of(file_url: str) -> tuple[str, str, str | None]:
+    """(host, path, version id) of a file URL, without its signature and however it is percent-encoded.
+
+    All empty for what is no URL: an odd echo names nothing, and must not cost the other files of its task anything.
+    """
+    try:
+        parts = urlsplit(file_url)
+    except ValueError:
+        return "", "", None
     version = parse_qs(parts.query).get("versionId", [None])[0]
-    return f"{(parts.netloc or '').lower()}{unquote(parts.path)}", version
+    return parts.netloc.lower(), unquote(parts.path).removeprefix("/"), version
 
 
 def names_media(file_url: str, media: Media) -> bool:
-    """Whether an echoed file URL is this object's, with the bucket in the host name or in the path."""
-    address, version = address_of(file_url)
-    host, _, path = address.partition("/")
-    in_host = host.startswith(f"{media.bucket}.") and path == media.key
-    return (in_host or path == f"{media.bucket}/{media.key}") and version == media.version_id
+    """Whether an echoed file URL is this object's: the bucket is the host name's first part, else the path's."""
+    host, path, version = address_of(file_url)
+    in_host = host.startswith(f"{media.bucket}.")
+    return path == (media.key if in_host else f"{media.bucket}/{media.key}") and version == media.version_id
 
 
 def outcomes(output: TaskOutput, media_of_job: Mapping[str, Media]) -> dict[str, FileOutcome]:
@@ -126,7 +140,7 @@ def _outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
             ),
             completed_at=output.ended_at,
         )
-    worked = subtask.transcription_url is not None and subtask.subtask_status in (None, SUCCEEDED)
+    worked = bool(subtask.transcription_url) and subtask.subtask_status in (None, SUCCEEDED)
     return FileOutcome(
         status=SUCCEEDED if worked else FAILED,
         transcription_url=subtask.transcription_url if worked else None,

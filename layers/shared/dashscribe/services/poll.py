@@ -223,11 +223,14 @@ class PollService:
         self._wake(self.store.find_many([record.record_id for record in parked]).values(), report)
 
     def _wake(self, waiting: Iterable[Job], report: PassReport) -> None:
-        """Message first, record second: a crash in between sends a second message, which finds nothing to do."""
+        """Record first, message second: whoever gets the message must find a record that is not changed under it.
+
+        A crash in between is a lost message, which the record's new due time makes good.
+        """
         for job in waiting:
-            if not job.is_terminal:
+            if not job.is_terminal and self._save(jobs.woken(job, self.clock())):
                 self.queue.wake(job.job_id)
-                report.woken += self._save(jobs.woken(job, self.clock()))
+                report.woken += 1
 
     def _save(self, job: Job) -> bool:
         try:

@@ -1,0 +1,116 @@
+"""One deployed stack for all end-to-end tests: the real template on MiniStack, IAM on, and the DashScope simulator."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from local.stack import LOCAL, Stack, StackInfo
+from local.subscriber import Subscriber
+
+PROFILES = {
+    "profiles": {"meetings": {"model": "fun-asr-mtl", "parameters": {"language_hints": ["en"]}}},
+    "rules": [{"prefix": "meetings/", "profile": "meetings"}],
+}
+ENDS = ("Transcription Succeeded", "Transcription Failed")
+
+
+class Deployment:
+    """The stack as a user sees it: upload, and wait for events."""
+
+    def __init__(self, info: StackInfo) -> None:
+        self.info = info
+        self.s3 = info.client("s3")
+        self.sqs = info.client("sqs")
+        self.media_bucket = info.outputs["MediaBucketName"]
+        self.results_bucket = info.outputs["ResultsBucketName"]
+        self.events: list[dict[str, Any]] = []
+        self._subscriber = Subscriber(info, "end-to-end")
+
+    def upload(self, key: str, body: bytes, metadata: dict[str, str] | None = None) -> None:
+        self.s3.put_object(Bucket=self.media_bucket, Key=key, Body=body, Metadata=metadata or {})
+
+    def events_of(self, key: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["detail"]["media"]["key"] == key]
+
+    def listen(self, wait_seconds: int = 1) -> None:
+        self.events += self._subscriber.receive(wait_seconds)
+
+    def end_of(self, key: str, seconds: float = 60) -> dict[str, Any]:
+        """The terminal event of a key, waited for."""
+
+        def arrived() -> dict[str, Any] | None:
+            self.listen()
+            return next((event for event in self.events_of(key) if event["detail-type"] in ENDS), None)
+
+        event: dict[str, Any] = self.wait_for(arrived, f"the end of {key}", seconds)
+        return event
+
+    def wait_for(self, condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = condition()
+            if found:
+                return found
+            time.sleep(0.1)
+        report = LOCAL / "test" / "diagnosis.txt"
+        report.write_text("\n\n".join([*map(str, self.jobs()), *self.executions(), self.log_lines()]))
+        raise AssertionError(f"waited {seconds} s for {what}; see {report}")
+
+    def result(self, event: dict[str, Any], name: str) -> bytes:
+        files = event["detail"]["result"]["files"]
+        body: bytes = self.s3.get_object(Bucket=self.results_bucket, Key=files[name])["Body"].read()
+        return body
+
+    def jobs(self) -> list[dict[str, Any]]:
+        items = self.info.client("dynamodb").scan(TableName=self.info.outputs["JobsTableName"])["Items"]
+        return [item for item in items if item["pk"]["S"].startswith("JOB#")]
+
+    def simulator(self, **asked: Any) -> dict[str, Any]:
+        """Tell the simulator what to do; what it has recorded."""
+        reply = httpx.post(f"{self.info.dashscope_base_url}/control", json=asked)
+        state: dict[str, Any] = reply.raise_for_status().json()
+        return state
+
+    def submissions_of(self, key: str) -> int:
+        """How many accepted submissions named this key's path (a plain ASCII one)."""
+        recorded = self.simulator()["recorded"]
+        return sum(
+            f"/{key}?" in url
+            for request in recorded
+            if request["operation"] == "submit" and request["status"] == 200
+            for url in request["body"]["input"]["file_urls"]
+        )
+
+    def log_lines(self) -> str:
+        logs = self.info.client("logs")
+        lines: list[str] = []
+        for group in logs.describe_log_groups()["logGroups"]:
+            for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+                lines += [event["message"] for event in page["events"]]
+        return "\n".join(lines)
+
+    def executions(self) -> list[str]:
+        """Everything that the state machine's executions left behind: input, output, history."""
+        machine = self.info.outputs["PollTasksStateMachineArn"]
+        steps = self.info.client("stepfunctions")
+        found = []
+        for execution in steps.list_executions(stateMachineArn=machine)["executions"]:
+            arn = execution["executionArn"]
+            history = steps.get_execution_history(executionArn=arn)["events"]
+            found.append(json.dumps([steps.describe_execution(executionArn=arn), history], default=str))
+        return found
+
+
+@pytest.fixture(scope="session")
+def deployment() -> Iterator[Deployment]:
+    with Stack(folder=LOCAL / "test", say=lambda _: None) as info:
+        info.client("ssm").put_parameter(
+            Name=info.outputs["ProfilesParameterName"], Value=json.dumps(PROFILES), Overwrite=True, Type="String"
+        )
+        yield Deployment(info)

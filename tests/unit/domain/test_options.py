@@ -1,0 +1,332 @@
+from __future__ import annotations
+
+import base64
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dashscribe.domain.catalogue import CATALOGUE, Region
+from dashscribe.domain.options import (
+    METADATA_KEYS,
+    MODEL_KEY,
+    PARAMETERS_KEY,
+    PROFILE_KEY,
+    Options,
+    Profiles,
+    resolve_options,
+)
+from dashscribe.errors import InvalidOptions, ProfilesUnreadable
+
+PROFILES = Profiles.parse(
+    """{"profiles": {"calls": {"model": "fun-asr-mtl", "parameters": {"channel_id": [0, 1], "vocabulary_id": "v-1"}},
+                     "meetings": {"parameters": {"diarization_enabled": true}}},
+        "rules": [{"prefix": "calls/", "profile": "calls"}, {"prefix": "calls/board/", "profile": "meetings"},
+                  {"prefix": "会议 +%/", "profile": "meetings"}]}"""
+)
+
+
+def resolve(
+    metadata: dict[str, str] | None = None,
+    key: str = "talk.wav",
+    profiles: Profiles = PROFILES,
+    region: Region = Region.INTERNATIONAL,
+) -> Options:
+    return resolve_options(key, metadata or {}, profiles, default_model="fun-asr", region=region)
+
+
+def refusal(parameters: object, model: str = "fun-asr") -> str:
+    with pytest.raises(InvalidOptions) as refused:
+        resolve({MODEL_KEY: model, PARAMETERS_KEY: json.dumps(parameters)}, region=Region.OTHER)
+    assert refused.value.code == "INVALID_OPTIONS"
+    return str(refused.value)
+
+
+def encoded_word(text: str) -> str:
+    return f"=?UTF-8?B?{base64.b64encode(text.encode()).decode()}?="
+
+
+def test_an_upload_without_any_option_gets_the_stacks_defaults() -> None:
+    assert resolve() == Options(profile="default", model="fun-asr", parameters={})
+
+
+def test_a_profile_named_default_applies_to_uploads_that_no_rule_matches() -> None:
+    profiles = Profiles.parse('{"profiles": {"default": {"model": "fun-asr-mtl"}}}')
+    assert resolve(profiles=profiles).model == "fun-asr-mtl"
+
+
+def test_the_first_rule_that_matches_wins() -> None:
+    assert resolve(key="calls/board/a.wav").profile == "calls"
+
+
+def test_a_rule_with_hard_characters_matches_the_raw_key() -> None:
+    assert resolve(key="会议 +%/a.wav").profile == "meetings"
+    assert resolve(key="%E4%BC%9A%E8%AE%AE+%2B%25/a.wav").profile == "default"
+
+
+def test_a_profile_in_the_metadata_beats_the_prefix_rule() -> None:
+    options = resolve({PROFILE_KEY: "meetings"}, key="calls/a.wav")
+    assert options == Options(profile="meetings", model="fun-asr", parameters={"diarization_enabled": True})
+
+
+def test_a_model_in_the_metadata_beats_the_profiles_model() -> None:
+    assert resolve({MODEL_KEY: "fun-asr-2025-11-07"}, key="calls/a.wav").model == "fun-asr-2025-11-07"
+
+
+def test_parameters_in_the_metadata_are_laid_over_the_profiles_one_by_one() -> None:
+    options = resolve({PARAMETERS_KEY: '{"channel_id": [1]}'}, key="calls/a.wav")
+    assert options.parameters == {"channel_id": [1], "vocabulary_id": "v-1"}
+
+
+def test_other_peoples_metadata_is_left_alone() -> None:
+    assert resolve({"author": "me", "dashscribed": "x"}) == resolve()
+
+
+def test_blank_metadata_is_no_choice() -> None:
+    assert resolve({PROFILE_KEY: " ", MODEL_KEY: "", PARAMETERS_KEY: "  "}) == resolve()
+
+
+def test_metadata_that_s3_returned_as_an_encoded_word_is_read() -> None:
+    name = "客服 通话"
+    profiles = Profiles.parse(json.dumps({"profiles": {name: {}}}))
+    metadata = {PROFILE_KEY: encoded_word(name), MODEL_KEY: "=?UTF-8?Q?fun-asr-mtl?="}
+    assert resolve(metadata, profiles=profiles) == Options(profile=name, model="fun-asr-mtl", parameters={})
+
+
+def test_long_metadata_that_s3_split_into_several_encoded_words_is_read_as_one() -> None:
+    text = json.dumps({"special_word_filter": {"filter_with_empty": {"word_list": ["那个"] * 40}}}, ensure_ascii=False)
+    split = " ".join(encoded_word(text[start : start + 20]) for start in range(0, len(text), 20))
+    sent = json.loads(resolve({PARAMETERS_KEY: split}).parameters["special_word_filter"])
+    assert sent["filter_with_empty"]["word_list"] == ["那个"] * 40
+
+
+def test_unknown_parameter_is_refused_with_the_allowed_names() -> None:
+    reason = refusal({"chanel_id": [0]})
+    assert "'chanel_id'" in reason
+    assert all(name in reason for name in CATALOGUE["fun-asr"].parameters.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({"channel_id": 0}, ["'channel_id' is 0", "list"]),
+        ({"channel_id": []}, ["'channel_id' is []", "at least 1"]),
+        ({"channel_id": [0, -1]}, ["'channel_id.1' is -1", "greater than or equal to 0"]),
+        ({"channel_id": [True]}, ["'channel_id.0' is true", "integer"]),
+        ({"channel_id": ["0"]}, ["'channel_id.0' is '0'", "integer"]),
+        ({"channel_id": [1, 1]}, ["'channel_id' is [1, 1]", "billed twice"]),
+        ({"diarization_enabled": "yes"}, ["'diarization_enabled' is 'yes'", "boolean"]),
+        ({"diarization_enabled": True, "speaker_count": 1}, ["'speaker_count' is 1", "2 to 100"]),
+        ({"diarization_enabled": True, "speaker_count": 101}, ["'speaker_count' is 101", "2 to 100"]),
+        ({"diarization_enabled": False, "speaker_count": 2}, ["speaker_count needs diarization_enabled"]),
+        ({"speaker_count": 2}, ["speaker_count needs diarization_enabled"]),
+        ({"diarization_enabled": True, "channel_id": [0, 1]}, ["one channel", "[0, 1]"]),
+        ({"language_hints": "en"}, ["'language_hints' is 'en'", "list"]),
+        ({"language_hints": ["en", "klingon"]}, ['["klingon"]', "zh, en, ja"]),
+        ({"language_hints": [["en"]]}, ["'language_hints.0'", "string"]),
+        ({"vocabulary_id": ""}, ["'vocabulary_id' is ''"]),
+        ({"special_word_filter": "{"}, ["'special_word_filter' is '{'", "no JSON object"]),
+        ({"special_word_filter": {"filter_with_sign": {}}}, ["'special_word_filter.filter_with_sign'"]),
+        ({"speech_noise_threshold": float("nan")}, ["'speech_noise_threshold' is NaN", "finite"]),
+        ([0], ["[0]", "JSON object"]),
+        ("x" * 500, ["JSON object"]),
+    ],
+)
+def test_a_wrong_parameter_is_refused_with_what_was_given_and_what_is_allowed(
+    parameters: object, told: list[str]
+) -> None:
+    reason = refusal(parameters)
+    assert [part for part in told if part not in reason] == []
+    assert len(reason) < 600
+
+
+@pytest.mark.parametrize("text", ["{", "channel_id=0", "[" * 5000, "9" * 5000 + "x", "{'channel_id': [0]}"])
+def test_parameters_that_are_not_json_are_refused_and_quoted_in_short(text: str) -> None:
+    with pytest.raises(InvalidOptions, match="dashscribe-parameters is not JSON") as refused:
+        resolve({PARAMETERS_KEY: text})
+    assert text[:10] in str(refused.value)
+    assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"channel_id": [0, 31]},
+        {"diarization_enabled": True, "speaker_count": 2},
+        {"diarization_enabled": True, "speaker_count": 100, "channel_id": [1]},
+        {"diarization_enabled": False, "channel_id": [0, 1]},
+        {"language_hints": ["en"], "vocabulary_id": "v", "speech_noise_threshold": -0.5},
+    ],
+)
+def test_parameters_at_the_edge_of_what_is_allowed_are_sent_as_given(parameters: dict[str, Any]) -> None:
+    assert resolve({PARAMETERS_KEY: json.dumps(parameters)}).parameters == parameters
+
+
+def test_a_parameter_of_another_model_is_refused() -> None:
+    assert "'language_hints' is not one of paraformer-8k-v2's" in refusal(
+        {"language_hints": ["zh"]}, "paraformer-8k-v2"
+    )
+    assert "'timestamp_alignment_enabled'" in refusal({"timestamp_alignment_enabled": True}, "fun-asr")
+
+
+def test_a_language_that_only_another_model_knows_is_refused() -> None:
+    assert "zh, en." in refusal({"language_hints": ["ja"]}, "fun-asr-2025-08-25")
+    assert "yue" in refusal({"language_hints": ["yue"]}, "fun-asr")
+
+
+def test_a_wrong_parameter_in_the_profile_is_refused_too() -> None:
+    with pytest.raises(InvalidOptions, match="chanel"):
+        resolve(profiles=Profiles.parse('{"profiles": {"default": {"parameters": {"chanel": 1}}}}'))
+
+
+def test_unknown_model_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidOptions) as refused:
+        resolve({MODEL_KEY: "whisper"})
+    assert refused.value.code == "UNKNOWN_MODEL"
+    assert "'whisper'" in str(refused.value)
+    assert all(name in str(refused.value) for name in CATALOGUE)
+
+
+def test_unknown_profile_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidOptions, match=r"'call' .* calls, default, meetings"):
+        resolve({PROFILE_KEY: "call"})
+
+
+def test_a_misspelled_metadata_name_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InvalidOptions) as refused:
+        resolve({"dashscribe-modle": "fun-asr"})
+    assert "'dashscribe-modle'" in str(refused.value)
+    assert all(name in str(refused.value) for name in METADATA_KEYS)
+
+
+def test_a_model_that_the_region_does_not_serve_is_refused_with_where_it_is_served() -> None:
+    with pytest.raises(InvalidOptions, match=r"'paraformer-v2' is served in beijing only.*international"):
+        resolve({MODEL_KEY: "paraformer-v2"})
+
+
+@pytest.mark.parametrize("region", [Region.BEIJING, Region.OTHER])
+def test_a_model_is_accepted_where_it_is_served_and_where_nobody_knows(region: Region) -> None:
+    assert resolve({MODEL_KEY: "paraformer-v2"}, region=region).model == "paraformer-v2"
+
+
+def test_every_fault_is_told_at_once() -> None:
+    metadata = {"dashscribe-x": "1", PROFILE_KEY: "nope", PARAMETERS_KEY: '{"channel_id": 0, "speed": 2}'}
+    with pytest.raises(InvalidOptions) as refused:
+        resolve(metadata)
+    assert len(refused.value.faults) == 4
+    assert all(name in str(refused.value) for name in ("'dashscribe-x'", "'nope'", "'channel_id'", "'speed'"))
+
+
+@pytest.mark.parametrize(
+    ("document", "place"),
+    [
+        ("", "at the top"),
+        ("{", "JSON"),
+        ("[]", "at the top"),
+        ("[" * 9000, "JSON"),
+        ('{"profile": {}}', "at profile"),
+        ('{"profiles": {"calls": {"modell": "fun-asr"}}}', "at profiles.calls.modell"),
+        ('{"profiles": {"calls": {"parameters": []}}}', "at profiles.calls.parameters"),
+        ('{"rules": [{"prefix": "a/"}]}', "at rules.0.profile"),
+        ('{"rules": [{"prefix": "a/", "profile": "calls"}]}', "unknown profiles ['calls']"),
+    ],
+)
+def test_a_broken_profiles_document_is_refused_with_the_place(document: str, place: str) -> None:
+    with pytest.raises(ProfilesUnreadable) as broken:
+        Profiles.parse(document)
+    assert place in str(broken.value)
+
+
+def test_a_rule_may_name_the_default_profile_without_defining_it() -> None:
+    profiles = Profiles.parse('{"rules": [{"prefix": "", "profile": "default"}]}')
+    assert resolve(profiles=profiles).profile == "default"
+
+
+NAMES = st.sampled_from(sorted({name for spec in CATALOGUE.values() for name in spec.parameters.model_fields}))
+LEAVES = st.none() | st.booleans() | st.integers(-1, 40) | st.floats() | st.text(max_size=8) | st.sampled_from(["en"])
+ANY_JSON: st.SearchStrategy[Any] = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+)
+ENCODED = st.builds(
+    "=?{}?{}?{}?=".format,
+    st.sampled_from(["utf-8", "us-ascii", "gb2312", "idna", "punycode", "base64", "utf-16", "nonsense", ""]),
+    st.sampled_from("bqBQx"),
+    st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
+)
+WORDS = st.text(max_size=20) | ENCODED | st.sampled_from(sorted(CATALOGUE))
+PARAMETERS = st.dictionaries(NAMES | st.text(max_size=8), ANY_JSON, max_size=4) | ANY_JSON
+METADATA = st.fixed_dictionaries(
+    {},
+    optional={
+        PROFILE_KEY: WORDS | st.sampled_from(["calls", "meetings"]),
+        MODEL_KEY: WORDS,
+        PARAMETERS_KEY: WORDS | PARAMETERS.map(json.dumps),
+        "dashscribe-other": WORDS,
+    },
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(METADATA, st.sampled_from(Region))
+def test_any_metadata_is_either_resolved_or_refused_with_a_reason(metadata: dict[str, str], region: Region) -> None:
+    faults: list[str] = []
+    try:
+        options = resolve(metadata, region=region)
+    except InvalidOptions as refused:
+        faults = refused.faults
+        options = None
+    assert (options is None) == bool(faults)
+    assert all(fault.endswith(".") for fault in faults)
+    assert options is None or set(options.parameters) <= set(options.spec.parameters.model_fields)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "channel_id": st.lists(st.integers(0, 31), min_size=1, unique=True),
+            "language_hints": st.lists(st.sampled_from(CATALOGUE["fun-asr"].languages), min_size=1),
+            "vocabulary_id": st.text(min_size=1),
+            "speech_noise_threshold": st.floats(allow_nan=False, allow_infinity=False),
+            "special_word_filter": st.fixed_dictionaries(
+                {"filter_with_empty": st.fixed_dictionaries({"word_list": st.lists(st.text())})}
+            ),
+        },
+    )
+)
+def test_the_stored_effective_options_can_be_given_again_with_the_same_outcome(parameters: dict[str, Any]) -> None:
+    options = resolve({PARAMETERS_KEY: json.dumps(parameters)})
+    assert set(options.parameters) == set(parameters)
+    assert resolve({PARAMETERS_KEY: json.dumps(options.parameters)}) == options
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text() | ANY_JSON.map(json.dumps) | st.fixed_dictionaries({"profiles": ANY_JSON}).map(json.dumps))
+def test_any_profiles_document_is_either_read_or_unreadable(document: str) -> None:
+    with suppress(ProfilesUnreadable):
+        assert isinstance(Profiles.parse(document), Profiles)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"dashscribe-parameters": '{"special_word_filter": {"filter_with_signed": {"word_list": ["\\ud800"]}}}'},
+        {
+            "dashscribe-parameters": json.dumps(
+                {"special_word_filter": '{"filter_with_empty": {"word_list": ["\\ud800"]}}'}
+            )
+        },
+        {"dashscribe-parameters": '{"language_hints": ["\\ud800"]}'},
+        {"dashscribe-parameters": '{"special_word_filter": "' + "[" * 1500 + '"}'},
+        {"dashscribe-model": "=?\u4e2d?q?zz?="},
+        {"dashscribe-parameters": '{"speech_noise_threshold": true}'},
+    ],
+)
+def test_hostile_metadata_is_refused_in_words_that_can_be_published(metadata: dict[str, str]) -> None:
+    with pytest.raises(InvalidOptions) as refused:
+        resolve_options("a.wav", metadata, Profiles(), default_model="fun-asr", region=Region.OTHER)
+    assert str(refused.value).encode()
