@@ -389,4 +389,4 @@ def test_a_record_is_not_changed_any_more_once_its_message_is_out(monkeypatch: p
     seen: list[int] = []
     monkeypatch.setattr(world, "wake", lambda job_id: seen.append(world.records.jobs[job_id].revision))
     world.loop_pass()
-    assert seen == [world.records.jobs[job_id].revision]
+    assert seen == [world.job_of("a.wav").revision]
