@@ -12,6 +12,7 @@ import uvicorn
 
 from local.simulator.connection import CuttableProtocol
 from local.simulator.play import Behaviour
+from local.simulator.recognition import end_with_server
 from local.simulator.server import Simulator
 
 
@@ -23,7 +24,9 @@ def main() -> int:
     arguments = parser.parse_args()
     public_url = f"http://{arguments.host}:{arguments.port}"
     recognisers = ProcessPoolExecutor(
-        max_workers=max(1, os.cpu_count() or 1), mp_context=multiprocessing.get_context("spawn")
+        max_workers=max(1, os.cpu_count() or 1),
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=end_with_server,
     )
     simulator = Simulator(public_url, recognisers, Behaviour(api_keys=arguments.key))
     print(f"DashScope simulator: {public_url} (SDK: DASHSCOPE_HTTP_BASE_URL={public_url}/api/v1)", flush=True)

@@ -66,11 +66,14 @@ class Behaviour(BaseModel):
 
 
 class Recorded(BaseModel):
-    """One request as it came in. Headers and bodies are kept: this server sees test keys only."""
+    """One request as it came in. Headers and bodies are kept: this server sees test keys only.
+
+    `status` is that of the answer; 0 when there is none (yet).
+    """
 
     operation: str
     at: float
-    status: int
+    status: int = 0
     method: str
     path: str
     headers: dict[str, str]

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import multiprocessing
+import os
+import threading
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -26,6 +29,18 @@ class RecognitionError(Exception):
     def __init__(self, code: str, message: str = "") -> None:
         super().__init__(message or code)
         self.code = code
+
+
+def end_with_server() -> None:
+    """A recogniser's process ends with its server. It holds its own queue open, so it would wait there for ever."""
+
+    def wait_and_end() -> None:
+        server = multiprocessing.parent_process()
+        if server is not None:
+            server.join()
+            os._exit(1)
+
+    threading.Thread(target=wait_and_end, daemon=True).start()
 
 
 @cache
@@ -79,7 +94,10 @@ def _transcribed(pcm: bytes, channel: int) -> dict[str, Any] | None:
     """One track: voice activity detection cuts it into utterances, pauses cut those into sentences."""
     sentences: list[dict[str, Any]] = []
     speech_ms = 0
-    for segment in Segmenter(sample_rate=SAMPLE_RATE).segment(io.BytesIO(pcm)):
+    segmenter = Segmenter(sample_rate=SAMPLE_RATE)
+    if len(pcm) % segmenter.frame_bytes == 0:
+        pcm += bytes(2)  # it gives the speech that the recording ends in only when its last frame is a short one
+    for segment in segmenter.segment(io.BytesIO(pcm)):
         speech_ms += round((segment.end_time - segment.start_time) * 1000)
         for words in _sentences(segment.pcm, round(segment.start_time * 1000)):
             sentences.append(_sentence(words, len(sentences) + 1))

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from limits import RateLimitItemPerSecond
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -70,22 +71,22 @@ class Simulator:
     def _operation(self, name: str, endpoint: _Endpoint) -> _Endpoint:
         async def run(request: Request) -> Response:
             raw = await request.body()
+            record = Recorded(
+                operation=name,
+                at=time.time(),
+                method=request.method,
+                path=request.url.path,
+                headers=dict(request.headers),
+                body=_readable(raw),
+            )
+            self.play.recorded.append(record)
             fault = self.play.take_fault(name)
             try:
                 response = await self._answer(name, endpoint, request, fault)
             except RequestRefusedError as refused:
                 response = _error(refused.status, refused.code, refused.message)
-            self.play.recorded.append(
-                Recorded(
-                    operation=name,
-                    at=time.time(),
-                    status=0 if isinstance(response, CutConnection) else response.status_code,
-                    method=request.method,
-                    path=request.url.path,
-                    headers=dict(request.headers),
-                    body=_readable(raw),
-                )
-            )
+            if not isinstance(response, CutConnection):
+                record.status = response.status_code
             return response
 
         return run
@@ -198,11 +199,15 @@ class Simulator:
             self._limits = MovingWindowRateLimiter(MemoryStorage())
         if request.method == "POST":
             asked = await request.json()
-            if "behaviour" in asked:
-                merged = {**self.play.behaviour.model_dump(), **asked["behaviour"]}
-                self.play.behaviour = Behaviour.model_validate(merged)
-            self.play.scripts[:0] = [FileScript.model_validate(script) for script in asked.get("scripts", [])]
-            self.play.faults += [Fault.model_validate(fault) for fault in asked.get("faults", [])]
+            try:
+                behaviour = Behaviour.model_validate({**self.play.behaviour.model_dump(), **asked.get("behaviour", {})})
+                scripts = [FileScript.model_validate(script) for script in asked.get("scripts", [])]
+                faults = [Fault.model_validate(fault) for fault in asked.get("faults", [])]
+            except ValidationError as error:
+                return _error(400, "InvalidParameter", str(error))
+            self.play.behaviour = behaviour
+            self.play.scripts[:0] = scripts
+            self.play.faults += faults
         return JSONResponse(
             {
                 "behaviour": self.play.behaviour.model_dump(),

@@ -1,0 +1,99 @@
+"""The commands of the README, as typed: what they print, how they end, what they leave behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from local import processes
+from local.main_job import SAMPLES, folder_for
+from local.stack import LOCAL, ROOT
+
+pytestmark = pytest.mark.stack
+ENVIRONMENT = {**os.environ, "COLUMNS": "200"}
+
+
+def local(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "local", *arguments]
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        local(*arguments), cwd=ROOT, env=ENVIRONMENT, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_the_main_job_prints_transcripts_files_and_events_and_fails_for_a_bad_file(tmp_path: Path) -> None:
+    bad = tmp_path / "not a recording.txt"
+    bad.write_text("hello")
+    done = run("run", "--files", f"'{SAMPLES / 'meeting.mp3'}' '{bad}'", "--out", str(tmp_path / "out"))
+    assert done.returncode == 1, done.stderr
+    assert "Good morning and welcome to the meeting" in done.stdout
+    assert "UNSUPPORTED_FORMAT" in done.stdout
+    assert "make up" in done.stdout
+    assert "make deploy" in done.stdout
+    folder = tmp_path / "out" / "uploads" / "meeting.mp3"
+    assert {path.name for path in folder.iterdir()} == {
+        *("event.json", "job.json", "result.json"),
+        *("transcript.json", "transcript.txt", "transcript.srt", "transcript.vtt"),
+    }
+    event = json.loads((folder / "event.json").read_text())
+    assert event["detail-type"] == "Transcription Succeeded"
+    assert not (LOCAL / "run" / "processes.json").exists()
+
+
+def test_an_interrupted_run_leaves_no_process_and_no_port(tmp_path: Path) -> None:
+    running = subprocess.Popen(
+        local("run", "--out", str(tmp_path)),
+        cwd=ROOT,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    pids_file = LOCAL / "run" / "processes.json"
+    until = time.monotonic() + 60
+    while time.monotonic() < until and not (pids_file.exists() and len(json.loads(pids_file.read_text() or "{}")) == 2):
+        time.sleep(0.05)
+    servers = json.loads(pids_file.read_text())
+    running.send_signal(signal.SIGINT)
+    output, _ = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "everything that was started is stopped" in output
+    for server in servers.values():
+        assert not processes.is_listening(server["port"])
+        with pytest.raises(ProcessLookupError):
+            os.killpg(server["pid"], 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "--files", "missing.wav"), "missing.wav"),
+        (("up", "--parameters", "MaxFilesPerTask"), "Name=value"),
+        (("invoke", "NoSuchFunction", "x.json"), "make up"),
+    ],
+)
+def test_a_wrong_call_gets_one_clear_sentence(arguments: tuple[str, ...], says: str) -> None:
+    if (LOCAL / "stack.json").exists() and "invoke" in arguments:
+        pytest.skip("a stack of the developer's is running")
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "key", ["../../etc/passwd", "/abs/olute", "a/../../b", "..", "a//b", "x\x00\n<>.wav", "a" * 300]
+)
+def test_no_key_is_saved_outside_the_output_folder(key: str, tmp_path: Path) -> None:
+    folder = folder_for(key, tmp_path)
+    assert folder.resolve().is_relative_to(tmp_path.resolve())
+    folder.mkdir(parents=True, exist_ok=True)

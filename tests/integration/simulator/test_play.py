@@ -1,0 +1,175 @@
+"""Tests can make the simulator answer by script and misbehave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+
+TASKS = "/api/v1/tasks"
+QUERY = f"{TASKS}/no-such-task"
+
+Play = Callable[..., None]
+Submit = Callable[..., str]
+Until = Callable[..., dict[str, Any]]
+Recorded = Callable[[str], list[dict[str, Any]]]
+
+
+def only_result(reply: dict[str, Any]) -> dict[str, Any]:
+    (result,) = reply["output"]["results"]
+    found: dict[str, Any] = result
+    return found
+
+
+# faults
+
+
+def test_a_status_fault_answers_json_as_often_as_asked(vendor: httpx.Client, play: Play) -> None:
+    body = {"code": "ModelServingError", "message": "overload"}
+    play(faults=[{"operation": "query", "status": 503, "times": 2, "body": body, "headers": {"Retry-After": "1"}}])
+    answers = [vendor.get(QUERY) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [503, 503, 200]
+    assert answers[0].json().items() >= body.items()
+    assert answers[0].json()["request_id"]
+    assert answers[0].headers["retry-after"] == "1"
+
+
+def test_a_status_fault_can_answer_html(vendor: httpx.Client, play: Play) -> None:
+    play(faults=[{"operation": "query", "status": 502, "body": "<html>Bad Gateway</html>"}])
+    answer = vendor.get(QUERY)
+    assert answer.status_code == 502
+    assert answer.headers["content-type"].startswith("text/html")
+    assert answer.text == "<html>Bad Gateway</html>"
+
+
+def test_a_reset_cuts_the_connection_before_anything_is_done(
+    post_task: Callable[..., httpx.Response], vendor: httpx.Client, play: Play, recorded: Recorded
+) -> None:
+    model = "paraformer-8k-v2"  # no other test uses it, so every task of it is ours
+    body = {"model": model, "input": {"file_urls": ["http://127.0.0.1:9/a.wav"]}, "parameters": {}}
+    play(faults=[{"operation": "submit", "kind": "reset"}])
+    with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+        post_task(body=body)
+    assert vendor.get(TASKS, params={"model_name": model}).json()["total"] == 0
+    assert [request["status"] for request in recorded("submit")] == [0]
+    assert post_task(body=body).status_code == 200
+
+
+def test_a_reset_after_does_what_was_asked_and_then_cuts_the_connection(
+    post_task: Callable[..., httpx.Response], vendor: httpx.Client, play: Play, recorded: Recorded
+) -> None:
+    model = "paraformer-mtl-v1"  # no other test uses it, so every task of it is ours
+    body = {"model": model, "input": {"file_urls": ["http://127.0.0.1:9/a.wav"]}, "parameters": {}}
+    play(faults=[{"operation": "submit", "kind": "reset_after"}])
+    with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+        post_task(body=body)
+    assert vendor.get(TASKS, params={"model_name": model}).json()["total"] == 1
+    assert [request["status"] for request in recorded("submit")] == [0]
+
+
+def test_a_hang_outlasts_the_patience_of_its_caller_alone(vendor: httpx.Client, play: Play, recorded: Recorded) -> None:
+    play(faults=[{"operation": "query", "kind": "hang", "seconds": 30}])
+    with pytest.raises(httpx.ReadTimeout):
+        vendor.get(QUERY, timeout=0.3)
+    assert vendor.get(QUERY, timeout=10).status_code == 200
+    assert [request["status"] for request in recorded("query")] == [0, 200]
+
+
+def test_a_hang_ends_with_an_answer(vendor: httpx.Client, play: Play) -> None:
+    play(faults=[{"operation": "query", "kind": "hang", "seconds": 0.3}])
+    began = time.monotonic()
+    assert vendor.get(QUERY).json()["output"]["task_status"] == "UNKNOWN"
+    assert time.monotonic() - began >= 0.3
+
+
+@pytest.mark.parametrize(
+    ("operation", "method", "path"),
+    [
+        ("submit", "POST", "/api/v1/services/audio/asr/transcription"),
+        ("query", "GET", QUERY),
+        ("list", "GET", TASKS),
+        ("cancel", "POST", f"{QUERY}/cancel"),
+        ("result", "GET", "/results/none.json"),
+    ],
+)
+def test_a_fault_strikes_its_own_operation_only(
+    operation: str, method: str, path: str, vendor: httpx.Client, play: Play
+) -> None:
+    others = {"submit", "query", "list", "cancel", "result"} - {operation}
+    play(faults=[{"operation": other, "status": 599} for other in others])
+    assert vendor.request(method, path).status_code != 599
+    play(faults=[{"operation": operation, "status": 598}])
+    assert vendor.request(method, path).status_code == 598
+
+
+def test_forgetting_ends_the_faults(base_url: str, vendor: httpx.Client, play: Play, http: httpx.Client) -> None:
+    play(faults=[{"operation": "query", "status": 503, "times": 100}])
+    assert vendor.get(QUERY).status_code == 503
+    http.delete(f"{base_url}/control")
+    assert vendor.get(QUERY).status_code == 200
+
+
+# scripts
+
+
+def test_scripted_answers_are_used_up_one_a_submission_and_the_last_stays(
+    submit: Submit, until: Until, play: Play, http: httpx.Client
+) -> None:
+    answers = [{"code": "FILE_403_FORBIDDEN", "message": "signature"}, {"text": "second"}, {"text": "third"}]
+    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "/a b.wav", "answers": answers}])
+    results = [only_result(until(submit("http://127.0.0.1:9/a%20b.wav?X-Amz-Signature=1"))) for _ in range(4)]
+    assert (results[0]["code"], results[0]["message"]) == ("FILE_403_FORBIDDEN", "signature")
+    texts = [http.get(result["transcription_url"]).json()["transcripts"][0]["text"] for result in results[1:]]
+    assert texts == ["second", "third", "third"]
+
+
+def test_a_newer_script_goes_before_an_older_one(submit: Submit, until: Until, play: Play) -> None:
+    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "wav", "answers": [{"code": "OLD"}]}])
+    play(scripts=[{"match": "wav", "answers": [{"code": "NEW"}]}])
+    assert only_result(until(submit("http://127.0.0.1:9/a.wav")))["code"] == "NEW"
+
+
+def test_a_scripted_result_is_given_as_it_is_whatever_its_shape(
+    submit: Submit, until: Until, play: Play, http: httpx.Client
+) -> None:
+    play(
+        behaviour={"queue_seconds": 0},
+        scripts=[{"match": "odd", "answers": [{"result": {"transcripts": "none", "more": [1]}}]}],
+    )
+    reply = until(submit("http://127.0.0.1:9/odd.wav"))
+    assert reply["usage"] == {"duration": 0}
+    assert http.get(only_result(reply)["transcription_url"]).json() == {
+        "file_url": "http://127.0.0.1:9/odd.wav",
+        "transcripts": "none",
+        "more": [1],
+    }
+
+
+def test_a_file_that_is_scripted_as_missing_is_not_spoken_of(submit: Submit, until: Until, play: Play) -> None:
+    play(
+        behaviour={"queue_seconds": 0},
+        scripts=[
+            {"match": "gone", "answers": [{"missing": True}]},
+            {"match": "there", "answers": [{"text": "hello"}]},
+        ],
+    )
+    reply = until(submit("http://127.0.0.1:9/gone.wav", "http://127.0.0.1:9/there.wav"))
+    assert reply["output"]["task_status"] == "SUCCEEDED"
+    assert only_result(reply)["file_url"] == "http://127.0.0.1:9/there.wav"
+
+
+def test_a_script_can_let_the_real_thing_happen_again(submit: Submit, until: Until, play: Play, media_url: str) -> None:
+    answers = [{"code": "FILE_SERVER_ERROR"}, {"recognise": True}]
+    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "absent", "answers": answers}])
+    codes = [only_result(until(submit(f"{media_url}/absent.wav")))["code"] for _ in range(2)]
+    assert codes == ["FILE_SERVER_ERROR", "FILE_404_NOT_FOUND"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"behaviour": {"speed": 1}}, {"faults": [{"operation": "fetch"}]}, {"scripts": [{}]}]
+)
+def test_what_cannot_be_played_is_refused(base_url: str, wrong: dict[str, Any], http: httpx.Client) -> None:
+    assert http.post(f"{base_url}/control", json=wrong).status_code == 400

@@ -1,0 +1,61 @@
+"""The simulator as a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local import processes
+
+PATIENCE_SECONDS = 20
+
+
+def wait_until(is_so: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        assert time.monotonic() < deadline, f"not {what} after {PATIENCE_SECONDS} s"
+        time.sleep(0.1)
+
+
+def group_is_gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left_when_the_server_alone_is_ended_by(
+    sign: signal.Signals, http: httpx.Client, media_folder: Path, media_url: str, tmp_path: Path
+) -> None:
+    (media_folder / "not-media.wav").write_text("not media")
+    port, log = processes.free_port(), tmp_path / "simulator.log"
+    root = Path(processes.__file__).parent.parent
+    command = [sys.executable, "-m", "local.simulator", "--port", str(port)]
+    server = processes.start("simulator", command, log, os.environ, root)
+    try:
+        processes.wait_until_listening("simulator", server, port, log)
+        api = f"http://127.0.0.1:{port}/api/v1"
+        headers = {"Authorization": "Bearer any", "X-DashScope-Async": "enable"}
+        body = {"model": "fun-asr", "input": {"file_urls": [f"{media_url}/not-media.wav"]}, "parameters": {}}
+        submitted = http.post(f"{api}/services/audio/asr/transcription", json=body, headers=headers).json()
+
+        def recogniser_has_worked() -> bool:
+            reply = http.get(f"{api}/tasks/{submitted['output']['task_id']}", headers=headers).json()
+            return "output" in reply and reply["output"].get("results", [{}])[0].get("code") == "DECODE_ERROR"
+
+        wait_until(recogniser_has_worked, "a recogniser started")
+        server.send_signal(sign)
+        server.wait(timeout=PATIENCE_SECONDS)
+        wait_until(lambda: group_is_gone(server.pid), "everything ended")
+    finally:
+        processes.stop(server.pid)
+        server.wait(timeout=5)

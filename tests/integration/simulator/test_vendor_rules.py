@@ -1,0 +1,416 @@
+"""The simulator keeps the vendor's rules (API reference sections 1 to 5)."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+TASKS = "/api/v1/tasks"
+MODEL = "fun-asr"
+ANY_URL = "http://127.0.0.1:9/nobody-listens.wav"
+UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+VENDOR_TIME = "%Y-%m-%d %H:%M:%S.%f"
+
+Play = Callable[..., None]
+Submit = Callable[..., str]
+PostTask = Callable[..., httpx.Response]
+Query = Callable[[str], dict[str, Any]]
+Until = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def finished(play: Play, submit: Submit, until: Until) -> dict[str, Any]:
+    """The reply for a task that has succeeded: one file that says "hello"."""
+    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "hello", "answers": [{"text": "hello"}]}])
+    return until(submit("http://127.0.0.1:9/hello.wav"))
+
+
+def result_url(reply: dict[str, Any]) -> str:
+    return str(reply["output"]["results"][0]["transcription_url"])
+
+
+# submit
+
+
+def test_an_accepted_submission_names_its_task(post_task: PostTask) -> None:
+    reply = post_task(ANY_URL).json()
+    assert re.fullmatch(UUID, reply["request_id"])
+    assert re.fullmatch(UUID, reply["output"]["task_id"])
+    assert reply["output"]["task_status"] == "PENDING"
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-DashScope-Async": "disable"}])
+def test_a_submission_without_the_async_header_is_denied(post_task: PostTask, headers: dict[str, str]) -> None:
+    refused = post_task(ANY_URL, headers=headers)
+    assert refused.status_code == 403
+    assert refused.headers["content-type"] == "application/json"
+    assert refused.json().keys() == {"request_id", "code", "message"}
+    assert refused.json()["code"] == "AccessDenied"
+    assert refused.json()["message"] == "current user api does not support synchronous calls."
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        pytest.param({"input": {"file_urls": [ANY_URL]}}, "BadRequest.EmptyModel", id="no model"),
+        pytest.param({"model": MODEL}, "BadRequest.EmptyInput", id="no input"),
+        pytest.param({"model": ["fun-asr"], "input": {"file_urls": [ANY_URL]}}, "InvalidParameter", id="model a list"),
+        pytest.param({"model": MODEL, "input": {}}, "InvalidParameter", id="no file_urls"),
+        pytest.param({"model": MODEL, "input": {"file_url": ANY_URL}}, "InvalidParameter", id="the other shape"),
+        pytest.param({"model": MODEL, "input": {"file_urls": ANY_URL}}, "InvalidParameter", id="text for a list"),
+        pytest.param({"model": MODEL, "input": {"file_urls": ["s3://b/k"]}}, "InvalidParameter", id="not http"),
+        pytest.param({"model": MODEL, "input": {"file_urls": ["http://[b"]}}, "InvalidParameter", id="no URL"),
+        pytest.param({"model": MODEL, "input": {"file_urls": [ANY_URL] * 101}}, "InvalidParameter", id="101 files"),
+        pytest.param([], "BadRequest.IllegalInput", id="a list"),
+        pytest.param(
+            {"model": MODEL, "input": {"file_urls": [ANY_URL]}, "parameters": {"channel_id": "0"}},
+            "InvalidParameter",
+            id="channel_id a string",
+        ),
+        pytest.param(
+            {"model": MODEL, "input": {"file_urls": [ANY_URL]}, "parameters": {"special_word_filter": {}}},
+            "InvalidParameter",
+            id="filter an object",
+        ),
+    ],
+)
+def test_a_wrong_body_is_refused(post_task: PostTask, body: Any, code: str) -> None:
+    refused = post_task(body=body)
+    assert (refused.status_code, refused.json()["code"]) == (400, code)
+    assert refused.json()["message"]
+
+
+def test_a_body_that_is_not_json_is_refused(vendor: httpx.Client) -> None:
+    refused = vendor.post(
+        "/api/v1/services/audio/asr/transcription", content=b"{", headers={"X-DashScope-Async": "enable"}
+    )
+    assert (refused.status_code, refused.json()["code"]) == (400, "BadRequest.IllegalInput")
+
+
+def test_a_vendor_that_takes_one_file_refuses_two(post_task: PostTask, play: Play) -> None:
+    play(behaviour={"max_file_urls": 1})
+    assert post_task(ANY_URL, ANY_URL).json()["code"] == "InvalidParameter"
+    assert post_task(ANY_URL).status_code == 200
+
+
+def test_a_submission_without_parameters_is_accepted_and_fails_later(submit: Submit, until: Until, play: Play) -> None:
+    """API reference 1.1."""
+    play(behaviour={"queue_seconds": 0})
+    output = until(submit(body={"model": MODEL, "input": {"file_urls": [ANY_URL]}}))["output"]
+    assert output["task_status"] == "FAILED"
+    assert output["code"] == "InvalidParameter"
+    assert "results" not in output
+
+
+@pytest.mark.parametrize("authorization", ["", "Bearer", "sk-local", "Basic sk-local", "Bearer sk-other"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/services/audio/asr/transcription"),
+        ("GET", f"{TASKS}/some-task"),
+        ("GET", TASKS),
+        ("POST", f"{TASKS}/some-task/cancel"),
+    ],
+)
+def test_nothing_is_done_without_the_key(
+    base_url: str, method: str, path: str, authorization: str, http: httpx.Client
+) -> None:
+    refused = http.request(
+        method, base_url + path, headers={"X-DashScope-Async": "enable", "Authorization": authorization}
+    )
+    assert (refused.status_code, refused.json()["code"]) == (401, "InvalidApiKey")
+
+
+def test_forgetting_what_was_played_keeps_the_keys_of_the_start(base_url: str, play: Play, http: httpx.Client) -> None:
+    with_any_key = {"Authorization": "Bearer sk-any"}
+    play(behaviour={"api_keys": None})
+    assert http.get(f"{base_url}{TASKS}", headers=with_any_key).status_code == 200
+    http.delete(f"{base_url}/control")
+    assert http.get(f"{base_url}{TASKS}", headers=with_any_key).status_code == 401
+
+
+# query
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_task_can_be_queried_with(method: str, vendor: httpx.Client, finished: dict[str, Any]) -> None:
+    reply = vendor.request(method, f"{TASKS}/{finished['output']['task_id']}")
+    assert reply.status_code == 200
+    assert reply.json()["output"]["task_status"] == "SUCCEEDED"
+
+
+def test_an_unknown_task_is_answered_with_200_and_unknown(query: Query) -> None:
+    assert query("0f3c")["output"] == {"task_id": "0f3c", "task_status": "UNKNOWN"}
+
+
+def test_a_pending_task_is_answered_without_results(submit: Submit, query: Query, play: Play) -> None:
+    play(behaviour={"queue_seconds": 60})
+    reply = query(submit(ANY_URL))
+    assert reply.keys() == {"request_id", "output"}
+    assert reply["output"].keys() == {"task_id", "task_status", "submit_time", "task_metrics"}
+    assert reply["output"]["task_status"] == "PENDING"
+
+
+def test_a_running_task_is_answered_with_counters_and_without_results(
+    submit: Submit, query: Query, until: Until, play: Play
+) -> None:
+    play(
+        behaviour={"queue_seconds": 0},
+        scripts=[
+            {"match": "quick", "answers": [{"text": "done"}]},
+            {"match": "slow", "answers": [{"text": "not yet", "seconds": 60}]},
+        ],
+    )
+    reply = until(submit("http://127.0.0.1:9/quick.wav", "http://127.0.0.1:9/slow.wav"), "RUNNING")
+    reply = query(reply["output"]["task_id"])
+    assert reply.keys() == {"request_id", "output"}
+    assert reply["output"].keys() == {"task_id", "task_status", "submit_time", "scheduled_time", "task_metrics"}
+    assert reply["output"]["task_metrics"] == {"TOTAL": 2, "SUCCEEDED": 1, "FAILED": 0}
+
+
+def test_a_succeeded_task_is_answered_with_results_and_usage(finished: dict[str, Any]) -> None:
+    assert finished.keys() == {"request_id", "output", "usage"}
+    assert finished["usage"] == {"duration": 1}
+    assert finished["output"].keys() == {
+        "task_id",
+        "task_status",
+        "submit_time",
+        "scheduled_time",
+        "end_time",
+        "task_metrics",
+        "results",
+    }
+    (result,) = finished["output"]["results"]
+    assert result.keys() == {"file_url", "transcription_url", "subtask_status"}
+
+
+def test_times_are_those_of_utc_plus_8_and_in_order(finished: dict[str, Any]) -> None:
+    """API reference 3.2."""
+    output = finished["output"]
+    texts = [output["submit_time"], output["scheduled_time"], output["end_time"]]
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", text) for text in texts)
+    moments = [datetime.strptime(text, VENDOR_TIME).replace(tzinfo=UTC) - timedelta(hours=8) for text in texts]
+    assert moments == sorted(moments)
+    assert abs(datetime.now(UTC) - moments[-1]) < timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
+def test_a_task_whose_files_all_failed_is(status: str, submit: Submit, until: Until, play: Play) -> None:
+    """Both are seen of the vendor (API reference 3.1)."""
+    play(
+        behaviour={"queue_seconds": 0, "all_failed_status": status},
+        scripts=[{"match": "bad", "answers": [{"code": "DECODE_ERROR", "message": "cannot detect audio info"}]}],
+    )
+    output = until(submit("http://127.0.0.1:9/bad.wav"))["output"]
+    assert output["task_status"] == status
+    assert output["task_metrics"] == {"TOTAL": 1, "SUCCEEDED": 0, "FAILED": 1}
+    assert output["results"][0]["code"] == "DECODE_ERROR"
+    assert output.get("code") == (None if status == "SUCCEEDED" else "DECODE_ERROR")
+
+
+def test_results_come_in_reverse_when_asked_to(submit: Submit, until: Until, play: Play) -> None:
+    play(
+        behaviour={"queue_seconds": 0, "reverse_results": True},
+        scripts=[{"match": "file", "answers": [{"text": "hello"}]}],
+    )
+    urls = [f"http://127.0.0.1:9/file-{number}.wav" for number in range(3)]
+    results = until(submit(*urls))["output"]["results"]
+    assert [result["file_url"] for result in results] == urls[::-1]
+
+
+# rates
+
+
+def test_the_eleventh_submission_of_a_second_is_throttled(post_task: PostTask, play: Play) -> None:
+    play(behaviour={"queue_seconds": 60})
+    for _ in range(10):
+        assert post_task(ANY_URL).status_code == 200
+    for _ in range(40):  # one is enough, unless this machine is so busy that the second passes meanwhile
+        answer = post_task(ANY_URL)
+        if answer.status_code != 200:
+            break
+    assert answer.status_code == 429
+    assert answer.json()["code"] == "Throttling.RateQuota"
+    assert answer.json()["message"] == "Requests rate limit exceeded, please try again later."
+
+
+def test_queries_lists_and_cancels_share_one_rate(vendor: httpx.Client, play: Play) -> None:
+    play(behaviour={"queries_per_second": 3})
+    answers = [
+        vendor.get(f"{TASKS}/no-such-task"),
+        vendor.get(TASKS),
+        vendor.post(f"{TASKS}/no-such-task/cancel"),
+        vendor.get(f"{TASKS}/no-such-task"),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 200, 400, 429]
+
+
+def test_a_throttled_account_recovers(vendor: httpx.Client, play: Play) -> None:
+    play(behaviour={"queries_per_second": 1})
+    deadline = time.monotonic() + 5
+    codes = [vendor.get(f"{TASKS}/no-such-task").status_code for _ in range(2)]
+    assert codes == [200, 429]
+    while vendor.get(f"{TASKS}/no-such-task").status_code == 429:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_queries_do_not_use_up_the_rate_of_submissions(vendor: httpx.Client, post_task: PostTask, play: Play) -> None:
+    play(behaviour={"queries_per_second": 1, "submits_per_second": 1})
+    assert vendor.get(f"{TASKS}/no-such-task").status_code == 200
+    assert post_task(ANY_URL).status_code == 200
+    assert vendor.get(f"{TASKS}/no-such-task").status_code == 429
+
+
+# results
+
+
+def test_a_result_url_looks_like_the_vendors(finished: dict[str, Any], base_url: str) -> None:
+    """API reference 3.4: an encoded colon in the path, Expires, OSSAccessKeyId and Signature in the query."""
+    url = urlsplit(result_url(finished))
+    assert f"{url.scheme}://{url.netloc}" == base_url
+    assert "%3A" in url.path
+    assert ":" not in url.path
+    signed = parse_qs(url.query, strict_parsing=True)
+    assert signed.keys() == {"Expires", "OSSAccessKeyId", "Signature"}
+    ends_at = datetime.strptime(finished["output"]["end_time"], VENDOR_TIME).replace(tzinfo=UTC) - timedelta(hours=8)
+    assert int(signed["Expires"][0]) == pytest.approx(ends_at.timestamp() + 24 * 3600, abs=5)
+
+
+def test_a_result_is_fetched_without_a_key(finished: dict[str, Any], http: httpx.Client) -> None:
+    fetched = http.get(result_url(finished))
+    assert fetched.status_code == 200
+    assert fetched.json()["file_url"] == "http://127.0.0.1:9/hello.wav"
+    assert fetched.json()["transcripts"][0]["text"] == "hello"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "replacement"),
+    [
+        pytest.param(r"Signature=.*", "Signature=0000", id="wrong signature"),
+        pytest.param(r"Signature=.*", "Signature=%C3%A9", id="signature not ASCII"),
+        pytest.param(r"Expires=\d+", "Expires=9999999999", id="longer life"),
+        pytest.param(r"Expires=\d+", "Expires=%C2%B2", id="life not a number"),
+        pytest.param(r"-1\.json", "-2.json", id="other path"),
+        pytest.param(r"\?.*", "", id="no query"),
+    ],
+)
+def test_a_result_url_that_was_changed_is_forbidden(
+    finished: dict[str, Any], pattern: str, replacement: str, http: httpx.Client
+) -> None:
+    changed, count = re.subn(pattern, replacement, result_url(finished))
+    assert count == 1
+    assert http.get(changed).status_code == 403
+
+
+def test_an_expired_result_url_is_forbidden(play: Play, submit: Submit, until: Until, http: httpx.Client) -> None:
+    play(
+        behaviour={"queue_seconds": 0, "result_seconds_to_live": 0},
+        scripts=[{"match": "hello", "answers": [{"text": "hello"}]}],
+    )
+    url = result_url(until(submit("http://127.0.0.1:9/hello.wav")))
+    refused = http.get(url)
+    assert refused.status_code == 403
+    assert "<Code>AccessDenied</Code>" in refused.text
+
+
+def test_a_query_signs_an_expired_result_url_anew(
+    play: Play, submit: Submit, until: Until, query: Query, http: httpx.Client
+) -> None:
+    play(
+        behaviour={"queue_seconds": 0, "result_seconds_to_live": 0},
+        scripts=[{"match": "hello", "answers": [{"text": "hello"}]}],
+    )
+    expired = until(submit("http://127.0.0.1:9/hello.wav"))
+    play(behaviour={"result_seconds_to_live": 60})
+    fresh = query(expired["output"]["task_id"])
+    assert urlsplit(result_url(fresh)).path == urlsplit(result_url(expired)).path
+    assert http.get(result_url(fresh)).status_code == 200
+    assert http.get(result_url(expired)).status_code == 403
+
+
+# cancel and list
+
+
+def test_a_pending_task_can_be_canceled(
+    vendor: httpx.Client, submit: Submit, query: Query, until: Until, play: Play
+) -> None:
+    play(behaviour={"queue_seconds": 0.3})
+    canceled, other = submit(ANY_URL), submit(ANY_URL)
+    answer = vendor.post(f"{TASKS}/{canceled}/cancel")
+    assert answer.status_code == 200
+    assert answer.json().keys() == {"request_id"}
+    until(other)  # so the queue has moved on
+    assert query(canceled)["output"]["task_status"] == "CANCELED"
+
+
+@pytest.mark.parametrize("state", ["RUNNING", "SUCCEEDED", "CANCELED", "UNKNOWN"])
+def test_a_task_cannot_be_canceled_when_it_is(
+    state: str, vendor: httpx.Client, submit: Submit, query: Query, until: Until, play: Play
+) -> None:
+    seconds = 60 if state == "RUNNING" else 0
+    play(
+        behaviour={"queue_seconds": 60 if state == "CANCELED" else 0},
+        scripts=[{"match": "hello", "answers": [{"text": "hello", "seconds": seconds}]}],
+    )
+    task_id = "no-such-task" if state == "UNKNOWN" else submit("http://127.0.0.1:9/hello.wav")
+    if state == "CANCELED":
+        assert vendor.post(f"{TASKS}/{task_id}/cancel").status_code == 200
+    until(task_id, state)
+    refused = vendor.post(f"{TASKS}/{task_id}/cancel")
+    assert (refused.status_code, refused.json()["code"]) == (400, "UnsupportedOperation")
+    assert query(task_id)["output"]["task_status"] == state
+
+
+@pytest.mark.parametrize("path", [TASKS, f"{TASKS}/"])
+def test_a_list_has_the_vendors_shape(
+    path: str, vendor: httpx.Client, finished: dict[str, Any], submit: Submit
+) -> None:
+    """API reference 3.5: at the top level, in epoch milliseconds, without result URLs; both spellings of the path."""
+    task_id = finished["output"]["task_id"]
+    page = vendor.get(path, params={"task_id": task_id}).json()
+    assert {key: page[key] for key in ("total", "total_page", "page_no", "page_size")} == {
+        "total": 1,
+        "total_page": 1,
+        "page_no": 1,
+        "page_size": 10,
+    }
+    (listed,) = page["data"]
+    assert (listed["task_id"], listed["status"], listed["model_name"]) == (task_id, "SUCCEEDED", MODEL)
+    assert listed["user_api_unique_key"] == f"apikey:v1:audio:asr:transcription:{MODEL}"
+    assert listed["gmt_create"] <= listed["start_time"] <= listed["end_time"]
+    assert listed["end_time"] == pytest.approx(time.time() * 1000, abs=60_000)
+    assert "transcription_url" not in str(page)
+
+
+def test_a_list_is_given_in_pages_newest_first(vendor: httpx.Client, submit: Submit, play: Play) -> None:
+    play(behaviour={"queue_seconds": 60})
+    submitted = [submit(ANY_URL) for _ in range(3)]
+
+    def page(number: int) -> dict[str, Any]:
+        reply: dict[str, Any] = vendor.get(TASKS, params={"page_no": number, "page_size": 2}).json()
+        return reply
+
+    listed = [task["task_id"] for number in (1, 2) for task in page(number)["data"]]
+    assert listed[:3] == submitted[::-1]
+    assert page(1)["total"] >= 3
+    assert page(1)["total_page"] == -(-page(1)["total"] // 2)
+
+
+def test_a_list_can_be_asked_for_one_status(vendor: httpx.Client, finished: dict[str, Any], submit: Submit) -> None:
+    task_id = finished["output"]["task_id"]
+    assert vendor.get(TASKS, params={"task_id": task_id, "status": "FAILED"}).json()["data"] == []
+    assert vendor.get(TASKS, params={"task_id": task_id, "status": "SUCCEEDED"}).json()["total"] == 1
+
+
+@pytest.mark.parametrize("wrong", [{"page_no": "0"}, {"page_size": "0"}, {"page_size": "-1"}, {"page_no": "one"}])
+def test_a_page_that_cannot_be_is_refused(vendor: httpx.Client, wrong: dict[str, str]) -> None:
+    refused = vendor.get(TASKS, params=wrong)
+    assert (refused.status_code, refused.json()["code"]) == (400, "InvalidParameter")
