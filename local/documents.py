@@ -1,0 +1,171 @@
+"""`python -m local.documents`: writes what is generated from the code (schemas, samples, docs/models.md).
+
+A test compares the files with what this would write, so that they cannot go stale.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from dashscribe.domain import job as jobs
+from dashscribe.domain.catalogue import CATALOGUE, Region
+from dashscribe.domain.events import DETAIL_TYPES, SOURCE, Detail, detail_of
+from dashscribe.domain.job import AudioFacts, Failure, Job, Status, Usage
+from dashscribe.domain.job_report import JobReport
+from dashscribe.domain.media import Media, job_id_of, refusal
+from dashscribe.domain.options import Options, Profiles
+from dashscribe.domain.result_files import result_location
+from dashscribe.domain.transcript import Transcript
+from local.stack import ROOT
+
+SCHEMAS = ROOT / "events" / "schemas"
+SAMPLES = ROOT / "events" / "samples"
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_UPLOADED = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def documents() -> Iterator[tuple[Path, str]]:
+    """Every generated file with its text."""
+    for status, detail_type in DETAIL_TYPES.items():
+        name = detail_type.lower().replace(" ", "_")
+        yield SCHEMAS / f"{name}.schema.json", _json(event_schema(status, detail_type))
+        yield SAMPLES / f"{name}.json", _json(sample_event(status, detail_type))
+    for file, model, title in (
+        ("transcript", Transcript, "transcript.json"),
+        ("job", JobReport, "job.json"),
+        ("profiles", Profiles, "the profiles parameter"),
+    ):
+        yield SCHEMAS / f"{file}.schema.json", _json(_schema(model, title))
+    yield ROOT / "docs" / "models.md", models_page()
+
+
+def _json(document: Any) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
+    mode = "validation" if model is Profiles else "serialization"
+    return {"$schema": _DRAFT, **model.model_json_schema(mode=mode), "title": title}  # type: ignore[arg-type]  # a literal
+
+
+def event_schema(status: Status, detail_type: str) -> dict[str, Any]:
+    """The whole EventBridge envelope with our detail. What may be added later is allowed."""
+    detail = Detail.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
+    definitions = detail.pop("$defs")
+    detail["properties"]["status"] = {"const": status.value}
+    absent = {Status.SUBMITTED: ("result", "audio", "usage", "error"), Status.SUCCEEDED: ("error",)}
+    for name in absent.get(status, ("result", "audio", "usage")):
+        detail["properties"][name] = {"type": "null"}
+    present = {Status.SUCCEEDED: ("result", "audio", "usage"), Status.FAILED: ("error",)}
+    for name in present.get(status, ()):
+        detail["properties"][name] = next(
+            kind for kind in detail["properties"][name]["anyOf"] if kind.get("type") != "null"
+        )
+    detail["required"] = sorted(Detail.model_fields)
+    return {
+        "$schema": _DRAFT,
+        "title": detail_type,
+        "type": "object",
+        "required": ["source", "detail-type", "detail", "id", "time"],
+        "properties": {
+            "source": {"const": SOURCE},
+            "detail-type": {"const": detail_type},
+            "id": {"type": "string", "description": "EventBridge's own; a repeat has another"},
+            "time": {"type": "string", "format": "date-time"},
+            "detail": detail,
+        },
+        "$defs": definitions,
+    }
+
+
+def sample_job(status: Status) -> Job:
+    """A job in that state, made by the same steps as a real one."""
+    media = Media(
+        bucket="media-bucket", key="calls/会议 Q1 + Q2.wav", version_id="v1", etag="b1946ac9", size_bytes=123456
+    )
+    now = _UPLOADED + timedelta(seconds=1)
+    job = jobs.receive(job_id_of(media.bucket, media.key, "v1"), media, _UPLOADED, now)
+    job = jobs.with_options(job, Options(profile="default", model="fun-asr", parameters={"channel_id": [0]}))
+    if status is Status.FAILED:
+        refused = media.model_copy(update={"key": "notes/minutes.docx"})
+        code, message = refusal(refused) or ("", "")
+        failed = jobs.receive(job_id_of(media.bucket, refused.key, "v1"), refused, _UPLOADED, now)
+        return jobs.fail(failed, Failure(code=code, message=message, category="permanent"), now)
+    job = jobs.submitted(jobs.claim(job, "0" * 32, now), "7bac899c-06ec-4a79-8875-xxxxxxxxxxxx", now)
+    if status is Status.SUBMITTED:
+        return job
+    return jobs.succeed(
+        job,
+        result_location("results-bucket", media.key, job.job_id),
+        AudioFacts(duration_ms=3834, speech_ms=2480, channels=[0]),
+        Usage(billed_seconds=3, estimated_cost_usd=0.000105),
+        [],
+        now + timedelta(seconds=4),
+        now + timedelta(seconds=5),
+    )
+
+
+def sample_event(status: Status, detail_type: str) -> dict[str, Any]:
+    """As a subscriber receives it."""
+    published = _UPLOADED + timedelta(seconds=7)
+    return {
+        "version": "0",
+        "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
+        "detail-type": detail_type,
+        "source": SOURCE,
+        "account": "111122223333",
+        "time": "2026-01-01T00:00:07Z",
+        "region": "us-east-1",
+        "resources": [],
+        "detail": detail_of(sample_job(status), published).model_dump(mode="json"),
+    }
+
+
+def models_page() -> str:
+    """docs/models.md."""
+    lines = [
+        "# Models",
+        "",
+        "Generated from `layers/shared/dashscribe/domain/catalogue.py` by `python -m local.documents`.",
+        "Prices are the vendor's list prices for a second of speech in one channel; limits are the account's.",
+        "",
+        "| model | family | regions | USD per hour of speech | submissions a second | files a task | language hints | note |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for spec in CATALOGUE.values():
+        regions = ", ".join(sorted(region.value for region in spec.regions))
+        prices = [(region, spec.usd_per_second[region]) for region in Region if region in spec.usd_per_second]
+        price = " / ".join(f"{usd * 3600:.4f} ({region.value})" for region, usd in prices)
+        languages = " ".join(spec.languages) or "–"
+        lines.append(
+            f"| {spec.name} | {spec.family} | {regions} | {price} | {spec.submit_requests_per_second:g} "
+            f"| {spec.max_files_per_task} | {languages} | {spec.note or '–'} |"
+        )
+    lines += ["", "## Parameters", "", "In brackets: what the vendor does when you do not say.", ""]
+    done: set[type] = set()
+    for spec in CATALOGUE.values():
+        if spec.parameters in done:
+            continue
+        done.add(spec.parameters)
+        names = [other.name for other in CATALOGUE.values() if other.parameters is spec.parameters]
+        lines += [f"### {', '.join(names)}", "", "| parameter | meaning |", "|---|---|"]
+        lines += [f"| `{name}` | {field.description} |" for name, field in spec.parameters.model_fields.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    for path, text in documents():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        print(path.relative_to(ROOT))
+
+
+if __name__ == "__main__":
+    main()
