@@ -135,7 +135,8 @@ def models_page() -> str:
         "Generated from `layers/shared/dashscribe/domain/catalogue.py` by `python -m local.documents`.",
         "Prices are the vendor's list prices for a second of speech in one channel; limits are the account's.",
         "",
-        "| model | family | regions | USD per hour of speech | submissions a second | files a task | language hints | note |",
+        "| model | family | regions | USD per hour of speech | submissions a second | files a task "
+        "| language hints | note |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for spec in CATALOGUE.values():

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from dashscribe.adapters.dynamodb_records import from_item, to_item
 from dashscribe.domain.catalogue import JsonObject, ModelSpec, Region
 from dashscribe.domain.events import DETAIL_TYPES, Detail, detail_of
 from dashscribe.domain.gate import Gate
@@ -88,7 +89,8 @@ class Records:
         def effect() -> Job:
             if self.jobs[job.job_id].revision != job.revision:
                 raise StaleRecord(job.job_id)
-            following = Job.model_validate_json(job.model_copy(update={"revision": job.revision + 1}).model_dump_json())
+            fields = job.model_copy(update={"revision": job.revision + 1}).model_dump(mode="json")
+            following = Job.model_validate(from_item(to_item(fields)))  # as DynamoDB would give it back
             self.jobs[job.job_id] = following
             self.saves.append(following)
             return following

@@ -14,9 +14,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 _SECRETS = re.compile(
     r"""(?P<query>https?://[^\s"'<>?\\]+\?)[^\s"'<>\\]*(?=[\s"'<>\\]|$)  # any URL's query: signatures live there
-      | (?P<bearer>Bearer\s+)\S+
+      | (?P<bearer>Bearer\s+)[^\s"'\\<>,}]+
       | \b(?:sk|st)-[A-Za-z0-9_-]{4,}
-      | (?:X-Amz-(?:Signature|Security-Token|Credential)|OSSAccessKeyId|Signature)=[^&\s"']+
+      | (?:X-Amz-(?:Signature|Security-Token|Credential)|OSSAccessKeyId|Signature)(?:=|%3D)[^&\s"'%]+
     """,
     re.VERBOSE | re.IGNORECASE,
 )

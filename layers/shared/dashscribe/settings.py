@@ -72,4 +72,5 @@ class FinalizeSettings(StackSettings):
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:
-        return tuple(host.strip().lower() for host in self.result_host_allow_list.split(",") if host.strip())
+        hosts = (host.strip().lower().lstrip("*.") for host in self.result_host_allow_list.split(","))
+        return tuple(host for host in hosts if host)

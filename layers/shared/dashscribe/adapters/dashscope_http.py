@@ -53,7 +53,7 @@ class DashScopeHttp:
             )
         except _NOT_SENT as error:
             raise VendorUnreachable(f"No connection to {self._base_url}: {type(error).__name__}.") from error
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise AnswerLost(f"{method} {path}: {type(error).__name__} after the request was sent.") from error
         return _read(response)
 
@@ -67,7 +67,7 @@ def _read(response: httpx.Response) -> TaskReply:
     if not isinstance(body, dict):
         body = {}
     code, message = str(body.get("code") or ""), redacted(str(body.get("message") or ""))
-    if response.status_code == 200 and "output" in body:
+    if response.status_code == 200 and (body.get("output") or not code) and "output" in body:
         try:
             return TaskReply.model_validate(body)
         except ValidationError as error:

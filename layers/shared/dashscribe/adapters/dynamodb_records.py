@@ -68,7 +68,7 @@ class DynamoDbRecords:
             while pending:
                 reply = self._client.batch_get_item(RequestItems=pending)
                 for item in reply["Responses"].get(self._table, []):
-                    job = Job.model_validate(_plain(item))
+                    job = Job.model_validate(from_item(item))
                     found[job.job_id] = job
                 pending = reply.get("UnprocessedKeys")
         return found
@@ -96,7 +96,7 @@ class DynamoDbRecords:
         }
         if expires_at:
             item["expires_at"] = expires_at + 2 * 86400
-        self._client.put_item(TableName=self._table, Item=_item(item))
+        self._client.put_item(TableName=self._table, Item=to_item(item))
 
     def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
         item = self._get(f"OUTCOMES#{submission_id}")
@@ -132,13 +132,13 @@ class DynamoDbRecords:
         return Gate.model_validate(item) if item else None
 
     def close_gate(self, gate: Gate) -> None:
-        self._client.put_item(TableName=self._table, Item=_item({"pk": _GATE, **gate.model_dump(mode="json")}))
+        self._client.put_item(TableName=self._table, Item=to_item({"pk": _GATE, **gate.model_dump(mode="json")}))
 
     def take_probe(self, seen: Gate, following: Gate) -> bool:
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=_item({"pk": _GATE, **following.model_dump(mode="json")}),
+                Item=to_item({"pk": _GATE, **following.model_dump(mode="json")}),
                 ConditionExpression="probe_at = :seen",
                 ExpressionAttributeValues={":seen": {"S": to_iso(seen.probe_at)}},
             )
@@ -196,7 +196,7 @@ class DynamoDbRecords:
 
     def _get(self, pk: str) -> dict[str, Any] | None:
         reply = self._client.get_item(TableName=self._table, Key={"pk": {"S": pk}}, ConsistentRead=True)
-        return _plain(reply["Item"]) if "Item" in reply else None
+        return from_item(reply["Item"]) if "Item" in reply else None
 
     def _save(self, pk: str, record: _Record) -> _Record:
         following = record.model_copy(update={"revision": record.revision + 1})
@@ -210,10 +210,11 @@ class DynamoDbRecords:
         self, pk: str, record: BaseModel, condition: str, values: Mapping[str, Mapping[str, str]] | None = None
     ) -> None:
         arguments: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
+        fields = record.model_dump(mode="json")  # an absent due_kind keeps the item out of the index; inner nulls stay
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=_item({"pk": pk, **record.model_dump(mode="json", exclude_none=True)}),
+                Item=to_item({"pk": pk, **{name: value for name, value in fields.items() if value is not None}}),
                 ConditionExpression=condition,
                 **arguments,
             )
@@ -223,13 +224,22 @@ class DynamoDbRecords:
             raise StaleRecord(f"{pk} was changed by somebody else.") from error
 
 
-def _item(document: Mapping[str, object]) -> dict[str, Any]:
+def to_item(document: Mapping[str, object]) -> dict[str, Any]:
     exact = json.loads(json.dumps(document), parse_float=Decimal)
     return {name: _to_dynamodb(value) for name, value in exact.items()}
 
 
-def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _from_dynamodb(value) for name, value in item.items()}
+def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _native(_from_dynamodb(value)) for name, value in item.items()}
+
+
+def _native(value: Any) -> Any:
+    """DynamoDB's numbers as Python's own: a parameter that came in as 0 must go out as 0, not as Decimal or text."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, dict):
+        return {name: _native(part) for name, part in value.items()}
+    return [_native(part) for part in value] if isinstance(value, list) else value
 
 
 def _due_record(item: Mapping[str, Any]) -> DueRecord:

@@ -38,7 +38,10 @@ class ResultDownload:
 
     def download(self, url: str) -> JsonObject:
         """Fetch the URL verbatim: decoding and encoding it again would break its signature (API reference 3.4)."""
-        url = self._checked(url)
+        try:
+            url = self._checked(url)
+        except ValueError as error:
+            raise ResultRefused("RESULT_HOST_NOT_ALLOWED", "The result's address is not a URL.") from error
         body = bytearray()
         try:
             with self._client.stream("GET", url, timeout=TIMEOUT, follow_redirects=False) as response:
@@ -51,6 +54,8 @@ class ResultDownload:
                             "RESULT_TOO_LARGE",
                             f"The result is larger than {MAX_RESULT_BYTES:,} bytes; it was not kept.",
                         )
+        except httpx.InvalidURL as error:
+            raise ResultRefused("RESULT_HOST_NOT_ALLOWED", "The result's address is not a URL.") from error
         except httpx.HTTPError as error:
             raise ResultUnavailable(f"The result's download broke: {type(error).__name__}.") from error
         try:
@@ -65,7 +70,7 @@ class ResultDownload:
         """The URL to fetch, or `ResultRefused`: a reply must not be able to send us to a host of its choice."""
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()
-        if parts.scheme not in ("http", "https") or not host or parts.username:
+        if parts.scheme not in ("http", "https") or not host or "@" in parts.netloc:
             raise ResultRefused("RESULT_HOST_NOT_ALLOWED", "The result's address is not a plain http or https URL.")
         if not any(host == allowed or host.endswith(f".{allowed}") for allowed in self._allowed_hosts):
             raise ResultRefused(

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
 
-_SAFETY_SECONDS = 60
-
 
 class S3Media:
     """`MediaStore` on S3. `expiry_seconds` is the life asked for; credentials that die sooner shorten it."""
@@ -55,8 +53,8 @@ class S3Media:
         expiry = getattr(self._credentials, "_expiry_time", None)
         if expiry is None:
             return self._expiry_seconds
-        left = int((expiry - datetime.now(UTC)).total_seconds()) - _SAFETY_SECONDS
-        return max(_SAFETY_SECONDS, min(self._expiry_seconds, left))
+        left = int((expiry - datetime.now(UTC)).total_seconds())
+        return max(1, min(self._expiry_seconds, left))
 
 
 def _address(media: Media) -> dict[str, Any]:

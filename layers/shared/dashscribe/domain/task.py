@@ -18,6 +18,8 @@ BYTES_PER_SECOND_OF_PATIENCE = 20_000_000
 """Files are processed at hundreds of times real time (API reference 2.5); a large one takes a while all the same."""
 TASK_DEADLINE = timedelta(hours=4)
 """The vendor gives up after 3 hours (`InternalError.Timeout`, API reference 2.5); an hour more for its queue."""
+MAX_COLLECTIONS = 40
+"""How often a finished task is handed to finalizers; with `collect_again` that is about eight hours."""
 RESULTS_LIVE = timedelta(hours=23)
 """The vendor deletes results 24 hours after the task's end (API reference 3.4)."""
 
@@ -106,6 +108,11 @@ def collect_again(task: Task, now: datetime) -> Task:
     """Some of its files could not be finalized: ask for fresh result URLs after a pause that grows with each try."""
     pause = min(timedelta(minutes=15), timedelta(seconds=2) * 2 ** min(task.collections, 10))
     return _changed(task, phase=TaskPhase.IN_FLIGHT, due_at=now + pause)
+
+
+def is_beyond_collecting(task: Task) -> bool:
+    """Its files could not be finalized for so long that something in our own system is broken for them."""
+    return task.collections >= MAX_COLLECTIONS
 
 
 def closed(task: Task, now: datetime) -> Task:

@@ -105,7 +105,7 @@ _FILE_LEVEL = {
 
 VERDICTS: Mapping[str, Verdict] = MappingProxyType(_HTTP_LEVEL | _FILE_LEVEL)
 
-_OUT_OF_QUOTA_SIGNS = ("free allocated quota", "free tier", "quota exceeded", "billing", "overdue")
+_FREE_QUOTA_SIGNS = ("free allocated quota", "free tier", "free quota")
 
 
 def classify(code: str, message: str = "", http_status: int | None = None) -> Verdict:
@@ -113,10 +113,11 @@ def classify(code: str, message: str = "", http_status: int | None = None) -> Ve
 
     A code that the table does not know is classed by its HTTP status, and without one as retryable: what the vendor
     may add must not fail a recording at its first sight. Quota codes are ambiguous: the same word means "this minute's
-    tokens" and "the free allowance is used up" (section 4), so the message decides.
+    tokens" and "the free allowance is used up" (section 4), so the message decides; a mere "quota exceeded, check your
+    billing" is what the minute's limit says too (peers, section 2).
     """
     if code in ("Throttling.AllocationQuota", "insufficient_quota"):
-        spent = any(sign in message.lower() for sign in _OUT_OF_QUOTA_SIGNS)
+        spent = any(sign in message.lower() for sign in _FREE_QUOTA_SIGNS)
         return Verdict.ACCOUNT_WIDE if spent else Verdict.THROTTLED
     known = VERDICTS.get(code)
     if known is not None:

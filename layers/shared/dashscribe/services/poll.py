@@ -106,20 +106,25 @@ class PollService:
         for record in self.due.due(Due.TASK, self.clock(), TASKS_PER_PASS):
             if self.clock() > until or sum(len(request.job_ids) for request in requests) >= FILES_PER_PASS:
                 break
-            task = self.tasks.find_task(record.record_id)
-            if task is None or task.due_at is None or task.due_at > self.clock():
-                continue
             try:
+                task = self.tasks.find_task(record.record_id)
+                if task is None or task.due_at is None or task.due_at > self.clock():
+                    continue
                 job_ids = self._look_at(task, report)
             except StaleRecord:
-                logger.info("another loop looked at this task", task_id=task.task_id)
+                logger.info("another loop looked at this task", submission_id=record.record_id)
                 continue
             except VendorError as error:
-                if not self._vendor_in_trouble(task, error, report):
+                if not self._vendor_in_trouble(record.record_id, error, report):
                     break
                 continue
+            except Exception:
+                # One record that cannot be handled must not keep the others from being looked at.
+                logger.exception("a task could not be looked at", submission_id=record.record_id)
+                report.failed_steps += 1
+                continue
             requests += [
-                FinalizeRequest(submission_id=task.submission_id, job_ids=job_ids[start : start + FILES_PER_FINALIZER])
+                FinalizeRequest(submission_id=record.record_id, job_ids=job_ids[start : start + FILES_PER_FINALIZER])
                 for start in range(0, len(job_ids), FILES_PER_FINALIZER)
             ]
 
@@ -131,6 +136,9 @@ class PollService:
             self.tasks.save_task(tasks.closed(task, now))
             return []
         if task.phase is TaskPhase.ENDED:  # it was handed to a finalizer, which has not finished all of its files
+            if tasks.is_beyond_collecting(task):
+                for job in waiting.values():
+                    self._save(_given_up(job, now))  # due at once: this very pass has its event published
             self.tasks.save_task(tasks.collect_again(task, now))
             return []
         turn = self.rates.reserve_turn("query", self.query_requests_per_second, now, PASS_LASTS)
@@ -165,15 +173,17 @@ class PollService:
             if job.submission_id == task.submission_id and not job.is_terminal
         }
 
-    def _vendor_in_trouble(self, task: Task, error: VendorError, report: PassReport) -> bool:
+    def _vendor_in_trouble(self, submission_id: str, error: VendorError, report: PassReport) -> bool:
         """Ask later. False when no other question makes sense in this pass."""
         now = self.clock()
-        logger.warning("query failed", task_id=task.task_id, code=error.code, reason=error.message)
+        logger.warning("query failed", submission_id=submission_id, code=error.code, reason=error.message)
         if error.verdict is Verdict.ACCOUNT_WIDE:
             report.gate_reason = error.code
             self.gate.close_gate(gates.close(error.code, error.message, now, self.gate.gate()))
         pause = jobs.retry_delay(4 if error.verdict is Verdict.ACCOUNT_WIDE else 2)
-        self.tasks.save_task(tasks.still_running(task, now, pause=pause))
+        task = self.tasks.find_task(submission_id)
+        if task is not None:
+            self.tasks.save_task(tasks.still_running(task, now, pause=pause))
         return error.verdict not in (Verdict.ACCOUNT_WIDE, Verdict.THROTTLED)
 
     # jobs

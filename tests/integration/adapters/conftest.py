@@ -1,0 +1,110 @@
+"""Adapters against moto and `httpx.MockTransport`: real SDK code, no network."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+import pytest_socket
+from moto import mock_aws
+
+from dashscribe.adapters.dynamodb_records import DUE_INDEX, DynamoDbRecords
+from dashscribe.domain.job import Job, Status
+from dashscribe.domain.media import Media
+from dashscribe.observability import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+TABLE = "jobs"
+
+
+@pytest.fixture(scope="session")
+def boto3_session() -> boto3.Session:
+    """One for all tests: reading the services' descriptions takes a third of a second each time."""
+    return boto3.Session()
+
+
+@pytest.fixture(autouse=True)
+def no_network(boto3_session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A connection is an error."""
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3_session)
+    pytest_socket.disable_socket(allow_unix_socket=True)
+    yield
+    pytest_socket.enable_socket()
+
+
+@pytest.fixture
+def aws() -> Iterator[None]:
+    with mock_aws(config={"core": {"reset_boto3_session": False}}):
+        yield
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 1, 1, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+@pytest.fixture
+def dynamodb(aws: None) -> DynamoDBClient:
+    """A client, and the table as template.yaml makes it (tests/template holds the template to it)."""
+    client = boto3.client("dynamodb")
+    client.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "due_kind", "due_at")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": DUE_INDEX,
+                "KeySchema": [
+                    {"AttributeName": "due_kind", "KeyType": "HASH"},
+                    {"AttributeName": "due_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+    return client
+
+
+@pytest.fixture
+def records(dynamodb: DynamoDBClient) -> DynamoDbRecords:
+    return DynamoDbRecords(dynamodb, TABLE)
+
+
+@pytest.fixture
+def make_job(now: datetime) -> Callable[..., Job]:
+    """A small job; any field can be given."""
+
+    def make(job_id: str = "a" * 32, **fields: object) -> Job:
+        return Job.model_validate(
+            {
+                "job_id": job_id,
+                "status": Status.RECEIVED,
+                "media": Media(bucket="media", key="calls/a.wav", size_bytes=7).model_dump(),
+                "uploaded_at": now,
+                "received_at": now,
+                **fields,
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+    """What the product's own logger has written since the test began, each line read as JSON."""
+    handler = logger.registered_handler
+    assert isinstance(handler, logging.StreamHandler)
+    written = io.StringIO()
+    before = handler.setStream(written)
+    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
+    if before is not None:
+        handler.setStream(before)

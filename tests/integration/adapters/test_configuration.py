@@ -1,0 +1,170 @@
+"""The API key and the profiles: read as people write them, and read again within a minute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING, Self
+
+import boto3
+import pytest
+from aws_lambda_powertools.utilities.parameters import base as powertools
+
+from dashscribe.adapters.configuration import MAX_AGE_SECONDS, ApiKey, SsmProfiles
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.errors import ProfilesUnreadable, VendorError
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
+
+
+@pytest.fixture
+def secrets(aws: None) -> SecretsManagerClient:
+    return boto3.client("secretsmanager")
+
+
+@pytest.fixture
+def ssm(aws: None) -> SSMClient:
+    return boto3.client("ssm")
+
+
+@pytest.fixture
+def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Move the clock of Powertools' cache."""
+    moved = timedelta(0)
+
+    class Clock(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + moved
+
+    monkeypatch.setattr(powertools, "datetime", Clock)
+
+    def forward(seconds: float) -> None:
+        nonlocal moved
+        moved += timedelta(seconds=seconds)
+
+    return forward
+
+
+def secret(client: SecretsManagerClient, text: str) -> str:
+    return client.create_secret(Name="api-key", SecretString=text)["ARN"]
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "sk-0123456789abcdef",
+        "  sk-0123456789abcdef\n",
+        "sk-0123456789abcdef\r\n",
+        '{"api_key": "sk-0123456789abcdef"}',
+        '\n{\n  "api_key": "sk-0123456789abcdef",\n  "note": "x"\n}\n',
+    ],
+    ids=["plain", "plain with newline", "plain with CRLF", "JSON", "JSON over several lines"],
+)
+def test_the_key_is_read_plain_and_from_json(secrets: SecretsManagerClient, stored: str) -> None:
+    assert ApiKey(secrets, secret(secrets, stored))() == "sk-0123456789abcdef"
+
+
+def test_the_key_is_read_from_a_binary_secret(secrets: SecretsManagerClient) -> None:
+    arn = secrets.create_secret(Name="api-key", SecretBinary=b"sk-binary")["ARN"]
+    assert ApiKey(secrets, arn)() == "sk-binary"
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "PLACEHOLDER - put the DashScope API key here",
+        "PLACEHOLDER",
+        " ",
+        "\n\t ",
+        "{}",
+        '{"api_key": ""}',
+        '{"api_key": null}',
+        '{"api_key": "PLACEHOLDER"}',
+        '{"key": "sk-0123456789abcdef"}',
+        '{"api_key": "sk-0123',
+        "sk-0123\nsk-4567",
+        "sk-0123 sk-4567",
+        "sk-ключ",
+        '{"api_key": "sk-0123\\r\\nX-Injected: 1"}',
+    ],
+)
+def test_whatever_is_no_key_stops_submitting_without_failing_a_file(secrets: SecretsManagerClient, stored: str) -> None:
+    arn = secret(secrets, stored)
+    with pytest.raises(VendorError) as caught:
+        ApiKey(secrets, arn)()
+    assert (caught.value.code, caught.value.verdict) == ("API_KEY_MISSING", Verdict.ACCOUNT_WIDE)
+    assert arn in caught.value.message
+    assert "sk-0123" not in str(caught.value)
+
+
+def test_an_empty_secret_is_no_key(secrets: SecretsManagerClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrets, "get_secret_value", lambda **_: {"SecretString": ""})
+    with pytest.raises(VendorError, match="API_KEY_MISSING"):
+        ApiKey(secrets, "arn")()
+
+
+def test_a_change_must_be_seen_within_a_minute() -> None:
+    assert MAX_AGE_SECONDS < 60
+
+
+def test_a_new_key_is_used_as_soon_as_the_old_one_is_too_old(
+    secrets: SecretsManagerClient, pass_time: Callable[[float], None]
+) -> None:
+    arn = secret(secrets, "PLACEHOLDER")
+    api_key = ApiKey(secrets, arn)
+    with pytest.raises(VendorError):
+        api_key()
+    secrets.put_secret_value(SecretId=arn, SecretString="sk-first")
+    pass_time(MAX_AGE_SECONDS + 1)
+    assert api_key() == "sk-first"
+    secrets.put_secret_value(SecretId=arn, SecretString='{"api_key": "sk-second"}')
+    assert api_key() == "sk-first", "asked again too soon: each call would cost money"
+    pass_time(MAX_AGE_SECONDS + 1)
+    assert api_key() == "sk-second"
+
+
+PROFILES = '{"profiles": {"calls": {"model": "fun-asr"}}, "rules": [{"prefix": "通话/", "profile": "calls"}]}'
+
+
+def parameter(client: SSMClient, value: str) -> str:
+    client.put_parameter(Name="/stack/profiles", Value=value, Type="String", Overwrite=True)
+    return "/stack/profiles"
+
+
+def test_the_profiles_document_is_read(ssm: SSMClient) -> None:
+    profiles = SsmProfiles(ssm, parameter(ssm, PROFILES)).profiles()
+    assert profiles.profiles["calls"].model == "fun-asr"
+    assert [rule.prefix for rule in profiles.rules] == ["通话/"]
+
+
+@pytest.mark.parametrize("document", ["{", "[]", '{"rules": [{"prefix": "a/", "profile": "nobody"}]}', '{"rule": []}'])
+def test_a_broken_profiles_document_says_so_each_time(ssm: SSMClient, document: str) -> None:
+    source = SsmProfiles(ssm, parameter(ssm, document))
+    for _ in range(2):
+        with pytest.raises(ProfilesUnreadable):
+            source.profiles()
+
+
+def test_changed_profiles_are_used_as_soon_as_the_old_ones_are_too_old(
+    ssm: SSMClient, pass_time: Callable[[float], None]
+) -> None:
+    source = SsmProfiles(ssm, parameter(ssm, PROFILES))
+    assert list(source.profiles().profiles) == ["calls"]
+    parameter(ssm, '{"profiles": {"new": {}}}')
+    assert list(source.profiles().profiles) == ["calls"]
+    pass_time(MAX_AGE_SECONDS + 1)
+    assert list(source.profiles().profiles) == ["new"]
+
+
+def test_a_mended_profiles_document_is_used_as_soon_as_the_broken_one_is_too_old(
+    ssm: SSMClient, pass_time: Callable[[float], None]
+) -> None:
+    source = SsmProfiles(ssm, parameter(ssm, "broken"))
+    with pytest.raises(ProfilesUnreadable):
+        source.profiles()
+    parameter(ssm, PROFILES)
+    pass_time(MAX_AGE_SECONDS + 1)
+    assert list(source.profiles().profiles) == ["calls"]

@@ -1,0 +1,291 @@
+"""DashScope over HTTP: what is sent, and which error each kind of answer becomes. Nothing is ever sent twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from dashscribe.adapters.dashscope_http import DashScopeHttp
+from dashscribe.domain.catalogue import CATALOGUE
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
+
+BASE = "https://dashscope-intl.aliyuncs.com"
+FUN_ASR = CATALOGUE["fun-asr"]
+ACCEPTED = {"request_id": "r", "output": {"task_id": "task-1", "task_status": "PENDING"}}
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+class Vendor:
+    """A DashScope that gives one fixed answer and remembers what it was asked."""
+
+    def __init__(self, answer: Answer, workspace_id: str = "", base_url: str = BASE) -> None:
+        self.requests: list[httpx.Request] = []
+        self._answer = answer
+        client = httpx.Client(transport=httpx.MockTransport(self._reply))
+        self.adapter = DashScopeHttp(client, base_url, lambda: "sk-secret-key", workspace_id)
+
+    def _reply(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return self._answer(request)
+
+    @property
+    def request(self) -> httpx.Request:
+        [request] = self.requests
+        return request
+
+
+def answering(status: int, body: object = None, text: str | None = None) -> Answer:
+    return lambda _: httpx.Response(status, text=text) if text is not None else httpx.Response(status, json=body)
+
+
+def breaking(error: type[httpx.TransportError]) -> Answer:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise error("broken", request=request)
+
+    return answer
+
+
+# what is sent
+
+
+def test_a_submission_is_one_post_with_everything_that_dashscope_wants() -> None:
+    vendor = Vendor(answering(200, ACCEPTED))
+    urls = ["https://m.s3.us-east-1.amazonaws.com/a%20b.wav?X-Amz-Signature=1", "https://m/会议.wav?x=%2B"]
+    assert vendor.adapter.submit(FUN_ASR, urls, {"channel_id": [0, 1], "language_hints": ["zh"]}) == "task-1"
+    request = vendor.request
+    assert (request.method, str(request.url)) == ("POST", f"{BASE}/api/v1/services/audio/asr/transcription")
+    assert request.headers["authorization"] == "Bearer sk-secret-key"
+    assert request.headers["x-dashscope-async"] == "enable"
+    assert request.headers["content-type"] == "application/json"
+    assert json.loads(request.content) == {
+        "model": "fun-asr",
+        "input": {"file_urls": urls},
+        "parameters": {"channel_id": [0, 1], "language_hints": ["zh"]},
+    }
+
+
+def test_parameters_are_sent_also_when_there_are_none() -> None:
+    vendor = Vendor(answering(200, ACCEPTED))
+    vendor.adapter.submit(FUN_ASR, ["https://m/a.wav"], {})
+    assert json.loads(vendor.request.content)["parameters"] == {}
+
+
+def test_a_query_is_one_get_of_the_task() -> None:
+    vendor = Vendor(answering(200, {"output": {"task_id": "task-1", "task_status": "RUNNING"}}))
+    assert vendor.adapter.query("task-1").output.task_status == "RUNNING"
+    assert (vendor.request.method, str(vendor.request.url)) == ("GET", f"{BASE}/api/v1/tasks/task-1")
+    assert vendor.request.headers["authorization"] == "Bearer sk-secret-key"
+    assert "x-dashscope-async" not in vendor.request.headers
+
+
+def test_the_workspace_is_named_only_where_there_is_one() -> None:
+    named = Vendor(answering(200, ACCEPTED), workspace_id="ws-1")
+    named.adapter.submit(FUN_ASR, ["u"], {})
+    named.adapter.query("t")
+    assert [request.headers["x-dashscope-workspace"] for request in named.requests] == ["ws-1", "ws-1"]
+    unnamed = Vendor(answering(200, ACCEPTED))
+    unnamed.adapter.submit(FUN_ASR, ["u"], {})
+    assert "x-dashscope-workspace" not in unnamed.request.headers
+
+
+def test_a_slash_after_the_base_url_does_no_harm() -> None:
+    vendor = Vendor(answering(200, ACCEPTED), base_url=f"{BASE}/")
+    vendor.adapter.query("t")
+    assert vendor.request.url.path == "/api/v1/tasks/t"
+
+
+def test_the_key_is_asked_for_before_each_call_so_that_a_new_one_is_used() -> None:
+    keys = iter(["sk-old", "sk-new"])
+    seen: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.headers["authorization"])
+        return httpx.Response(200, json=ACCEPTED)
+
+    adapter = DashScopeHttp(httpx.Client(transport=httpx.MockTransport(answer)), BASE, lambda: next(keys))
+    adapter.query("t")
+    adapter.query("t")
+    assert seen == ["Bearer sk-old", "Bearer sk-new"]
+
+
+def test_without_a_key_nothing_is_sent() -> None:
+    vendor = Vendor(answering(200, ACCEPTED))
+
+    def no_key() -> str:
+        raise VendorError("API_KEY_MISSING", "put it there", Verdict.ACCOUNT_WIDE)
+
+    client = httpx.Client(transport=httpx.MockTransport(vendor._reply))
+    with pytest.raises(VendorError, match="API_KEY_MISSING"):
+        DashScopeHttp(client, BASE, no_key).submit(FUN_ASR, ["u"], {})
+    assert vendor.requests == []
+
+
+# what a reply says
+
+
+def test_a_finished_task_is_read_with_its_files_and_unknown_fields_are_ignored() -> None:
+    output = {
+        "task_id": "t",
+        "task_status": "SUCCEEDED",
+        "end_time": "2025-02-13 17:31:23.000",
+        "new_field": {"a": 1},
+        "results": [
+            {"file_url": "f", "transcription_url": "http://r/1%3A2.json", "subtask_status": "SUCCEEDED", "x": 1},
+            {"file_url": "g", "code": "InvalidFile.DownloadFailed", "message": "m", "subtask_status": "FAILED"},
+        ],
+        "task_metrics": {"TOTAL": 2, "SUCCEEDED": 1, "FAILED": 1},
+    }
+    reply = Vendor(answering(200, {"request_id": "r", "output": output, "usage": {"duration": 9}})).adapter.query("t")
+    assert [(task.transcription_url, task.code) for task in reply.output.results or []] == [
+        ("http://r/1%3A2.json", None),
+        (None, "InvalidFile.DownloadFailed"),
+    ]
+
+
+@pytest.mark.parametrize("status", ["UNKNOWN", "FAILED", "SUSPENDED", "SOMETHING_NEW"])
+def test_a_task_in_any_state_is_a_reply_and_no_error(status: str) -> None:
+    output = {"task_id": "t", "task_status": status, "code": "FILE_403_FORBIDDEN", "message": "m"}
+    reply = Vendor(answering(200, {"output": output})).adapter.query("t")
+    assert (reply.output.task_status, reply.output.code) == (status, "FILE_403_FORBIDDEN")
+
+
+# which error an answer becomes
+
+
+OPERATIONS: dict[str, Callable[[DashScopeHttp], object]] = {
+    "submit": lambda adapter: adapter.submit(FUN_ASR, ["u"], {}),
+    "query": lambda adapter: adapter.query("t"),
+}
+REFUSALS = [
+    (400, "InvalidParameter", "input must contain file_urls", Verdict.PERMANENT),
+    (400, "Arrearage", "Access denied, please make sure your account is in good standing.", Verdict.ACCOUNT_WIDE),
+    (400, "InvalidParameter.DataInspection", "download timed out", Verdict.URL_DIED),
+    (400, "BadRequest.InputDownloadFailed", "", Verdict.URL_DIED),
+    (400, "SomethingNew", "", Verdict.PERMANENT),
+    (401, "InvalidApiKey", "Invalid API-key provided.", Verdict.ACCOUNT_WIDE),
+    (401, "SomethingNew", "", Verdict.ACCOUNT_WIDE),
+    (403, "AllocationQuota.FreeTierOnly", "", Verdict.ACCOUNT_WIDE),
+    (403, "Model.AccessDenied", "", Verdict.PERMANENT),
+    (404, "ModelNotFound", "", Verdict.PERMANENT),
+    (408, "RequestTimeOut", "", Verdict.RETRYABLE),
+    (429, "Throttling.RateQuota", "Requests rate limit exceeded", Verdict.THROTTLED),
+    (429, "Throttling.AllocationQuota", "Too many tokens in this minute.", Verdict.THROTTLED),
+    (429, "Throttling.AllocationQuota", "Free allocated quota exceeded.", Verdict.ACCOUNT_WIDE),
+    (429, "SomethingNew", "", Verdict.THROTTLED),
+    (500, "InternalError.Algo", "", Verdict.RETRYABLE),
+    (500, "SomethingNew", "", Verdict.RETRYABLE),
+    (503, "ModelUnavailable", "", Verdict.RETRYABLE),
+    (200, "Throttling.RateQuota", "too fast", Verdict.THROTTLED),
+    (200, "InvalidApiKey", "", Verdict.ACCOUNT_WIDE),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "message", "verdict"), REFUSALS)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_a_refusal_is_classed_by_its_code_and_asked_only_once(
+    operation: str, status: int, code: str, message: str, verdict: Verdict
+) -> None:
+    vendor = Vendor(answering(status, {"request_id": "r", "code": code, "message": message}))
+    with pytest.raises(VendorError) as caught:
+        OPERATIONS[operation](vendor.adapter)
+    error = caught.value
+    assert type(error) is VendorError
+    assert (error.code, error.verdict, error.http_status) == (code, verdict, status)
+    assert error.message == (message or f"DashScope answered HTTP {status}.")
+    assert len(vendor.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "verdict"),
+    [
+        (301, "HTTP_301", Verdict.RETRYABLE),
+        (403, "HTTP_403", Verdict.RETRYABLE),
+        (404, "HTTP_404", Verdict.RETRYABLE),
+        (413, "HTTP_413", Verdict.RETRYABLE),
+        (429, "HTTP_429", Verdict.THROTTLED),
+        (502, "HTTP_502", Verdict.RETRYABLE),
+        (504, "HTTP_504", Verdict.RETRYABLE),
+    ],
+)
+def test_an_html_page_from_something_in_between_never_fails_a_file(status: int, code: str, verdict: Verdict) -> None:
+    vendor = Vendor(answering(status, text="<html><body>Gateway</body></html>"))
+    with pytest.raises(VendorError) as caught:
+        vendor.adapter.submit(FUN_ASR, ["u"], {})
+    assert (type(caught.value), caught.value.code, caught.value.verdict) == (VendorError, code, verdict)
+    assert "html" not in caught.value.message
+    assert len(vendor.requests) == 1
+
+
+def test_a_redirect_is_not_followed_with_the_key() -> None:
+    vendor = Vendor(lambda _: httpx.Response(302, headers={"location": "https://evil.example/"}))
+    with pytest.raises(VendorError, match="HTTP_302"):
+        vendor.adapter.query("t")
+    assert len(vendor.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        answering(200, text="<html>captive portal</html>"),
+        answering(200, text=""),
+        answering(200, text='{"output": {"task_id": "cut'),
+        answering(200, {}),
+        answering(200, ["a list"]),
+        answering(200, {"request_id": "r"}),
+        answering(200, {"output": "text"}),
+        answering(200, {"output": {}}),
+        answering(200, {"output": {"task_id": "", "task_status": "PENDING"}}),
+        answering(200, {"output": {"task_status": "PENDING"}}),
+    ],
+    ids=["HTML", "empty", "cut off", "{}", "list", "no output", "odd output", "empty output", "empty id", "no id"],
+)
+def test_a_submission_answered_without_a_readable_task_id_may_have_been_accepted(answer: Answer) -> None:
+    vendor = Vendor(answer)
+    with pytest.raises(AnswerLost) as caught:
+        vendor.adapter.submit(FUN_ASR, ["u"], {})
+    assert caught.value.verdict is Verdict.RETRYABLE
+    assert len(vendor.requests) == 1
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError])
+def test_a_connection_that_was_never_made_means_that_nothing_was_submitted(error: type[httpx.TransportError]) -> None:
+    vendor = Vendor(breaking(error))
+    with pytest.raises(VendorUnreachable, match=error.__name__) as caught:
+        vendor.adapter.submit(FUN_ASR, ["u"], {})
+    assert (caught.value.code, caught.value.verdict) == ("VENDOR_UNREACHABLE", Verdict.RETRYABLE)
+    assert len(vendor.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [httpx.ReadTimeout, httpx.WriteTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError],
+)
+def test_a_connection_that_broke_after_sending_leaves_it_open_whether_it_was_accepted(
+    error: type[httpx.TransportError],
+) -> None:
+    vendor = Vendor(breaking(error))
+    with pytest.raises(AnswerLost, match=error.__name__) as caught:
+        vendor.adapter.submit(FUN_ASR, ["https://m/a?X-Amz-Signature=5ec7e7"], {})
+    assert (caught.value.code, caught.value.verdict) == ("ANSWER_LOST", Verdict.RETRYABLE)
+    assert "5ec7e7" not in str(caught.value)
+    assert len(vendor.requests) == 1
+
+
+def test_a_signed_url_that_the_vendor_quotes_in_its_message_is_taken_out() -> None:
+    message = "url error: https://m.s3.us-east-1.amazonaws.com/a.wav?X-Amz-Signature=5ec7e7&X-Amz-Expires=1, check url!"
+    vendor = Vendor(answering(400, {"code": "InvalidParameter", "message": message}))
+    with pytest.raises(VendorError) as caught:
+        vendor.adapter.submit(FUN_ASR, ["u"], {})
+    assert "5ec7e7" not in str(caught.value)
+    assert "https://m.s3.us-east-1.amazonaws.com/a.wav" in caught.value.message
+
+
+@pytest.mark.parametrize("answer", [answering(401, {"code": "InvalidApiKey"}), breaking(httpx.ReadTimeout)])
+def test_the_key_is_in_no_error(answer: Answer) -> None:
+    with pytest.raises(VendorError) as caught:
+        Vendor(answer).adapter.query("t")
+    assert "sk-secret-key" not in f"{caught.value!r} {caught.value.__cause__!r}"

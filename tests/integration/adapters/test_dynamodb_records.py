@@ -1,0 +1,514 @@
+"""The table: what is written comes back as it was, and only one of several writers wins."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import wraps
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import pytest
+from botocore.exceptions import ClientError
+
+from dashscribe.adapters.dynamodb_records import DynamoDbRecords
+from dashscribe.domain import gate as gates
+from dashscribe.domain.job import Due, Job, Status
+from dashscribe.domain.task import Task, TaskPhase
+from dashscribe.domain.vendor_replies import FileOutcome
+from dashscribe.errors import StaleRecord
+from dashscribe.services.ports import DueRecord
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+SECOND = timedelta(seconds=1)
+P = ParamSpec("P")
+R = TypeVar("R")
+MakeJob = Callable[..., Job]
+
+
+def one_at_a_time(call: Callable[P, R]) -> Callable[P, R]:
+    """A single DynamoDB write is atomic; moto's is not, under threads. What the adapter does between two stays open."""
+    lock = threading.Lock()
+
+    @wraps(call)
+    def locked(*args: P.args, **kwargs: P.kwargs) -> R:
+        with lock:
+            return call(*args, **kwargs)
+
+    return locked
+
+
+def at_once(calls: Sequence[Callable[[], R]], threads: int = 8) -> list[R]:
+    with ThreadPoolExecutor(threads) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def as_json(record: Job | Task) -> Any:
+    """Equality that tells 1 from Decimal(1) and from "1"."""
+    return json.loads(json.dumps(record.model_dump(mode="json")))
+
+
+@pytest.fixture
+def full_job(make_job: MakeJob, now: datetime) -> Job:
+    """A job with every field set."""
+    return make_job(
+        revision=4,
+        status=Status.SUCCEEDED,
+        media={
+            "bucket": "media",
+            "key": "会议/录音 +%20'\"😀.wav",
+            "version_id": "3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY",
+            "etag": "d41d8cd98f00b204e9800998ecf8427e",
+            "size_bytes": 2 * 1024**3,
+        },
+        options={
+            "profile": "客服",
+            "model": "fun-asr",
+            "parameters": {
+                "language_hints": ["zh", "en"],
+                "diarization_enabled": True,
+                "vocabulary_id": "热词-1",
+                "special_word_filter": '{"filter_with_signed": {"word_list": ["坏"]}}',
+                "nothing": None,
+                "empty": {"list": [], "text": ""},
+            },
+        },
+        submission_id="b" * 32,
+        task_id="c2e5d63b-96e1-4607-bb91-000000000000",
+        attempts=2,
+        alone=True,
+        fruitless_tries=3,
+        ambiguous_submissions=1,
+        last_trouble="FILE_403_FORBIDDEN",
+        submitted_at=now + SECOND,
+        completed_at=now + 2 * SECOND,
+        published_at=now + 3 * SECOND,
+        wakes=5,
+        claimed_until=now + 5 * SECOND,
+        result={
+            "bucket": "results",
+            "prefix": "会议/a/",
+            "files": {name: f"会议/a/{name}" for name in ("result", "transcript", "text", "srt", "vtt", "job")},
+        },
+        audio={"duration_ms": 3834, "speech_ms": 2480, "channels": [0, 1]},
+        usage={"billed_seconds": 4, "estimated_cost_usd": 0.1 + 0.2},
+        warnings=["SUCCESS_WITH_NO_VALID_FRAGMENT", "警告"],
+        failure={"code": "FILE_TOO_LARGE", "message": "太大 – 2 GB", "category": "permanent"},
+        due_kind=Due.PARKED,
+        due_at=now + 4 * SECOND,
+        expires_at=1_800_000_000,
+    )
+
+
+@pytest.fixture
+def full_task(now: datetime) -> Task:
+    """A task with every field set."""
+    return Task(
+        submission_id="s" * 32,
+        revision=2,
+        phase=TaskPhase.ENDED,
+        model="paraformer-v2",
+        job_ids=["a" * 32, "b" * 32],
+        largest_file_bytes=2 * 1024**3,
+        task_id="任务-1",
+        posted_at=now,
+        accepted_at=now + SECOND,
+        ended_at=now + 2 * SECOND,
+        collections=3,
+        due_kind=Due.TASK,
+        due_at=now + 3 * SECOND,
+        expires_at=1_800_000_000,
+    )
+
+
+# jobs
+
+
+def test_every_field_of_a_job_survives_a_round_trip(records: DynamoDbRecords, full_job: Job) -> None:
+    unset = [name for name, value in full_job.model_dump().items() if value in (None, 0, [], False)]
+    assert unset == [], "a new field of Job: set it in full_job"
+    assert records.create(full_job)
+    found = records.find(full_job.job_id)
+    assert found is not None
+    assert as_json(found) == as_json(full_job)
+
+
+def test_a_job_with_nothing_but_its_required_fields_survives_a_round_trip(
+    records: DynamoDbRecords, make_job: MakeJob
+) -> None:
+    job = make_job()
+    records.create(job)
+    found = records.find(job.job_id)
+    assert found is not None
+    assert found.warnings == []
+    assert as_json(found) == as_json(job)
+
+
+@pytest.mark.parametrize("cost", [0.0, 0.000035, 0.00000001, 1 / 3, 1234567.875])
+def test_a_float_comes_back_exactly_as_it_was(records: DynamoDbRecords, make_job: MakeJob, cost: float) -> None:
+    job = make_job(usage={"billed_seconds": 0, "estimated_cost_usd": cost})
+    records.create(job)
+    found = records.find(job.job_id)
+    assert found is not None
+    assert found.usage is not None
+    assert type(found.usage.estimated_cost_usd) is float
+    assert found.usage.estimated_cost_usd == cost
+
+
+def test_a_job_that_does_not_exist_is_not_found(records: DynamoDbRecords) -> None:
+    assert records.find("0" * 32) is None
+
+
+def test_creating_a_job_twice_leaves_the_first_one(records: DynamoDbRecords, make_job: MakeJob) -> None:
+    assert records.create(make_job(last_trouble="first")) is True
+    assert records.create(make_job(last_trouble="second")) is False
+    found = records.find(make_job().job_id)
+    assert found is not None
+    assert found.last_trouble == "first"
+
+
+def test_only_one_of_many_creators_is_told_that_it_created(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb, "put_item", one_at_a_time(dynamodb.put_item))
+    assert sorted(at_once([lambda: records.create(make_job())] * 8)) == [False] * 7 + [True]
+
+
+def test_saving_counts_the_revision_and_stores_the_change(records: DynamoDbRecords, make_job: MakeJob) -> None:
+    job = make_job()
+    records.create(job)
+    saved = records.save(job.model_copy(update={"attempts": 1}))
+    assert (saved.revision, saved.attempts) == (1, 1)
+    assert records.find(job.job_id) == saved
+
+
+def test_saving_over_a_stale_revision_is_refused_and_changes_nothing(
+    records: DynamoDbRecords, make_job: MakeJob
+) -> None:
+    job = make_job()
+    records.create(job)
+    newer = records.save(job.model_copy(update={"attempts": 1}))
+    with pytest.raises(StaleRecord):
+        records.save(job.model_copy(update={"attempts": 2}))
+    assert records.find(job.job_id) == newer
+
+
+def test_saving_a_job_that_was_never_created_is_refused(records: DynamoDbRecords, make_job: MakeJob) -> None:
+    with pytest.raises(StaleRecord):
+        records.save(make_job())
+    assert records.find(make_job().job_id) is None
+
+
+def test_only_one_of_many_savers_of_the_same_revision_wins(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb, "put_item", one_at_a_time(dynamodb.put_item))
+    job = make_job()
+    records.create(job)
+
+    def save() -> bool:
+        try:
+            records.save(job)
+        except StaleRecord:
+            return False
+        return True
+
+    assert sum(at_once([save] * 8)) == 1
+
+
+def test_a_field_that_is_taken_away_is_gone_from_the_record(
+    records: DynamoDbRecords, make_job: MakeJob, now: datetime
+) -> None:
+    job = make_job(due_kind=Due.JOB, due_at=now, task_id="t")
+    records.create(job)
+    records.save(job.model_copy(update={"due_kind": None, "due_at": None, "task_id": None}))
+    found = records.find(job.job_id)
+    assert found is not None
+    assert (found.due_kind, found.due_at, found.task_id) == (None, None, None)
+
+
+def test_a_missing_table_is_not_taken_for_a_lost_race(dynamodb: DynamoDBClient, make_job: MakeJob) -> None:
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        DynamoDbRecords(dynamodb, "elsewhere").create(make_job())
+
+
+# many jobs
+
+
+def test_more_jobs_than_one_call_may_ask_for_are_all_found(records: DynamoDbRecords, make_job: MakeJob) -> None:
+    names = [f"{number:032x}" for number in range(205)]
+    for name in names[:-1]:
+        records.create(make_job(name))
+    found = records.find_many(names)
+    assert sorted(found) == names[:-1]
+    assert all(job.job_id == name for name, job in found.items())
+
+
+def test_keys_that_dynamodb_left_unprocessed_are_asked_for_again(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number:032x}" for number in range(130)]
+    for name in names:
+        records.create(make_job(name))
+    real: Callable[..., Any] = dynamodb.batch_get_item
+    sizes: list[int] = []
+    consistent: list[bool | None] = []
+
+    def throttled(RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - the SDK's own name
+        [(table, asked)] = RequestItems.items()
+        sizes.append(len(asked["Keys"]))
+        consistent.append(asked.get("ConsistentRead"))
+        reply: dict[str, Any] = dict(real(RequestItems={table: {**asked, "Keys": asked["Keys"][:40]}}))
+        rest = asked["Keys"][40:]
+        return {**reply, "UnprocessedKeys": {table: {**asked, "Keys": rest}} if rest else {}}
+
+    monkeypatch.setattr(dynamodb, "batch_get_item", throttled)
+    assert sorted(records.find_many(names)) == names
+    assert sizes == [100, 60, 20, 30]
+    assert set(consistent) == {True}
+
+
+def test_asking_for_no_jobs_makes_no_call(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(type(dynamodb), "batch_get_item")
+    assert records.find_many([]) == {}
+
+
+# tasks and their outcomes
+
+
+def test_every_field_of_a_task_survives_a_round_trip(records: DynamoDbRecords, full_task: Task) -> None:
+    unset = [name for name, value in full_task.model_dump().items() if value in (None, 0, [])]
+    assert unset == [], "a new field of Task: set it in full_task"
+    first = full_task.model_copy(update={"revision": 0})
+    assert as_json(records.save_task(first)) == {**as_json(full_task), "revision": 1}
+    found = records.find_task(full_task.submission_id)
+    assert found is not None
+    assert as_json(found) == {**as_json(full_task), "revision": 1}
+
+
+def test_a_task_that_does_not_exist_is_not_found(records: DynamoDbRecords, make_job: MakeJob) -> None:
+    records.create(make_job("same"))
+    assert records.find_task("same") is None
+
+
+def test_a_second_new_task_under_the_same_name_is_refused(records: DynamoDbRecords, full_task: Task) -> None:
+    first = full_task.model_copy(update={"revision": 0})
+    records.save_task(first)
+    with pytest.raises(StaleRecord):
+        records.save_task(first)
+
+
+def test_saving_a_task_over_a_stale_revision_is_refused(records: DynamoDbRecords, full_task: Task) -> None:
+    read = records.save_task(full_task.model_copy(update={"revision": 0}))
+    newer = records.save_task(read.model_copy(update={"collections": 9}))
+    with pytest.raises(StaleRecord):
+        records.save_task(read)
+    assert records.find_task(full_task.submission_id) == newer
+
+
+def test_outcomes_survive_a_round_trip(records: DynamoDbRecords, now: datetime) -> None:
+    outcomes = {
+        "a" * 32: FileOutcome(
+            status="SUCCEEDED",
+            transcription_url="http://r.aliyuncs.com/pre/20250213%2F1%3A2.json?Expires=1&Signature=a%2Bb%3D",
+            completed_at=now,
+        ),
+        "b" * 32: FileOutcome(status="FAILED", code="FILE_403_FORBIDDEN", message="拒绝 😀", completed_at=None),
+    }
+    records.save_outcomes("s", outcomes)
+    assert records.find_outcomes("s") == outcomes
+
+
+def test_newer_outcomes_replace_older_ones(records: DynamoDbRecords, now: datetime) -> None:
+    records.save_outcomes("s", {"a": FileOutcome(status="SUCCEEDED", transcription_url="old", completed_at=now)})
+    newer = {"a": FileOutcome(status="SUCCEEDED", transcription_url="new", completed_at=now)}
+    records.save_outcomes("s", newer)
+    assert records.find_outcomes("s") == newer
+
+
+def test_outcomes_of_an_unknown_submission_are_empty(records: DynamoDbRecords) -> None:
+    assert records.find_outcomes("nobody") == {}
+
+
+def test_outcomes_expire_two_days_after_the_last_file_ended(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime
+) -> None:
+    """They hold signed URLs, which are dead after a day."""
+    records.save_outcomes(
+        "s",
+        {
+            "a": FileOutcome(status="FAILED", completed_at=now),
+            "b": FileOutcome(status="FAILED", completed_at=now + SECOND),
+        },
+    )
+    [item] = dynamodb.scan(TableName="jobs")["Items"]
+    assert item["expires_at"] == {"N": str(int((now + SECOND + timedelta(days=2)).timestamp()))}
+
+
+# due lists
+
+
+def test_due_records_come_earliest_first_and_only_those_whose_time_has_come(
+    records: DynamoDbRecords, make_job: MakeJob, full_task: Task, now: datetime
+) -> None:
+    for name, offset in (("c", 2), ("a", 0), ("later", 4), ("b", 1)):
+        records.create(make_job(name, due_kind=Due.JOB, due_at=now + offset * SECOND))
+    records.create(make_job("parked", due_kind=Due.PARKED, due_at=now))
+    records.save_task(full_task.model_copy(update={"revision": 0, "due_at": now}))
+    assert records.due(Due.JOB, now + 2 * SECOND, 10) == [
+        DueRecord("a", now),
+        DueRecord("b", now + SECOND),
+        DueRecord("c", now + 2 * SECOND),
+    ]
+    assert records.due(Due.PARKED, now, 10) == [DueRecord("parked", now)]
+    assert records.due(Due.TASK, now, 10) == [DueRecord(full_task.submission_id, now)]
+
+
+def test_a_due_list_is_cut_at_its_earliest_records(records: DynamoDbRecords, make_job: MakeJob, now: datetime) -> None:
+    for number in range(5):
+        records.create(make_job(str(number), due_kind=Due.JOB, due_at=now - number * SECOND))
+    assert [record.record_id for record in records.due(Due.JOB, now, 2)] == ["4", "3"]
+
+
+def test_a_record_without_a_due_time_is_on_no_list(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, make_job: MakeJob, now: datetime
+) -> None:
+    job = make_job(due_kind=Due.JOB, due_at=now)
+    records.create(job)
+    records.save(job.model_copy(update={"due_kind": None, "due_at": None}))
+    records.save_outcomes("s", {})
+    records.close_gate(gates.close("Arrearage", "", now))
+    records.reserve_turn("query", 1, now, SECOND)
+    assert dynamodb.scan(TableName="jobs", IndexName="due")["Items"] == []
+    assert dynamodb.scan(TableName="jobs")["Count"] == 4
+
+
+def test_the_next_due_time_is_the_earliest_one_also_in_the_future(
+    records: DynamoDbRecords, make_job: MakeJob, now: datetime
+) -> None:
+    assert records.next_due(Due.JOB) is None
+    for name, offset in (("late", 3600), ("soon", 60)):
+        records.create(make_job(name, due_kind=Due.JOB, due_at=now + offset * SECOND))
+    assert records.next_due(Due.JOB) == now + 60 * SECOND
+    assert records.next_due(Due.TASK) is None
+
+
+# the gate
+
+
+def test_the_gate_is_open_until_it_is_closed_and_again_when_opened(records: DynamoDbRecords, now: datetime) -> None:
+    assert records.gate() is None
+    closed = gates.close("Arrearage", "欠费 – pay the bill", now)
+    records.close_gate(closed)
+    assert records.gate() == closed
+    records.open_gate()
+    assert records.gate() is None
+    records.open_gate()
+
+
+def test_closing_a_closed_gate_replaces_it(records: DynamoDbRecords, now: datetime) -> None:
+    records.close_gate(gates.close("Arrearage", "", now))
+    second = gates.close("InvalidApiKey", "", now + SECOND)
+    records.close_gate(second)
+    assert records.gate() == second
+
+
+def test_only_one_of_many_takes_the_probe(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb, "put_item", one_at_a_time(dynamodb.put_item))
+    seen = gates.close("Arrearage", "", now)
+    records.close_gate(seen)
+    following = gates.close("Arrearage", "", now + 30 * SECOND, seen)
+    assert sorted(at_once([lambda: records.take_probe(seen, following)] * 8)) == [False] * 7 + [True]
+    assert records.gate() == following
+
+
+def test_a_gate_that_was_opened_meanwhile_is_not_closed_by_a_probe(records: DynamoDbRecords, now: datetime) -> None:
+    seen = gates.close("Arrearage", "", now)
+    assert records.take_probe(seen, gates.close("Arrearage", "", now + SECOND, seen)) is False
+    assert records.gate() is None
+
+
+# rates
+
+
+def test_turns_are_one_over_the_rate_apart_whoever_asks(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb, "update_item", one_at_a_time(dynamodb.update_item))
+    waits = at_once([lambda: records.reserve_turn("query", 20, now, timedelta(seconds=30))] * 40)
+    assert sorted(wait for wait in waits if wait is not None) == [number * SECOND / 20 for number in range(40)]
+
+
+def test_turns_are_apart_also_when_the_clocks_of_the_askers_differ(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dynamodb, "update_item", one_at_a_time(dynamodb.update_item))
+
+    def turn(skew: timedelta) -> datetime:
+        wait = records.reserve_turn("query", 10, now + skew, timedelta(seconds=30))
+        assert wait is not None
+        return now + skew + wait
+
+    skews = [timedelta(milliseconds=37 * number) for number in range(16)]
+    turns = sorted(at_once([lambda skew=skew: turn(skew) for skew in skews]))  # type: ignore[misc]
+    gaps = [later - earlier for earlier, later in pairwise(turns)]
+    assert min(gaps) >= SECOND / 10
+    assert turns[0] >= now
+
+
+def test_whoever_is_overtaken_while_starting_an_idle_rate_gets_the_next_turn(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real: Callable[..., Any] = dynamodb.update_item
+    rival: list[timedelta | None] = []
+
+    def overtaken(**request: Any) -> Any:
+        """Finds the rate idle; before it can start it, the rival does."""
+        try:
+            return real(**request)
+        finally:
+            monkeypatch.setattr(dynamodb, "update_item", real)
+            rival.append(records.reserve_turn("query", 10, now, SECOND))
+
+    monkeypatch.setattr(dynamodb, "update_item", overtaken)
+    assert records.reserve_turn("query", 10, now, SECOND) == SECOND / 10
+    assert rival == [timedelta(0)]
+
+
+def test_an_idle_rate_starts_at_once(records: DynamoDbRecords, now: datetime) -> None:
+    for start in (now, now + timedelta(hours=1), now + timedelta(hours=1, microseconds=100_000)):
+        assert records.reserve_turn("query", 10, start, SECOND) == timedelta(0)
+    assert records.reserve_turn("query", 10, now + timedelta(hours=1, microseconds=100_000), SECOND) == SECOND / 10
+
+
+def test_a_turn_beyond_the_horizon_is_refused_and_not_reserved(records: DynamoDbRecords, now: datetime) -> None:
+    near = timedelta(seconds=2)
+    waits = [records.reserve_turn("submit", 1, now, near) for _ in range(6)]
+    assert waits == [0 * SECOND, SECOND, 2 * SECOND, None, None, None]
+    assert records.reserve_turn("submit", 1, now, timedelta(seconds=10)) == 3 * SECOND
+
+
+def test_rates_of_different_names_do_not_touch_each_other(records: DynamoDbRecords, now: datetime) -> None:
+    assert records.reserve_turn("submit#fun-asr", 1, now, SECOND) == timedelta(0)
+    assert records.reserve_turn("submit#paraformer-v2", 1, now, SECOND) == timedelta(0)
+
+
+def test_a_rate_below_one_a_second_spaces_turns_by_more_than_a_second(records: DynamoDbRecords, now: datetime) -> None:
+    horizon = timedelta(minutes=1)
+    assert [records.reserve_turn("x", 0.5, now, horizon) for _ in range(3)] == [0 * SECOND, 2 * SECOND, 4 * SECOND]
+
+
+def test_a_fault_of_the_table_is_not_taken_for_a_turn_beyond_the_horizon(
+    dynamodb: DynamoDBClient, now: datetime
+) -> None:
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        DynamoDbRecords(dynamodb, "elsewhere").reserve_turn("x", 1, now, SECOND)

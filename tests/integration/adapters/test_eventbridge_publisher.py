@@ -1,0 +1,179 @@
+"""The bus: every event arrives in the shape of DESIGN section 3, or `PublishFailed` says that one did not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
+from dashscribe.domain.job import Job, Status
+from dashscribe.errors import PublishFailed
+
+if TYPE_CHECKING:
+    from mypy_boto3_events import EventBridgeClient
+
+MakeJob = Callable[..., Job]
+Subscriber = Callable[[], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def bus(aws: None) -> EventBridgeClient:
+    client = boto3.client("events")
+    client.create_event_bus(Name="the-bus")
+    return client
+
+
+@pytest.fixture
+def subscriber(bus: EventBridgeClient) -> Subscriber:
+    """A rule and a queue, as a subscriber would have them; what has arrived so far."""
+    sqs = boto3.client("sqs")
+    url = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    bus.put_rule(Name="ours", EventBusName="the-bus", EventPattern=json.dumps({"source": ["dashscribe"]}))
+    bus.put_targets(Rule="ours", EventBusName="the-bus", Targets=[{"Id": "queue", "Arn": arn}])
+
+    def received() -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            events += [json.loads(message["Body"]) for message in messages]
+        return events
+
+    return received
+
+
+@pytest.fixture
+def succeeded(make_job: MakeJob, now: datetime) -> Job:
+    return make_job(
+        status=Status.SUCCEEDED,
+        media={"bucket": "media", "key": "会议 +.wav", "version_id": None, "etag": "e", "size_bytes": 123},
+        options={"profile": "calls", "model": "fun-asr", "parameters": {}},
+        task_id="t-1",
+        attempts=1,
+        submitted_at=now,
+        completed_at=now + timedelta(seconds=3),
+        result={
+            "bucket": "results",
+            "prefix": "会议 +.wav/j/",
+            "files": {name: f"会议 +.wav/j/{name}" for name in ("result", "transcript", "text", "srt", "vtt", "job")},
+        },
+        audio={"duration_ms": 3834, "speech_ms": 2480, "channels": [0]},
+        usage={"billed_seconds": 4, "estimated_cost_usd": 0.00014},
+    )
+
+
+def test_a_subscriber_receives_the_event_in_the_documented_shape(
+    bus: EventBridgeClient, subscriber: Subscriber, succeeded: Job, now: datetime
+) -> None:
+    EventBridgePublisher(bus, "the-bus").publish([succeeded], now + timedelta(seconds=4))
+    [event] = subscriber()
+    assert (event["source"], event["detail-type"]) == ("dashscribe", "Transcription Succeeded")
+    assert event["detail"] == {
+        "schema_version": "1.0",
+        "job_id": "a" * 32,
+        "status": "SUCCEEDED",
+        "media": {"bucket": "media", "key": "会议 +.wav", "version_id": None, "etag": "e", "size_bytes": 123},
+        "model": "fun-asr",
+        "profile": "calls",
+        "task_id": "t-1",
+        "attempts": 1,
+        "result": {
+            "bucket": "results",
+            "prefix": "会议 +.wav/j/",
+            "files": {name: f"会议 +.wav/j/{name}" for name in ("result", "transcript", "text", "srt", "vtt", "job")},
+        },
+        "audio": {"duration_ms": 3834, "speech_ms": 2480, "channels": [0]},
+        "usage": {"billed_seconds": 4, "estimated_cost_usd": 0.00014},
+        "warnings": [],
+        "timing": {
+            "uploaded_at": "2026-01-01T12:00:00.123Z",
+            "submitted_at": "2026-01-01T12:00:00.123Z",
+            "completed_at": "2026-01-01T12:00:03.123Z",
+            "published_at": "2026-01-01T12:00:04.123Z",
+        },
+        "error": None,
+    }
+
+
+def test_a_failure_is_told_with_its_reason_and_without_a_result(
+    bus: EventBridgeClient, subscriber: Subscriber, make_job: MakeJob, now: datetime
+) -> None:
+    failure = {"code": "FILE_TOO_LARGE", "message": "太大", "category": "permanent"}
+    EventBridgePublisher(bus, "the-bus").publish([make_job(status=Status.FAILED, failure=failure)], now)
+    [event] = subscriber()
+    assert event["detail-type"] == "Transcription Failed"
+    assert (event["detail"]["error"], event["detail"]["result"]) == (failure, None)
+
+
+def test_a_submission_is_told_under_its_own_detail_type(
+    bus: EventBridgeClient, subscriber: Subscriber, make_job: MakeJob, now: datetime
+) -> None:
+    EventBridgePublisher(bus, "the-bus").publish([make_job(status=Status.SUBMITTED, submitted_at=now)], now)
+    assert [event["detail-type"] for event in subscriber()] == ["Transcription Submitted"]
+
+
+def test_more_events_than_one_call_takes_all_arrive_once(
+    bus: EventBridgeClient, subscriber: Subscriber, make_job: MakeJob, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, sizes = bus.put_events, []
+
+    def counted(Entries: list[Any]) -> Any:  # noqa: N803 - the SDK's own name
+        sizes.append(len(Entries))
+        return real(Entries=Entries)
+
+    monkeypatch.setattr(bus, "put_events", counted)
+    names = [f"{number:032x}" for number in range(23)]
+    EventBridgePublisher(bus, "the-bus").publish([make_job(name, status=Status.SUBMITTED) for name in names], now)
+    assert sizes == [10, 10, 3]
+    assert sorted(event["detail"]["job_id"] for event in subscriber()) == names
+
+
+def test_no_jobs_make_no_call(bus: EventBridgeClient, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(type(bus), "put_events")
+    EventBridgePublisher(bus, "the-bus").publish([], now)
+
+
+def test_a_refused_entry_is_a_failure_although_the_call_answered_200(
+    bus: EventBridgeClient, make_job: MakeJob, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def partly_refused(Entries: list[Any]) -> dict[str, Any]:  # noqa: N803 - the SDK's own name
+        calls.append(len(Entries))
+        entries: list[dict[str, str]] = [{"EventId": "e"} for _ in Entries]
+        if len(calls) == 1:
+            entries[3] = {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"}
+        return {"FailedEntryCount": 1, "Entries": entries, "ResponseMetadata": {"HTTPStatusCode": 200}}
+
+    monkeypatch.setattr(bus, "put_events", partly_refused)
+    jobs = [make_job(f"job-{number}", status=Status.SUBMITTED) for number in range(12)]
+    with pytest.raises(PublishFailed, match="refused 1 of 12 events: job-3: ThrottlingException"):
+        EventBridgePublisher(bus, "the-bus").publish(jobs, now)
+    assert calls == [10, 2], "the other events must not be kept back"
+
+
+def test_a_bus_that_refuses_the_call_is_a_failure(
+    bus: EventBridgeClient, make_job: MakeJob, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalException", "Message": "x"}}, "PutEvents")
+
+    monkeypatch.setattr(bus, "put_events", refused)
+    with pytest.raises(PublishFailed, match="InternalException"):
+        EventBridgePublisher(bus, "the-bus").publish([make_job(status=Status.SUBMITTED)], now)
+
+
+def test_a_bus_that_cannot_be_reached_is_a_failure(
+    bus: EventBridgeClient, make_job: MakeJob, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(**_: object) -> None:
+        raise EndpointConnectionError(endpoint_url="https://events")
+
+    monkeypatch.setattr(bus, "put_events", unreachable)
+    with pytest.raises(PublishFailed, match="did not answer"):
+        EventBridgePublisher(bus, "the-bus").publish([make_job(status=Status.SUBMITTED)], now)

@@ -1,0 +1,128 @@
+"""What came in odd once, or could: records, replies, URLs and log lines that broke an adapter before it was mended."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from dashscribe.adapters.dashscope_http import DashScopeHttp
+from dashscribe.adapters.dynamodb_records import from_item, to_item
+from dashscribe.adapters.result_download import ResultDownload
+from dashscribe.adapters.s3_media import S3Media
+from dashscribe.domain.catalogue import CATALOGUE
+from dashscribe.domain.job import AudioFacts
+from dashscribe.domain.media import Media
+from dashscribe.domain.vendor_codes import Verdict, classify
+from dashscribe.errors import AnswerLost, ResultRefused, VendorError
+from dashscribe.observability import redacted
+from dashscribe.settings import FinalizeSettings
+from dashscribe.wiring import _s3_client
+
+
+def test_unknown_durations_of_a_silent_recording_are_read_back() -> None:
+    facts = AudioFacts(duration_ms=None, speech_ms=0, channels=[])
+    stored = to_item({"audio": facts.model_dump(mode="json")})
+    assert AudioFacts.model_validate(from_item(stored)["audio"]) == facts
+
+
+def test_numbers_in_parameters_stay_the_numbers_that_they_were() -> None:
+    parameters: dict[str, Any] = {"channel_id": [0, 1], "speech_noise_threshold": 0.5, "deep": [{"n": 2}]}
+    for _ in range(3):
+        parameters = from_item(to_item({"parameters": parameters}))["parameters"]
+    assert json.dumps(parameters) == '{"channel_id": [0, 1], "speech_noise_threshold": 0.5, "deep": [{"n": 2}]}'
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "verdict"),
+    [
+        (
+            "Throttling.AllocationQuota",
+            "Allocated quota exceeded, please increase your quota limit.",
+            Verdict.THROTTLED,
+        ),
+        (
+            "insufficient_quota",
+            "You exceeded your current quota, please check your plan and billing",
+            Verdict.THROTTLED,
+        ),
+        ("Throttling.AllocationQuota", "Free allocated quota exceeded.", Verdict.ACCOUNT_WIDE),
+    ],
+)
+def test_a_minute_s_limit_does_not_stop_the_account(code: str, message: str, verdict: Verdict) -> None:
+    assert classify(code, message, 429) is verdict
+
+
+def named(host: str, _: int) -> list[str]:
+    """Every name has an address, if it is a name at all."""
+    host.encode("idna")
+    return ["8.8.8.8"]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a..aliyuncs.com/x",
+        "https://" + "a" * 64 + ".aliyuncs.com/x",
+        "https://[::1/x",
+        "https://x.aliyuncs.com:99999/",
+        "https://x.aliyuncs.com:0x50/",
+        "https://x.aliyuncs.com/a\nb",
+        "https://:pw@x.aliyuncs.com/",
+    ],
+)
+def test_an_odd_result_url_is_refused_for_good(url: str) -> None:
+    with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, json={}))) as client:
+        source = ResultDownload(client, ("aliyuncs.com",), resolve=named)
+        with pytest.raises(ResultRefused):
+            source.download(url)
+
+
+@pytest.mark.parametrize("entry", [".aliyuncs.com", "*.aliyuncs.com", " ALIYUNCS.com "])
+def test_the_allow_list_is_read_as_it_was_meant(entry: str) -> None:
+    settings = FinalizeSettings(
+        jobs_table_name="t",
+        event_bus_name="b",
+        results_bucket_name="r",
+        dashscope_base_url="https://d",
+        result_host_allow_list=entry,
+    )
+    assert settings.allowed_hosts == ("aliyuncs.com",)
+
+
+def dashscope(response: httpx.Response) -> DashScopeHttp:
+    return DashScopeHttp(httpx.Client(transport=httpx.MockTransport(lambda _: response)), "https://d", lambda: "sk-k")
+
+
+def test_a_body_that_does_not_unpack_is_a_lost_answer() -> None:
+    broken = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"no gzip"))
+    with pytest.raises(AnswerLost):
+        dashscope(broken).submit(CATALOGUE["fun-asr"], ["https://m"], {})
+
+
+@pytest.mark.parametrize("output", [None, {}])
+def test_an_error_code_in_a_reply_of_200_counts(output: object) -> None:
+    reply = httpx.Response(200, json={"code": "InvalidApiKey", "message": "m", "output": output})
+    with pytest.raises(VendorError) as refused:
+        dashscope(reply).query("t")
+    assert (refused.value.code, refused.value.verdict) == ("InvalidApiKey", Verdict.ACCOUNT_WIDE)
+
+
+def test_a_redacted_log_line_is_still_json() -> None:
+    line = redacted(json.dumps({"a": "Bearer sk-abcdef", "b": 1, "c": 'said "Bearer st-xyzw"'}))
+    assert json.loads(line) == {"a": "Bearer [redacted]", "b": 1, "c": 'said "Bearer [redacted]"'}
+
+
+def test_a_percent_encoded_signature_is_taken_out_too() -> None:
+    assert "5ec7e7" not in redacted("https%3A%2F%2Fm%2Fa%3FX-Amz-Signature%3D5ec7e7%26x")
+
+
+def test_a_url_dies_with_its_credentials_even_in_their_last_minute() -> None:
+    credentials: Any = SimpleNamespace(_expiry_time=datetime.now(UTC) + timedelta(seconds=30))
+    url = S3Media(_s3_client(), 3600, credentials).presign(Media(bucket="b", key="k", size_bytes=1))
+    assert int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0]) <= 30

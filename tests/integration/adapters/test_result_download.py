@@ -1,0 +1,325 @@
+"""The vendor's result files: fetched verbatim, from where they may come only, and never without an end."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterator, Sequence
+
+import httpx
+import pytest
+
+from dashscribe.adapters import result_download
+from dashscribe.adapters.result_download import ResultDownload
+from dashscribe.errors import ResultRefused, ResultUnavailable
+
+PUBLIC = "47.95.1.1"
+RESULT = {"file_url": "f", "transcripts": [{"channel_id": 0, "text": "你好"}]}
+SIGNED = (
+    "dashscope-result-bj.oss-cn-beijing.aliyuncs.com/prod/paraformer-v2/20250213/17%3A31/"
+    "a%2Fb+c%20d%e4%bd%a0~*'()!.json?Expires=1739525483&OSSAccessKeyId=yourAccessKeyId&Signature=a%2Bb%2fc%3D&t=17%3A31:00"
+)
+
+
+class Host:
+    """The result's host, and the name server before it."""
+
+    def __init__(
+        self,
+        answer: Callable[[httpx.Request], httpx.Response] | None = None,
+        *,
+        allowed: Sequence[str] = ("aliyuncs.com",),
+        addresses: Sequence[str] = (PUBLIC,),
+    ) -> None:
+        self.requests: list[httpx.Request] = []
+        self.resolved: list[tuple[str, int]] = []
+        self._answer = answer or (lambda _: httpx.Response(200, json=RESULT))
+        self._addresses = addresses
+        client = httpx.Client(transport=httpx.MockTransport(self._reply))
+        self.source = ResultDownload(client, allowed, self._resolve)
+
+    def _reply(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return self._answer(request)
+
+    def _resolve(self, host: str, port: int) -> list[str]:
+        self.resolved.append((host, port))
+        return list(self._addresses)
+
+    @property
+    def fetched(self) -> str:
+        """The one URL that was asked for, byte by byte as it goes over the wire."""
+        [request] = self.requests
+        return f"{request.url.scheme}://{request.headers['host']}{request.url.raw_path.decode()}"
+
+
+class Pieces(httpx.SyncByteStream):
+    """A body that comes in pieces, counts them, and may break."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self.sent = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces:
+            self.sent += len(piece)
+            yield piece
+
+
+# from where
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evilaliyuncs.com/r.json",
+        "https://aliyuncs.com.evil.com/r.json",
+        "https://x.aliyuncs.com.evil.com/r.json",
+        "https://aliyuncs.com@evil.com/r.json",
+        "https://evil.com/aliyuncs.com",
+        "https://evil.com/?x=.aliyuncs.com",
+        "https://evil.com#.aliyuncs.com",
+        "https://evil.com\\@x.aliyuncs.com/r.json",
+        "https://user@x.aliyuncs.com/r.json",
+        "https://user:password@x.aliyuncs.com/r.json",
+        "https://8.8.8.8/r.json",
+        "https://127.0.0.1/r.json",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://169.254.170.2/v2/credentials",
+        "http://2130706433/r.json",
+        "http://0x7f.1/r.json",
+        "http://[::1]/r.json",
+        "http://[::ffff:169.254.169.254]/r.json",
+        "http://localhost/r.json",
+        "https://aliyuncs.co/r.json",
+        "https://xn--aliyuncs-x.com/r.json",
+        "https://x.aliyuncs.com./r.json",
+        "https://aliyuncs/r.json",
+        "ftp://x.aliyuncs.com/r.json",
+        "file:///etc/passwd",
+        "gopher://x.aliyuncs.com/",
+        "//x.aliyuncs.com/r.json",
+        "x.aliyuncs.com/r.json",
+        "https:///r.json",
+        "",
+    ],
+)
+def test_a_result_elsewhere_is_refused_before_anything_is_asked(url: str) -> None:
+    host = Host()
+    with pytest.raises(ResultRefused) as caught:
+        host.source.download(url)
+    assert caught.value.code == "RESULT_HOST_NOT_ALLOWED"
+    assert (host.requests, host.resolved) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("https://aliyuncs.com/r", "aliyuncs.com"),
+        ("https://x.aliyuncs.com/r", "x.aliyuncs.com"),
+        ("https://a.b-c.oss-ap-southeast-1.aliyuncs.com/r", "a.b-c.oss-ap-southeast-1.aliyuncs.com"),
+        ("HTTPS://RESULT.ALIYUNCS.COM/r", "result.aliyuncs.com"),
+    ],
+)
+def test_a_result_on_an_allowed_host_is_fetched(url: str, asked: str) -> None:
+    host = Host()
+    assert host.source.download(url) == RESULT
+    assert host.requests[0].url.host == asked
+    assert host.resolved == [(asked, 443)]
+
+
+def test_with_an_empty_allow_list_everything_is_refused() -> None:
+    with pytest.raises(ResultRefused):
+        Host(allowed=()).source.download("https://x.aliyuncs.com/r")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.100.100.200",
+        "0.0.0.0",  # noqa: S104 - to be refused
+        "::1",
+        "fe80::1%eth0",
+        "fd00:ec2::254",
+        "::ffff:10.0.0.1",
+    ],
+)
+def test_an_allowed_name_that_stands_for_a_private_address_is_refused(address: str) -> None:
+    host = Host(addresses=(PUBLIC, address))
+    with pytest.raises(ResultRefused) as caught:
+        host.source.download("https://x.aliyuncs.com/r")
+    assert caught.value.code == "RESULT_HOST_NOT_ALLOWED"
+    assert host.requests == []
+
+
+def test_a_name_without_an_address_is_tried_again_later() -> None:
+    def nobody(host: str, port: int) -> list[str]:
+        raise OSError("Name or service not known")
+
+    source = ResultDownload(httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))), ["a.b"], nobody)
+    with pytest.raises(ResultUnavailable, match="no address now"):
+        source.download("https://x.a.b/r")
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
+def test_a_local_host_that_the_operator_named_is_fetched_as_it_is(name: str) -> None:
+    host = Host(allowed=("aliyuncs.com", name))
+    assert host.source.download(f"http://{name}:8123/r%3A1.json?Expires=1") == RESULT
+    assert host.fetched == f"http://{name}:8123/r%3A1.json?Expires=1"
+
+
+def test_naming_localhost_does_not_open_the_names_under_it() -> None:
+    host = Host(allowed=("localhost",), addresses=("127.0.0.1",))
+    with pytest.raises(ResultRefused):
+        host.source.download("http://evil.localhost/r")
+
+
+# how
+
+
+def test_http_becomes_https_and_the_rest_of_the_url_is_byte_for_byte_the_same() -> None:
+    host = Host()
+    host.source.download(f"http://{SIGNED}")
+    assert host.fetched == f"https://{SIGNED}"
+
+
+def test_an_https_url_is_fetched_byte_for_byte() -> None:
+    host = Host()
+    host.source.download(f"https://{SIGNED}")
+    assert host.fetched == f"https://{SIGNED}"
+
+
+@pytest.mark.parametrize(
+    ("url", "fetched"),
+    [
+        ("http://x.aliyuncs.com:80/r?a=http://b", "https://x.aliyuncs.com/r?a=http://b"),
+        ("HTTP://X.AliYunCs.com/R%3a?S=A", "https://x.aliyuncs.com/R%3a?S=A"),
+        ("http://x.aliyuncs.com?a=1", "https://x.aliyuncs.com/?a=1"),
+        ("http://x.aliyuncs.com:8080/r", "http://x.aliyuncs.com:8080/r"),
+        ("https://x.aliyuncs.com:8443/r", "https://x.aliyuncs.com:8443/r"),
+    ],
+)
+def test_only_the_standard_port_changes_with_the_scheme(url: str, fetched: str) -> None:
+    host = Host()
+    host.source.download(url)
+    assert host.fetched == fetched
+
+
+def test_no_key_and_no_cookie_goes_to_the_result_s_host() -> None:
+    host = Host(lambda _: httpx.Response(200, json=RESULT, headers={"set-cookie": "a=b"}))
+    host.source.download("https://x.aliyuncs.com/r")
+    sent = host.requests[0].headers
+    assert (host.requests[0].method, "authorization" in sent, "cookie" in sent) == ("GET", False, False)
+    assert not [name for name in sent if name.startswith("x-")]
+
+
+@pytest.mark.parametrize("location", ["http://169.254.169.254/", "https://y.aliyuncs.com/r", "/r2"])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed(status: int, location: str) -> None:
+    host = Host(lambda _: httpx.Response(status, headers={"location": location}))
+    with pytest.raises(ResultUnavailable, match=str(status)):
+        host.source.download("https://x.aliyuncs.com/r")
+    assert len(host.requests) == 1
+
+
+# what comes back
+
+
+@pytest.mark.parametrize("status", [204, 400, 403, 404, 429, 500, 503])
+def test_an_expired_or_failing_url_is_unavailable_and_asked_only_once(status: int) -> None:
+    host = Host(lambda _: httpx.Response(status, text="<Error><Code>AccessDenied</Code></Error>"))
+    with pytest.raises(ResultUnavailable, match=f"HTTP {status}"):
+        host.source.download("https://x.aliyuncs.com/r?Signature=5ec7e7")
+    assert len(host.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        json.dumps(RESULT).encode()[:-5],
+        b"<html></html>",
+        b"[]",
+        b'"text"',
+        b"null",
+        b"\xff\xfe\xfa",
+        b"[" * 100_000,
+    ],
+    ids=["empty", "cut off", "HTML", "list", "text", "null", "not UTF-8", "deep"],
+)
+def test_what_is_no_json_object_is_unavailable(body: bytes) -> None:
+    with pytest.raises(ResultUnavailable):
+        Host(lambda _: httpx.Response(200, content=body)).source.download("https://x.aliyuncs.com/r")
+
+
+@pytest.mark.parametrize(
+    "error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError]
+)
+def test_a_broken_connection_is_unavailable(error: type[httpx.TransportError]) -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        raise error("broken", request=request)
+
+    with pytest.raises(ResultUnavailable, match=error.__name__):
+        Host(answer).source.download("https://x.aliyuncs.com/r")
+
+
+def test_a_connection_that_breaks_in_the_middle_of_the_body_is_unavailable() -> None:
+    def body() -> Iterator[bytes]:
+        yield b'{"transcripts": ['
+        raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
+
+    with pytest.raises(ResultUnavailable, match="RemoteProtocolError"):
+        Host(lambda _: httpx.Response(200, stream=Pieces(body()))).source.download("https://x.aliyuncs.com/r")
+
+
+def test_a_body_that_is_not_compressed_as_it_says_is_unavailable() -> None:
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=Pieces(iter([b"no gzip"])))
+
+    with pytest.raises(ResultUnavailable, match="DecodingError"):
+        Host(answer).source.download("https://x.aliyuncs.com/r")
+
+
+def test_a_result_without_an_end_is_refused_while_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(result_download, "MAX_RESULT_BYTES", 100_000)
+    stream = Pieces(b"x" * 1000 for _ in range(100_000))
+    with pytest.raises(ResultRefused) as caught:
+        Host(lambda _: httpx.Response(200, stream=stream)).source.download("https://x.aliyuncs.com/r")
+    assert caught.value.code == "RESULT_TOO_LARGE"
+    assert stream.sent <= 102_000
+
+
+def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(result_download, "MAX_RESULT_BYTES", 100_000)
+    packed = gzip.compress(b" " * 1_000_000)
+    assert len(packed) < 100_000
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=Pieces(iter([packed])))
+
+    with pytest.raises(ResultRefused, match="larger than"):
+        Host(answer).source.download("https://x.aliyuncs.com/r")
+
+
+def test_a_result_of_just_the_largest_size_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = json.dumps(RESULT).encode()
+    monkeypatch.setattr(result_download, "MAX_RESULT_BYTES", len(body))
+    assert Host(lambda _: httpx.Response(200, content=body)).source.download("https://x.aliyuncs.com/r") == RESULT
+
+
+def test_no_error_shows_the_signed_part_of_the_url() -> None:
+    for answer, addresses in (
+        (httpx.Response(403), [PUBLIC]),
+        (httpx.Response(200, text="{"), [PUBLIC]),
+        (httpx.Response(200), ["10.0.0.1"]),
+    ):
+        host = Host(lambda _, answer=answer: answer, addresses=addresses)  # type: ignore[misc]
+        with pytest.raises((ResultUnavailable, ResultRefused)) as caught:
+            host.source.download("https://x.aliyuncs.com/r?OSSAccessKeyId=LTAI5t&Signature=5ec7e7")
+        assert "5ec7e7" not in str(caught.value)
+        assert "LTAI5t" not in str(caught.value)

@@ -1,0 +1,238 @@
+"""The media bucket: only the very version that was uploaded, and URLs that the vendor can fetch it with."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import boto3
+import pytest
+from botocore.credentials import RefreshableCredentials
+from botocore.exceptions import ClientError
+
+from dashscribe import wiring
+from dashscribe.adapters.s3_media import S3Media
+from dashscribe.domain.media import Media
+from dashscribe.errors import MediaGone
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+HARD_KEYS = [
+    "plain.wav",
+    "with space.wav",
+    "a+b.wav",
+    "100%25.wav",
+    "50%.wav",
+    "quote'\"`.wav",
+    "😀🎙️.mp3",
+    "会议/录音.wav",
+    "a//b/./c.wav",
+    "/leading.wav",
+    "q?x=1&y=2#f.wav",
+    "semi;colon:comma,@$!*()[]{}|^~=.wav",
+    "tab\tnewline\n.wav",
+]
+
+
+@pytest.fixture
+def s3(aws: None) -> S3Client:
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="media")
+    client.put_bucket_versioning(Bucket="media", VersioningConfiguration={"Status": "Enabled"})
+    return client
+
+
+@pytest.fixture
+def plain_bucket(s3: S3Client) -> str:
+    s3.create_bucket(Bucket="plain")
+    return "plain"
+
+
+def put(
+    s3: S3Client, key: str = "a.wav", body: bytes = b"x", bucket: str = "media", metadata: dict[str, str] | None = None
+) -> Media:
+    reply = s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata or {})
+    return Media(
+        bucket=bucket,
+        key=key,
+        version_id=reply.get("VersionId"),
+        etag=reply["ETag"].strip('"'),
+        size_bytes=len(body),
+    )
+
+
+# head
+
+
+@pytest.mark.parametrize("key", HARD_KEYS)
+def test_the_metadata_of_an_object_is_read_whatever_its_key(s3: S3Client, key: str) -> None:
+    media = put(s3, key, metadata={"dashscribe-model": "fun-asr", "other": "1"})
+    assert S3Media(s3, 60).head(media) == {"dashscribe-model": "fun-asr", "other": "1"}
+
+
+def test_an_object_without_metadata_has_none(s3: S3Client) -> None:
+    assert S3Media(s3, 60).head(put(s3)) == {}
+
+
+def test_the_metadata_is_that_of_the_uploaded_version_and_not_of_a_newer_one(s3: S3Client) -> None:
+    older = put(s3, body=b"1", metadata={"which": "older"})
+    put(s3, body=b"2", metadata={"which": "newer"})
+    assert S3Media(s3, 60).head(older) == {"which": "older"}
+
+
+def test_a_version_hidden_by_a_delete_marker_is_still_there(s3: S3Client) -> None:
+    media = put(s3, metadata={"which": "hidden"})
+    s3.delete_object(Bucket="media", Key=media.key)
+    assert S3Media(s3, 60).head(media) == {"which": "hidden"}
+
+
+def test_a_deleted_object_is_gone(s3: S3Client, plain_bucket: str) -> None:
+    media = put(s3, bucket=plain_bucket)
+    s3.delete_object(Bucket=plain_bucket, Key=media.key)
+    with pytest.raises(MediaGone, match=r"s3://plain/a\.wav .* deleted before its turn"):
+        S3Media(s3, 60).head(media)
+
+
+def test_a_deleted_version_is_gone(s3: S3Client) -> None:
+    media = put(s3)
+    s3.delete_object(Bucket="media", Key=media.key, VersionId=media.version_id or "")
+    with pytest.raises(MediaGone):
+        S3Media(s3, 60).head(media)
+
+
+def test_a_delete_marker_in_place_of_the_object_is_gone(s3: S3Client) -> None:
+    media = put(s3)
+    s3.delete_object(Bucket="media", Key=media.key)
+    with pytest.raises(MediaGone):
+        S3Media(s3, 60).head(media.model_copy(update={"version_id": None}))
+
+
+def test_the_version_of_a_delete_marker_is_gone(s3: S3Client) -> None:
+    """S3 answers 405 here, not 404."""
+    media = put(s3)
+    marker = s3.delete_object(Bucket="media", Key=media.key)["VersionId"]
+    with pytest.raises(MediaGone):
+        S3Media(s3, 60).head(media.model_copy(update={"version_id": marker}))
+
+
+def test_an_object_that_was_replaced_is_gone(s3: S3Client, plain_bucket: str) -> None:
+    media = put(s3, body=b"1", bucket=plain_bucket)
+    put(s3, body=b"2", bucket=plain_bucket)
+    with pytest.raises(MediaGone, match="was replaced before its turn"):
+        S3Media(s3, 60).head(media)
+
+
+def test_an_upload_whose_event_had_no_etag_is_taken_as_it_is(s3: S3Client) -> None:
+    media = put(s3, metadata={"which": "any"}).model_copy(update={"etag": None})
+    assert S3Media(s3, 60).head(media) == {"which": "any"}
+
+
+def test_a_refusal_by_s3_does_not_count_as_gone(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**_: str) -> None:
+        raise ClientError(
+            {"Error": {"Code": "403", "Message": "Forbidden"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
+            "HeadObject",
+        )
+
+    monkeypatch.setattr(s3, "head_object", refused)
+    with pytest.raises(ClientError, match="403"):
+        S3Media(s3, 60).head(Media(bucket="media", key="a.wav", size_bytes=1))
+
+
+# presign
+
+
+def presigned(media: Media, expiry_seconds: int = 3600) -> str:
+    return S3Media(wiring._s3_client(), expiry_seconds).presign(media)
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "ap-southeast-1"])
+def test_a_url_is_of_version_4_and_names_the_regional_virtual_hosted_endpoint(
+    monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    url = urlsplit(presigned(Media(bucket="my-media", key="calls/a.wav", size_bytes=1)))
+    query = parse_qs(url.query)
+    assert (url.scheme, url.netloc, url.path) == ("https", f"my-media.s3.{region}.amazonaws.com", "/calls/a.wav")
+    assert query["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+    assert f"/{region}/s3/aws4_request" in query["X-Amz-Credential"][0]
+    assert query["X-Amz-SignedHeaders"] == ["host"]
+    assert re.fullmatch(r"[0-9a-f]{64}", query["X-Amz-Signature"][0])
+    assert "AWSAccessKeyId" not in query
+
+
+def test_a_bucket_with_dots_stands_in_the_path_because_its_host_name_would_have_no_certificate() -> None:
+    url = urlsplit(presigned(Media(bucket="media.example.com", key="a.wav", size_bytes=1)))
+    assert (url.netloc, url.path) == ("s3.us-east-1.amazonaws.com", "/media.example.com/a.wav")
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"])
+def test_a_local_endpoint_has_the_bucket_in_the_path(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "http://localhost:4566")
+    url = urlsplit(presigned(Media(bucket="my-media", key="calls/a b.wav", size_bytes=1)))
+    assert (url.scheme, url.netloc, url.path) == ("http", "localhost:4566", "/my-media/calls/a%20b.wav")
+    assert parse_qs(url.query)["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+
+
+@pytest.mark.parametrize("key", HARD_KEYS)
+def test_every_character_of_a_key_is_intact_in_the_url(key: str) -> None:
+    url = presigned(Media(bucket="media", key=key, size_bytes=1))
+    path = url.removeprefix("https://media.s3.us-east-1.amazonaws.com").split("?")[0]
+    assert re.fullmatch(r"(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2})+", path)
+    assert unquote(path, errors="strict") == f"/{key}"
+
+
+def test_a_url_names_the_version_where_there_is_one() -> None:
+    version = "3HL4kqtJ+lcpXro/DTDmJ=="
+    with_version = Media(bucket="media", key="a.wav", version_id=version, size_bytes=1)
+    assert parse_qs(urlsplit(presigned(with_version)).query)["versionId"] == [version]
+    without = Media(bucket="media", key="a.wav", size_bytes=1)
+    assert "versionId" not in parse_qs(urlsplit(presigned(without)).query)
+
+
+def test_the_signature_covers_the_version_and_the_key() -> None:
+    def signature(key: str, version_id: str) -> str:
+        media = Media(bucket="media", key=key, version_id=version_id, size_bytes=1)
+        return parse_qs(urlsplit(presigned(media)).query)["X-Amz-Signature"][0]
+
+    assert len({signature("a", "1"), signature("a", "2"), signature("b", "1")}) == 3
+
+
+def test_temporary_credentials_leave_their_token_in_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "the-token")
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    query = parse_qs(urlsplit(presigned(Media(bucket="media", key="a.wav", size_bytes=1))).query)
+    assert query["X-Amz-Security-Token"] == ["the-token"]
+
+
+def lifetime(expiry_seconds: int, credentials_left: float | None) -> int:
+    credentials = None
+    if credentials_left is not None:
+        credentials = RefreshableCredentials(
+            "key",
+            "secret",
+            "token",
+            expiry_time=datetime.now(UTC) + timedelta(seconds=credentials_left),
+            refresh_using=dict,
+            method="test",
+        )
+    url = S3Media(wiring._s3_client(), expiry_seconds, credentials).presign(
+        Media(bucket="media", key="a.wav", size_bytes=1)
+    )
+    return int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0])
+
+
+def test_a_url_lives_as_long_as_was_asked_for_when_nothing_is_known_of_the_credentials() -> None:
+    assert lifetime(43200, None) == 43200
+
+
+def test_a_url_lives_as_long_as_was_asked_for_when_the_credentials_live_longer() -> None:
+    assert lifetime(3600, 7200) == 3600
+
+
+@pytest.mark.parametrize("left", [120, 130, 600, 3600, 43200, 43230])
+def test_a_url_never_outlives_the_credentials_that_signed_it(left: int) -> None:
+    assert 60 <= lifetime(43200, left) < left

@@ -1,0 +1,60 @@
+"""The results bucket: written once, never over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from dashscribe.adapters.s3_results import S3Results
+from dashscribe.services.ports import ResultFile
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+@pytest.fixture
+def s3(aws: None) -> S3Client:
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="results")
+    return client
+
+
+def test_files_are_stored_under_their_keys_with_their_content_types(s3: S3Client) -> None:
+    files = [
+        ResultFile("会议/录音 +%20'.wav/j/result.json", '{"text": "你好"}'.encode(), "application/json"),
+        ResultFile("a.wav/j/transcript.vtt", b"WEBVTT\n", "text/vtt; charset=utf-8"),
+        ResultFile("a.wav/j/transcript.txt", b"", "text/plain; charset=utf-8"),
+    ]
+    S3Results(s3, "results").store(files)
+    for file in files:
+        found = s3.get_object(Bucket="results", Key=file.key)
+        assert (found["Body"].read(), found["ContentType"]) == (file.body, file.content_type)
+    assert s3.list_objects_v2(Bucket="results")["KeyCount"] == 3
+
+
+def test_a_key_that_exists_is_left_as_it_is_and_the_rest_is_stored(s3: S3Client) -> None:
+    s3.put_object(Bucket="results", Key="j/result.json", Body=b"first", ContentType="text/x-first")
+    S3Results(s3, "results").store(
+        [
+            ResultFile("j/result.json", b"second", "application/json"),
+            ResultFile("j/job.json", b"{}", "application/json"),
+        ]
+    )
+    kept = s3.get_object(Bucket="results", Key="j/result.json")
+    assert (kept["Body"].read(), kept["ContentType"]) == (b"first", "text/x-first")
+    assert s3.get_object(Bucket="results", Key="j/job.json")["Body"].read() == b"{}"
+
+
+def test_storing_the_same_files_twice_is_no_error_and_writes_no_second_version(s3: S3Client) -> None:
+    s3.put_bucket_versioning(Bucket="results", VersioningConfiguration={"Status": "Enabled"})
+    for _ in range(2):
+        S3Results(s3, "results").store([ResultFile("j/job.json", b"{}", "application/json")])
+    assert len(s3.list_object_versions(Bucket="results")["Versions"]) == 1
+
+
+def test_any_other_refusal_is_raised(s3: S3Client) -> None:
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        S3Results(s3, "elsewhere").store([ResultFile("k", b"", "text/plain")])

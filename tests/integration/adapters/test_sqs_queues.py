@@ -1,0 +1,56 @@
+"""The submit queue and its dead-letter queue."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from dashscribe.adapters.sqs_queues import SqsDeadLetters, SqsSubmitQueue
+from dashscribe.services.submit import WakeUp, parse_message
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
+
+
+@pytest.fixture
+def sqs(aws: None) -> SQSClient:
+    return boto3.client("sqs")
+
+
+@pytest.fixture
+def queue_url(sqs: SQSClient) -> str:
+    return sqs.create_queue(QueueName="q")["QueueUrl"]
+
+
+def only_message(sqs: SQSClient, queue_url: str) -> MessageTypeDef:
+    reply = sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+    [message] = reply["Messages"]
+    return message
+
+
+def test_a_wake_up_is_a_message_that_the_submit_function_understands(sqs: SQSClient, queue_url: str) -> None:
+    SqsSubmitQueue(sqs, queue_url).wake("a" * 32)
+    assert parse_message(only_message(sqs, queue_url)["Body"]) == WakeUp(job_id="a" * 32)
+
+
+def test_a_queue_that_is_gone_is_an_error(sqs: SQSClient, queue_url: str) -> None:
+    with pytest.raises(ClientError):
+        SqsSubmitQueue(sqs, queue_url + "-gone").wake("a")
+
+
+@pytest.mark.parametrize("body", ["{", json.dumps({"key": "会议 😀"}, ensure_ascii=False), "x" * 10_000])
+def test_a_broken_message_is_buried_unchanged_and_with_the_reason(sqs: SQSClient, queue_url: str, body: str) -> None:
+    SqsDeadLetters(sqs, queue_url).bury(body, "The message is not JSON – 不是.")
+    buried = only_message(sqs, queue_url)
+    assert buried["Body"] == body
+    assert buried["MessageAttributes"]["reason"]["StringValue"] == "The message is not JSON – 不是."
+
+
+def test_a_very_long_reason_is_cut(sqs: SQSClient, queue_url: str) -> None:
+    SqsDeadLetters(sqs, queue_url).bury("body", "r" * 5000)
+    assert only_message(sqs, queue_url)["MessageAttributes"]["reason"]["StringValue"] == "r" * 1000

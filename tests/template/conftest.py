@@ -1,0 +1,75 @@
+"""template.yaml and the state machine as data: no network, no SAM CLI."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class CloudFormationLoader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms, which become their long ones: `!Ref X` is `{"Ref": "X"}`."""
+
+
+def _short_form(loader: CloudFormationLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+        if suffix == "GetAtt":
+            value = value.split(".", 1)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        assert isinstance(node, yaml.MappingNode)
+        value = loader.construct_mapping(node, deep=True)
+    return {name: value}
+
+
+CloudFormationLoader.add_multi_constructor("!", _short_form)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def template() -> dict[str, Any]:
+    loaded = yaml.load((ROOT / "template.yaml").read_text(), CloudFormationLoader)  # noqa: S506 - a SafeLoader
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+@pytest.fixture(scope="session")
+def resources(template: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = template["Resources"]
+    return found
+
+
+@pytest.fixture(scope="session")
+def functions(resources: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The properties of each function, by logical id."""
+    return {
+        name: resource["Properties"]
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Serverless::Function"
+    }
+
+
+@pytest.fixture(scope="session")
+def asl_text() -> str:
+    return (ROOT / "statemachines" / "poll_tasks.asl.json").read_text()
+
+
+@pytest.fixture(scope="session")
+def asl(asl_text: str) -> dict[str, Any]:
+    """It must be JSON before anything is substituted: every `${…}` stands inside quotes."""
+    loaded = json.loads(asl_text)
+    assert isinstance(loaded, dict)
+    return loaded

@@ -1,0 +1,111 @@
+"""Arrows point one way: functions → services → domain, adapters → domain (DESIGN section 4)."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "layers/shared/dashscribe"
+STANDARD = sys.stdlib_module_names
+DOES_IO = "asyncio http logging os shutil socket sqlite3 ssl subprocess tempfile threading urllib.request".split()
+
+
+def imported(path: Path) -> set[str]:
+    """Every module that a file imports, also inside functions and for types only."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import"
+            module = node.module or ""
+            found.add(module)
+            found |= {f"{module}.{alias.name}" for alias in node.names if module.startswith("dashscribe")}
+    return found
+
+
+def files(*folders: str) -> list[Path]:
+    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert found
+    return found
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def begins_with(module: str, *packages: str) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+@pytest.mark.parametrize("path", files("layers/shared/dashscribe/domain"), ids=name_of)
+def test_the_domain_imports_nothing_that_does_io(path: Path) -> None:
+    assert not {
+        module
+        for module in imported(path)
+        if begins_with(module, *DOES_IO)
+        or not (
+            module.split(".")[0] in STANDARD
+            or begins_with(module, "pydantic", "dashscribe.domain", "dashscribe.errors")
+        )
+    }
+
+
+@pytest.mark.parametrize("path", files("layers/shared/dashscribe/services"), ids=name_of)
+def test_the_services_know_no_adapter_and_no_client(path: Path) -> None:
+    assert not {
+        module
+        for module in imported(path)
+        if begins_with(module, "dashscribe.adapters", "dashscribe.wiring", "boto3", "botocore", "httpx", "functions")
+        or module.startswith("mypy_boto3")
+    }
+
+
+@pytest.mark.parametrize("path", files("layers/shared/dashscribe/adapters"), ids=name_of)
+def test_the_adapters_know_the_ports_but_no_service(path: Path) -> None:
+    assert not {
+        module
+        for module in imported(path)
+        if begins_with(module, "dashscribe.services", "dashscribe.wiring", "functions")
+        and not begins_with(module, "dashscribe.services.ports")
+        and module != "dashscribe.services"
+    }
+
+
+@pytest.mark.parametrize("path", files("functions"), ids=name_of)
+def test_a_handler_is_short_and_knows_services_only(path: Path) -> None:
+    assert len(path.read_text().splitlines()) < 60
+    assert not {
+        module
+        for module in imported(path)
+        if begins_with(module, "dashscribe.adapters", "dashscribe.settings", "boto3", "botocore", "httpx", "os")
+    }
+
+
+@pytest.mark.parametrize("path", files("layers/shared/dashscribe", "functions"), ids=name_of)
+def test_the_product_imports_neither_tests_nor_local_tools(path: Path) -> None:
+    assert not {module for module in imported(path) if begins_with(module, "tests", "local", "moto", "pytest")}
+
+
+def test_what_the_layer_needs_comes_from_its_requirements_or_from_lambda() -> None:
+    provided = {"boto3", "botocore", "dashscribe", "aws_lambda_powertools", "httpx", "pydantic", "functions"}
+    needed = {
+        module.split(".")[0]
+        for path in files("layers/shared/dashscribe", "functions")
+        for module in imported(path)
+        if not module.startswith("mypy_boto3")
+    }
+    assert needed - STANDARD - provided == set()
+
+
+def test_the_deps_layer_has_what_is_imported_and_leaves_boto3_to_lambda() -> None:
+    text = (ROOT / "layers/deps/requirements.txt").read_text()
+    pinned = set(re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE))
+    assert {"aws-lambda-powertools", "httpx", "pydantic"} <= pinned
+    assert pinned & {"boto3", "botocore", "s3transfer", "moto", "pytest"} == set()
+    assert text.count("--hash=sha256:") >= len(pinned)

@@ -1,0 +1,260 @@
+"""Every role may do exactly what its code does, on the resources that it does it to."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore import xform_name
+
+Resources = dict[str, dict[str, Any]]
+Statement = dict[str, Any]
+
+BOTOCORE_NAMES = {"states": "stepfunctions"}
+"""IAM's prefix of a service, where it is not botocore's name."""
+ACTIONS_THAT_ARE_NO_OPERATIONS = {
+    "lambda:InvokeFunction": "Invoke",
+    "s3:GetObjectVersion": "GetObject",
+    "s3:ListBucket": "ListObjectsV2",
+}
+VENDED_LOGS = {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")} | {"logs:ListLogDeliveries"}
+"""Documented for Step Functions' logging; permissions without an API operation."""
+EVERY_RESOURCE = {
+    "WriteLogs": "vended log deliveries are account-wide; IAM takes no resource for them",
+    "Trace": "X-Ray's write actions take no resource",
+}
+CLIENTS = {
+    "DynamoDBClient": "dynamodb",
+    "S3Client": "s3",
+    "SQSClient": "sqs",
+    "SFNClient": "states",
+    "EventBridgeClient": "events",
+    "SecretsManagerClient": "secretsmanager",
+    "SSMClient": "ssm",
+}
+"""The type of an adapter's client, and IAM's prefix of its service."""
+SERVICE_MODULES = {
+    "SubmitTranscriptionFunction": "submit",
+    "PollTasksFunction": "poll",
+    "FinalizeTranscriptionFunction": "finalize",
+}
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def policies_of(resource: dict[str, Any]) -> Iterator[Statement]:
+    """The statements of a role: of a SAM resource, a role, or a policy attached to one."""
+    properties = resource.get("Properties", {})
+    documents = []
+    for policy in as_list(properties.get("Policies", [])):
+        documents.append(policy.get("PolicyDocument", policy))
+    if resource["Type"] == "AWS::IAM::Policy":
+        documents.append(properties["PolicyDocument"])
+    for document in documents:
+        yield from document.get("Statement", [])
+
+
+@pytest.fixture(scope="session")
+def statements(resources: Resources) -> list[tuple[str, Statement]]:
+    found = [(name, statement) for name, resource in resources.items() for statement in policies_of(resource)]
+    assert len(found) >= 15
+    return found
+
+
+def actions(granted: list[Statement]) -> set[str]:
+    return {action for statement in granted for action in as_list(statement["Action"])}
+
+
+def test_no_action_is_a_wildcard(statements: list[tuple[str, Statement]]) -> None:
+    assert [(name, action) for name, statement in statements for action in actions([statement]) if "*" in action] == []
+
+
+def test_every_statement_allows_and_names_actions_and_resources_positively(
+    statements: list[tuple[str, Statement]],
+) -> None:
+    assert [
+        (name, statement)
+        for name, statement in statements
+        if statement["Effect"] != "Allow" or {"NotAction", "NotResource"} & set(statement)
+    ] == []
+
+
+def test_every_resource_is_named_but_where_iam_takes_none(statements: list[tuple[str, Statement]]) -> None:
+    open_ones = {statement.get("Sid") for _, statement in statements if "*" in as_list(statement["Resource"])}
+    assert open_ones == set(EVERY_RESOURCE)
+
+
+def test_no_named_resource_is_every_one_of_its_kind(statements: list[tuple[str, Statement]]) -> None:
+    broad = [
+        (name, resource)
+        for name, statement in statements
+        for resource in as_list(statement["Resource"])
+        if resource != "*" and "${" not in str(resource) and not {"Ref", "Fn::GetAtt"} & set(resource)
+    ]
+    assert broad == []
+    texts = [str(resource) for _, statement in statements for resource in as_list(statement["Resource"])]
+    assert [text for text in texts if ":::*" in text or re.search(r"[:/]\*/\*", text)] == []
+
+
+def test_every_action_exists(statements: list[tuple[str, Statement]]) -> None:
+    session = botocore.session.get_session()
+    unknown = []
+    for name, statement in statements:
+        for action in actions([statement]) - VENDED_LOGS:
+            prefix, _, operation = action.partition(":")
+            model = session.get_service_model(BOTOCORE_NAMES.get(prefix, prefix))
+            if ACTIONS_THAT_ARE_NO_OPERATIONS.get(action, operation) not in model.operation_names:
+                unknown.append((name, action))
+    assert unknown == []
+
+
+def test_a_role_is_assumed_by_one_aws_service_only(resources: Resources) -> None:
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            [statement] = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+            assert re.fullmatch(r"[a-z]+\.amazonaws\.com", statement["Principal"]["Service"]), name
+            assert statement["Action"] == "sts:AssumeRole", name
+
+
+# what the code does, read from the code
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def operations(service: str) -> dict[str, str]:
+    """boto3's method names of a service, and the operations that they call."""
+    model = botocore.session.get_session().get_service_model(BOTOCORE_NAMES.get(service, service))
+    return {xform_name(name): name for name in model.operation_names}
+
+
+def calls_in(node: ast.AST) -> Iterator[tuple[str, ast.Call]]:
+    """Each method call, as its dotted name."""
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            yield ast.unparse(call.func), call
+
+
+def actions_of_methods(adapter: ast.ClassDef) -> dict[str, set[str]]:
+    """What each method of an adapter asks AWS for, also through its other methods."""
+    methods = {node.name: node for node in adapter.body if isinstance(node, ast.FunctionDef)}
+    clients = [
+        CLIENTS[ast.unparse(argument.annotation)]
+        for argument in methods["__init__"].args.args
+        if argument.annotation is not None and ast.unparse(argument.annotation) in CLIENTS
+    ]
+    if not clients:
+        return {}
+    [service] = clients
+    known = operations(service)
+
+    def asked(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
+        found: set[str] = set()
+        for called, call in calls_in(methods[name]):
+            owner, _, method = called.rpartition(".")
+            if owner == "self._client":
+                if method == "generate_presigned_url":
+                    assert isinstance(call.args[0], ast.Constant)
+                    method = str(call.args[0].value)
+                operation = known[method]
+                found.add(f"{service}:{'GetObject' if operation == 'HeadObject' else operation}")
+            elif called == "self._provider.get":
+                found.add({"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameter"}[service])
+            elif owner == "self" and method in methods and method not in seen:
+                found |= asked(method, seen | {method})
+        return found
+
+    return {name: asked(name) for name in methods}
+
+
+def actions_of_function(root: Path, function: str) -> set[str]:
+    """What a function's service asks its adapters for; `wiring.py` says which adapters it has."""
+    package = root / "layers/shared/dashscribe"
+    module = SERVICE_MODULES[function]
+    [builder] = [
+        node
+        for node in parsed(package / "wiring.py").body
+        if isinstance(node, ast.FunctionDef) and node.name == f"{module}_service"
+    ]
+    made = {
+        node.func.id for node in ast.walk(builder) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    service = parsed(package / "services" / f"{module}.py")
+    helpers = [
+        parsed(package / "services" / f"{node.module.rpartition('.')[2]}.py")
+        for node in ast.walk(service)
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").startswith("dashscribe.services.")
+        and node.module != "dashscribe.services.ports"
+        and node.module is not None
+    ]
+    wanted = {called.rpartition(".")[2] for tree in (service, *helpers) for called, _ in calls_in(tree)}
+    found: set[str] = set()
+    for path in (package / "adapters").glob("*.py"):
+        for node in parsed(path).body:
+            # `_speech` has the API key, which is called as a function.
+            if isinstance(node, ast.ClassDef) and (node.name in made or (node.name == "ApiKey" and "_speech" in made)):
+                for method, asked in actions_of_methods(node).items():
+                    if method in wanted or method == "__call__":
+                        found |= asked
+    return found
+
+
+@pytest.mark.parametrize("function", sorted(SERVICE_MODULES))
+def test_a_function_may_do_exactly_what_its_code_does(root: Path, resources: Resources, function: str) -> None:
+    used = actions_of_function(root, function)
+    if "s3:GetObject" in used:  # of a version; and without ListBucket a missing object is 403 instead of 404
+        used |= {"s3:GetObjectVersion", "s3:ListBucket"}
+    assert actions(list(policies_of(resources[function]))) == used
+
+
+def test_the_due_lists_are_read_from_the_index_and_the_rest_from_the_table(
+    statements: list[tuple[str, Statement]],
+) -> None:
+    for _, statement in statements:
+        of_dynamodb = {action for action in actions([statement]) if action.startswith("dynamodb:")}
+        if "dynamodb:Query" in of_dynamodb:
+            assert of_dynamodb == {"dynamodb:Query"}
+            assert statement["Resource"] == {"Fn::Sub": "${JobsTable.Arn}/index/due"}
+        elif of_dynamodb:
+            assert statement["Resource"] == {"Fn::GetAtt": ["JobsTable", "Arn"]}
+
+
+def test_the_state_machine_may_do_exactly_what_its_states_do(resources: Resources, asl_text: str) -> None:
+    used = set()
+    for service, operation in re.findall(r"arn:aws:states:::(?:aws-sdk:)?([a-z]+):([A-Za-z]+)", asl_text):
+        prefix = "states" if service == "sfn" else service
+        action = f"{prefix}:{operation[0].upper()}{operation[1:]}"
+        used.add("lambda:InvokeFunction" if action == "lambda:Invoke" else action)
+    granted = [
+        statement
+        for resource in resources.values()
+        if resource["Type"] == "AWS::Serverless::StateMachine"
+        or {"Ref": "PollTasksStateMachineRole"} in resource.get("Properties", {}).get("Roles", [])
+        for statement in policies_of(resource)
+        if statement.get("Sid") not in EVERY_RESOURCE
+    ]
+    assert actions(granted) == used
+
+
+def test_the_state_machine_writes_no_record_but_its_lease(resources: Resources, asl: dict[str, Any]) -> None:
+    [statement] = [
+        statement
+        for statement in policies_of(resources["PollTasksStateMachine"])
+        if "dynamodb:UpdateItem" in as_list(statement["Action"])
+    ]
+    [keys] = [rule["dynamodb:LeadingKeys"] for rule in statement["Condition"].values()]
+    written = {
+        state["Arguments"]["Key"]["pk"]["S"]
+        for state in asl["States"].values()
+        if state.get("Resource", "").startswith("arn:aws:states:::dynamodb:")
+    }
+    assert written == set(keys)

@@ -1,0 +1,98 @@
+"""Every function gets exactly the settings that it reads."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashscribe.errors import SettingsError
+from dashscribe.settings import FinalizeSettings, PollSettings, StackSettings, SubmitSettings
+
+SETTINGS: dict[str, type[StackSettings]] = {
+    "SubmitTranscriptionFunction": SubmitSettings,
+    "PollTasksFunction": PollSettings,
+    "FinalizeTranscriptionFunction": FinalizeSettings,
+}
+NOT_OURS = ("POWERTOOLS_", "AWS_")
+
+Resources = dict[str, dict[str, Any]]
+
+
+@pytest.fixture(params=sorted(SETTINGS))
+def function(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def variables(template: dict[str, Any], functions: Resources, function: str) -> dict[str, Any]:
+    """The environment of a function: the Globals' and its own."""
+    return {
+        **template["Globals"]["Function"]["Environment"]["Variables"],
+        **functions[function]["Environment"]["Variables"],
+    }
+
+
+def test_every_function_has_a_settings_model(functions: Resources) -> None:
+    assert set(functions) == set(SETTINGS)
+
+
+def test_a_function_gets_every_setting_that_it_reads_and_no_other(function: str, variables: dict[str, Any]) -> None:
+    given = {name for name in variables if not name.startswith(NOT_OURS)}
+    assert given == {name.upper() for name in SETTINGS[function].model_fields}
+
+
+def test_the_defaults_of_the_template_are_settings_that_the_code_accepts(
+    template: dict[str, Any], function: str, variables: dict[str, Any]
+) -> None:
+    parameters = template["Parameters"]
+
+    def value(given: Any) -> str:
+        name = given.get("Ref") if isinstance(given, dict) else None
+        return str(parameters[name]["Default"]) if name in parameters else "made-by-the-stack"
+
+    settings = SETTINGS[function].from_environ({name: value(given) for name, given in variables.items()})
+    assert settings.dashscope_base_url == "https://dashscope-intl.aliyuncs.com"
+
+
+@pytest.mark.parametrize("bound", ["MinValue", "MaxValue"])
+@pytest.mark.parametrize(
+    ("parameter", "model", "field"),
+    [
+        ("MaxFilesPerTask", SubmitSettings, "max_files_per_task"),
+        ("SubmitRequestsPerSecond", SubmitSettings, "submit_requests_per_second"),
+        ("PresignExpirySeconds", SubmitSettings, "presign_expiry_seconds"),
+        ("QueryRequestsPerSecond", PollSettings, "query_requests_per_second"),
+    ],
+)
+def test_a_number_that_the_template_lets_through_is_accepted_by_the_code(
+    template: dict[str, Any], parameter: str, model: type[StackSettings], field: str, bound: str
+) -> None:
+    limit = template["Parameters"][parameter].get(bound, 10_000)
+    others = {name.upper(): "60" for name in model.model_fields}
+    assert getattr(model.from_environ({**others, field.upper(): str(limit)}), field) == limit
+
+
+def test_a_missing_setting_is_named(function: str) -> None:
+    with pytest.raises(SettingsError, match=r"RESULTS_BUCKET_NAME: Field required"):
+        SETTINGS[function].from_environ({"JOBS_TABLE_NAME": "t"})
+
+
+def test_the_environment_is_read_in_one_place_only(root: Path) -> None:
+    """`wiring.py` hands it to the settings; nothing else may depend on it."""
+    readers = set()
+    for path in [*(root / "layers/shared/dashscribe").rglob("*.py"), *(root / "functions").rglob("*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv"):
+                readers.add(path.name)
+    assert readers == {"wiring.py"}
+
+
+def test_powertools_names_each_function_after_its_folder(functions: Resources) -> None:
+    names = {
+        properties["CodeUri"]: properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]
+        for properties in functions.values()
+    }
+    assert {uri: uri.removeprefix("functions/") for uri in names} == names

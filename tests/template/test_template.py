@@ -1,0 +1,341 @@
+"""What template.yaml promises: files that exist, parameters and outputs of DESIGN section 3, safe resources."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashscribe.adapters import dynamodb_records
+
+Resources = dict[str, dict[str, Any]]
+
+PARAMETER_DEFAULTS = {
+    "DashScopeBaseUrl": "https://dashscope-intl.aliyuncs.com",
+    "DashScopeWorkspaceId": "",
+    "DefaultModel": "fun-asr",
+    "MaxFilesPerTask": 100,
+    "SubmitRequestsPerSecond": 0,
+    "QueryRequestsPerSecond": 20,
+    "PresignExpirySeconds": 43200,
+    "ResultHostAllowList": "aliyuncs.com",
+    "ExistingMediaBucketName": "",
+    "AlarmEmail": "",
+    "LogRetentionDays": 30,
+    "Architecture": "arm64",
+}
+OUTPUTS = {
+    "MediaBucketName": "MediaBucket",
+    "ResultsBucketName": "ResultsBucket",
+    "EventBusName": "EventBus",
+    "JobsTableName": "JobsTable",
+    "ApiKeySecretArn": "ApiKeySecret",
+    "ProfilesParameterName": "ProfilesParameter",
+    "SubmitQueueUrl": "SubmitQueue",
+    "SubmitDeadLetterQueueUrl": "SubmitDeadLetterQueue",
+    "PollTasksStateMachineArn": "PollTasksStateMachine",
+    "SubmitTranscriptionFunctionName": "SubmitTranscriptionFunction",
+    "PollTasksFunctionName": "PollTasksFunction",
+    "FinalizeTranscriptionFunctionName": "FinalizeTranscriptionFunction",
+}
+"""Each output, and the resource that it is about."""
+
+
+def references(node: object) -> Iterator[str]:
+    """Every name that a part of the template refers to."""
+    if isinstance(node, list):
+        for item in node:
+            yield from references(item)
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            if key == "Ref" or (key == "Condition" and isinstance(value, str)):
+                yield value
+            elif key == "Fn::GetAtt":
+                yield value[0]
+            elif key == "Fn::If":
+                yield value[0]
+                yield from references(value[1:])
+            elif key == "Fn::Sub":
+                text, own = (value, {}) if isinstance(value, str) else (value[0], value[1])
+                yield from (name.split(".")[0] for name in re.findall(r"\$\{([^!}]+)\}", text) if name not in own)
+                yield from references(own)
+            else:
+                yield from references(value)
+
+
+def of_type(resources: Resources, kind: str) -> dict[str, Any]:
+    found = {name: resource["Properties"] for name, resource in resources.items() if resource["Type"] == kind}
+    assert found, f"the template has no {kind}"
+    return found
+
+
+# names
+
+
+def test_every_name_that_is_referred_to_is_defined(template: dict[str, Any], resources: Resources) -> None:
+    generated = {
+        f"{name}Role" for name, resource in resources.items() if resource["Type"].startswith("AWS::Serverless")
+    }
+    defined = {*template["Parameters"], *template["Conditions"], *resources, *generated}
+    unknown = {name for name in references(template) if not name.startswith("AWS::")} - defined
+    assert unknown == set()
+
+
+def test_every_parameter_is_used(template: dict[str, Any]) -> None:
+    sections = [value for name, value in template.items() if name not in ("Parameters", "Metadata", "Outputs")]
+    assert set(template["Parameters"]) - set(references(sections)) == set()
+
+
+def test_every_condition_is_used(template: dict[str, Any], resources: Resources) -> None:
+    assert set(template["Conditions"]) - set(references([template["Globals"], resources, template["Outputs"]])) == set()
+
+
+def test_the_parameters_of_the_design_are_all_there_with_their_defaults(template: dict[str, Any]) -> None:
+    defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
+    assert {name: defaults.get(name) for name in PARAMETER_DEFAULTS} == PARAMETER_DEFAULTS
+
+
+def test_every_parameter_is_described_and_has_a_default_and_numbers_have_bounds(template: dict[str, Any]) -> None:
+    faults = []
+    for name, parameter in template["Parameters"].items():
+        if not parameter.get("Description", "").strip():
+            faults.append(f"{name} has no description")
+        if "Default" not in parameter:
+            faults.append(f"{name} has no default")
+        if parameter["Type"] == "Number" and not {"MinValue", "AllowedValues"} & set(parameter):
+            faults.append(f"{name} takes any number")
+    assert faults == []
+
+
+def test_the_architectures_are_those_of_the_design(template: dict[str, Any]) -> None:
+    assert template["Parameters"]["Architecture"]["AllowedValues"] == ["arm64", "x86_64"]
+
+
+@pytest.mark.parametrize(
+    ("url", "fits"),
+    [
+        ("https://dashscope-intl.aliyuncs.com", True),
+        ("https://ws-1.ap-southeast-1.maas.aliyuncs.com", True),
+        ("http://127.0.0.1:8123", True),
+        ("http://[::1]:8123", True),
+        ("https://dashscope-intl.aliyuncs.com/", False),
+        ("https://dashscope-intl.aliyuncs.com/api/v1", False),
+        ("dashscope-intl.aliyuncs.com", False),
+        ("https://user@dashscope-intl.aliyuncs.com", False),
+        ("", False),
+    ],
+)
+def test_the_base_url_takes_scheme_and_host_only(template: dict[str, Any], url: str, fits: bool) -> None:
+    pattern = template["Parameters"]["DashScopeBaseUrl"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, url)) is fits
+
+
+def test_the_outputs_of_the_design_are_all_there_and_each_is_about_its_resource(template: dict[str, Any]) -> None:
+    outputs = template["Outputs"]
+    wrong = {name: about for name, about in OUTPUTS.items() if about not in references(outputs.get(name, {}))}
+    assert wrong == {}
+    assert [name for name, output in outputs.items() if not output.get("Description")] == []
+
+
+def test_the_secret_s_output_is_its_arn_on_the_local_stack_too(template: dict[str, Any]) -> None:
+    """`!Ref` of a secret is its name there (DESIGN section 5)."""
+    assert template["Outputs"]["ApiKeySecretArn"]["Value"] == {"Fn::GetAtt": ["ApiKeySecret", "Id"]}
+
+
+# files
+
+
+def test_every_folder_and_file_that_the_template_names_exists(root: Path, resources: Resources) -> None:
+    named = {
+        (name, key, resource["Properties"][key])
+        for name, resource in resources.items()
+        for key in ("CodeUri", "ContentUri", "DefinitionUri")
+        if key in resource.get("Properties", {})
+    }
+    assert len(named) >= 6
+    assert [entry for entry in sorted(named) if not (root / entry[2]).exists()] == []
+
+
+def test_every_function_has_the_handler_that_the_globals_name(
+    root: Path, template: dict[str, Any], functions: Resources
+) -> None:
+    module, _, handler = template["Globals"]["Function"]["Handler"].partition(".")
+    for properties in functions.values():
+        assert "Handler" not in properties
+        tree = ast.parse((root / properties["CodeUri"] / f"{module}.py").read_text())
+        assert handler in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+
+
+def test_every_function_folder_is_deployed_under_its_own_name(root: Path, functions: Resources) -> None:
+    folders = {path.parent.name for path in (root / "functions").glob("*/app.py")}
+    assert {name: f"functions/{folder}" for folder in folders for name in [camel(folder) + "Function"]} == {
+        name: properties["CodeUri"] for name, properties in functions.items()
+    }
+
+
+def camel(folder: str) -> str:
+    return "".join(word.capitalize() for word in folder.split("_"))
+
+
+def test_a_layer_built_by_make_has_its_target(root: Path, resources: Resources) -> None:
+    layers = of_type(resources, "AWS::Serverless::LayerVersion")
+    made = [name for name in layers if resources[name]["Metadata"]["BuildMethod"] == "makefile"]
+    assert made
+    for name in made:
+        assert f"build-{name}:" in (root / layers[name]["ContentUri"] / "Makefile").read_text()
+
+
+# resources
+
+
+def test_every_function_has_a_log_group_that_forgets(resources: Resources, functions: Resources) -> None:
+    retention = {
+        group.get("LogGroupName", {}).get("Fn::Sub"): group.get("RetentionInDays")
+        for group in of_type(resources, "AWS::Logs::LogGroup").values()
+    }
+    expected = {f"/aws/lambda/${{{name}}}": {"Ref": "LogRetentionDays"} for name in functions}
+    assert {name: retention.get(name) for name in expected} == expected
+
+
+def test_every_log_group_forgets(resources: Resources) -> None:
+    groups = of_type(resources, "AWS::Logs::LogGroup")
+    assert [name for name, group in groups.items() if "RetentionInDays" not in group] == []
+
+
+def test_every_state_machine_logs_into_a_log_group_of_the_stack(resources: Resources) -> None:
+    groups = of_type(resources, "AWS::Logs::LogGroup")
+    for properties in of_type(resources, "AWS::Serverless::StateMachine").values():
+        [destination] = properties["Logging"]["Destinations"]
+        assert destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0] in groups
+        assert properties["Logging"]["Level"] != "OFF"
+
+
+def test_every_bucket_is_encrypted_versioned_private_and_kept(resources: Resources) -> None:
+    for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
+        assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name
+        assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}, name
+        blocks = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+        assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(blocks, True), name
+        assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}, name
+        assert resources[name]["DeletionPolicy"] == resources[name]["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_every_bucket_refuses_plain_http(resources: Resources) -> None:
+    refusing = {
+        policy["Bucket"]["Ref"]
+        for policy in of_type(resources, "AWS::S3::BucketPolicy").values()
+        for statement in policy["PolicyDocument"]["Statement"]
+        if statement["Effect"] == "Deny"
+        and statement["Action"] == "s3:*"
+        and statement["Condition"]["Bool"] == {"aws:SecureTransport": "false"}
+    }
+    assert refusing == set(of_type(resources, "AWS::S3::Bucket"))
+
+
+def test_no_resource_policy_allows_everybody(resources: Resources) -> None:
+    open_ones = [
+        (name, statement)
+        for name, resource in resources.items()
+        for statement in resource.get("Properties", {}).get("PolicyDocument", {}).get("Statement", [])
+        if statement["Effect"] == "Allow" and statement.get("Principal") in ("*", {"AWS": "*"})
+    ]
+    assert open_ones == []
+
+
+def test_the_media_bucket_tells_eventbridge_and_the_rule_sends_its_uploads_to_the_queue(resources: Resources) -> None:
+    notifications = resources["MediaBucket"]["Properties"]["NotificationConfiguration"]
+    assert notifications == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
+    rule = resources["MediaUploadedRule"]["Properties"]
+    assert rule["EventPattern"]["source"] == ["aws.s3"]
+    assert rule["EventPattern"]["detail-type"] == ["Object Created"]
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["SubmitQueue", "Arn"]}]
+
+
+def test_the_table_is_on_demand_expires_records_and_can_be_restored(resources: Resources) -> None:
+    table = resources["JobsTable"]["Properties"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert resources["JobsTable"]["DeletionPolicy"] == resources["JobsTable"]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: Resources) -> None:
+    """The adapter's tests make the same table (tests/integration/adapters/conftest.py)."""
+    table = resources["JobsTable"]["Properties"]
+    assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
+    assert table["GlobalSecondaryIndexes"] == [
+        {
+            "IndexName": dynamodb_records.DUE_INDEX,
+            "KeySchema": [
+                {"AttributeName": "due_kind", "KeyType": "HASH"},
+                {"AttributeName": "due_at", "KeyType": "RANGE"},
+            ],
+            "Projection": {"ProjectionType": "KEYS_ONLY"},
+        }
+    ]
+    assert {entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]} == {
+        "pk": "S",
+        "due_kind": "S",
+        "due_at": "S",
+    }
+
+
+def test_every_queue_is_encrypted_and_keeps_messages_as_long_as_it_can(resources: Resources) -> None:
+    for name, queue in of_type(resources, "AWS::SQS::Queue").items():
+        assert queue["SqsManagedSseEnabled"] is True, name
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600, name
+
+
+def test_a_message_stays_hidden_for_six_runs_and_then_goes_to_the_dead_letter_queue(
+    resources: Resources, functions: Resources
+) -> None:
+    queue = resources["SubmitQueue"]["Properties"]
+    assert queue["VisibilityTimeout"] >= 6 * functions["SubmitTranscriptionFunction"]["Timeout"]
+    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["SubmitDeadLetterQueue", "Arn"]}
+
+
+def test_only_the_messages_that_failed_go_back_to_the_queue(functions: Resources) -> None:
+    event = functions["SubmitTranscriptionFunction"]["Events"]["SubmitQueue"]["Properties"]
+    assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_api_key_is_a_secret_with_a_placeholder_that_the_code_knows(resources: Resources) -> None:
+    from dashscribe.adapters.configuration import PLACEHOLDER
+
+    assert resources["ApiKeySecret"]["Properties"]["SecretString"].startswith(PLACEHOLDER)
+
+
+def test_the_profiles_parameter_begins_as_a_document_that_the_code_can_read(resources: Resources) -> None:
+    from dashscribe.domain.options import Profiles
+
+    assert Profiles.parse(resources["ProfilesParameter"]["Properties"]["Value"]) == Profiles()
+
+
+def test_every_alarm_reaches_the_operator(resources: Resources) -> None:
+    for name, alarm in of_type(resources, "AWS::CloudWatch::Alarm").items():
+        assert "AlarmTopic" in references(alarm.get("AlarmActions")), name
+        assert alarm["AlarmDescription"], name
+
+
+def test_every_metric_of_ours_that_an_alarm_watches_is_counted_by_that_function(
+    root: Path, template: dict[str, Any], resources: Resources, functions: Resources
+) -> None:
+    namespace = template["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+    folder_of = {
+        properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]: properties["CodeUri"]
+        for properties in functions.values()
+    }
+    alarms = [
+        alarm for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values() if alarm.get("Namespace") == namespace
+    ]
+    assert alarms
+    for alarm in alarms:
+        [dimension] = alarm["Dimensions"]
+        assert dimension["Name"] == "service"
+        source = (root / folder_of[dimension["Value"]] / "app.py").read_text()
+        assert f'"{alarm["MetricName"]}"' in source
