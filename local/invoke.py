@@ -179,6 +179,8 @@ class _Forwarder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # else the thread in accept() keeps the port
         self._listener.close()
 
     def _accept(self) -> None:
@@ -187,9 +189,14 @@ class _Forwarder:
                 inside, _ = self._listener.accept()
             except OSError:
                 return
-            outside = socket.create_connection(("127.0.0.1", self._port))
-            for source, target in ((inside, outside), (outside, inside)):
-                threading.Thread(target=_copy, args=(source, target), daemon=True).start()
+            threading.Thread(target=self._pass_on, args=(inside,), daemon=True).start()
+
+    def _pass_on(self, inside: socket.socket) -> None:
+        with inside, socket.create_connection(("127.0.0.1", self._port)) as outside:
+            answering = threading.Thread(target=_copy, args=(outside, inside), daemon=True)
+            answering.start()
+            _copy(inside, outside)
+            answering.join()
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:
