@@ -1,15 +1,15 @@
-"""Unit tests touch no network: a connection is an error here, not a slow test."""
+"""Unit tests touch no network."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-import pytest_socket
+
+from tests.network import no_connections
 
 
 @pytest.fixture(autouse=True)
 def no_network() -> Iterator[None]:
-    pytest_socket.disable_socket(allow_unix_socket=True)
-    yield
-    pytest_socket.enable_socket()
+    with no_connections():
+        yield

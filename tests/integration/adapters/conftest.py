@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-import pytest_socket
 from moto import mock_aws
 
 from dashscribe.adapters.dynamodb_records import DUE_INDEX, DynamoDbRecords
 from dashscribe.domain.job import Job, Status
 from dashscribe.domain.media import Media
 from dashscribe.observability import logger
+from tests.network import no_connections
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -35,9 +35,8 @@ def boto3_session() -> boto3.Session:
 def no_network(boto3_session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A connection is an error."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3_session)
-    pytest_socket.disable_socket(allow_unix_socket=True)
-    yield
-    pytest_socket.enable_socket()
+    with no_connections():
+        yield
 
 
 @pytest.fixture

@@ -1,0 +1,45 @@
+"""No key: nothing fails, uploads wait, the log and the alarm say why; a key: they go on by themselves."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+
+from local.main_job import SAMPLES
+from local.stack import API_KEY
+from tests.end_to_end.conftest import Deployment
+
+pytestmark = pytest.mark.stack
+WAV = (SAMPLES / "morning-walk.wav").read_bytes()
+
+
+def test_uploads_wait_for_the_key_and_go_on_when_it_is_there(deployment: Deployment) -> None:
+    secrets, arn = deployment.info.client("secretsmanager"), deployment.info.outputs["ApiKeySecretArn"]
+    deployment.simulator(scripts=[{"match": "keyless/", "answers": [{"text": "patience"}]}])
+    numbers = itertools.count()
+    secrets.put_secret_value(SecretId=arn, SecretString="PLACEHOLDER - put the DashScope API key here")
+    try:
+
+        def waiting() -> str | None:
+            deployment.upload(f"keyless/{next(numbers)}.wav", WAV)
+            deployment.listen(wait_seconds=2)
+            parked = [job for job in deployment.jobs() if job.get("last_trouble") == {"S": "API_KEY_MISSING"}]
+            return str(parked[-1]["media"]["M"]["key"]["S"]) if parked else None
+
+        key: str = deployment.wait_for(waiting, "the changed secret to take effect", 60)
+        assert "submitting is paused" in deployment.log_lines()
+        assert arn in deployment.log_lines()
+
+        def alarm() -> bool:
+            alarms: list[dict[str, Any]] = deployment.info.client("cloudwatch").describe_alarms()["MetricAlarms"]
+            return any(each["StateValue"] == "ALARM" and "SubmissionsPaused" in each["AlarmName"] for each in alarms)
+
+        deployment.wait_for(alarm, "the alarm", 90)
+        assert not deployment.events_of(key), "a waiting upload has neither been submitted nor failed"
+    finally:
+        secrets.put_secret_value(SecretId=arn, SecretString=f'{{"api_key": "{API_KEY}"}}')
+    assert deployment.end_of(key, 180)["detail"]["status"] == "SUCCEEDED"
+    for number in range(next(numbers)):
+        assert deployment.end_of(f"keyless/{number}.wav", 60)["detail"]["status"] == "SUCCEEDED"
