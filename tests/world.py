@@ -2,6 +2,7 @@
 
 `World.step()` is one turn of the outside: SQS delivers, the loop makes a pass, finalizers run, time goes on.
 A `Kill` raised between two side effects is what SIGKILL is to a function: nothing after it happens, nothing is undone.
+An intruder is another function that runs, whole, at a moment of this one: after a read, or before a side effect.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from dashscribe.adapters.dynamodb_records import from_item, to_item
 from dashscribe.domain.catalogue import JsonObject, ModelSpec, Region
@@ -22,15 +23,16 @@ from dashscribe.domain.media import Media
 from dashscribe.domain.options import Profiles
 from dashscribe.domain.task import Task
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.domain.vendor_replies import FileOutcome, TaskReply
-from dashscribe.errors import MediaGone, PublishFailed, ResultUnavailable, StaleRecord, VendorError
+from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskReply
+from dashscribe.errors import AnswerLost, MediaGone, PublishFailed, ResultUnavailable, StaleRecord, VendorError
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
-from dashscribe.services.poll import PassReport, PollService
+from dashscribe.services.poll import FinalizeRequest, PassReport, PollService
 from dashscribe.services.ports import DueRecord, ResultFile
 from dashscribe.services.submit import Message, SubmitReport, SubmitService
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MEDIA_BUCKET, RESULTS_BUCKET = "media", "results"
+Answer = TypeVar("Answer")
 
 
 class Kill(BaseException):  # not an Exception: no handler in the product may survive it
@@ -38,18 +40,44 @@ class Kill(BaseException):  # not an Exception: no handler in the product may su
 
 
 class Crashes:
-    """Kills at the n-th side effect, before or after it. Without a target it only counts."""
+    """Kills at the n-th side effect, before or after it, and lets others in between. Without a target it only counts.
+
+    `moments` names every place where another function can come in between: after each read, before each side effect.
+    """
 
     def __init__(self) -> None:
         self.count = 0
         self.target: int | None = None
         self.after = False
         self.names: list[str] = []
+        self.moments: list[str] = []
+        self.intruders: dict[int | str, Callable[[], object]] = {}
 
     def at(self, target: int, *, after: bool) -> None:
         self.count, self.target, self.after = 0, target, after
 
+    def never(self) -> None:
+        self.target = None
+        self.intruders.clear()
+
+    def intrude(self, moment: int | str, intruder: Callable[[], object]) -> None:
+        """Let the intruder run once, at the moment-th moment from now on (1 is the next), or the next one so called."""
+        self.intruders[moment if isinstance(moment, str) else len(self.moments) + moment] = intruder
+
+    def _moment(self, name: str) -> None:
+        self.moments.append(name)
+        for sign in (len(self.moments), name):
+            intruder = self.intruders.pop(sign, None)
+            if intruder is not None:
+                intruder()
+
+    def read(self, name: str, answer: Answer) -> Answer:
+        """What was read is what it was, whatever happens before it is used."""
+        self._moment(f"after {name}")
+        return answer
+
     def around(self, name: str, effect: Callable[[], Any]) -> Any:
+        self._moment(f"before {name}")
         self.count += 1
         self.names.append(name)
         hit = self.count == self.target
@@ -69,6 +97,7 @@ class Records:
     jobs: dict[str, Job] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     outcomes: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
+    known_task_ids: set[str] = field(default_factory=set)
     closed: Gate | None = None
     turns: dict[str, datetime] = field(default_factory=dict)
     saves: list[Job] = field(default_factory=list)
@@ -80,10 +109,11 @@ class Records:
         return bool(self.crashes.around("create job", effect))
 
     def find(self, job_id: str) -> Job | None:
-        return self.jobs.get(job_id)
+        return self.crashes.read("find job", self.jobs.get(job_id))
 
     def find_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        return {job_id: self.jobs[job_id] for job_id in job_ids if job_id in self.jobs}
+        found = {job_id: self.jobs[job_id] for job_id in job_ids if job_id in self.jobs}
+        return self.crashes.read("find jobs", found)
 
     def save(self, job: Job) -> Job:
         def effect() -> Job:
@@ -111,13 +141,19 @@ class Records:
         return saved
 
     def find_task(self, submission_id: str) -> Task | None:
-        return self.tasks.get(submission_id)
+        return self.crashes.read("find task", self.tasks.get(submission_id))
+
+    def remember_task_id(self, task_id: str) -> None:
+        self.crashes.around("remember task id", lambda: self.known_task_ids.add(task_id))
+
+    def is_our_task(self, task_id: str) -> bool:
+        return task_id in self.known_task_ids
 
     def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
         self.crashes.around("save outcomes", lambda: self.outcomes.__setitem__(submission_id, dict(outcomes)))
 
     def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
-        return self.outcomes.get(submission_id, {})
+        return self.crashes.read("find outcomes", self.outcomes.get(submission_id, {}))
 
     def _on_list(self, kind: Due) -> list[DueRecord]:
         named: list[tuple[str, Job | Task]] = [*self.jobs.items(), *self.tasks.items()]
@@ -125,22 +161,26 @@ class Records:
         return sorted(found, key=lambda record: record.due_at)
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
-        return [record for record in self._on_list(kind) if record.due_at <= until][:limit]
+        found = [record for record in self._on_list(kind) if record.due_at <= until][:limit]
+        return self.crashes.read(f"due list {kind}", found)
 
     def next_due(self, kind: Due) -> datetime | None:
         return next((record.due_at for record in self._on_list(kind)), None)
 
     def gate(self) -> Gate | None:
-        return self.closed
+        return self.crashes.read("gate", self.closed)
 
     def close_gate(self, gate: Gate) -> None:
         self.crashes.around("close gate", lambda: setattr(self, "closed", gate))
 
     def take_probe(self, seen: Gate, following: Gate) -> bool:
-        if self.closed is None or self.closed.probe_at != seen.probe_at:
-            return False
-        self.crashes.around("take probe", lambda: setattr(self, "closed", following))
-        return True
+        def effect() -> bool:
+            if self.closed is None or self.closed.probe_at != seen.probe_at:
+                return False
+            self.closed = following
+            return True
+
+        return bool(self.crashes.around("take probe", effect))
 
     def open_gate(self) -> None:
         self.crashes.around("open gate", lambda: setattr(self, "closed", None))
@@ -150,41 +190,48 @@ class Records:
         if turn > now + horizon:
             return None
         self.turns[name] = turn + timedelta(seconds=1 / per_second)
-        return turn - now
+        return self.crashes.read("turn", turn - now)
 
 
 @dataclass
 class MediaFake:
-    """Objects: key → user metadata."""
+    """Objects: key → user metadata. `signed_for` tells which upload a URL was signed for."""
 
+    crashes: Crashes
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
     signed: int = 0
+    signed_for: dict[str, Media] = field(default_factory=dict)
 
     def head(self, media: Media) -> Mapping[str, str]:
         if media.key not in self.objects:
             raise MediaGone(f"The object {media.s3_uri} is not there any more.")
-        return self.objects[media.key]
+        return self.crashes.read("head", self.objects[media.key])
 
     def presign(self, media: Media) -> str:
         self.signed += 1
         version = f"&versionId={media.version_id}" if media.version_id else ""
-        return f"https://{media.bucket}.s3.us-east-1.amazonaws.com/{media.key}?X-Amz-Signature=secret{self.signed}{version}"
+        url = f"https://{media.bucket}.s3.us-east-1.amazonaws.com/{media.key}?X-Amz-Signature=secret{self.signed}{version}"
+        self.signed_for[url] = media
+        return url
 
 
 @dataclass
 class VendorTask:
     urls: list[str]
     ready_at: datetime
+    accepted_at: datetime
 
 
 @dataclass
 class Vendor:
     """A DashScope that takes `seconds` for each task. `answers` maps a key to what its submissions get, in turn:
     `ok`, an error code for the file, or `missing`. `refusals` are raised by the next submissions, `query_errors` by the
-    next queries."""
+    next queries; the next `answers_to_lose` submissions are accepted and not answered. `endings` are of tasks that end
+    otherwise than as SUCCEEDED: task id → (status, code)."""
 
     crashes: Crashes
     clock: Callable[[], datetime]
+    api_key: Callable[[], str]
     seconds: float = 3
     answers: dict[str, list[str]] = field(default_factory=dict)
     refusals: list[VendorError] = field(default_factory=list)
@@ -195,42 +242,68 @@ class Vendor:
     forgotten: set[str] = field(default_factory=set)
     results: dict[str, JsonObject] = field(default_factory=dict)
     downloads_to_fail: int = 0
+    list_refusal: VendorError | None = None
+    answers_to_lose: int = 0
+    endings: dict[str, tuple[str, str]] = field(default_factory=dict)
 
     def submissions_of(self, key: str) -> int:
         return sum(f"/{key}?" in url for task in self.tasks.values() for url in task.urls)
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        self.api_key()
+
         def effect() -> str:
             if self.refusals:
                 raise self.refusals.pop(0)
             if len(file_urls) > self.most_files:
                 raise VendorError("InvalidParameter", "too many file_urls", Verdict.PERMANENT, 400)
             task_id = f"task-{len(self.tasks)}"
-            self.tasks[task_id] = VendorTask(list(file_urls), self.clock() + timedelta(seconds=self.seconds))
+            now = self.clock()
+            self.tasks[task_id] = VendorTask(list(file_urls), now + timedelta(seconds=self.seconds), now)
+            if self.answers_to_lose:
+                self.answers_to_lose -= 1
+                raise AnswerLost("reset after the request was sent")
             return task_id
 
         answer: str = self.crashes.around("POST", effect)
         return answer
 
+    def list_tasks(self, model: str) -> list[ListedTask]:
+        if self.list_refusal is not None:
+            raise self.list_refusal
+        return [
+            ListedTask(task_id=task_id, gmt_create=int(task.accepted_at.timestamp() * 1000))
+            for task_id, task in self.tasks.items()
+        ]
+
     def query(self, task_id: str) -> TaskReply:
         self.queries += 1
+        self.api_key()
         if self.query_errors:
             raise self.query_errors.pop(0)
+        return self.crashes.read("query", TaskReply.model_validate({"output": self._output(task_id)}))
+
+    def _output(self, task_id: str) -> JsonObject:
         task = self.tasks.get(task_id)
         if task is None or task_id in self.forgotten:
-            return TaskReply.model_validate({"output": {"task_id": task_id, "task_status": "UNKNOWN"}})
+            return {"task_id": task_id, "task_status": "UNKNOWN"}
         if self.clock() < task.ready_at:
-            return TaskReply.model_validate({"output": {"task_id": task_id, "task_status": "RUNNING"}})
+            return {"task_id": task_id, "task_status": "RUNNING"}
+        if task_id in self.endings:
+            status, code = self.endings[task_id]
+            return {"task_id": task_id, "task_status": status, "code": code, "message": code}
         results = [result for url in task.urls if (result := self._result(url, task_id)) is not None]
-        return TaskReply.model_validate(
-            {"output": {"task_id": task_id, "task_status": "SUCCEEDED", "results": results[::-1]}}
-        )
+        return {"task_id": task_id, "task_status": "SUCCEEDED", "results": results[::-1]}
 
-    def _result(self, url: str, task_id: str) -> JsonObject | None:
-        key = url.partition("amazonaws.com/")[2].partition("?")[0]
+    def answer_to(self, url: str, task_id: str) -> str:
+        """What this task says, or will say, of this file."""
+        key = key_in(url)
         tasks_with_it = [name for name, task in self.tasks.items() if any(f"/{key}?" in other for other in task.urls)]
         answers = self.answers.get(key, ["ok"])
-        answer = answers[min(tasks_with_it.index(task_id), len(answers) - 1)]
+        return answers[min(tasks_with_it.index(task_id), len(answers) - 1)]
+
+    def _result(self, url: str, task_id: str) -> JsonObject | None:
+        key, answer = key_in(url), self.answer_to(url, task_id)
         if answer == "missing":
             return None
         if answer != "ok":
@@ -256,7 +329,11 @@ class Vendor:
         if self.downloads_to_fail:
             self.downloads_to_fail -= 1
             raise ResultUnavailable("The result's host answered HTTP 403.")
-        return self.results[url]
+        return self.crashes.read("download", self.results[url])
+
+
+def key_in(url: str) -> str:
+    return url.partition("amazonaws.com/")[2].partition("?")[0]
 
 
 @dataclass
@@ -303,8 +380,8 @@ class World:
         self.now = START
         self.crashes = Crashes()
         self.records = Records(self.crashes)
-        self.media = MediaFake()
-        self.vendor = Vendor(self.crashes, self.clock)
+        self.media = MediaFake(self.crashes)
+        self.vendor = Vendor(self.crashes, self.clock, self.api_key)
         self.bus = Bus(self.crashes)
         self.results = Results(self.crashes)
         self.queue: list[str] = []
@@ -415,30 +492,43 @@ class World:
         return body
 
     def deliver(self, bodies: Sequence[str] | None = None) -> SubmitReport:
-        """SQS hands over what is queued; what the function reports as failed, or dies with, stays queued."""
+        """SQS hands over what is queued, or these; what the function reports as failed, or dies with, stays queued."""
         batch = list(self.queue if bodies is None else bodies)
         try:
             report = self.submit_service().run([Message(str(n), body) for n, body in enumerate(batch)])
         except Kill:
             return SubmitReport()
-        if bodies is None:
-            kept = [body for n, body in enumerate(batch) if str(n) in report.failed_message_ids]
-            self.queue = kept + self.queue[len(batch) :]
+        done = [body for n, body in enumerate(batch) if str(n) not in report.failed_message_ids]
+        for body in done:  # by identity: an equal message that came meanwhile is another one
+            place = next((n for n, queued in enumerate(self.queue) if queued is body), None)
+            if place is not None:
+                del self.queue[place]
         self.submit_reports.append(report)
         return report
 
-    def loop_pass(self) -> PassReport | None:
-        """One pass of the loop with its finalizers; a kill takes the one function that it hits."""
+    def poll_pass(self) -> PassReport | None:
+        """One pass without its finalizers; None when it was killed."""
         try:
             report = self.poll_service().run()
         except Kill:
             return None
         self.passes.append(report)
-        for request in report.result.finalize:
-            try:
-                self.finalize_reports.append(self.finalize_service().run(request.submission_id, request.job_ids))
-            except Kill:
-                continue
+        return report
+
+    def finalize(self, request: FinalizeRequest) -> FinalizeReport | None:
+        """One finalizer; None when it was killed."""
+        try:
+            report = self.finalize_service().run(request.submission_id, request.job_ids)
+        except Kill:
+            return None
+        self.finalize_reports.append(report)
+        return report
+
+    def loop_pass(self) -> PassReport | None:
+        """One pass of the loop with its finalizers; a kill takes the one function that it hits."""
+        report = self.poll_pass()
+        for request in report.result.finalize if report else []:
+            self.finalize(request)
         return report
 
     def step(self) -> None:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from dashscribe.domain.catalogue import CATALOGUE
 from dashscribe.domain.job import Status
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
@@ -297,17 +298,59 @@ def test_a_permanent_refusal_fails_at_once() -> None:
     assert world.bus.of("a.wav") == [FAILED]
 
 
-def test_a_lost_answer_is_repeated_once_and_counted() -> None:
+NO_LIST = VendorError("NotFound", "no such path", Verdict.PERMANENT, 404)
+
+
+def test_a_lost_answer_of_an_accepted_submission_is_found_in_the_list_and_not_paid_again() -> None:
     world = World()
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav")
+    world.upload("b.wav")
+    world.run_until_quiet()
+    for key in ("a.wav", "b.wav"):
+        assert world.vendor.submissions_of(key) == 1
+        assert world.bus.of(key) == [SUBMITTED, SUCCEEDED]
+        assert world.bus.ends_of(key)[0].attempts == 1
+    assert sum(report.ambiguous for report in world.submit_reports) == 2
+
+
+def test_a_lost_submission_that_never_arrived_is_submitted_again() -> None:
+    world = World()
+    world.vendor.refusals = [AnswerLost("timed out"), AnswerLost("timed out"), AnswerLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_somebody_else_s_tasks_on_the_account_are_not_taken_for_ours() -> None:
+    world = World()
+    for number in range(3):
+        world.vendor.submit(CATALOGUE["fun-asr"], [f"https://other.s3.us-east-1.amazonaws.com/{number}.wav?X"], {})
     world.vendor.refusals = [AnswerLost("timed out")]
     world.upload("a.wav")
     world.run_until_quiet()
     assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+@pytest.mark.parametrize(
+    "trouble", [NO_LIST, VendorError("InternalError", "oops", Verdict.RETRYABLE, 500)], ids=["no list", "list broken"]
+)
+def test_without_a_list_a_lost_answer_is_repeated_once_and_counted(trouble: VendorError) -> None:
+    world = World()
+    world.vendor.list_refusal = trouble
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 2
     assert sum(report.ambiguous for report in world.submit_reports) == 1
 
 
-def test_a_second_lost_answer_is_a_failure_and_no_third_submission() -> None:
+def test_without_a_list_a_second_lost_answer_is_a_failure_and_no_third_submission() -> None:
     world = World()
+    world.vendor.list_refusal = NO_LIST
     world.vendor.refusals = [AnswerLost("timed out"), AnswerLost("timed out")]
     world.upload("a.wav")
     world.run_until_quiet()

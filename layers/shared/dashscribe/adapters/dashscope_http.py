@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from urllib.parse import quote
 
 import httpx
 from pydantic import ValidationError
 
 from dashscribe.domain.catalogue import TASKS_PATH, TRANSCRIPTION_PATH, JsonObject, ModelSpec
 from dashscribe.domain.vendor_codes import Verdict, classify
-from dashscribe.domain.vendor_replies import TaskReply
+from dashscribe.domain.vendor_replies import ListedTask, TaskList, TaskReply
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
 from dashscribe.observability import redacted
 
+LIST_PAGE_SIZE = 50
+"""The vendor's default is 10, its maximum is not documented."""
+MOST_LIST_PAGES = 20
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
@@ -28,22 +32,38 @@ class DashScopeHttp:
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
         """POST the files. `parameters` is always sent: workspace hosts fail tasks without it (API reference 1.1)."""
-        reply = self._call(
+        body = self._call(
             "POST",
             TRANSCRIPTION_PATH,
             headers={"X-DashScope-Async": "enable"},
             json={"model": spec.name, "input": {spec.shape.value: list(file_urls)}, "parameters": parameters},
         )
-        if not reply.output.task_id:
+        task_id = _task(body).output.task_id
+        if not task_id:
             raise AnswerLost("DashScope accepted the submission but its answer names no task.")
-        return reply.output.task_id
+        return task_id
 
     def query(self, task_id: str) -> TaskReply:
-        return self._call("GET", f"{TASKS_PATH}/{task_id}")
+        return _task(self._call("GET", f"{TASKS_PATH}/{quote(task_id, safe='')}"))
+
+    def list_tasks(self, model: str) -> list[ListedTask]:
+        """Page by page, newest first; its default window is the last 24 hours (API reference 3.5)."""
+        found: list[ListedTask] = []
+        for page in range(1, MOST_LIST_PAGES + 1):
+            query = f"model_name={quote(model)}&page_no={page}&page_size={LIST_PAGE_SIZE}"
+            body = self._call("GET", f"{TASKS_PATH}/?{query}")
+            try:
+                listed = TaskList.model_validate(body)
+            except ValidationError as error:
+                raise AnswerLost("DashScope's list of tasks has an unknown shape.") from error
+            found += listed.data
+            if page >= listed.total_page or not listed.data:
+                break
+        return found
 
     def _call(
         self, method: str, path: str, *, headers: dict[str, str] | None = None, json: JsonObject | None = None
-    ) -> TaskReply:
+    ) -> JsonObject:
         sent = {"Authorization": f"Bearer {self._api_key()}", "Accept": "application/json", **(headers or {})}
         if self._workspace_id:
             sent["X-DashScope-WorkSpace"] = self._workspace_id
@@ -58,8 +78,8 @@ class DashScopeHttp:
         return _read(response)
 
 
-def _read(response: httpx.Response) -> TaskReply:
-    """The reply, if it is one of success: a 200 can carry an error `code` too (API reference 5). Else `VendorError`."""
+def _read(response: httpx.Response) -> JsonObject:
+    """The body, if it is one of success: a 200 can carry an error `code` too (API reference 5). Else `VendorError`."""
     try:
         body = response.json()
     except ValueError:
@@ -67,11 +87,8 @@ def _read(response: httpx.Response) -> TaskReply:
     if not isinstance(body, dict):
         body = {}
     code, message = str(body.get("code") or ""), redacted(str(body.get("message") or ""))
-    if response.status_code == 200 and (body.get("output") or not code) and "output" in body:
-        try:
-            return TaskReply.model_validate(body)
-        except ValidationError as error:
-            raise AnswerLost("DashScope's reply has an unknown shape.") from error
+    if response.status_code == 200 and body and (body.get("output") or not code):
+        return body
     if response.status_code == 200 and not code:
         raise AnswerLost("DashScope answered 200 without a readable body.")
     code = code or f"HTTP_{response.status_code}"
@@ -81,3 +98,10 @@ def _read(response: httpx.Response) -> TaskReply:
     raise VendorError(
         code, message or f"DashScope answered HTTP {response.status_code}.", verdict, response.status_code
     )
+
+
+def _task(body: JsonObject) -> TaskReply:
+    try:
+        return TaskReply.model_validate(body)
+    except ValidationError as error:
+        raise AnswerLost("DashScope's reply has an unknown shape.") from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -31,6 +31,8 @@ DUE_INDEX = "due"
 _GATE = "GATE"
 _BATCH_GET_LIMIT = 100
 _RESERVATION_ROUNDS = 2
+_KEEP_TASK_IDS_SECONDS = 2 * 86400
+"""The vendor lists the tasks of the last 24 hours (API reference 3.5)."""
 _Record = TypeVar("_Record", Job, Task)
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize
@@ -84,6 +86,15 @@ class DynamoDbRecords:
     def find_task(self, submission_id: str) -> Task | None:
         item = self._get(f"TASK#{submission_id}")
         return Task.model_validate(item) if item else None
+
+    def remember_task_id(self, task_id: str) -> None:
+        keep_until = int(datetime.now(UTC).timestamp()) + _KEEP_TASK_IDS_SECONDS
+        self._client.put_item(
+            TableName=self._table, Item=to_item({"pk": f"TASK_ID#{task_id}", "expires_at": keep_until})
+        )
+
+    def is_our_task(self, task_id: str) -> bool:
+        return self._get(f"TASK_ID#{task_id}") is not None
 
     def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
         """One item for all files of a task: result URLs are secrets, so they live here and in no execution."""

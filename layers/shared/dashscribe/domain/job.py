@@ -32,6 +32,10 @@ MAX_FRUITLESS_TRIES = 25
 """Vendor errors in a row before a submission is given up; with `retry_delay` that is about three hours."""
 MAX_WAKES = 20
 """How often a job is put into the queue without any progress before it fails: 100 minutes with `LOST_MESSAGE_AFTER`."""
+SETTLE_AFTER = timedelta(seconds=10)
+"""When the vendor is asked what became of a POST whose answer was lost, and how long between such questions."""
+SETTLE_WITHIN = timedelta(minutes=10)
+"""How long that is tried before the file is submitted again without knowing."""
 CLAIM_LASTS = timedelta(minutes=3)
 """Longer than the submit function can run, so that an expired claim means its owner is dead."""
 LOST_MESSAGE_AFTER = timedelta(minutes=5)
@@ -244,6 +248,18 @@ def answer_lost(job: Job, now: datetime) -> Job:
         )
     lost = _changed(job, ambiguous_submissions=job.ambiguous_submissions + 1)
     return defer(lost, "ANSWER_LOST", now)
+
+
+def await_settlement(job: Job, now: datetime) -> Job:
+    """The POST's answer was lost: find out first whether it was accepted, before anything is submitted again."""
+    return _changed(
+        job,
+        last_trouble="ANSWER_LOST",
+        wakes=0,
+        claimed_until=now,
+        due_kind=Due.JOB,
+        due_at=now + SETTLE_AFTER,
+    )
 
 
 def resubmit(job: Job, trouble: str, now: datetime, *, alone: bool = False) -> Job:

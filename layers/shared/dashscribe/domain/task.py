@@ -55,7 +55,10 @@ class Task(BaseModel):
 
 
 def open_task(submission_id: str, model: str, job_ids: list[str], largest_file_bytes: int, now: datetime) -> Task:
-    """Written before the POST: whoever finds it without a task id knows that the POST may have gone out."""
+    """Written before the POST: whoever finds it POSTING knows that the POST may have gone out.
+
+    It stays so when the answer is lost; an answer, also a refusal, takes it out of this phase.
+    """
     return Task(
         submission_id=submission_id,
         phase=TaskPhase.POSTING,
@@ -63,6 +66,7 @@ def open_task(submission_id: str, model: str, job_ids: list[str], largest_file_b
         job_ids=job_ids,
         largest_file_bytes=largest_file_bytes,
         posted_at=now,
+        expires_at=int((now + KEEP_RECORDS).timestamp()),
     )
 
 
@@ -95,6 +99,11 @@ def still_running(task: Task, now: datetime, *, pause: timedelta | None = None) 
 
 def is_overdue(task: Task, now: datetime) -> bool:
     return now - (task.accepted_at or task.posted_at) > TASK_DEADLINE
+
+
+def is_beyond_asking(task: Task, now: datetime) -> bool:
+    """No answer can help any more: however late the task ended, the vendor has deleted its results."""
+    return now - (task.accepted_at or task.posted_at) > TASK_DEADLINE + RESULTS_LIVE
 
 
 def ended(task: Task, now: datetime) -> Task:

@@ -6,7 +6,7 @@ Unknown fields are ignored, missing ones are None, unknown statuses are kept as 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -71,6 +71,24 @@ class TaskReply(_Reply):
     output: TaskOutput = Field(default_factory=TaskOutput)
 
 
+class ListedTask(_Reply):
+    """An entry of the list of tasks. `gmt_create` is in epoch milliseconds (API reference 3.5)."""
+
+    task_id: str
+    gmt_create: int | None = None
+
+    @property
+    def created_at(self) -> datetime | None:
+        return None if self.gmt_create is None else datetime.fromtimestamp(self.gmt_create / 1000, UTC)
+
+
+class TaskList(_Reply):
+    """A page of the list: at the top level, without `output`."""
+
+    total_page: int = 1
+    data: list[ListedTask] = Field(default_factory=list)
+
+
 class FileOutcome(_Reply):
     """What a task did for one job, as kept between the poll and the finalizer.
 
@@ -108,15 +126,18 @@ def names_media(file_url: str, media: Media) -> bool:
     return path == (media.key if in_host else f"{media.bucket}/{media.key}") and version == media.version_id
 
 
-def outcomes(output: TaskOutput, media_of_job: Mapping[str, Media]) -> dict[str, FileOutcome]:
-    """What a finished task says of each job in it.
+def outcomes(
+    output: TaskOutput, media_of_job: Mapping[str, Media], files_in_task: int | None = None
+) -> dict[str, FileOutcome]:
+    """What a finished task says of these jobs: all of its files, or those of `files_in_task` that wait for it still.
 
     Results are matched by their file URL, not by their order, which the vendor does not promise (API reference 3.1).
-    A lone file needs no matching. A task that failed as a whole failed for each of its files.
+    Only a file that was alone in its task needs no matching: the last one that waits could get its neighbour's result.
+    A task that failed as a whole failed for each of its files.
     """
     subtasks = list(output.results or ([output.result] if output.result else []))
     found: dict[str, Subtask] = {}
-    if len(media_of_job) == 1 and len(subtasks) == 1:
+    if (files_in_task or len(media_of_job)) == 1 and len(subtasks) == 1:
         found[next(iter(media_of_job))] = subtasks[0]
     else:
         for job_id, media in media_of_job.items():

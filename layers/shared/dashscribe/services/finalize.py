@@ -9,12 +9,12 @@ from pydantic import ValidationError
 
 from dashscribe.domain import job as jobs
 from dashscribe.domain.catalogue import JsonObject, Region
-from dashscribe.domain.job import Failure, Job, Usage
+from dashscribe.domain.job import Failure, Job, Status, Usage
 from dashscribe.domain.job_report import job_report
 from dashscribe.domain.readable import cues, plain_text
 from dashscribe.domain.result_files import ResultLocation, result_location
 from dashscribe.domain.subtitles import srt, vtt
-from dashscribe.domain.task import RESULTS_LIVE
+from dashscribe.domain.task import RESULTS_LIVE, Task
 from dashscribe.domain.transcript import Transcript, VendorResult, empty, neutral
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome
@@ -22,7 +22,7 @@ from dashscribe.domain.verdicts import NextStep, decide
 from dashscribe.errors import DashscribeError, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.ports import Clock, EventPublisher, JobStore, ResultFile, ResultSource, ResultStore, TaskStore
-from dashscribe.services.publish import publish_end
+from dashscribe.services.publish import publish_end, publish_start
 
 
 @dataclass
@@ -50,11 +50,12 @@ class FinalizeService:
 
     def run(self, submission_id: str | None, job_ids: list[str]) -> FinalizeReport:
         report = FinalizeReport()
-        outcomes = self.tasks.find_outcomes(submission_id) if submission_id else {}
+        task = self.tasks.find_task(submission_id) if submission_id else None
+        outcomes = self.tasks.find_outcomes(task.submission_id) if task else {}
         for job_id in job_ids:
             logger.append_keys(job_id=job_id)
             try:
-                self._finish(job_id, submission_id, outcomes, report)
+                self._finish(job_id, task, outcomes, report)
             except (ResultUnavailable, PublishFailed, StaleRecord) as error:
                 logger.warning("left to the next pass", reason=str(error), kind=type(error).__name__)
                 report.unfinished.append(job_id)
@@ -66,19 +67,19 @@ class FinalizeService:
                 logger.remove_keys(["job_id"])
         return report
 
-    def _finish(
-        self, job_id: str, submission_id: str | None, outcomes: dict[str, FileOutcome], report: FinalizeReport
-    ) -> None:
+    def _finish(self, job_id: str, task: Task | None, outcomes: dict[str, FileOutcome], report: FinalizeReport) -> None:
         job = self.store.find(job_id)
         if job is None:
             raise DashscribeError(f"The job {job_id} is not in the table.")
         if job.is_finished:
             return
         if not job.is_terminal:
-            if submission_id is None or job.submission_id != submission_id or job_id not in outcomes:
+            if task is None or job.submission_id != task.submission_id or job_id not in outcomes:
                 logger.info("nothing to finalize", status=job.status)
                 return
-            job = self.store.save(self._concluded(job, outcomes[job_id], len(outcomes)))
+            if job.status is Status.SUBMITTING:
+                job = self._caught_up(job, task)
+            job = self.store.save(self._concluded(job, outcomes[job_id], len(task.job_ids)))
             if not job.is_terminal:
                 report.resubmitted.append(job)
                 logger.info("will be submitted again", trouble=job.last_trouble)
@@ -86,6 +87,12 @@ class FinalizeService:
         job = publish_end(job, self.store, self.events, self.clock)
         (report.failed if job.failure else report.succeeded).append(job)
         logger.info("job ended", status=job.status, code=job.failure.code if job.failure else None)
+
+    def _caught_up(self, job: Job, task: Task) -> Job:
+        """The task was over before the job's record said that it runs: whoever had to write that is slow, or dead."""
+        accepted = jobs.submitted(job, task.task_id or "", task.accepted_at or self.clock())
+        publish_start([accepted], self.events, self.clock)
+        return accepted
 
     def _concluded(self, job: Job, outcome: FileOutcome, files_in_task: int) -> Job:
         """The job's next record, after its files (if any) are stored."""

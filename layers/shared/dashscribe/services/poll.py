@@ -146,7 +146,12 @@ class PollService:
             return []
         self.sleep(turn.total_seconds())
         report.queries += 1
-        output = self.speech.query(task.task_id or "").output
+        try:
+            output = self.speech.query(task.task_id or "").output
+        except VendorError:
+            if not tasks.is_beyond_asking(task, now):
+                raise
+            output = TaskOutput()
         now = self.clock()
         if not output.is_over:
             if not tasks.is_overdue(task, now):
@@ -157,12 +162,13 @@ class PollService:
             )
         report.finished_tasks += 1
         logger.info("task ended", task_id=task.task_id, status=output.task_status, job_ids=list(waiting))
-        found = outcomes(output, {job_id: job.media for job_id, job in waiting.items()})
+        found = outcomes(output, {job_id: job.media for job_id, job in waiting.items()}, len(task.job_ids))
+        # The task first: of two loops that ask at once, only one may say what came of it.
+        task = self.tasks.save_task(tasks.ended(task, now))
+        ended_at = output.ended_at or task.ended_at or now
         self.tasks.save_outcomes(
-            task.submission_id,
-            {job_id: _ended_by(outcome, output.ended_at or now) for job_id, outcome in found.items()},
+            task.submission_id, {job_id: _ended_by(outcome, ended_at) for job_id, outcome in found.items()}
         )
-        self.tasks.save_task(tasks.ended(task, now))
         return list(waiting)
 
     def _waiting_jobs(self, task: Task) -> dict[str, Job]:
@@ -230,7 +236,8 @@ class PollService:
             if not gates.probe_is_due(gate, now):
                 return
         parked = self.due.due(Due.PARKED, now, JOBS_PER_PASS if gate is None else 1)
-        self._wake(self.store.find_many([record.record_id for record in parked]).values(), report)
+        found = self.store.find_many([record.record_id for record in parked])
+        self._wake([job for job in found.values() if job.due_kind is Due.PARKED], report)
 
     def _wake(self, waiting: Iterable[Job], report: PassReport) -> None:
         """Record first, message second: whoever gets the message must find a record that is not changed under it.
@@ -238,7 +245,7 @@ class PollService:
         A crash in between is a lost message, which the record's new due time makes good.
         """
         for job in waiting:
-            if not job.is_terminal and self._save(jobs.woken(job, self.clock())):
+            if self._save(jobs.woken(job, self.clock())):
                 self.queue.wake(job.job_id)
                 report.woken += 1
 

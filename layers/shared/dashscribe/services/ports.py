@@ -13,7 +13,7 @@ from dashscribe.domain.job import Due, Job
 from dashscribe.domain.media import Media
 from dashscribe.domain.options import Profiles
 from dashscribe.domain.task import Task
-from dashscribe.domain.vendor_replies import FileOutcome, TaskReply
+from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskReply
 
 
 class Clock(Protocol):
@@ -52,6 +52,12 @@ class TaskStore(Protocol):
     def save_task(self, task: Task) -> Task: ...
 
     def find_task(self, submission_id: str) -> Task | None: ...
+
+    def remember_task_id(self, task_id: str) -> None:
+        """So that a task which the vendor lists can be told from one that we never got to know of."""
+        ...
+
+    def is_our_task(self, task_id: str) -> bool: ...
 
     def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None: ...
 
@@ -129,6 +135,10 @@ class SpeechService(Protocol):
         ...
 
     def query(self, task_id: str) -> TaskReply: ...
+
+    def list_tasks(self, model: str) -> list[ListedTask]:
+        """The account's tasks of this model in the last 24 hours, newest first, bounded."""
+        ...
 
 
 class ProfilesSource(Protocol):

@@ -1,10 +1,19 @@
-"""The last step of every job: tell the subscribers, then let the record rest."""
+"""What subscribers are told, and what the record says of it."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from dashscribe.domain import job as jobs
 from dashscribe.domain.job import Job
 from dashscribe.services.ports import Clock, EventPublisher, JobStore
+
+
+def publish_start(accepted: Iterable[Job], events: EventPublisher, clock: Clock) -> None:
+    """`Transcription Submitted`, at a job's first submission: before the record says so, so that it is not lost."""
+    first_time = [job for job in accepted if job.attempts == 1]
+    if first_time:
+        events.publish(first_time, clock())
 
 
 def publish_end(job: Job, store: JobStore, events: EventPublisher, clock: Clock) -> Job:

@@ -19,7 +19,7 @@ from dashscribe.domain.catalogue import CATALOGUE, Region
 from dashscribe.domain.job import Failure, Job, Status
 from dashscribe.domain.media import Media, is_ignored, job_id_of, refusal
 from dashscribe.domain.options import resolve_options
-from dashscribe.domain.task import Task
+from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import (
     AnswerLost,
@@ -45,7 +45,8 @@ from dashscribe.services.ports import (
     SpeechService,
     TaskStore,
 )
-from dashscribe.services.publish import publish_end
+from dashscribe.services.publish import publish_end, publish_start
+from dashscribe.services.settle import Fate, settle
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
 """A turn further away than this is not waited for inside the function: the files wait in the table."""
@@ -243,7 +244,7 @@ class SubmitService:
             logger.info("nothing to do", status=job.status)
             return None
         if job.status is Status.SUBMITTING:
-            revived = self._after_a_crash(job, report)
+            revived = self._after_a_lost_answer(job, report)
             if revived is None:
                 return None
             job = revived
@@ -272,36 +273,48 @@ class SubmitService:
             return None
         except ProfilesUnreadable as error:
             logger.error("profiles unreadable: uploads wait", reason=str(error))
-            self._park(job, gates.PROFILES_BROKEN, str(error), report)
+            self._park([job], gates.PROFILES_BROKEN, str(error), report)
             return None
         return job
 
-    def _after_a_crash(self, job: Job, report: SubmitReport) -> Job | None:
-        """A claim ran out: whoever held it died. Its task record tells how far it had come."""
+    def _after_a_lost_answer(self, job: Job, report: SubmitReport) -> Job | None:
+        """Whoever submitted this job died, or never heard back. The job if it is to be submitted (again) now."""
         task = self.tasks.find_task(job.submission_id or "")
-        if task is None:
-            return job  # it died before the POST
+        if task is None or task.phase is TaskPhase.CLOSED:
+            return job  # it died before the POST, or after an answer that refused it
         if task.task_id is not None:
-            accepted = jobs.submitted(job, task.task_id, task.accepted_at or self.clock())
-            self._announce([accepted])
-            report.submitted.append(self.store.save(accepted))
-            logger.warning("a crash after the answered POST was repaired", task_id=task.task_id)
+            self._adopt(job, task.task_id, task.accepted_at or self.clock(), report)
             return None
-        report.ambiguous += 1
-        logger.warning("a crash during the POST: it may or may not have been accepted")
-        lost = self.store.save(jobs.answer_lost(job, self.clock()))
-        if lost.is_terminal:
-            self._told(lost, report)
+        if job.last_trouble != "ANSWER_LOST":
+            report.ambiguous += 1
+            logger.warning("a submission died between its POST and the answer", submission_id=task.submission_id)
+        media = [other.media for other in self.store.find_many(task.job_ids).values()]
+        found = settle(task, media, self.tasks, self.speech)
+        logger.info("a lost answer is looked into", fate=found.fate, task_id=found.task_id)
+        now = self.clock()
+        if found.task_id is not None:
+            self.tasks.save_task(tasks.accepted(task, found.task_id, now))
+            self.tasks.remember_task_id(found.task_id)
+            self._adopt(job, found.task_id, now, report)
             return None
-        return lost
+        if found.fate is Fate.NOT_ACCEPTED:
+            return job
+        if found.fate is Fate.NOT_YET_KNOWN and now - task.posted_at < jobs.SETTLE_WITHIN:
+            report.waiting.append(self.store.save(jobs.await_settlement(job, now)))
+            return None
+        self._each([job], report, lambda each: jobs.answer_lost(each, now))
+        return None
+
+    def _adopt(self, job: Job, task_id: str, accepted_at: datetime, report: SubmitReport) -> None:
+        accepted = jobs.submitted(job, task_id, accepted_at)
+        publish_start([accepted], self.events, self.clock)
+        report.submitted.append(self.store.save(accepted))
+        logger.warning("a submission whose answer was lost had been accepted", task_id=task_id)
 
     # ends and waits
 
-    def _fail(
-        self, job: Job, code: str, message: str, report: SubmitReport, verdict: Verdict = Verdict.PERMANENT
-    ) -> None:
-        category = verdict if verdict in (Verdict.PERMANENT, Verdict.ACCOUNT_WIDE) else Verdict.RETRYABLE
-        failed = jobs.fail(job, Failure(code=code, message=message, category=category.value), self.clock())
+    def _fail(self, job: Job, code: str, message: str, report: SubmitReport) -> None:
+        failed = jobs.fail(job, _failure(code, message), self.clock())
         self._told(self.store.save(failed), report)
 
     def _told(self, failed: Job, report: SubmitReport) -> None:
@@ -311,12 +324,14 @@ class SubmitService:
             publish_end(failed, self.store, self.events, self.clock)
         except PublishFailed:
             logger.exception("the event waits for the poll loop", job_id=failed.job_id)
+        except StaleRecord:
+            logger.info("the poll loop published this end too", job_id=failed.job_id)
 
-    def _park(self, job: Job, reason: str, message: str, report: SubmitReport) -> None:
-        """Close the gate (again), and let the job wait behind it."""
+    def _park(self, waiting: Iterable[Job], reason: str, message: str, report: SubmitReport) -> None:
+        """Close the gate (again), and let the jobs wait behind it."""
         report.gate_reason = reason
         self.gate.close_gate(gates.close(reason, message, self.clock(), self.gate.gate()))
-        report.waiting.append(self.store.save(jobs.park(job, reason)))
+        self._each(waiting, report, lambda job: jobs.park(job, reason))
 
     def _behind_the_gate(self, ready: dict[str, Job], report: SubmitReport) -> dict[str, Job]:
         """Whoever may pass: everybody when the gate is open, one probe when it is time, else nobody."""
@@ -331,8 +346,7 @@ class SubmitService:
                     self._open_gate(gate)
                 return ready
             logger.error("submitting is paused", reason=trouble[0], explanation=trouble[1])
-            for job in ready.values():
-                self._park(job, *trouble, report)
+            self._park(ready.values(), *trouble, report)
             return {}
         probes: dict[str, Job] = {}
         if gates.probe_is_due(gate, self.clock()):
@@ -422,6 +436,7 @@ class SubmitService:
                 logger.info("somebody else claimed this job", job_id=job.job_id)
         if not claimed:
             return
+        file_urls = [self.media.presign(job.media) for job in claimed]
         task = self.tasks.save_task(
             tasks.open_task(
                 submission_id,
@@ -432,25 +447,20 @@ class SubmitService:
             )
         )
         try:
-            task_id = self.speech.submit(spec, [self.media.presign(job.media) for job in claimed], options.parameters)
+            task_id = self.speech.submit(spec, file_urls, options.parameters)
         except VendorError as error:
             self._refused(claimed, task, error, report)
             return
         now = self.clock()
         self.tasks.save_task(tasks.accepted(task, task_id, now))
+        self.tasks.remember_task_id(task_id)
         logger.info("submitted", task_id=task_id, model=spec.name, job_ids=task.job_ids)
         gate = self.gate.gate()
         if gate is not None:
             self._open_gate(gate)
         accepted = [jobs.submitted(job, task_id, now) for job in claimed]
-        self._announce(accepted)
+        publish_start(accepted, self.events, self.clock)
         self._each(accepted, report, lambda job: job)
-
-    def _announce(self, accepted: list[Job]) -> None:
-        """`Transcription Submitted`, at a job's first submission: before the record says so, so that it is not lost."""
-        first_time = [job for job in accepted if job.attempts == 1]
-        if first_time:
-            self.events.publish(first_time, self.clock())
 
     def _refused(self, claimed: list[Job], task: Task, error: VendorError, report: SubmitReport) -> None:
         now = self.clock()
@@ -464,29 +474,20 @@ class SubmitService:
         )
         if isinstance(error, AnswerLost):
             report.ambiguous += len(claimed)
-            self.tasks.save_task(tasks.closed(task, now))
-            self._each(claimed, report, lambda job: jobs.answer_lost(job, now))
+            self._each(claimed, report, lambda job: jobs.await_settlement(job, now))
             return
         self.tasks.save_task(tasks.closed(task, now))
         if error.verdict is Verdict.ACCOUNT_WIDE:
-            for job in claimed:
-                self._park(job, error.code, error.message, report)
+            self._park(claimed, error.code, error.message, report)
         elif error.verdict is Verdict.THROTTLED:
             report.throttled += 1
             self._each(claimed, report, lambda job: jobs.defer(job, error.code, now, counts=False))
         elif len(claimed) > 1 and error.code.startswith(_ABOUT_THE_REQUEST):
             self._each(claimed, report, lambda job: jobs.resubmit(job, error.code, now, alone=True))
         elif error.verdict is Verdict.PERMANENT:
-            for job in claimed:
-                self._fail(job, error.code, error.message, report)
+            self._each(claimed, report, lambda job: jobs.fail(job, _failure(error.code, error.message), now))
         else:
-            for job in claimed:
-                deferred = jobs.defer(job, error.code, now)
-                if jobs.is_out_of_tries(deferred):
-                    message = f"{error.message} (given up after {jobs.MAX_FRUITLESS_TRIES} tries)"
-                    self._fail(job, error.code, message, report, error.verdict)
-                else:
-                    report.waiting.append(self.store.save(deferred))
+            self._each(claimed, report, lambda job: _deferred_or_given_up(job, error, now))
 
     def _each(self, batch: Iterable[Job], report: SubmitReport, change: Callable[[Job], Job]) -> None:
         for job in batch:
@@ -501,3 +502,15 @@ class SubmitService:
                 report.submitted.append(changed)
             else:
                 report.waiting.append(changed)
+
+
+def _failure(code: str, message: str, verdict: Verdict = Verdict.PERMANENT) -> Failure:
+    return Failure(code=code, message=message, category=verdict.value)
+
+
+def _deferred_or_given_up(job: Job, error: VendorError, now: datetime) -> Job:
+    deferred = jobs.defer(job, error.code, now)
+    if not jobs.is_out_of_tries(deferred):
+        return deferred
+    message = f"{error.message} (given up after {jobs.MAX_FRUITLESS_TRIES} tries)"
+    return jobs.fail(job, _failure(error.code, message, Verdict.RETRYABLE), now)

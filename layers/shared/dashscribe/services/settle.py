@@ -1,0 +1,72 @@
+"""Finding out what became of a POST whose answer was lost, with the vendor's own list of tasks.
+
+A submission that was accepted is somewhere in the list, as a task that we know nothing of. The list does not say which
+files a task has, but a finished task names them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from dashscribe.domain.media import Media
+from dashscribe.domain.task import Task
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_replies import ListedTask, names_media
+from dashscribe.errors import VendorError
+from dashscribe.observability import logger
+from dashscribe.services.ports import SpeechService, TaskStore
+
+CLOCKS_DIFFER_BY = timedelta(minutes=2)
+"""How far the vendor's idea of the time of our POST may lie from ours, its own time-out included."""
+MOST_CANDIDATES = 20
+"""Tasks of somebody else's on the same account look like candidates too; beyond this many the list cannot help."""
+
+
+class Fate(StrEnum):
+    """What became of a POST."""
+
+    ACCEPTED = "accepted"
+    NOT_ACCEPTED = "not accepted"
+    NOT_YET_KNOWN = "not yet known"  # a task that may be it still runs, or the vendor cannot answer now
+    NOT_TO_BE_KNOWN = "not to be known"  # this server has no list, or too many tasks could be it
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """A fate, and the task id of what was accepted."""
+
+    fate: Fate
+    task_id: str | None = None
+
+
+def settle(task: Task, media: Collection[Media], tasks: TaskStore, speech: SpeechService) -> Settlement:
+    """Look for the task that came of this POST. `media` are the files that were in it."""
+    try:
+        candidates = [
+            listed
+            for listed in speech.list_tasks(task.model)
+            if _may_be(listed, task) and not tasks.is_our_task(listed.task_id)
+        ]
+        if len(candidates) > MOST_CANDIDATES:
+            return Settlement(Fate.NOT_TO_BE_KNOWN)
+        undecided = False
+        for candidate in candidates:
+            output = speech.query(candidate.task_id).output
+            if not output.is_over:
+                undecided = True
+            elif any(
+                named.file_url and names_media(named.file_url, each) for named in output.results or [] for each in media
+            ):
+                return Settlement(Fate.ACCEPTED, candidate.task_id)
+    except VendorError as error:
+        logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
+        return Settlement(Fate.NOT_TO_BE_KNOWN if error.verdict is Verdict.PERMANENT else Fate.NOT_YET_KNOWN)
+    return Settlement(Fate.NOT_YET_KNOWN if undecided else Fate.NOT_ACCEPTED)
+
+
+def _may_be(listed: ListedTask, task: Task) -> bool:
+    created = listed.created_at
+    return created is None or abs(created - task.posted_at) <= CLOCKS_DIFFER_BY
