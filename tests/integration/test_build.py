@@ -1,0 +1,51 @@
+"""`sam build` for Lambda, with nothing but Python 3.11 (or whatever runs the tests) on the PATH."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.stack import LOCAL, ROOT
+
+
+@pytest.fixture(scope="module", params=["with uv", "without uv"])
+def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("build")
+    tools = folder / "tools"
+    tools.mkdir()
+    (tools / "python3").write_text(f'#!/bin/sh\nexec "{sys.base_prefix}/bin/python3" "$@"\n')
+    (tools / "python3").chmod(0o755)
+    if request.param == "with uv":
+        (tools / "uv").symlink_to(LOCAL / "sam" / "bin" / "uv")
+    sam = str(LOCAL / "sam" / "bin" / "sam")
+    kept = {
+        name: value for name, value in os.environ.items() if "CERT" in name or name.startswith(("PIP_", "SSL", "HOME"))
+    }
+    environment = {**kept, "PATH": f"{tools}:/usr/bin:/bin", "SAM_CLI_TELEMETRY": "0"}
+    command = [sam, "build", "--build-dir", str(folder / "out"), "--no-cached", "--region", "us-east-1"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+def test_the_deps_layer_is_for_lambda_whatever_machine_builds_it(built: Path) -> None:
+    names = [path.name for path in (built / "DepsLayer" / "python").rglob("*.so")]
+    assert any(name.startswith("_pydantic_core.cpython-313-aarch64") for name in names)
+    assert not [name for name in names if "x86_64" in name or "cpython-311" in name]
+    assert not (built / "DepsLayer" / "python" / "botocore").exists()
+
+
+def test_the_shared_layer_is_our_package_whole(built: Path) -> None:
+    source = {path.relative_to(ROOT / "layers" / "shared") for path in (ROOT / "layers" / "shared").rglob("*.py")}
+    packed = {path.relative_to(built / "SharedLayer" / "python") for path in (built / "SharedLayer").rglob("*.py")}
+    assert source == packed
+
+
+def test_a_function_is_its_handler_and_nothing_else(built: Path) -> None:
+    for name in ("SubmitTranscriptionFunction", "PollTasksFunction", "FinalizeTranscriptionFunction"):
+        files = {path.name for path in (built / name).rglob("*") if path.is_file()}
+        assert files == {"app.py", "__init__.py"}
