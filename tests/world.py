@@ -167,6 +167,9 @@ class Records:
     def next_due(self, kind: Due) -> datetime | None:
         return next((record.due_at for record in self._on_list(kind)), None)
 
+    def oldest_received(self) -> datetime | None:
+        return min((job.received_at for job in self.jobs.values() if job.due_kind is not None), default=None)
+
     def gate(self) -> Gate | None:
         return self.crashes.read("gate", self.closed)
 
@@ -243,6 +246,7 @@ class Vendor:
     results: dict[str, JsonObject] = field(default_factory=dict)
     downloads_to_fail: int = 0
     list_refusal: VendorError | None = None
+    cancelled: list[str] = field(default_factory=list)
     answers_to_lose: int = 0
     endings: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -267,6 +271,9 @@ class Vendor:
 
         answer: str = self.crashes.around("POST", effect)
         return answer
+
+    def cancel(self, task_id: str) -> None:
+        self.cancelled.append(task_id)
 
     def list_tasks(self, model: str) -> list[ListedTask]:
         if self.list_refusal is not None:

@@ -25,5 +25,6 @@ def count(report: PassReport) -> None:
     metrics.add_metric("TasksEnded", MetricUnit.Count, report.finished_tasks)
     metrics.add_metric("JobsWoken", MetricUnit.Count, report.woken)
     metrics.add_metric("FailedSteps", MetricUnit.Count, report.failed_steps)
-    metrics.add_metric("OldestOverdueJob", MetricUnit.Seconds, report.oldest_job_seconds)
+    metrics.add_metric("LongestOverdue", MetricUnit.Seconds, report.longest_overdue_seconds)
+    metrics.add_metric("OldestJobAge", MetricUnit.Seconds, report.oldest_job_seconds)
     metrics.add_metric("SubmissionsPaused", MetricUnit.Count, int(report.gate_reason is not None))

@@ -275,7 +275,7 @@ def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: R
                 {"AttributeName": "due_kind", "KeyType": "HASH"},
                 {"AttributeName": "due_at", "KeyType": "RANGE"},
             ],
-            "Projection": {"ProjectionType": "KEYS_ONLY"},
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["received_at"]},
         }
     ]
     assert {entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]} == {

@@ -66,7 +66,7 @@ def dynamodb(aws: None) -> DynamoDBClient:
                     {"AttributeName": "due_kind", "KeyType": "HASH"},
                     {"AttributeName": "due_at", "KeyType": "RANGE"},
                 ],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["received_at"]},
             }
         ],
     )

@@ -115,6 +115,7 @@ def full_task(now: datetime) -> Task:
         model="paraformer-v2",
         job_ids=["a" * 32, "b" * 32],
         largest_file_bytes=2 * 1024**3,
+        url_marks=["0123456789abcdef"],
         task_id="任务-1",
         posted_at=now,
         accepted_at=now + SECOND,
@@ -512,3 +513,15 @@ def test_a_fault_of_the_table_is_not_taken_for_a_turn_beyond_the_horizon(
 ) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         DynamoDbRecords(dynamodb, "elsewhere").reserve_turn("x", 1, now, SECOND)
+
+
+def test_the_oldest_unfinished_job_is_the_one_received_first(
+    records: DynamoDbRecords, make_job: MakeJob, now: datetime
+) -> None:
+    assert records.oldest_received() is None
+    for number, hours in enumerate((1, 5, 3)):
+        received = now - timedelta(hours=hours)
+        kind = Due.PARKED if number == 1 else Due.JOB
+        records.create(make_job(job_id=f"j{number}", received_at=received, due_kind=kind, due_at=now))
+    records.create(make_job(job_id="done", received_at=now - timedelta(days=9), due_kind=None, due_at=None))
+    assert records.oldest_received() == now - timedelta(hours=5)

@@ -30,7 +30,7 @@ def succeeded(job: Job, now: datetime = NOW) -> Job:
 
 def test_a_new_job_is_looked_at_again_should_its_maker_die(job: Job, now: datetime) -> None:
     assert (job.status, job.attempts, job.due_kind) == (Status.RECEIVED, 0, Due.JOB)
-    assert job.due_at == now + timedelta(minutes=5)
+    assert job.due_at == now + jobs.LOST_MESSAGE_AFTER
 
 
 def test_the_options_are_kept_with_the_job(job: Job) -> None:
@@ -41,8 +41,8 @@ def test_the_options_are_kept_with_the_job(job: Job) -> None:
 def test_a_claimed_job_is_nobody_elses_until_its_claimer_must_be_dead(job: Job, now: datetime) -> None:
     claimed = jobs.claim(job, "s-1", now)
     assert jobs.can_be_claimed(job, now)
-    assert not jobs.can_be_claimed(claimed, now + timedelta(minutes=2, seconds=59))
-    assert jobs.can_be_claimed(claimed, now + timedelta(minutes=3))
+    assert not jobs.can_be_claimed(claimed, now + jobs.CLAIM_LASTS - timedelta(seconds=1))
+    assert jobs.can_be_claimed(claimed, now + jobs.CLAIM_LASTS)
 
 
 def test_a_job_that_the_vendor_has_or_that_is_over_cannot_be_claimed(job: Job, now: datetime) -> None:

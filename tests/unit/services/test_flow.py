@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
-from dashscribe.domain.catalogue import CATALOGUE
+from dashscribe.domain.catalogue import CATALOGUE, JsonObject, ModelSpec
 from dashscribe.domain.job import Status
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
@@ -433,3 +434,41 @@ def test_a_record_is_not_changed_any_more_once_its_message_is_out(monkeypatch: p
     monkeypatch.setattr(world, "wake", lambda job_id: seen.append(world.records.jobs[job_id].revision))
     world.loop_pass()
     assert seen == [world.job_of("a.wav").revision]
+
+
+def test_an_overdue_task_is_cancelled_before_its_file_is_submitted_again() -> None:
+    world = World()
+    world.vendor.seconds = 10**6
+    world.upload("a.wav")
+    world.step()
+    world.vendor.seconds = 3
+    world.run_until_quiet(most_steps=6000)
+    assert world.vendor.cancelled == ["task-0"]
+
+
+def test_the_age_of_the_oldest_unfinished_job_is_reported() -> None:
+    world = World()
+    world.key = None
+    world.upload("old.wav")
+    world.step()
+    world.now += timedelta(hours=6)
+    world.loop_pass()
+    assert world.passes[-1].oldest_job_seconds > 6 * 3600
+
+
+def test_a_run_ends_in_its_time_and_the_rest_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(max_files_per_task=1)
+    for number in range(100):
+        world.upload(f"{number}.wav")
+    quick = world.vendor.submit
+
+    def slow(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        world.now += timedelta(seconds=3)
+        return quick(spec, file_urls, parameters)
+
+    monkeypatch.setattr(world.vendor, "submit", slow)
+    before = world.now
+    world.deliver()
+    assert world.now - before < timedelta(seconds=60)
+    world.run_until_quiet()
+    assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 100

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools.utilities.parameters import SecretsProvider, SSMProvider
+from aws_lambda_powertools.utilities.parameters import GetParameterError, SecretsProvider, SSMProvider
 
-from dashscribe.domain.gate import KEY_MISSING
+from dashscribe.domain.gate import KEY_MISSING, KEY_UNREADABLE
 from dashscribe.domain.options import Profiles
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import VendorError
+from dashscribe.errors import ProfilesUnreadable, VendorError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -29,8 +29,13 @@ class ApiKey:
         self._secret_arn = secret_arn
 
     def __call__(self) -> str:
-        """The key. Raises an account-wide `VendorError` while the secret holds the placeholder or no key at all."""
-        stored = self._provider.get(self._secret_arn, max_age=MAX_AGE_SECONDS)
+        """The key. Raises an account-wide `VendorError` while there is none, or none that can be read."""
+        try:
+            stored = self._provider.get(self._secret_arn, max_age=MAX_AGE_SECONDS)
+        except GetParameterError as error:
+            raise VendorError(
+                KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read now.", Verdict.ACCOUNT_WIDE
+            ) from error
         text = stored.decode() if isinstance(stored, bytes) else str(stored)
         key = _key_in(text.strip())
         if not key or key.startswith(PLACEHOLDER) or not key.isascii() or not key.isprintable() or " " in key:
@@ -61,7 +66,10 @@ class SsmProfiles:
         self._parsed: tuple[str, Profiles] | None = None
 
     def profiles(self) -> Profiles:
-        document = str(self._provider.get(self._parameter_name, max_age=MAX_AGE_SECONDS))
+        try:
+            document = str(self._provider.get(self._parameter_name, max_age=MAX_AGE_SECONDS))
+        except GetParameterError as error:
+            raise ProfilesUnreadable(f"The parameter {self._parameter_name} cannot be read now.") from error
         if self._parsed is None or self._parsed[0] != document:
             self._parsed = document, Profiles.parse(document)
         return self._parsed[1]

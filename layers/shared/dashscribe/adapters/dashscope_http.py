@@ -46,6 +46,9 @@ class DashScopeHttp:
     def query(self, task_id: str) -> TaskReply:
         return _task(self._call("GET", f"{TASKS_PATH}/{quote(task_id, safe='')}"))
 
+    def cancel(self, task_id: str) -> None:
+        self._call("POST", f"{TASKS_PATH}/{quote(task_id, safe='')}/cancel")
+
     def list_tasks(self, model: str) -> list[ListedTask]:
         """Page by page, newest first; its default window is the last 24 hours (API reference 3.5)."""
         found: list[ListedTask] = []

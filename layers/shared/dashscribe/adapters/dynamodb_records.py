@@ -1,7 +1,7 @@
 """The one table: jobs, tasks, their outcomes, the gate and the rate budgets.
 
 Every item has `pk`. Items that somebody must look at have `due_kind` and `due_at` too, and so appear in the index
-`due` (keys only, sparse): what is finished costs nothing there.
+`due` (sparse; keys and the time of receipt): what is finished costs nothing there.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ DUE_INDEX = "due"
 _GATE = "GATE"
 _BATCH_GET_LIMIT = 100
 _RESERVATION_ROUNDS = 2
+_JOBS_LOOKED_AT_FOR_AGE = 200
 _KEEP_TASK_IDS_SECONDS = 2 * 86400
 """The vendor lists the tasks of the last 24 hours (API reference 3.5)."""
 _Record = TypeVar("_Record", Job, Task)
@@ -135,6 +136,20 @@ class DynamoDbRecords:
             Limit=1,
         )
         return _due_record(reply["Items"][0]).due_at if reply["Items"] else None
+
+    def oldest_received(self) -> datetime | None:
+        oldest: datetime | None = None
+        for kind in (Due.JOB, Due.PARKED):
+            reply = self._client.query(
+                TableName=self._table,
+                IndexName=DUE_INDEX,
+                KeyConditionExpression="due_kind = :kind",
+                ExpressionAttributeValues={":kind": {"S": kind}},
+                Limit=_JOBS_LOOKED_AT_FOR_AGE,
+            )
+            times = [datetime.fromisoformat(item["received_at"]["S"]) for item in reply["Items"]]
+            oldest = min([*times, *([oldest] if oldest else [])], default=None)
+        return oldest
 
     # the gate
 

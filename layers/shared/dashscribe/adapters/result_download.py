@@ -13,8 +13,8 @@ import httpx
 from dashscribe.domain.catalogue import JsonObject
 from dashscribe.errors import ResultRefused, ResultUnavailable
 
-MAX_RESULT_BYTES = 150 * 1024 * 1024
-"""A 12-hour transcript with every word timed is some 25 MB."""
+MAX_RESULT_BYTES = 64 * 1024 * 1024
+"""A 12-hour transcript with every word timed is some 15 MB a channel (tests/benchmarks)."""
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 

@@ -12,7 +12,10 @@ PROBE_EVERY = timedelta(seconds=30)
 """How often one waiting file is tried, to see whether the account works again."""
 
 KEY_MISSING = "API_KEY_MISSING"
+KEY_UNREADABLE = "API_KEY_UNREADABLE"
 PROFILES_BROKEN = "PROFILES_UNREADABLE"
+VISIBLE = frozenset({KEY_MISSING, KEY_UNREADABLE, PROFILES_BROKEN})
+"""Reasons that show, and are seen to be over, without asking the vendor."""
 
 
 class Gate(BaseModel):

@@ -31,14 +31,16 @@ MAX_AMBIGUOUS_SUBMISSIONS = 1
 MAX_FRUITLESS_TRIES = 25
 """Vendor errors in a row before a submission is given up; with `retry_delay` that is about three hours."""
 MAX_WAKES = 20
-"""How often a job is put into the queue without any progress before it fails: 100 minutes with `LOST_MESSAGE_AFTER`."""
+"""How often a job is put into the queue without any progress before it fails: an hour with `LOST_MESSAGE_AFTER`."""
 SETTLE_AFTER = timedelta(seconds=10)
 """When the vendor is asked what became of a POST whose answer was lost, and how long between such questions."""
 SETTLE_WITHIN = timedelta(minutes=10)
 """How long that is tried before the file is submitted again without knowing."""
-CLAIM_LASTS = timedelta(minutes=3)
+TASKS_LISTED = timedelta(hours=23)
+"""After this a task may have left the vendor's list, which goes back 24 hours (API reference 3.5)."""
+CLAIM_LASTS = timedelta(seconds=90)
 """Longer than the submit function can run, so that an expired claim means its owner is dead."""
-LOST_MESSAGE_AFTER = timedelta(minutes=5)
+LOST_MESSAGE_AFTER = timedelta(minutes=3)
 """When a recorded job that nobody claimed is put into the queue again."""
 TASK_SAFETY_NET = timedelta(hours=6)
 """When a submitted job is looked at although its task should have taken care of it."""

@@ -18,6 +18,10 @@ MODEL_KEY = "dashscribe-model"
 PARAMETERS_KEY = "dashscribe-parameters"
 METADATA_KEYS = (PROFILE_KEY, MODEL_KEY, PARAMETERS_KEY)
 DEFAULT_PROFILE = "default"
+SMALLEST_NUMBER, LARGEST_NUMBER = 1e-100, 1e100
+"""Far beyond any sense, and within what a record can hold."""
+MOST_FAULTS = 20
+"""How many a failure names: two kilobytes of metadata can hold a thousand."""
 
 
 class Profile(BaseModel):
@@ -88,7 +92,7 @@ def resolve_options(
     faults: list[str] = []
     for name in sorted(metadata):
         if name.startswith(METADATA_PREFIX) and name not in METADATA_KEYS:
-            faults.append(f"Metadata {name!r} is not known; known are {', '.join(METADATA_KEYS)}.")
+            faults.append(f"Metadata {_shown(name)} is not known; known are {', '.join(METADATA_KEYS)}.")
 
     profile_name = _decoded(metadata.get(PROFILE_KEY)) or next(
         (rule.profile for rule in profiles.rules if key.startswith(rule.prefix)), DEFAULT_PROFILE
@@ -97,7 +101,7 @@ def resolve_options(
     if profile is None:
         if profile_name != DEFAULT_PROFILE:
             known = ", ".join(sorted({*profiles.profiles, DEFAULT_PROFILE}))
-            faults.append(f"Profile {profile_name!r} ({PROFILE_KEY}) does not exist; there are {known}.")
+            faults.append(f"Profile {_shown(profile_name)} ({PROFILE_KEY}) does not exist; there are {known}.")
         profile = Profile()
 
     model = _decoded(metadata.get(MODEL_KEY)) or profile.model or default_model
@@ -108,8 +112,8 @@ def resolve_options(
 
     spec = CATALOGUE.get(model)
     if spec is None:
-        faults.append(f"Model {model!r} is not in the catalogue; there are {', '.join(CATALOGUE)}.")
-        raise InvalidOptions(faults, code="UNKNOWN_MODEL" if len(faults) == 1 else "INVALID_OPTIONS")
+        faults.append(f"Model {_shown(model)} is not in the catalogue; there are {', '.join(CATALOGUE)}.")
+        raise InvalidOptions(_first(faults), code="UNKNOWN_MODEL" if len(faults) == 1 else "INVALID_OPTIONS")
     if region is not Region.OTHER and region not in spec.regions:
         where = ", ".join(sorted(spec.regions))
         faults.append(
@@ -119,7 +123,7 @@ def resolve_options(
     wire, parameter_faults = _checked(spec, merged)
     faults += parameter_faults
     if faults:
-        raise InvalidOptions(faults)
+        raise InvalidOptions(_first(faults))
     return Options(profile=profile_name, model=model, parameters=wire)
 
 
@@ -159,14 +163,20 @@ def _checked(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, list[str]]
             name = str(fault["loc"][0]) if fault["loc"] else ""
             place = ".".join(map(str, fault["loc"]))
             if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
-                faults.append(f"Parameter {name!r} is not one of {spec.name}'s; it takes {', '.join(fields)}.")
+                faults.append(f"Parameter {_shown(name)} is not one of {spec.name}'s; it takes {', '.join(fields)}.")
             elif not name:
                 faults.append(f"Parameters do not fit together: {fault['msg'].removeprefix('Value error, ')}.")
             else:
                 faults.append(
-                    f"Parameter {place!r} is {_shown(fault['input'])}: {_lowered(fault['msg'])}"
+                    f"Parameter {_shown(place)} is {_shown(fault['input'])}: {_lowered(fault['msg'])}"
                     f" (allowed: {fields[name].description if name in fields else 'see the catalogue'})."
                 )
+    for name, value in wire.items():
+        if isinstance(value, float) and value and not SMALLEST_NUMBER <= abs(value) <= LARGEST_NUMBER:
+            faults.append(
+                f"Parameter {name!r} is {_shown(value)}: "
+                f"its size must lie between {SMALLEST_NUMBER} and {LARGEST_NUMBER}."
+            )
     hints = given.get("language_hints")
     if "language_hints" in fields and isinstance(hints, list):
         unknown = [hint for hint in hints if hint not in spec.languages]
@@ -181,6 +191,11 @@ def _checked(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, list[str]]
 def _lowered(message: str) -> str:
     message = message.removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
+
+
+def _first(faults: list[str]) -> list[str]:
+    left_out = len(faults) - MOST_FAULTS
+    return faults if left_out <= 0 else [*faults[:MOST_FAULTS], f"There are {left_out} more such faults."]
 
 
 def _shown(value: object) -> str:

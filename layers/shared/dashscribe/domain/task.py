@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.job import KEEP_RECORDS, Due
 from dashscribe.domain.timestamps import Timestamp
@@ -44,6 +45,7 @@ class Task(BaseModel):
     model: str
     job_ids: list[str]
     largest_file_bytes: int
+    url_marks: list[str] = Field(default_factory=list)
     task_id: str | None = None
     posted_at: Timestamp
     accepted_at: Timestamp | None = None
@@ -54,7 +56,14 @@ class Task(BaseModel):
     expires_at: int | None = None
 
 
-def open_task(submission_id: str, model: str, job_ids: list[str], largest_file_bytes: int, now: datetime) -> Task:
+def open_task(
+    submission_id: str,
+    model: str,
+    job_ids: list[str],
+    largest_file_bytes: int,
+    now: datetime,
+    url_marks: Sequence[str] = (),
+) -> Task:
     """Written before the POST: whoever finds it POSTING knows that the POST may have gone out.
 
     It stays so when the answer is lost; an answer, also a refusal, takes it out of this phase.
@@ -65,6 +74,7 @@ def open_task(submission_id: str, model: str, job_ids: list[str], largest_file_b
         model=model,
         job_ids=job_ids,
         largest_file_bytes=largest_file_bytes,
+        url_marks=list(url_marks),
         posted_at=now,
         expires_at=int((now + KEEP_RECORDS).timestamp()),
     )

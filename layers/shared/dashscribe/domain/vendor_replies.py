@@ -5,6 +5,7 @@ Unknown fields are ignored, missing ones are None, unknown statuses are kept as 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
@@ -124,6 +125,16 @@ def names_media(file_url: str, media: Media) -> bool:
     host, path, version = address_of(file_url)
     in_host = host.startswith(f"{media.bucket}.")
     return path == (media.key if in_host else f"{media.bucket}/{media.key}") and version == media.version_id
+
+
+def mark_of(file_url: str) -> str | None:
+    """By what a signed URL is known again when it is echoed: a digest, since the signature is a secret."""
+    try:
+        query = parse_qs(urlsplit(file_url).query)
+    except ValueError:
+        return None
+    signature = query.get("X-Amz-Signature", query.get("Signature"))
+    return hashlib.sha256(signature[0].encode()).hexdigest()[:16] if signature else None
 
 
 def outcomes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -67,6 +68,7 @@ class PassReport:
     woken: int = 0
     failed_steps: int = 0
     gate_reason: str | None = None
+    longest_overdue_seconds: float = 0
     oldest_job_seconds: float = 0
     result: PassResult = field(default_factory=lambda: PassResult(finalize=[], wait_seconds=1, work_left=False))
 
@@ -157,6 +159,7 @@ class PollService:
             if not tasks.is_overdue(task, now):
                 self.tasks.save_task(tasks.still_running(task, now))
                 return []
+            self._cancel(task)
             output = TaskOutput(
                 task_status="TIMED_OUT", code="TASK_TIMED_OUT", message="The task did not end within 4 hours."
             )
@@ -170,6 +173,13 @@ class PollService:
             task.submission_id, {job_id: _ended_by(outcome, ended_at) for job_id, outcome in found.items()}
         )
         return list(waiting)
+
+    def _cancel(self, task: Task) -> None:
+        """The files will be submitted again: a task that has not even begun need not be paid for too."""
+        try:
+            self.speech.cancel(task.task_id or "")
+        except VendorError as error:
+            logger.info("an overdue task could not be cancelled", task_id=task.task_id, code=error.code)
 
     def _waiting_jobs(self, task: Task) -> dict[str, Job]:
         """The jobs that still count on this task: a job that was submitted again counts on another one."""
@@ -189,7 +199,8 @@ class PollService:
         pause = jobs.retry_delay(4 if error.verdict is Verdict.ACCOUNT_WIDE else 2)
         task = self.tasks.find_task(submission_id)
         if task is not None:
-            self.tasks.save_task(tasks.still_running(task, now, pause=pause))
+            with suppress(StaleRecord):  # another loop looked at this task
+                self.tasks.save_task(tasks.still_running(task, now, pause=pause))
         return error.verdict not in (Verdict.ACCOUNT_WIDE, Verdict.THROTTLED)
 
     # jobs
@@ -199,7 +210,10 @@ class PollService:
         now = self.clock()
         records = self.due.due(Due.JOB, now, JOBS_PER_PASS)
         if records:
-            report.oldest_job_seconds = (now - records[0].due_at).total_seconds()
+            report.longest_overdue_seconds = (now - records[0].due_at).total_seconds()
+        received = self.due.oldest_received()
+        if received is not None:
+            report.oldest_job_seconds = (now - received).total_seconds()
         found = self.store.find_many([record.record_id for record in records])
         to_wake: list[Job] = []
         to_publish: list[str] = []

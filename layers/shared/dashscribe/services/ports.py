@@ -71,6 +71,10 @@ class DueStore(Protocol):
 
     def next_due(self, kind: Due) -> datetime | None: ...
 
+    def oldest_received(self) -> datetime | None:
+        """When the oldest of the unfinished jobs that are due first was received."""
+        ...
+
 
 class GateStore(Protocol):
     """The account-wide gate."""
@@ -135,6 +139,10 @@ class SpeechService(Protocol):
         ...
 
     def query(self, task_id: str) -> TaskReply: ...
+
+    def cancel(self, task_id: str) -> None:
+        """Cancel a task that has not begun yet; the vendor refuses any other (API reference 3.5)."""
+        ...
 
     def list_tasks(self, model: str) -> list[ListedTask]:
         """The account's tasks of this model in the last 24 hours, newest first, bounded."""

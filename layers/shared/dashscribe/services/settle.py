@@ -14,7 +14,7 @@ from enum import StrEnum
 from dashscribe.domain.media import Media
 from dashscribe.domain.task import Task
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.domain.vendor_replies import ListedTask, names_media
+from dashscribe.domain.vendor_replies import ListedTask, mark_of, names_media
 from dashscribe.errors import VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import SpeechService, TaskStore
@@ -31,7 +31,7 @@ class Fate(StrEnum):
     ACCEPTED = "accepted"
     NOT_ACCEPTED = "not accepted"
     NOT_YET_KNOWN = "not yet known"  # a task that may be it still runs, or the vendor cannot answer now
-    NOT_TO_BE_KNOWN = "not to be known"  # this server has no list, or too many tasks could be it
+    NOT_TO_BE_KNOWN = "not to be known"  # no list here, too many tasks could be it, or one names no files
 
 
 @dataclass(frozen=True)
@@ -52,19 +52,28 @@ def settle(task: Task, media: Collection[Media], tasks: TaskStore, speech: Speec
         ]
         if len(candidates) > MOST_CANDIDATES:
             return Settlement(Fate.NOT_TO_BE_KNOWN)
-        undecided = False
+        undecided = nameless = False
         for candidate in candidates:
             output = speech.query(candidate.task_id).output
             if not output.is_over:
                 undecided = True
-            elif any(
-                named.file_url and names_media(named.file_url, each) for named in output.results or [] for each in media
-            ):
+                continue
+            named = [result.file_url for result in output.results or [] if result.file_url]
+            if any(_was_posted(file_url, task, media) for file_url in named):
                 return Settlement(Fate.ACCEPTED, candidate.task_id)
+            nameless = nameless or not named
     except VendorError as error:
         logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
         return Settlement(Fate.NOT_TO_BE_KNOWN if error.verdict is Verdict.PERMANENT else Fate.NOT_YET_KNOWN)
-    return Settlement(Fate.NOT_YET_KNOWN if undecided else Fate.NOT_ACCEPTED)
+    if undecided:
+        return Settlement(Fate.NOT_YET_KNOWN)
+    return Settlement(Fate.NOT_TO_BE_KNOWN if nameless else Fate.NOT_ACCEPTED)
+
+
+def _was_posted(file_url: str, task: Task, media: Collection[Media]) -> bool:
+    """Whether this very POST had the file. Its address alone may also be that of another upload under the same key."""
+    mark = mark_of(file_url)
+    return mark in task.url_marks if mark and task.url_marks else any(names_media(file_url, each) for each in media)
 
 
 def _may_be(listed: ListedTask, task: Task) -> bool:

@@ -21,6 +21,7 @@ from dashscribe.domain.media import Media, is_ignored, job_id_of, refusal
 from dashscribe.domain.options import resolve_options
 from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_replies import mark_of
 from dashscribe.errors import (
     AnswerLost,
     InvalidOptions,
@@ -50,6 +51,8 @@ from dashscribe.services.settle import Fate, settle
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
 """A turn further away than this is not waited for inside the function: the files wait in the table."""
+RUN_LASTS = timedelta(seconds=40)
+"""After this a run submits no further batch: the function must end in its own time (60 s in the template)."""
 _ABOUT_THE_REQUEST = ("InvalidParameter", "BadRequest", "InvalidURL", "InvalidFile", "HTTP_4")
 """Refusals that may be about one file, or the number of files, of a submission: each file alone will tell."""
 
@@ -178,7 +181,7 @@ class SubmitService:
 
     def run(self, messages: Sequence[Message]) -> SubmitReport:
         """Record and submit. A message whose handling broke down is reported by id, and only that one."""
-        report = SubmitReport()
+        report, started = SubmitReport(), self.clock()
         ready: dict[str, Job] = {}
         for message in messages:
             try:
@@ -196,9 +199,13 @@ class SubmitService:
                 if job is not None:
                     ready[job.job_id] = job
         ready = self._behind_the_gate(ready, report)
+        until = started + RUN_LASTS
         for batch in self._batches(ready.values()):
             try:
-                self._submit(batch, report)
+                if self.clock() > until:
+                    self._come_back_soon(batch, report)
+                else:
+                    self._submit(batch, report)
             except Exception:
                 # The jobs are in the table and stay due, so the loop brings them back; the other batches go on.
                 logger.exception("batch failed", job_ids=[job.job_id for job in batch])
@@ -297,8 +304,11 @@ class SubmitService:
             self.tasks.remember_task_id(found.task_id)
             self._adopt(job, found.task_id, now, report)
             return None
-        if found.fate is Fate.NOT_ACCEPTED:
-            return job
+        if found.fate is Fate.NOT_ACCEPTED and now - task.posted_at < jobs.TASKS_LISTED:
+            # Like any other refusal: later again, and not for ever.
+            not_accepted = AnswerLost("The connection to DashScope broke before it accepted the submission.")
+            self._each([job], report, lambda each: _deferred_or_given_up(each, not_accepted, now))
+            return None
         if found.fate is Fate.NOT_YET_KNOWN and now - task.posted_at < jobs.SETTLE_WITHIN:
             report.waiting.append(self.store.save(jobs.await_settlement(job, now)))
             return None
@@ -338,8 +348,7 @@ class SubmitService:
         if not ready:
             return ready
         gate = self.gate.gate()
-        if gate is None or gate.reason in (gates.PROFILES_BROKEN, gates.KEY_MISSING):
-            # These two show without asking the vendor.
+        if gate is None or gate.reason in gates.VISIBLE:
             trouble = self._visible_trouble()
             if trouble is None:
                 if gate is not None:
@@ -419,11 +428,7 @@ class SubmitService:
         rate = self.submit_requests_per_second or spec.submit_requests_per_second
         wait = self.rates.reserve_turn(f"submit#{spec.name}", rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
         if wait is None:
-            self._each(
-                batch,
-                report,
-                lambda job: jobs.defer(job, "RATE", self.clock(), delay=LONGEST_WAIT_FOR_A_TURN, counts=False),
-            )
+            self._come_back_soon(batch, report)
             return
         self.sleep(wait.total_seconds())
 
@@ -444,6 +449,7 @@ class SubmitService:
                 [job.job_id for job in claimed],
                 max(job.media.size_bytes for job in claimed),
                 self.clock(),
+                [mark for url in file_urls if (mark := mark_of(url))],
             )
         )
         try:
@@ -461,6 +467,14 @@ class SubmitService:
         accepted = [jobs.submitted(job, task_id, now) for job in claimed]
         publish_start(accepted, self.events, self.clock)
         self._each(accepted, report, lambda job: job)
+
+    def _come_back_soon(self, batch: Iterable[Job], report: SubmitReport) -> None:
+        """It is not this batch's turn yet."""
+        self._each(
+            batch,
+            report,
+            lambda job: jobs.defer(job, "RATE", self.clock(), delay=LONGEST_WAIT_FOR_A_TURN, counts=False),
+        )
 
     def _refused(self, claimed: list[Job], task: Task, error: VendorError, report: SubmitReport) -> None:
         now = self.clock()
