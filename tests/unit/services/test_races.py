@@ -233,3 +233,17 @@ def test_submissions_that_are_never_answered_nor_accepted_end() -> None:
     world.run_until_quiet(most_steps=10_000)
     assert world.bus.of("a.wav") == [FAILED]
     assert world.now - world.job_of("a.wav").uploaded_at < timedelta(hours=5)
+
+
+def test_ends_that_cannot_be_published_do_not_keep_others_from_their_turn() -> None:
+    world = World()
+    world.bus.failures = 10_000
+    for number in range(150):
+        world.upload(f"{number}.txt")
+    world.deliver()
+    world.loop_pass()
+    world.loop_pass()
+    assert sum(len(request.job_ids) for report in world.passes for request in report.result.finalize) == 150
+    world.bus.failures = 0
+    world.run_until_quiet()
+    assert len({detail.job_id for _, detail in world.bus.events}) == 150

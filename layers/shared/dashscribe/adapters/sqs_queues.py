@@ -34,5 +34,10 @@ class SqsDeadLetters:
         self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
-            MessageAttributes={"reason": {"DataType": "String", "StringValue": reason[:1000]}},
+            MessageAttributes={"reason": {"DataType": "String", "StringValue": _printable(reason[:1000])}},
         )
+
+
+def _printable(text: str) -> str:
+    """A reason may quote the broken message, and SQS refuses control characters and halves of characters."""
+    return "".join(sign if sign.isprintable() else "?" for sign in text)

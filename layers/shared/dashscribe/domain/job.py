@@ -42,6 +42,8 @@ CLAIM_LASTS = timedelta(seconds=90)
 """Longer than the submit function can run, so that an expired claim means its owner is dead."""
 LOST_MESSAGE_AFTER = timedelta(minutes=3)
 """When a recorded job that nobody claimed is put into the queue again."""
+PUBLISH_AGAIN_AFTER = timedelta(seconds=30)
+"""How long between tries to publish an end that EventBridge did not take."""
 TASK_SAFETY_NET = timedelta(hours=6)
 """When a submitted job is looked at although its task should have taken care of it."""
 KEEP_RECORDS = timedelta(days=90)

@@ -221,7 +221,9 @@ class PollService:
             if job.is_finished or job.due_at is None or job.due_at > now:
                 continue
             if job.is_terminal:
-                to_publish.append(job.job_id)
+                # Moved back in the list first: ends that cannot be published must not take everybody else's turn.
+                if self._save(jobs.look_again(job, now + jobs.PUBLISH_AGAIN_AFTER)):
+                    to_publish.append(job.job_id)
             elif job.status is Status.SUBMITTED:
                 self._save(self._looked_after(job, now))
             elif jobs.is_beyond_waking(job):
