@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -131,6 +132,7 @@ class Stack:
     say: Callable[[str], None] = print
     deploy_template: bool = True
     _children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _remembering: Lock = field(default_factory=Lock)
 
     @cached_property
     def _pids_file(self) -> Path:
@@ -198,9 +200,10 @@ class Stack:
         processes.wait_until_listening(name, process, port, log)
 
     def _remember(self, name: str, pid: int, port: int) -> None:
-        known = self._running()
-        known[name] = {"pid": pid, "port": port}
-        self._pids_file.write_text(json.dumps(known))
+        with self._remembering:  # the servers start at the same time
+            known = self._running()
+            known[name] = {"pid": pid, "port": port}
+            self._pids_file.write_text(json.dumps(known))
 
     def _running(self) -> dict[str, dict[str, int]]:
         try:

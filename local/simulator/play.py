@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
+from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 Operation = Literal["submit", "query", "list", "cancel", "result"]
 
 
+def decoded_path(url: str) -> str:
+    """The path of a file's URL, percent-decoded; empty for what is no URL."""
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError:
+        return ""
+
+
 class FileScript(BaseModel):
     """What happens to files whose decoded URL path contains `match`, instead of recognition.
 
     `answers` are used up one a submission, the last one stays. An answer is `{"text": "…"}`, `{"result": {…}}` (the
-    result JSON), `{"code": "FILE_403_FORBIDDEN", "message": "…"}` (the file fails) or `{"missing": true}` (the task
-    says nothing of it); with `"seconds": 3` its task takes that long. `"recognise": true` is the real thing again.
+    result JSON), `{"transcription_url": "http://…"}` (the result is said to lie there), `{"code": "FILE_403_FORBIDDEN",
+    "message": "…"}` (the file fails) or `{"missing": true}` (the task says nothing of it); with `"seconds": 3` its task
+    takes that long. `"recognise": true` is the real thing again.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -34,11 +45,13 @@ class Fault(BaseModel):
 
     `kind`: `status` answers `status` with `body` (an object: JSON, text: HTML); `reset` cuts the connection;
     `reset_after` does what was asked and then cuts the connection; `hang` answers after `seconds`.
+    With `match`, only requests are meant that are about a file whose decoded URL path contains it.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     operation: Operation
+    match: str = ""
     kind: Literal["status", "reset", "reset_after", "hang"] = "status"
     times: int = 1
     status: int = 500
@@ -57,6 +70,7 @@ class Behaviour(BaseModel):
     max_file_urls: int = 100
     all_failed_status: Literal["SUCCEEDED", "FAILED"] = "SUCCEEDED"
     reverse_results: bool = False
+    lists_tasks: bool = True
     missing_parameters_fail_the_task: bool = True
     queue_seconds: float = 0.2
     running_seconds: float = 0.0
@@ -68,7 +82,8 @@ class Behaviour(BaseModel):
 class Recorded(BaseModel):
     """One request as it came in. Headers and bodies are kept: this server sees test keys only.
 
-    `status` is that of the answer; 0 when there is none (yet).
+    `status` is that of the answer; 0 when there is none (yet). `task_id` is the task that a submission made, whether or
+    not its answer arrived.
     """
 
     operation: str
@@ -78,6 +93,7 @@ class Recorded(BaseModel):
     path: str
     headers: dict[str, str]
     body: Any = None
+    task_id: str | None = None
 
 
 class Play:
@@ -92,9 +108,11 @@ class Play:
     def script_for(self, path: str) -> FileScript | None:
         return next((script for script in self.scripts if script.match in path), None)
 
-    def take_fault(self, operation: str) -> Fault | None:
+    def take_fault(self, operation: str, file_urls: Sequence[str]) -> Fault | None:
         for fault in self.faults:
-            if fault.operation == operation and fault.times > 0:
+            if fault.operation != operation or fault.times <= 0:
+                continue
+            if not fault.match or any(fault.match in decoded_path(url) for url in file_urls):
                 fault.times -= 1
                 return fault
         return None

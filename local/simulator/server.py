@@ -80,16 +80,29 @@ class Simulator:
                 body=_readable(raw),
             )
             self.play.recorded.append(record)
-            fault = self.play.take_fault(name)
+            fault = self.play.take_fault(name, self._files_of(name, request, record.body))
             try:
                 response = await self._answer(name, endpoint, request, fault)
             except RequestRefusedError as refused:
                 response = _error(refused.status, refused.code, refused.message)
+            record.task_id = getattr(request.state, "task_id", None)
             if not isinstance(response, CutConnection):
                 record.status = response.status_code
             return response
 
         return run
+
+    def _files_of(self, name: str, request: Request, body: Any) -> list[str]:
+        """The URLs of the files that a request is about, so that a fault can mean some of them only."""
+        if name == "submit":
+            given = body.get("input") if isinstance(body, dict) else None
+            urls = given.get("file_urls") if isinstance(given, dict) else None
+            return [url for url in urls if isinstance(url, str)] if isinstance(urls, list) else []
+        if name == "result":
+            document = self.room.results.get(unquote(request.scope["raw_path"].decode()), {})
+            return [str(document.get("file_url", ""))]
+        task = self.room.tasks.get(request.path_params.get("task_id", ""))
+        return [file.url for file in task.files] if task else []
 
     async def _answer(self, name: str, endpoint: _Endpoint, request: Request, fault: Fault | None) -> Response:
         if fault is not None and fault.kind == "reset":
@@ -120,6 +133,7 @@ class Simulator:
     async def _submit(self, request: Request) -> Response:
         spec, body = checked_submission(dict(request.headers), await request.body(), self.play.behaviour)
         task = self.room.submit(spec.name, body["input"][spec.shape.value], body.get("parameters"))
+        request.state.task_id = task.task_id
         return JSONResponse(
             {"request_id": str(uuid.uuid4()), "output": {"task_id": task.task_id, "task_status": "PENDING"}}
         )
@@ -134,6 +148,8 @@ class Simulator:
 
     async def _list(self, request: Request) -> Response:
         """API reference 3.5: top level, epoch milliseconds, no result URLs."""
+        if not self.play.behaviour.lists_tasks:
+            raise RequestRefusedError(404, "NotFound", "There is no list of tasks here.")
         wanted = request.query_params
         found = [
             {
@@ -189,7 +205,7 @@ class Simulator:
     # for tests
 
     async def _control(self, request: Request) -> Response:
-        """GET: what was recorded. POST: `{"behaviour": {…}, "scripts": […], "faults": […]}`.
+        """GET: what is played, and what was recorded. POST: `{"behaviour": {…}, "scripts": […], "faults": […]}`.
 
         DELETE: no scripts, faults, records and used-up rates any more, and the behaviour of the start. Tasks stay.
         """
@@ -211,6 +227,8 @@ class Simulator:
         return JSONResponse(
             {
                 "behaviour": self.play.behaviour.model_dump(),
+                "scripts": [script.model_dump() for script in self.play.scripts],
+                "faults": [fault.model_dump() for fault in self.play.faults],
                 "recorded": [record.model_dump() for record in self.play.recorded],
             }
         )

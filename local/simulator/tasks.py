@@ -13,12 +13,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
 from dashscribe.domain.timestamps import VENDOR_ZONE
-from local.simulator.play import Play
+from local.simulator.play import Play, decoded_path
 from local.simulator.recognition import RecognitionError, recognise
 
 CONTAINER_HOST = "host.docker.internal"
@@ -27,10 +27,11 @@ CONTAINER_HOST = "host.docker.internal"
 
 @dataclass
 class FileResult:
-    """One file of a task. `document` is its result JSON."""
+    """One file of a task. `document` is its result JSON, `said_to_be_at` a scripted address of it that is not ours."""
 
     url: str
     document: dict[str, Any] | None = None
+    said_to_be_at: str | None = None
     code: str | None = None
     message: str | None = None
     missing: bool = False
@@ -118,7 +119,7 @@ class TaskRoom:
         task.ended_at = time.time()
 
     async def _file(self, file: FileResult, parameters: dict[str, Any]) -> None:
-        script = self.play.script_for(unquote(urlsplit(file.url).path))
+        script = self.play.script_for(decoded_path(file.url))
         answer: dict[str, Any] = script.next_answer() if script else {}
         await asyncio.sleep(answer.get("seconds", 0))
         try:
@@ -126,6 +127,8 @@ class TaskRoom:
                 file.document = _spoken(answer["text"])
             elif "result" in answer:
                 file.document = dict(answer["result"])
+            elif "transcription_url" in answer:
+                file.document, file.said_to_be_at = {}, answer["transcription_url"]
             elif "code" in answer:
                 raise RecognitionError(answer["code"], answer.get("message", ""))
             elif answer.get("missing"):
@@ -211,7 +214,7 @@ class TaskRoom:
             }
         return {
             "file_url": file.url,
-            "transcription_url": self._result_url(task, file),
+            "transcription_url": file.said_to_be_at or self._result_url(task, file),
             "subtask_status": "SUCCEEDED",
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,6 +18,8 @@ PROFILES = {
     "profiles": {"meetings": {"model": "fun-asr-mtl", "parameters": {"language_hints": ["en"]}}},
     "rules": [{"prefix": "meetings/", "profile": "meetings"}],
 }
+TEST_STACK = LOCAL / os.environ.get("DASHSCRIBE_TEST_STACK", "test")
+"""The stack's folder: one stack a folder, so that two test runs on one machine need two names."""
 ENDS = ("Transcription Succeeded", "Transcription Failed")
 
 
@@ -58,7 +61,7 @@ class Deployment:
             if found:
                 return found
             time.sleep(0.1)
-        report = LOCAL / "test" / "diagnosis.txt"
+        report = TEST_STACK / "diagnosis.txt"
         report.write_text("\n\n".join([*map(str, self.jobs()), *self.executions(), self.log_lines()]))
         raise AssertionError(f"waited {seconds} s for {what}; see {report}")
 
@@ -109,7 +112,7 @@ class Deployment:
 
 @pytest.fixture(scope="session")
 def deployment() -> Iterator[Deployment]:
-    with Stack(folder=LOCAL / "test", say=lambda _: None) as info:
+    with Stack(folder=TEST_STACK, say=lambda _: None) as info:
         info.client("ssm").put_parameter(
             Name=info.outputs["ProfilesParameterName"], Value=json.dumps(PROFILES), Overwrite=True, Type="String"
         )

@@ -165,7 +165,7 @@ REFUSALS = [
     (400, "Arrearage", "Access denied, please make sure your account is in good standing.", Verdict.ACCOUNT_WIDE),
     (400, "InvalidParameter.DataInspection", "download timed out", Verdict.URL_DIED),
     (400, "BadRequest.InputDownloadFailed", "", Verdict.URL_DIED),
-    (400, "SomethingNew", "", Verdict.PERMANENT),
+    (400, "SomethingNew", "", Verdict.RETRYABLE),
     (401, "InvalidApiKey", "Invalid API-key provided.", Verdict.ACCOUNT_WIDE),
     (401, "SomethingNew", "", Verdict.ACCOUNT_WIDE),
     (403, "AllocationQuota.FreeTierOnly", "", Verdict.ACCOUNT_WIDE),

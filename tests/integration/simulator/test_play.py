@@ -105,11 +105,66 @@ def test_a_fault_strikes_its_own_operation_only(
     assert vendor.request(method, path).status_code == 598
 
 
+def test_a_fault_can_mean_the_requests_about_some_files_only(
+    post_task: Callable[..., httpx.Response], submit: Submit, until: Until, vendor: httpx.Client, play: Play
+) -> None:
+    ours, theirs = "http://127.0.0.1:9/our%20files/a.wav?X=1", "http://127.0.0.1:9/theirs.wav"
+    play(
+        behaviour={"queue_seconds": 0},
+        scripts=[{"match": ".wav", "answers": [{"text": "hello"}]}],
+        faults=[{"operation": each, "status": 503, "match": "/our files/"} for each in ("submit", "query", "result")],
+    )
+    submit(theirs)
+    assert post_task(theirs, ours).status_code == 503
+    task, other = submit(theirs, ours), submit(theirs)
+    until(other)
+    assert vendor.get(f"{TASKS}/{task}").status_code == 503
+    addresses = [result["transcription_url"] for result in until(task)["output"]["results"]]
+    assert [vendor.get(address).status_code for address in addresses] == [200, 503]
+    assert vendor.get(addresses[1]).status_code == 200
+
+
+def test_a_task_is_recorded_with_its_submission_even_when_the_answer_was_cut(
+    post_task: Callable[..., httpx.Response], submit: Submit, vendor: httpx.Client, play: Play, recorded: Recorded
+) -> None:
+    task = submit("http://127.0.0.1:9/a.wav")
+    assert post_task("no address").status_code == 400
+    play(faults=[{"operation": "submit", "kind": "reset_after"}, {"operation": "submit", "kind": "reset"}])
+    for _ in range(2):
+        with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
+            post_task("http://127.0.0.1:9/a.wav")
+    answered, refused, cut_after, cut_before = [request["task_id"] for request in recorded("submit")]
+    assert (answered, refused, cut_before) == (task, None, None)
+    assert vendor.get(f"{TASKS}/{cut_after}").json()["output"]["task_status"] != "UNKNOWN"
+
+
+def test_what_has_not_been_played_yet_can_be_seen(
+    base_url: str, submit: Submit, until: Until, vendor: httpx.Client, play: Play, http: httpx.Client
+) -> None:
+    play(
+        behaviour={"queue_seconds": 0},
+        scripts=[{"match": "a.wav", "answers": [{"text": "hello"}]}, {"match": "b.wav", "answers": [{"text": "you"}]}],
+        faults=[{"operation": "list", "status": 503, "times": 3}],
+    )
+    until(submit("http://127.0.0.1:9/a.wav"))
+    assert vendor.get(TASKS).status_code == 503
+    state = http.get(f"{base_url}/control").json()
+    assert [script["used"] for script in state["scripts"]] == [1, 0]
+    assert [fault["times"] for fault in state["faults"]] == [2]
+
+
 def test_forgetting_ends_the_faults(base_url: str, vendor: httpx.Client, play: Play, http: httpx.Client) -> None:
     play(faults=[{"operation": "query", "status": 503, "times": 100}])
     assert vendor.get(QUERY).status_code == 503
     http.delete(f"{base_url}/control")
     assert vendor.get(QUERY).status_code == 200
+
+
+def test_a_vendor_can_be_one_without_a_list_of_tasks(submit: Submit, vendor: httpx.Client, play: Play) -> None:
+    play(behaviour={"lists_tasks": False})
+    task = submit("http://127.0.0.1:9/a.wav")
+    assert vendor.get(TASKS).status_code == vendor.get(f"{TASKS}/").status_code == 404
+    assert vendor.get(f"{TASKS}/{task}").status_code == 200
 
 
 # scripts
@@ -146,6 +201,13 @@ def test_a_scripted_result_is_given_as_it_is_whatever_its_shape(
         "transcripts": "none",
         "more": [1],
     }
+
+
+def test_a_result_can_be_said_to_lie_anywhere(submit: Submit, until: Until, play: Play) -> None:
+    elsewhere = "http://169.254.169.254/latest/meta-data/"
+    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "a.wav", "answers": [{"transcription_url": elsewhere}]}])
+    result = only_result(until(submit("http://127.0.0.1:9/a.wav")))
+    assert (result["subtask_status"], result["transcription_url"]) == ("SUCCEEDED", elsewhere)
 
 
 def test_a_file_that_is_scripted_as_missing_is_not_spoken_of(submit: Submit, until: Until, play: Play) -> None:

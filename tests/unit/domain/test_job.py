@@ -71,11 +71,11 @@ def test_waiting_for_ones_turn_is_no_failed_try(job: Job, now: datetime) -> None
     assert (waiting.fruitless_tries, waiting.due_at) == (0, now + timedelta(seconds=7))
 
 
-def test_a_submission_is_given_up_after_twenty_five_vendor_errors_in_a_row(job: Job, now: datetime) -> None:
-    for _ in range(24):
-        job = jobs.defer(job, "InternalError", now)
-    assert not jobs.is_out_of_tries(job)
-    assert jobs.is_out_of_tries(jobs.defer(job, "InternalError", now))
+@pytest.mark.parametrize(("http_status", "tries"), [(None, 25), (500, 25), (400, 5), (404, 5)])
+def test_a_refusal_about_the_request_is_given_up_sooner_than_trouble_of_the_vendor_s(
+    http_status: int | None, tries: int
+) -> None:
+    assert jobs.tries_for(http_status) == tries
 
 
 @given(st.integers(1, 10_000))

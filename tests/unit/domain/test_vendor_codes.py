@@ -120,9 +120,9 @@ def test_silent_audio_is_no_failure(code: str) -> None:
     [
         (None, Verdict.RETRYABLE),
         (200, Verdict.RETRYABLE),
-        (400, Verdict.PERMANENT),
+        (400, Verdict.RETRYABLE),
         (401, Verdict.ACCOUNT_WIDE),
-        (404, Verdict.PERMANENT),
+        (404, Verdict.RETRYABLE),
         (408, Verdict.RETRYABLE),
         (409, Verdict.RETRYABLE),
         (425, Verdict.RETRYABLE),

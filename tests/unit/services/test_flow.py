@@ -472,3 +472,15 @@ def test_a_run_ends_in_its_time_and_the_rest_comes_back(monkeypatch: pytest.Monk
     assert world.now - before < timedelta(seconds=60)
     world.run_until_quiet()
     assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 100
+
+
+def test_an_unknown_refusal_is_tried_a_few_times_and_then_failed_with_the_vendor_s_word() -> None:
+    world = World()
+    world.vendor.refusals = [VendorError("SomethingNew", "we do not like it", Verdict.RETRYABLE, 400)] * 50
+    world.upload("a.wav")
+    world.run_until_quiet()
+    error = world.bus.ends_of("a.wav")[0].error
+    assert error is not None
+    assert (error.code, error.category) == ("SomethingNew", "retryable")
+    assert len(world.vendor.refusals) == 45
+    assert world.now - world.job_of("a.wav").uploaded_at < timedelta(minutes=15)

@@ -58,7 +58,7 @@ class DashScopeHttp:
             try:
                 listed = TaskList.model_validate(body)
             except ValidationError as error:
-                raise AnswerLost("DashScope's list of tasks has an unknown shape.") from error
+                raise VendorError("NO_LIST", "What DashScope lists is no list of tasks.", Verdict.PERMANENT) from error
             found += listed.data
             if page >= listed.total_page or not listed.data:
                 break

@@ -30,10 +30,14 @@ MAX_AMBIGUOUS_SUBMISSIONS = 1
 """A POST whose answer was lost is repeated once, and no more: it may have been accepted, and paid for, each time."""
 MAX_FRUITLESS_TRIES = 25
 """Vendor errors in a row before a submission is given up; with `retry_delay` that is about three hours."""
+MAX_REFUSED_TRIES = 5
+"""The same for a 4xx that the table of codes does not know: about a minute."""
 MAX_WAKES = 20
 """How often a job is put into the queue without any progress before it fails: an hour with `LOST_MESSAGE_AFTER`."""
 SETTLE_AFTER = timedelta(seconds=10)
 """When the vendor is asked what became of a POST whose answer was lost, and how long between such questions."""
+LIST_IS_COMPLETE_AFTER = timedelta(seconds=30)
+"""A new task may take a moment to appear in the vendor's list; before this its absence proves nothing."""
 SETTLE_WITHIN = timedelta(minutes=10)
 """How long that is tried before the file is submitted again without knowing."""
 TASKS_LISTED = timedelta(hours=23)
@@ -220,8 +224,9 @@ def defer(job: Job, trouble: str, now: datetime, *, delay: timedelta | None = No
     )
 
 
-def is_out_of_tries(job: Job) -> bool:
-    return job.fruitless_tries >= MAX_FRUITLESS_TRIES
+def tries_for(http_status: int | None) -> int:
+    """How often a refused submission is tried. A 4xx is about the request, and will hardly change its mind."""
+    return MAX_REFUSED_TRIES if http_status is not None and 400 <= http_status < 500 else MAX_FRUITLESS_TRIES
 
 
 def park(job: Job, reason: str) -> Job:

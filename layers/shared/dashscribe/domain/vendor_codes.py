@@ -111,7 +111,7 @@ _FREE_QUOTA_SIGNS = ("free allocated quota", "free tier", "free quota")
 def classify(code: str, message: str = "", http_status: int | None = None) -> Verdict:
     """Class a vendor error.
 
-    A code that the table does not know is classed by its HTTP status, and without one as retryable: what the vendor
+    A code that the table does not know is retryable (a few times, `domain.job.tries_for`): what the vendor
     may add must not fail a recording at its first sight. Quota codes are ambiguous: the same word means "this minute's
     tokens" and "the free allowance is used up" (section 4), so the message decides; a mere "quota exceeded, check your
     billing" is what the minute's limit says too (peers, section 2).
@@ -124,8 +124,4 @@ def classify(code: str, message: str = "", http_status: int | None = None) -> Ve
         return known
     if code.startswith("Throttling") or http_status == 429:
         return Verdict.THROTTLED
-    if http_status == 401:
-        return Verdict.ACCOUNT_WIDE
-    if http_status is not None and 400 <= http_status < 500 and http_status not in (408, 409, 425):
-        return Verdict.PERMANENT
-    return Verdict.RETRYABLE
+    return Verdict.ACCOUNT_WIDE if http_status == 401 else Verdict.RETRYABLE

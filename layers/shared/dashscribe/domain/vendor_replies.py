@@ -87,7 +87,7 @@ class TaskList(_Reply):
     """A page of the list: at the top level, without `output`."""
 
     total_page: int = 1
-    data: list[ListedTask] = Field(default_factory=list)
+    data: list[ListedTask]
 
 
 class FileOutcome(_Reply):

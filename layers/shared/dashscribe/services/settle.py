@@ -64,7 +64,8 @@ def settle(task: Task, media: Collection[Media], tasks: TaskStore, speech: Speec
             nameless = nameless or not named
     except VendorError as error:
         logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
-        return Settlement(Fate.NOT_TO_BE_KNOWN if error.verdict is Verdict.PERMANENT else Fate.NOT_YET_KNOWN)
+        no_list = error.verdict is Verdict.PERMANENT or error.http_status in (404, 405, 501)
+        return Settlement(Fate.NOT_TO_BE_KNOWN if no_list else Fate.NOT_YET_KNOWN)
     if undecided:
         return Settlement(Fate.NOT_YET_KNOWN)
     return Settlement(Fate.NOT_TO_BE_KNOWN if nameless else Fate.NOT_ACCEPTED)

@@ -304,6 +304,9 @@ class SubmitService:
             self.tasks.remember_task_id(found.task_id)
             self._adopt(job, found.task_id, now, report)
             return None
+        if found.fate is Fate.NOT_ACCEPTED and now - task.posted_at < jobs.LIST_IS_COMPLETE_AFTER:
+            report.waiting.append(self.store.save(jobs.await_settlement(job, now)))
+            return None
         if found.fate is Fate.NOT_ACCEPTED and now - task.posted_at < jobs.TASKS_LISTED:
             # Like any other refusal: later again, and not for ever.
             not_accepted = AnswerLost("The connection to DashScope broke before it accepted the submission.")
@@ -524,7 +527,7 @@ def _failure(code: str, message: str, verdict: Verdict = Verdict.PERMANENT) -> F
 
 def _deferred_or_given_up(job: Job, error: VendorError, now: datetime) -> Job:
     deferred = jobs.defer(job, error.code, now)
-    if not jobs.is_out_of_tries(deferred):
+    if deferred.fruitless_tries < jobs.tries_for(error.http_status):
         return deferred
-    message = f"{error.message} (given up after {jobs.MAX_FRUITLESS_TRIES} tries)"
+    message = f"{error.message} (given up after {deferred.fruitless_tries} tries)"
     return jobs.fail(job, _failure(error.code, message, Verdict.RETRYABLE), now)
