@@ -1,4 +1,4 @@
-.PHONY: help run test check up down invoke deploy build bench lock format install clean
+.PHONY: help run test check up down invoke deploy build bench soak lock format install clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -14,12 +14,14 @@ run: install ## transcribe the sample recordings, or FILES="a.wav b.mp4", on a l
 test: install ## every test
 	@$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
 
-check: install ## linters, types, template
+check: install .local/checkov/.ready ## linters, types, template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy layers/shared/dashscribe functions local tests
 	SAM_CLI_TELEMETRY=0 .local/sam/bin/sam validate --lint --region us-east-1
 	$(BIN)/cfn-lint template.yaml
+	.local/sam/bin/python local/transform.py template.yaml .local/template/transformed.yaml
+	.local/checkov/bin/checkov --config-file .checkov.yaml --file .local/template/transformed.yaml
 	$(BIN)/python -m pytest -q tests/template
 
 up: install ## start the local stack and leave it running; DASHSCOPE_BASE_URL=... PARAMETERS="Name=value ..."
@@ -39,6 +41,9 @@ deploy: build ## deploy to your AWS account
 
 bench: install ## measure; never passes or fails on a clock
 	@$(BIN)/python -m pytest -q -s -p no:randomly tests/benchmarks
+
+soak: install ## a long run with faults on a stack of its own: SOAK_ARGUMENTS="--files 2000 --minutes 15"
+	@$(BIN)/python -m local.soak $(SOAK_ARGUMENTS)
 
 format: install
 	$(BIN)/ruff check --fix .

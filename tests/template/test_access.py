@@ -1,0 +1,150 @@
+"""Who may get at recordings, transcripts, records and the key: the named roles, over TLS, and nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Resources = dict[str, dict[str, Any]]
+Statement = dict[str, Any]
+
+RESOURCE_POLICIES = {"AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"}
+"""The only kinds of resource policy here. A new kind must be looked at by these tests first."""
+OPENERS = ("Policy", "ResourcePolicy", "AccessControl", "WebsiteConfiguration", "FunctionUrlConfig")
+"""Properties that can open a resource to others than the roles."""
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def granted(resources: Resources) -> Iterator[tuple[str, Statement]]:
+    """Each statement of each role, with the name of the resource whose role it is."""
+    for name, resource in resources.items():
+        properties = resource.get("Properties", {})
+        for policy in as_list(properties.get("Policies", [])):
+            for statement in policy.get("PolicyDocument", policy)["Statement"]:
+                yield name, statement
+        if resource["Type"] == "AWS::IAM::Policy":
+            for statement in properties["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+def resource_policies(resources: Resources) -> Iterator[tuple[str, Statement]]:
+    for name, resource in resources.items():
+        if resource["Type"] in RESOURCE_POLICIES:
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                yield name, statement
+
+
+@pytest.mark.parametrize(
+    ("target", "service", "allowed"),
+    [
+        ("ResultsBucket", "s3", {("FinalizeTranscriptionFunction", "PutObject")}),
+        (
+            "MediaBucket",
+            "s3",
+            {("SubmitTranscriptionFunction", action) for action in ("GetObject", "GetObjectVersion", "ListBucket")},
+        ),
+        (
+            "ApiKeySecret",
+            "secretsmanager",
+            {(name, "GetSecretValue") for name in ("SubmitTranscriptionFunction", "PollTasksFunction")},
+        ),
+        ("ProfilesParameter", "ssm", {("SubmitTranscriptionFunction", "GetParameter")}),
+    ],
+)
+def test_only_the_named_roles_get_at_it_and_only_so(
+    resources: Resources, target: str, service: str, allowed: set[tuple[str, str]]
+) -> None:
+    found = {
+        (name, action.partition(":")[2])
+        for name, statement in granted(resources)
+        if target in json.dumps(statement["Resource"])
+        for action in as_list(statement["Action"])
+        if action.startswith(f"{service}:")
+    }
+    assert found == allowed
+
+
+def test_only_the_functions_and_the_lease_holder_get_at_the_records(resources: Resources) -> None:
+    found = {name for name, statement in granted(resources) if "JobsTable" in json.dumps(statement["Resource"])}
+    functions = {name for name, resource in resources.items() if resource["Type"] == "AWS::Serverless::Function"}
+    assert found == functions | {"PollTasksStateMachine"}
+
+
+def test_every_policy_of_a_role_is_written_out_here(resources: Resources) -> None:
+    """A managed policy, or one of SAM's templates, would grant what these tests do not see."""
+    for name, resource in resources.items():
+        assert "ManagedPolicyArns" not in resource["Properties"], name
+        for policy in as_list(resource["Properties"].get("Policies", [])):
+            assert isinstance(policy, dict), name
+            assert "Statement" in policy or "PolicyDocument" in policy, name
+
+
+def test_resource_policies_let_in_one_aws_service_and_otherwise_only_refuse(resources: Resources) -> None:
+    found = list(resource_policies(resources))
+    assert found
+    for name, statement in found:
+        if statement["Effect"] == "Allow":
+            assert statement["Principal"] == {"Service": "events.amazonaws.com"}, name
+            assert statement["Action"] == "sqs:SendMessage", name
+            assert statement["Condition"] == {
+                "ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["MediaUploadedRule", "Arn"]}}
+            }, name
+
+
+def test_nothing_else_opens_a_resource_to_others(resources: Resources) -> None:
+    unexpected = {
+        name: resource["Type"]
+        for name, resource in resources.items()
+        if "Policy" in resource["Type"] and resource["Type"] not in RESOURCE_POLICIES | {"AWS::IAM::Policy"}
+    }
+    assert unexpected == {}
+    opened = {
+        (name, opener)
+        for name, resource in resources.items()
+        for opener in OPENERS
+        if opener in resource.get("Properties", {})
+    }
+    assert opened == set()
+    assert not [name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Permission"]
+
+
+@pytest.mark.parametrize("bucket", ["MediaBucket", "ResultsBucket"])
+def test_a_bucket_refuses_plain_http_but_from_the_machine_that_it_runs_on(resources: Resources, bucket: str) -> None:
+    """AWS never sees an address of 127.0.0.0/8; a local emulator, which has no TLS, sees no other."""
+    policies = [
+        resource["Properties"]
+        for resource in resources.values()
+        if resource["Type"] == "AWS::S3::BucketPolicy" and resource["Properties"]["Bucket"] == {"Ref": bucket}
+    ]
+    assert [policy["PolicyDocument"]["Statement"] for policy in policies] == [
+        [
+            {
+                "Sid": "RefusePlainHttp",
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:*",
+                "Resource": [{"Fn::GetAtt": [bucket, "Arn"]}, {"Fn::Sub": f"${{{bucket}.Arn}}/*"}],
+                "Condition": {
+                    "Bool": {"aws:SecureTransport": "false"},
+                    "NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"},
+                },
+            }
+        ]
+    ]
+    for policy_name, resource in resources.items():
+        if resource["Type"] == "AWS::S3::BucketPolicy" and resource["Properties"]["Bucket"] == {"Ref": bucket}:
+            assert resource.get("Condition") == resources[bucket].get("Condition"), policy_name
+
+
+def test_every_security_rule_that_is_not_kept_says_why(root: Path) -> None:
+    skipped = (root / ".checkov.yaml").read_text().partition("skip-check:")[2].splitlines()
+    rules = [line.strip() for line in skipped if line.strip().startswith("- ")]
+    assert rules
+    assert [rule for rule in rules if " # " not in rule] == []
