@@ -31,7 +31,7 @@ from local.subscriber import Subscriber
 
 FAULT_RATE = 0.05
 FILES_PER_TASK = 10
-TYPICAL_TASK = 6
+TYPICAL_TASK = 4
 """Files in one, as the waves come; a fault of a submission or query is drawn for one of its files."""
 WAVE = 40
 """Files are uploaded in waves, some seconds apart: 8 a second, which the local AWS can do on two cores."""
@@ -233,7 +233,7 @@ class Soak:
         ]
         wrong = self.transcripts_that_are_wrong()
 
-        print(f"files            {len(sent)} uploaded in {seconds:.0f} s")
+        print(f"files            {len(sent)} uploaded, the run took {seconds:.0f} s")
         print(f"succeeded        {len(ends) - failed.total()}")
         print(f"failed           {failed.total()} {dict(failed)}")
         print(f"without an end   {len(sent) - len(ends)}")

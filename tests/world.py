@@ -247,6 +247,7 @@ class Vendor:
     downloads_to_fail: int = 0
     list_refusal: VendorError | None = None
     cancelled: list[str] = field(default_factory=list)
+    lists: int = 0
     answers_to_lose: int = 0
     endings: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -276,6 +277,7 @@ class Vendor:
         self.cancelled.append(task_id)
 
     def list_tasks(self, model: str) -> list[ListedTask]:
+        self.lists += 1
         if self.list_refusal is not None:
             raise self.list_refusal
         return [

@@ -55,6 +55,7 @@ class SubmitSettings(VendorSettings):
     default_model: str
     max_files_per_task: int = Field(ge=1, le=100)
     submit_requests_per_second: float = Field(ge=0)
+    query_requests_per_second: float = Field(gt=0)
     presign_expiry_seconds: int = Field(ge=60, le=604800)
 
 

@@ -91,6 +91,7 @@ def submit_service() -> SubmitService:
         region=region_of(settings.dashscope_base_url),
         max_files_per_task=settings.max_files_per_task,
         submit_requests_per_second=settings.submit_requests_per_second,
+        query_requests_per_second=settings.query_requests_per_second,
     )
 
 

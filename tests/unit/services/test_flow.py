@@ -484,3 +484,15 @@ def test_an_unknown_refusal_is_tried_a_few_times_and_then_failed_with_the_vendor
     assert (error.code, error.category) == ("SomethingNew", "retryable")
     assert len(world.vendor.refusals) == 45
     assert world.now - world.job_of("a.wav").uploaded_at < timedelta(minutes=15)
+
+
+@pytest.mark.parametrize("odd", [{"time": "2026-01-01T00:00:00"}, {"time": "0001-01-01T00:00:00+14:00"}, {"size": -5}])
+def test_an_event_with_an_impossible_time_or_size_is_buried_at_once(odd: dict[str, object]) -> None:
+    world = World()
+    event = json.loads(world.upload("a.wav", queued=False))
+    event["detail"]["object"]["size"] = odd.get("size", 1000)
+    event["time"] = odd.get("time", event["time"])
+    world.queue.append(json.dumps(event))
+    world.run_until_quiet()
+    assert len(world.buried) == 1
+    assert not world.records.jobs

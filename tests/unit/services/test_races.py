@@ -247,3 +247,13 @@ def test_ends_that_cannot_be_published_do_not_keep_others_from_their_turn() -> N
     world.bus.failures = 0
     world.run_until_quiet()
     assert len({detail.job_id for _, detail in world.bus.events}) == 150
+
+
+def test_a_batch_whose_answer_was_lost_is_looked_into_once_and_at_the_account_s_rate() -> None:
+    world = World()
+    world.vendor.answers_to_lose = 1
+    for number in range(20):
+        world.upload(f"{number}.wav")
+    world.run_until_quiet()
+    assert all(world.vendor.submissions_of(f"{number}.wav") == 1 for number in range(20))
+    assert world.vendor.lists <= 2

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from dashscribe.domain.gate import Gate
 from dashscribe.domain.job import Due, Job
@@ -22,6 +22,7 @@ from dashscribe.domain.task import Task
 from dashscribe.domain.timestamps import to_iso
 from dashscribe.domain.vendor_replies import FileOutcome
 from dashscribe.errors import StaleRecord
+from dashscribe.observability import logger
 from dashscribe.services.ports import DueRecord
 
 if TYPE_CHECKING:
@@ -71,7 +72,11 @@ class DynamoDbRecords:
             while pending:
                 reply = self._client.batch_get_item(RequestItems=pending)
                 for item in reply["Responses"].get(self._table, []):
-                    job = Job.model_validate(from_item(item))
+                    try:
+                        job = Job.model_validate(from_item(item))
+                    except ValidationError:
+                        logger.exception("a job's record cannot be read", record=item["pk"]["S"])
+                        continue
                     found[job.job_id] = job
                 pending = reply.get("UnprocessedKeys")
         return found

@@ -261,9 +261,14 @@ class PollService:
         A crash in between is a lost message, which the record's new due time makes good.
         """
         for job in waiting:
-            if self._save(jobs.woken(job, self.clock())):
-                self.queue.wake(job.job_id)
-                report.woken += 1
+            try:
+                if self._save(jobs.woken(job, self.clock())):
+                    self.queue.wake(job.job_id)
+                    report.woken += 1
+            except Exception:
+                # One record that cannot be written must not keep the others asleep.
+                logger.exception("a job could not be woken", job_id=job.job_id)
+                report.failed_steps += 1
 
     def _save(self, job: Job) -> bool:
         try:

@@ -6,7 +6,7 @@ files a task has, but a finished task names them.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -42,9 +42,20 @@ class Settlement:
     task_id: str | None = None
 
 
-def settle(task: Task, media: Collection[Media], tasks: TaskStore, speech: SpeechService) -> Settlement:
-    """Look for the task that came of this POST. `media` are the files that were in it."""
+def settle(
+    task: Task,
+    media: Collection[Media],
+    tasks: TaskStore,
+    speech: SpeechService,
+    wait_for_turn: Callable[[], bool],
+) -> Settlement:
+    """Look for the task that came of this POST. `media` are the files that were in it.
+
+    `wait_for_turn` waits until the vendor may be asked one more question; False when that is too far away.
+    """
     try:
+        if not wait_for_turn():
+            return Settlement(Fate.NOT_YET_KNOWN)
         candidates = [
             listed
             for listed in speech.list_tasks(task.model)
@@ -54,6 +65,8 @@ def settle(task: Task, media: Collection[Media], tasks: TaskStore, speech: Speec
             return Settlement(Fate.NOT_TO_BE_KNOWN)
         undecided = nameless = False
         for candidate in candidates:
+            if not wait_for_turn():
+                return Settlement(Fate.NOT_YET_KNOWN)
             output = speech.query(candidate.task_id).output
             if not output.is_over:
                 undecided = True

@@ -20,6 +20,7 @@ from dashscribe.domain.job import Failure, Job, Status
 from dashscribe.domain.media import Media, is_ignored, job_id_of, refusal
 from dashscribe.domain.options import resolve_options
 from dashscribe.domain.task import Task, TaskPhase
+from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import mark_of
 from dashscribe.errors import (
@@ -47,7 +48,7 @@ from dashscribe.services.ports import (
     TaskStore,
 )
 from dashscribe.services.publish import publish_end, publish_start
-from dashscribe.services.settle import Fate, settle
+from dashscribe.services.settle import Fate, Settlement, settle
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
 """A turn further away than this is not waited for inside the function: the files wait in the table."""
@@ -59,7 +60,7 @@ _ABOUT_THE_REQUEST = ("InvalidParameter", "BadRequest", "InvalidURL", "InvalidFi
 
 class _S3Object(BaseModel):
     key: str
-    size: int = 0
+    size: int = Field(default=0, ge=0, le=10**15)
     etag: str | None = None
     version_id: str | None = Field(default=None, alias="version-id")
     sequencer: str | None = None
@@ -79,7 +80,7 @@ class ObjectCreated(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True)
 
-    time: datetime
+    time: Timestamp
     detail_type: str = Field(alias="detail-type")
     source: str
     detail: _S3Detail
@@ -154,6 +155,7 @@ class SubmitReport:
     ambiguous: int = 0
     throttled: int = 0
     gate_reason: str | None = None
+    settlements: dict[str, Settlement] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,7 @@ class SubmitService:
     region: Region
     max_files_per_task: int
     submit_requests_per_second: float = 0
+    query_requests_per_second: float = 20
     sleep: Callable[[float], None] = time.sleep
 
     def run(self, messages: Sequence[Message]) -> SubmitReport:
@@ -295,9 +298,8 @@ class SubmitService:
         if job.last_trouble != "ANSWER_LOST":
             report.ambiguous += 1
             logger.warning("a submission died between its POST and the answer", submission_id=task.submission_id)
-        media = [other.media for other in self.store.find_many(task.job_ids).values()]
-        found = settle(task, media, self.tasks, self.speech)
-        logger.info("a lost answer is looked into", fate=found.fate, task_id=found.task_id)
+        found = report.settlements.get(task.submission_id) or self._settlement(task)
+        report.settlements[task.submission_id] = found
         now = self.clock()
         if found.task_id is not None:
             self.tasks.save_task(tasks.accepted(task, found.task_id, now))
@@ -317,6 +319,20 @@ class SubmitService:
             return None
         self._each([job], report, lambda each: jobs.answer_lost(each, now))
         return None
+
+    def _settlement(self, task: Task) -> Settlement:
+        media = [other.media for other in self.store.find_many(task.job_ids).values()]
+        found = settle(task, media, self.tasks, self.speech, self._wait_for_question)
+        logger.info("a lost answer is looked into", fate=found.fate, task_id=found.task_id, job_ids=task.job_ids)
+        return found
+
+    def _wait_for_question(self) -> bool:
+        """The loop and this function share the account's rate of questions. False when our turn is too far away."""
+        wait = self.rates.reserve_turn("query", self.query_requests_per_second, self.clock(), LONGEST_WAIT_FOR_A_TURN)
+        if wait is None:
+            return False
+        self.sleep(wait.total_seconds())
+        return True
 
     def _adopt(self, job: Job, task_id: str, accepted_at: datetime, report: SubmitReport) -> None:
         accepted = jobs.submitted(job, task_id, accepted_at)
