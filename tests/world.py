@@ -99,6 +99,7 @@ class Records:
     outcomes: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
     known_task_ids: set[str] = field(default_factory=set)
     closed: Gate | None = None
+    one_file_only: dict[str, datetime] = field(default_factory=dict)
     turns: dict[str, datetime] = field(default_factory=dict)
     saves: list[Job] = field(default_factory=list)
 
@@ -187,6 +188,12 @@ class Records:
 
     def open_gate(self) -> None:
         self.crashes.around("open gate", lambda: setattr(self, "closed", None))
+
+    def takes_one_file_only(self, model: str, now: datetime) -> bool:
+        return self.one_file_only.get(model, START) > now
+
+    def remember_one_file_only(self, model: str, until: datetime) -> None:
+        self.crashes.around("remember one file only", partial(self.one_file_only.__setitem__, model, until))
 
     def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
         turn = max(self.turns.get(name, now), now)
@@ -436,6 +443,7 @@ class World:
             store=self.records,
             tasks=self.records,
             gate=self.records,
+            limits=self.records,
             rates=self.records,
             media=self.media,
             speech=self.vendor,

@@ -75,6 +75,7 @@ def submit_service() -> SubmitService:
         store=records,
         tasks=records,
         gate=records,
+        limits=records,
         rates=records,
         media=S3Media(
             _s3_client(), settings.presign_expiry_seconds, session.get_credentials() if session is not None else None

@@ -525,3 +525,11 @@ def test_the_oldest_unfinished_job_is_the_one_received_first(
         records.create(make_job(job_id=f"j{number}", received_at=received, due_kind=kind, due_at=now))
     records.create(make_job(job_id="done", received_at=now - timedelta(days=9), due_kind=None, due_at=None))
     assert records.oldest_received() == now - timedelta(hours=5)
+
+
+def test_a_learned_limit_is_kept_until_its_time_and_for_its_model(records: DynamoDbRecords, now: datetime) -> None:
+    assert not records.takes_one_file_only("fun-asr", now)
+    records.remember_one_file_only("fun-asr", now + timedelta(hours=1))
+    assert records.takes_one_file_only("fun-asr", now)
+    assert not records.takes_one_file_only("fun-asr", now + timedelta(hours=2))
+    assert not records.takes_one_file_only("paraformer-v2", now)

@@ -496,3 +496,35 @@ def test_an_event_with_an_impossible_time_or_size_is_buried_at_once(odd: dict[st
     world.run_until_quiet()
     assert len(world.buried) == 1
     assert not world.records.jobs
+
+
+def test_that_a_server_takes_one_file_a_task_is_remembered_for_a_day() -> None:
+    world = World()
+    world.vendor.most_files = 1
+    for number in range(4):
+        world.upload(f"{number}.wav")
+    world.run_until_quiet()
+    refused = sum(len(report.waiting) for report in world.submit_reports)
+    for number in range(4, 8):
+        world.upload(f"{number}.wav")
+    world.run_until_quiet()
+    assert sum(len(report.waiting) for report in world.submit_reports) == refused
+    world.vendor.most_files = 100
+    world.now += timedelta(hours=25)
+    tasks_so_far = len(world.vendor.tasks)
+    for number in range(8, 12):
+        world.upload(f"{number}.wav")
+    world.run_until_quiet()
+    assert len(world.vendor.tasks) == tasks_so_far + 1
+
+
+def test_that_only_the_first_file_of_a_task_is_processed_is_remembered_too() -> None:
+    world = World()
+    world.vendor.answers["b.wav"] = ["missing", "ok"]
+    world.upload("a.wav")
+    world.upload("b.wav")
+    world.run_until_quiet()
+    world.upload("c.wav")
+    world.upload("d.wav")
+    world.run_until_quiet()
+    assert [len(task.urls) for task in world.vendor.tasks.values()] == [2, 1, 1, 1]

@@ -41,7 +41,7 @@ _from_dynamodb = TypeDeserializer().deserialize
 
 
 class DynamoDbRecords:
-    """`JobStore`, `TaskStore`, `DueStore`, `GateStore` and `RateBudget` on one table."""
+    """`JobStore`, `TaskStore`, `DueStore`, `GateStore`, `TaskLimits` and `RateBudget` on one table."""
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
         self._client = client
@@ -181,6 +181,18 @@ class DynamoDbRecords:
 
     def open_gate(self) -> None:
         self._client.delete_item(TableName=self._table, Key={"pk": {"S": _GATE}})
+
+    # what was learned of the vendor
+
+    def takes_one_file_only(self, model: str, now: datetime) -> bool:
+        item = self._get(f"ONE_FILE_ONLY#{model}")
+        return item is not None and int(item["expires_at"]) > now.timestamp()
+
+    def remember_one_file_only(self, model: str, until: datetime) -> None:
+        self._client.put_item(
+            TableName=self._table,
+            Item=to_item({"pk": f"ONE_FILE_ONLY#{model}", "expires_at": int(until.timestamp())}),
+        )
 
     # rates
 

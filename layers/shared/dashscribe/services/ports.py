@@ -90,6 +90,14 @@ class GateStore(Protocol):
     def open_gate(self) -> None: ...
 
 
+class TaskLimits(Protocol):
+    """What was learned of how many files one task may hold: the vendor's pages disagree (API reference 2.5)."""
+
+    def takes_one_file_only(self, model: str, now: datetime) -> bool: ...
+
+    def remember_one_file_only(self, model: str, until: datetime) -> None: ...
+
+
 class RateBudget(Protocol):
     """A rate that holds over all concurrent executions."""
 

@@ -22,7 +22,7 @@ from dashscribe.domain.options import resolve_options
 from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.domain.vendor_replies import mark_of
+from dashscribe.domain.vendor_replies import MISSING_FROM_RESULTS, mark_of
 from dashscribe.errors import (
     AnswerLost,
     InvalidOptions,
@@ -45,6 +45,7 @@ from dashscribe.services.ports import (
     ProfilesSource,
     RateBudget,
     SpeechService,
+    TaskLimits,
     TaskStore,
 )
 from dashscribe.services.publish import publish_end, publish_start
@@ -54,8 +55,12 @@ LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
 """A turn further away than this is not waited for inside the function: the files wait in the table."""
 RUN_LASTS = timedelta(seconds=40)
 """After this a run submits no further batch: the function must end in its own time (60 s in the template)."""
+ONE_FILE_ONLY_FOR = timedelta(hours=24)
+"""How long it is remembered that several files in one task did not work, before that is tried again."""
 _ABOUT_THE_REQUEST = ("InvalidParameter", "BadRequest", "InvalidURL", "InvalidFile", "HTTP_4")
 """Refusals that may be about one file, or the number of files, of a submission: each file alone will tell."""
+_ABOUT_SEVERAL_FILES = (*_ABOUT_THE_REQUEST, MISSING_FROM_RESULTS)
+"""Why a file is submitted alone; when it is then accepted, the number of files was the trouble."""
 
 
 class _S3Object(BaseModel):
@@ -165,6 +170,7 @@ class SubmitService:
     store: JobStore
     tasks: TaskStore
     gate: GateStore
+    limits: TaskLimits
     rates: RateBudget
     media: MediaStore
     speech: SpeechService
@@ -415,28 +421,22 @@ class SubmitService:
             return json.dumps([options.model, options.parameters] if options else None, sort_keys=True)
 
         for _, group in groupby(sorted(ready, key=kind), key=kind):
+            files = list(group)
+            most = self._files_per_task(files[0]) if len(files) > 1 else 1
             open_batches: list[list[Job]] = []
-            for job in group:
-                spec = CATALOGUE[job.options.model] if job.options else None
-                room = 1 if job.alone or spec is None else min(self.max_files_per_task, spec.max_files_per_task)
-                name = (job.media.bucket, job.media.key, job.media.version_id)
-                home = next(
-                    (
-                        batch
-                        for batch in open_batches
-                        if len(batch) < room
-                        and not batch[0].alone
-                        and all(
-                            (other.media.bucket, other.media.key, other.media.version_id) != name for other in batch
-                        )
-                    ),
-                    None,
-                )
+            for job in files:
+                home = next((batch for batch in open_batches if len(batch) < most and _fits(job, batch)), None)
                 if home is None:
                     open_batches.append([job])
                 else:
                     home.append(job)
             yield from open_batches
+
+    def _files_per_task(self, job: Job) -> int:
+        """How many files like this one may share a task: by the stack, by the model, and by what was learned."""
+        if job.options is None or self.limits.takes_one_file_only(job.options.model, self.clock()):
+            return 1
+        return min(self.max_files_per_task, job.options.spec.max_files_per_task)
 
     def _submit(self, batch: list[Job], report: SubmitReport) -> None:
         """Claim, write down that a POST follows, POST, write down its answer."""
@@ -480,6 +480,9 @@ class SubmitService:
         self.tasks.save_task(tasks.accepted(task, task_id, now))
         self.tasks.remember_task_id(task_id)
         logger.info("submitted", task_id=task_id, model=spec.name, job_ids=task.job_ids)
+        if claimed[0].alone and (claimed[0].last_trouble or "").startswith(_ABOUT_SEVERAL_FILES):
+            logger.warning("this server takes one file a task", model=spec.name, after=claimed[0].last_trouble)
+            self.limits.remember_one_file_only(spec.name, now + ONE_FILE_ONLY_FOR)
         gate = self.gate.gate()
         if gate is not None:
             self._open_gate(gate)
@@ -535,6 +538,13 @@ class SubmitService:
                 report.submitted.append(changed)
             else:
                 report.waiting.append(changed)
+
+
+def _fits(job: Job, batch: list[Job]) -> bool:
+    def name(each: Job) -> tuple[str, str, str | None]:
+        return each.media.bucket, each.media.key, each.media.version_id
+
+    return not job.alone and not batch[0].alone and all(name(other) != name(job) for other in batch)
 
 
 def _failure(code: str, message: str, verdict: Verdict = Verdict.PERMANENT) -> Failure:
