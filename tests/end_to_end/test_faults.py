@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from dashscribe.domain.catalogue import CATALOGUE
 from tests.end_to_end.conftest import ENDS, Deployment
 from tests.end_to_end.fault_table import ROWS, Answer, End, File, Pause, Row
 
@@ -130,10 +131,16 @@ class Player:
         )
 
     def _upload(self, rows: Sequence[Row]) -> None:
-        """Options of its own keep a row's files out of other rows' tasks."""
+        """Options of its own keep a row's files out of other rows' tasks.
+
+        A row of several files has a model of its own too: that a model takes one file a task is learned from some rows.
+        """
+        several = [row for row in ROWS if len(row.files) > 1]
         for row, key, _, _ in files(rows):
-            options = json.dumps({"vocabulary_id": row.name})
-            self._deployment.upload(key, b"scripted", {"dashscribe-parameters": options})
+            metadata = {"dashscribe-parameters": json.dumps({"vocabulary_id": row.name})}
+            if row in several:
+                metadata["dashscribe-model"] = list(CATALOGUE)[several.index(row) % len(CATALOGUE)]
+            self._deployment.upload(key, b"scripted", metadata)
 
     def _upload_in_turn(self, rows: Sequence[Row]) -> None:
         """The next one when an earlier one has ended; those that will be submitted often go first."""

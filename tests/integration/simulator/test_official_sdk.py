@@ -291,5 +291,5 @@ def test_the_newer_client_resubmits_after_a_lost_answer_and_so_makes_two_tasks(
     play(faults=[{"operation": "submit", "kind": "reset_after"}])
     with dashscope.Client(api_key=KEY, base_url=f"{base_url}/api/v1", max_retries=1) as client:
         client.audio.asr.jobs.create(model=model, file_urls=[f"{media_url}/absent.wav"])
-    assert [request["status"] for request in recorded("submit")] == [0, 200]
+    assert [request["status"] for request in recorded("submit") if request["body"]["model"] == model] == [0, 200]
     assert vendor.get("/api/v1/tasks", params={"model_name": model}).json()["total"] == 2
