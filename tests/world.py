@@ -26,9 +26,10 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskReply
 from dashscribe.errors import AnswerLost, MediaGone, PublishFailed, ResultUnavailable, StaleRecord, VendorError
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
+from dashscribe.services.messages import Message
 from dashscribe.services.poll import FinalizeRequest, PassReport, PollService
 from dashscribe.services.ports import DueRecord, ResultFile
-from dashscribe.services.submit import Message, SubmitReport, SubmitService
+from dashscribe.services.submit import SubmitReport, SubmitService
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MEDIA_BUCKET, RESULTS_BUCKET = "media", "results"

@@ -7,7 +7,8 @@ from typing import TypedDict
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from dashscribe.observability import MetricUnit, logger, metrics, tracer
-from dashscribe.services.submit import Message, SubmitReport
+from dashscribe.services.messages import Message
+from dashscribe.services.submit import SubmitReport
 from dashscribe.wiring import submit_service
 
 

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dashscribe.adapters.sqs_queues import SqsDeadLetters, SqsSubmitQueue
-from dashscribe.services.submit import WakeUp, parse_message
+from dashscribe.services.messages import WakeUp, parse_message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -114,7 +114,7 @@ def classify(code: str, message: str = "", http_status: int | None = None) -> Ve
     A code that the table does not know is retryable (a few times, `domain.job.tries_for`): what the vendor
     may add must not fail a recording at its first sight. Quota codes are ambiguous: the same word means "this minute's
     tokens" and "the free allowance is used up" (section 4), so the message decides; a mere "quota exceeded, check your
-    billing" is what the minute's limit says too (peers, section 2).
+    billing" is what the minute's limit says too.
     """
     if code in ("Throttling.AllocationQuota", "insufficient_quota"):
         spent = any(sign in message.lower() for sign in _FREE_QUOTA_SIGNS)

@@ -1,0 +1,96 @@
+"""The messages of the submit queue: S3 events about uploads, and our own about jobs that need another turn."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dashscribe.domain.media import Media, job_id_of
+from dashscribe.domain.timestamps import Timestamp
+from dashscribe.errors import MalformedMessage
+
+
+class _S3Object(BaseModel):
+    key: str
+    size: int = Field(default=0, ge=0, le=10**15)
+    etag: str | None = None
+    version_id: str | None = Field(default=None, alias="version-id")
+    sequencer: str | None = None
+
+
+class _S3Bucket(BaseModel):
+    name: str
+
+
+class _S3Detail(BaseModel):
+    bucket: _S3Bucket
+    object: _S3Object
+
+
+class ObjectCreated(BaseModel):
+    """The S3 event "Object Created" as EventBridge delivers it. Its key is raw, not URL-encoded."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    time: Timestamp
+    detail_type: str = Field(alias="detail-type")
+    source: str
+    detail: _S3Detail
+
+    @property
+    def media(self) -> Media:
+        found = self.detail.object
+        return Media(
+            bucket=self.detail.bucket.name,
+            key=found.key,
+            version_id=found.version_id or None,
+            etag=(found.etag or "").strip('"') or None,
+            size_bytes=found.size,
+        )
+
+    @property
+    def job_id(self) -> str:
+        """Raises `MalformedMessage` when nothing tells this upload from the next one under the same key."""
+        version = self.detail.object.version_id or self.detail.object.sequencer
+        if not version:
+            raise MalformedMessage("The S3 event has neither a version-id nor a sequencer.")
+        return job_id_of(self.detail.bucket.name, self.detail.object.key, version)
+
+
+class WakeUp(BaseModel):
+    """Our own message: a recorded job needs another turn."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    job_id: str
+
+
+def parse_message(body: str) -> ObjectCreated | WakeUp:
+    """Read a queue message. Raises `MalformedMessage` with a sentence that says what is wrong."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise MalformedMessage("The message is not JSON.") from None
+    if not isinstance(document, dict):
+        raise MalformedMessage("The message is JSON, but no object.")
+    try:
+        if "job_id" in document:
+            return WakeUp.model_validate(document)
+        event = ObjectCreated.model_validate(document)
+    except ValidationError as error:
+        places = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
+        raise MalformedMessage(f'The message is no S3 event "Object Created": wrong or missing {places}.') from error
+    if event.source != "aws.s3" or event.detail_type != "Object Created":
+        raise MalformedMessage(f"The message is a {event.detail_type!r} of {event.source!r}, no S3 upload.")
+    _ = event.job_id
+    return event
+
+
+@dataclass(frozen=True)
+class Message:
+    """A queue message: its id, to report it by, and its body."""
+
+    message_id: str
+    body: str
