@@ -207,9 +207,11 @@ class Simulator:
     async def _control(self, request: Request) -> Response:
         """GET: what is played, and what was recorded. POST: `{"behaviour": {…}, "scripts": […], "faults": […]}`.
 
-        DELETE: no scripts, faults, records and used-up rates any more, and the behaviour of the start. Tasks stay.
+        DELETE: no scripts, faults, records and used-up rates any more, and the behaviour of the start. Tasks stay;
+        those that have not ended are cancelled.
         """
         if request.method == "DELETE":
+            await self.room.stop_working()
             self.play.scripts, self.play.faults, self.play.recorded = [], [], []
             self.play.behaviour = self._initial
             self._limits = MovingWindowRateLimiter(MemoryStorage())

@@ -90,10 +90,17 @@ class TaskRoom:
         return task
 
     async def close(self) -> None:
+        await self.stop_working()
+        await self._downloads.aclose()
+
+    async def stop_working(self) -> None:
+        """No task goes on: what has not ended is cancelled, and uses up nobody's script later."""
         for running in list(self._running):
             running.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
-        await self._downloads.aclose()
+        for task in self.tasks.values():
+            if task.ended_at is None:
+                task.status, task.ended_at = "CANCELED", time.time()
 
     async def _live(self, task: SimulatedTask) -> None:
         behaviour = self.play.behaviour

@@ -235,3 +235,12 @@ def test_a_script_can_let_the_real_thing_happen_again(submit: Submit, until: Unt
 )
 def test_what_cannot_be_played_is_refused(base_url: str, wrong: dict[str, Any], http: httpx.Client) -> None:
     assert http.post(f"{base_url}/control", json=wrong).status_code == 400
+
+
+def test_forgetting_cancels_what_still_runs(
+    base_url: str, submit: Submit, vendor: httpx.Client, play: Play, http: httpx.Client
+) -> None:
+    play(behaviour={"queue_seconds": 60})
+    task_id = submit("http://127.0.0.1:9/never.wav")
+    http.delete(f"{base_url}/control")
+    assert vendor.get(f"{TASKS}/{task_id}").json()["output"]["task_status"] == "CANCELED"
