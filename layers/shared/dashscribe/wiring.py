@@ -19,6 +19,7 @@ from dashscribe.settings import FinalizeSettings, PollSettings, SubmitSettings, 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+    from dashscribe.adapters.configuration import ApiKey
     from dashscribe.adapters.dashscope_http import DashScopeHttp
     from dashscribe.services.finalize import FinalizeService
     from dashscribe.services.poll import PollService
@@ -44,23 +45,28 @@ def _s3_client() -> S3Client:
     return boto3.client("s3", config=AWS.merge(style))
 
 
-def _speech(settings: VendorSettings) -> DashScopeHttp:
+def _api_key(settings: VendorSettings) -> ApiKey:
+    from dashscribe.adapters.configuration import ApiKey
+
+    return ApiKey(boto3.client("secretsmanager", config=AWS), settings.api_key_secret_arn)
+
+
+def _speech(settings: VendorSettings, api_key: ApiKey) -> DashScopeHttp:
     import httpx
 
-    from dashscribe.adapters.configuration import ApiKey
     from dashscribe.adapters.dashscope_http import DashScopeHttp
 
     return DashScopeHttp(
         httpx.Client(),
         settings.dashscope_base_url,
-        ApiKey(boto3.client("secretsmanager", config=AWS), settings.api_key_secret_arn),
+        api_key,
         settings.dashscope_workspace_id,
     )
 
 
 @cache
 def submit_service() -> SubmitService:
-    from dashscribe.adapters.configuration import ApiKey, SsmProfiles
+    from dashscribe.adapters.configuration import SsmProfiles
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
     from dashscribe.adapters.s3_media import S3Media
@@ -70,7 +76,7 @@ def submit_service() -> SubmitService:
 
     settings = SubmitSettings.from_environ(os.environ)
     records = DynamoDbRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
-    session = boto3.DEFAULT_SESSION
+    session, api_key = boto3.DEFAULT_SESSION, _api_key(settings)
     return SubmitService(
         store=records,
         tasks=records,
@@ -80,8 +86,8 @@ def submit_service() -> SubmitService:
         media=S3Media(
             _s3_client(), settings.presign_expiry_seconds, session.get_credentials() if session is not None else None
         ),
-        speech=_speech(settings),
-        api_key=ApiKey(boto3.client("secretsmanager", config=AWS), settings.api_key_secret_arn),
+        speech=_speech(settings, api_key),
+        api_key=api_key,
         profiles=SsmProfiles(boto3.client("ssm", config=AWS), settings.profiles_parameter_name),
         events=EventBridgePublisher(boto3.client("events", config=AWS), settings.event_bus_name),
         dead_letters=SqsDeadLetters(boto3.client("sqs", config=AWS), settings.submit_dead_letter_queue_url),
@@ -110,7 +116,7 @@ def poll_service() -> PollService:
         due=records,
         gate=records,
         rates=records,
-        speech=_speech(settings),
+        speech=_speech(settings, _api_key(settings)),
         queue=SqsSubmitQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
         clock=_now,
         query_requests_per_second=settings.query_requests_per_second,
