@@ -15,12 +15,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from dashscribe.adapters.dynamodb_records import from_item, to_item
-from dashscribe.domain.catalogue import JsonObject, ModelSpec, Region
+from dashscribe.domain.catalogue import ModelSpec, Region
 from dashscribe.domain.events import DETAIL_TYPES, Detail, detail_of
 from dashscribe.domain.gate import Gate
 from dashscribe.domain.job import Due, Job
 from dashscribe.domain.media import Media
 from dashscribe.domain.options import Profiles
+from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.task import Task
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskReply

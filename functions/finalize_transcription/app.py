@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dashscribe.domain.catalogue import JsonObject
+from dashscribe.domain.parameters import JsonObject
 from dashscribe.observability import MetricUnit, logger, metrics, tracer
 from dashscribe.services.finalize import FinalizeReport
 from dashscribe.services.poll import FinalizeRequest

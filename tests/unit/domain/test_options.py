@@ -50,7 +50,7 @@ def encoded_word(text: str) -> str:
 
 
 def test_an_upload_without_any_option_gets_the_stacks_defaults() -> None:
-    assert resolve() == Options(profile="default", model="fun-asr", parameters={})
+    assert resolve() == Options(profile="default", model="fun-asr", family="fun-asr", parameters={})
 
 
 def test_a_profile_named_default_applies_to_uploads_that_no_rule_matches() -> None:
@@ -69,7 +69,9 @@ def test_a_rule_with_hard_characters_matches_the_raw_key() -> None:
 
 def test_a_profile_in_the_metadata_beats_the_prefix_rule() -> None:
     options = resolve({PROFILE_KEY: "meetings"}, key="calls/a.wav")
-    assert options == Options(profile="meetings", model="fun-asr", parameters={"diarization_enabled": True})
+    assert options == Options(
+        profile="meetings", model="fun-asr", family="fun-asr", parameters={"diarization_enabled": True}
+    )
 
 
 def test_a_model_in_the_metadata_beats_the_profiles_model() -> None:
@@ -93,13 +95,15 @@ def test_metadata_that_s3_returned_as_an_encoded_word_is_read() -> None:
     name = "客服 通话"
     profiles = Profiles.parse(json.dumps({"profiles": {name: {}}}))
     metadata = {PROFILE_KEY: encoded_word(name), MODEL_KEY: "=?UTF-8?Q?fun-asr-mtl?="}
-    assert resolve(metadata, profiles=profiles) == Options(profile=name, model="fun-asr-mtl", parameters={})
+    assert resolve(metadata, profiles=profiles) == Options(
+        profile=name, model="fun-asr-mtl", family="fun-asr", parameters={}
+    )
 
 
 def test_long_metadata_that_s3_split_into_several_encoded_words_is_read_as_one() -> None:
     text = json.dumps({"special_word_filter": {"filter_with_empty": {"word_list": ["那个"] * 40}}}, ensure_ascii=False)
     split = " ".join(encoded_word(text[start : start + 20]) for start in range(0, len(text), 20))
-    sent = json.loads(resolve({PARAMETERS_KEY: split}).parameters["special_word_filter"])
+    sent = resolve({PARAMETERS_KEY: split}).parameters["special_word_filter"]
     assert sent["filter_with_empty"]["word_list"] == ["那个"] * 40
 
 

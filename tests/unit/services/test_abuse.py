@@ -224,7 +224,7 @@ def test_text_in_the_metadata_is_quoted_in_short_and_costs_nothing(metadata: dic
     code, message = error_of(world.end_of("a.wav"))
     assert code in ("INVALID_OPTIONS", "UNKNOWN_MODEL")
     assert message.replace("-", " ").count("Ignore all previous instructions") <= 1
-    assert len(message) < 500
+    assert len(message) < 1_000
     assert not world.vendor.tasks
 
 

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from dashscribe.domain.catalogue import CATALOGUE, JsonObject, ModelSpec
+from dashscribe.domain.catalogue import CATALOGUE, ModelSpec
 from dashscribe.domain.job import Status
+from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
 from tests.world import World

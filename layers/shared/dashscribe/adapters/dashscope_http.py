@@ -1,14 +1,21 @@
-"""DashScope over HTTP: submit and query (API reference sections 1 to 3)."""
+"""DashScope over HTTP: tasks (API reference sections 1 to 3) and synchronous calls (section 7)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from urllib.parse import quote
 
 import httpx
 from pydantic import ValidationError
 
-from dashscribe.domain.catalogue import TASKS_PATH, TRANSCRIPTION_PATH, JsonObject, ModelSpec
+from dashscribe.domain.answers import FRAMES
+from dashscribe.domain.catalogue import TASKS_PATH, ModelSpec
+from dashscribe.domain.options import Options
+from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.requests import recognition_request, task_request
 from dashscribe.domain.vendor_codes import Verdict, classify
 from dashscribe.domain.vendor_replies import ListedTask, TaskList, TaskReply
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
@@ -18,6 +25,14 @@ LIST_PAGE_SIZE = 50
 """The vendor's default is 10, its maximum is not documented."""
 MOST_LIST_PAGES = 20
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+CALL_LASTS = timedelta(seconds=240)
+"""A synchronous call's bound: the vendor gives up itself after 300 s (`RequestTimeOut`), most audio takes seconds."""
+CALL_TIMEOUT = httpx.Timeout(CALL_LASTS.total_seconds(), connect=5.0)
+MAX_ANSWER_BYTES = 16 * 1024 * 1024
+"""Five minutes of speech with every word timed, repeated in every frame of a stream, are a few MB."""
+_SSE = "text/event-stream"
+_DONE = "[DONE]"
+"""The end of an OpenAI-compatible stream; DashScope's own just ends."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
 
 
@@ -31,17 +46,36 @@ class DashScopeHttp:
         self._workspace_id = workspace_id
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
-        """POST the files. `parameters` is always sent: workspace hosts fail tasks without it (API reference 1.1)."""
-        body = self._call(
-            "POST",
-            TRANSCRIPTION_PATH,
-            headers={"X-DashScope-Async": "enable"},
-            json={"model": spec.name, "input": {spec.shape.value: list(file_urls)}, "parameters": parameters},
-        )
+        request = task_request(spec, file_urls, parameters)
+        body = self._call("POST", request.path, headers=request.headers, json=request.body)
         task_id = _task(body).output.task_id
         if not task_id:
             raise AnswerLost("DashScope accepted the submission but its answer names no task.")
         return task_id
+
+    def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
+        request = recognition_request(options, file_url, extension)
+        accept = {"Accept": "text/event-stream"} if options.stream else {}
+        sent = {**self._headers(), **accept, **request.headers}
+        started = time.monotonic()
+        try:
+            with self._client.stream(
+                "POST",
+                self._base_url + request.path,
+                headers=sent,
+                json=request.body,
+                timeout=CALL_TIMEOUT,
+                follow_redirects=False,
+            ) as response:
+                body = _BoundedBody(response, started + CALL_LASTS.total_seconds())
+                if response.status_code == 200 and _SSE in response.headers.get("Content-Type", "").lower():
+                    return {FRAMES: _frames(body)}
+                content = b"".join(body)
+        except _NOT_SENT as error:
+            raise VendorUnreachable(f"No connection to {self._base_url}: {type(error).__name__}.") from error
+        except httpx.RequestError as error:
+            raise AnswerLost(f"POST {request.path}: {type(error).__name__} after the request was sent.") from error
+        return _read(response.status_code, content)
 
     def query(self, task_id: str) -> TaskReply:
         return _task(self._call("GET", f"{TASKS_PATH}/{quote(task_id, safe='')}"))
@@ -65,11 +99,9 @@ class DashScopeHttp:
         return found
 
     def _call(
-        self, method: str, path: str, *, headers: dict[str, str] | None = None, json: JsonObject | None = None
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, json: JsonObject | None = None
     ) -> JsonObject:
-        sent = {"Authorization": f"Bearer {self._api_key()}", "Accept": "application/json", **(headers or {})}
-        if self._workspace_id:
-            sent["X-DashScope-WorkSpace"] = self._workspace_id
+        sent = {**self._headers(), **(headers or {})}
         try:
             response = self._client.request(
                 method, self._base_url + path, headers=sent, json=json, timeout=TIMEOUT, follow_redirects=False
@@ -78,29 +110,82 @@ class DashScopeHttp:
             raise VendorUnreachable(f"No connection to {self._base_url}: {type(error).__name__}.") from error
         except httpx.RequestError as error:
             raise AnswerLost(f"{method} {path}: {type(error).__name__} after the request was sent.") from error
-        return _read(response)
+        return _read(response.status_code, response.content)
+
+    def _headers(self) -> dict[str, str]:
+        sent = {"Authorization": f"Bearer {self._api_key()}", "Accept": "application/json"}
+        if self._workspace_id:
+            sent["X-DashScope-WorkSpace"] = self._workspace_id
+        return sent
 
 
-def _read(response: httpx.Response) -> JsonObject:
+class _BoundedBody(httpx.SyncByteStream):
+    """A response's body as it comes, no longer and no larger than allowed."""
+
+    def __init__(self, response: httpx.Response, until: float) -> None:
+        self._response = response
+        self._until = until
+
+    def __iter__(self) -> Iterator[bytes]:
+        size = 0
+        for chunk in self._response.iter_bytes():
+            size += len(chunk)
+            if size > MAX_ANSWER_BYTES:
+                raise AnswerLost(f"DashScope's answer is larger than {MAX_ANSWER_BYTES:,} bytes.")
+            if time.monotonic() > self._until:
+                raise AnswerLost(f"DashScope's answer took longer than {CALL_LASTS.seconds} seconds.")
+            yield chunk
+
+
+def _frames(body: _BoundedBody) -> list[JsonObject]:
+    """The JSON of each event. Raises `VendorError` for one that is an error, `AnswerLost` for one that is cut off."""
+    from httpx_sse import EventSource  # only one function streams
+
+    frames: list[JsonObject] = []
+    for event in EventSource(httpx.Response(200, headers={"Content-Type": _SSE}, stream=body)).iter_sse():
+        if not event.data.strip():
+            continue
+        if event.data.strip() == _DONE:
+            break
+        try:
+            frame = json.loads(event.data)
+        except ValueError as error:
+            raise AnswerLost("DashScope's stream holds what is not JSON.") from error
+        if not isinstance(frame, dict):
+            raise AnswerLost("DashScope's stream holds what is no object.")
+        code, message = _error_in(frame)
+        if code and not frame.get("output"):
+            raise VendorError(code, message or "DashScope broke its stream off.", classify(code, message, 500))
+        frames.append(frame)
+    return frames
+
+
+def _error_in(body: JsonObject) -> tuple[str, str]:
+    """Code and message of an error body, DashScope's own or in OpenAI's shape (API reference 5)."""
+    nested = body.get("error")
+    given = nested if isinstance(nested, dict) else body
+    code = given.get("code") or (given.get("type") if given is nested else "")
+    return str(code or ""), redacted(str(given.get("message") or ""))
+
+
+def _read(status: int, content: bytes) -> JsonObject:
     """The body, if it is one of success: a 200 can carry an error `code` too (API reference 5). Else `VendorError`."""
     try:
-        body = response.json()
-    except ValueError:
+        body = json.loads(content)
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         body = {}
-    code, message = str(body.get("code") or ""), redacted(str(body.get("message") or ""))
-    if response.status_code == 200 and body and (body.get("output") or not code):
+    code, message = _error_in(body)
+    if status == 200 and body and (body.get("output") or not code):
         return body
-    if response.status_code == 200 and not code:
+    if status == 200 and not code:
         raise AnswerLost("DashScope answered 200 without a readable body.")
-    code = code or f"HTTP_{response.status_code}"
-    verdict = classify(code, message, response.status_code)
+    code = code or f"HTTP_{status}"
+    verdict = classify(code, message, status)
     if not body and verdict is Verdict.PERMANENT:
         verdict = Verdict.RETRYABLE  # an HTML page comes from something between us and DashScope, which has no say
-    raise VendorError(
-        code, message or f"DashScope answered HTTP {response.status_code}.", verdict, response.status_code
-    )
+    raise VendorError(code, message or f"DashScope answered HTTP {status}.", verdict, status)
 
 
 def _task(body: JsonObject) -> TaskReply:

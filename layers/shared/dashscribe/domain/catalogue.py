@@ -1,25 +1,35 @@
 """The models: one table from which everything else follows.
 
 What a model is called, which shape its request has, its parameters, languages, regions, prices and limits.
-A new model is a new row; a new family is its parameters, its `RequestShape` and the reader of its result.
-Sources: API reference sections 2 (models, parameters, languages, limits), 4 (rates) and 9 (prices).
+A new model is a new row; a new family is its parameters, its `RequestShape` and the reader of its answer.
+Sources: API reference sections 2 and 7 (models, languages, limits), 4 (rates) and 9 (prices).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator, model_validator
+from dashscribe.domain.parameters import (
+    FunAsrFlashParameters,
+    FunAsrParameters,
+    ModelParameters,
+    OmniParameters,
+    ParaformerParameters,
+    ParaformerV2Parameters,
+    Qwen3FiletransParameters,
+    Qwen3FlashParameters,
+    QwenAudioFiletransParameters,
+    QwenAudioFlashParameters,
+)
 
-JsonObject = dict[str, Any]  # JSON as the vendor or an uploader wrote it: its shape is theirs
 TRANSCRIPTION_PATH = "/api/v1/services/audio/asr/transcription"
 TASKS_PATH = "/api/v1/tasks"
+GENERATION_PATH = "/api/v1/services/aigc/multimodal-generation/generation"
+CHAT_PATH = "/compatible-mode/v1/chat/completions"
 
 
 class Region(StrEnum):
@@ -55,161 +65,91 @@ def region_of(base_url: str) -> Region:
 
 
 class RequestShape(StrEnum):
-    """How a submission carries its files."""
+    """How a submission carries its files, and by which endpoint (`domain/requests.py` builds it)."""
 
     FILE_URLS = "file_urls"  # input.file_urls, answered by output.results[] and usage.duration
-    # The families to come: FILE_URL (qwen3-asr-flash-filetrans: input.file_url, output.result, usage.seconds) and the
-    # synchronous ones, which need no task.
+    FILE_URL = "file_url"  # input.file_url, answered by output.result and usage.seconds
+    AUDIO_MESSAGE = "audio_message"  # synchronous: a message with {"audio": …}, answered by output.choices
+    INPUT_AUDIO = "input_audio"  # synchronous: a message with {"type": "input_audio"}, answered by output.text
+    PROMPTED_AUDIO = "prompted_audio"  # synchronous: a chat completion with audio and a prompt
 
 
-class ModelParameters(BaseModel):
-    """The base of every family's `parameters`: unknown names are refused, types are not guessed."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    channel_id: list[Annotated[StrictInt, Field(ge=0, le=31)]] | None = Field(
-        default=None, min_length=1, description="0-based audio tracks to transcribe; each is billed on its own ([0])"
-    )
-
-    @field_validator("channel_id")
-    @classmethod
-    def _channels_once(cls, channels: list[int] | None) -> list[int] | None:
-        if channels and len(set(channels)) != len(channels):
-            raise ValueError("names a track twice, which would be billed twice")
-        return channels
-
-    def on_the_wire(self) -> JsonObject:
-        """As DashScope wants them; what was not given is not sent."""
-        return self.model_dump(exclude_none=True)
+TASK_SHAPES = frozenset({RequestShape.FILE_URLS, RequestShape.FILE_URL})
+"""Those that make a task; the others answer at once."""
 
 
-class WordList(BaseModel):
-    """The words of one rule of `special_word_filter`."""
+class Endpoint(StrEnum):
+    """The two synchronous ways in."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    word_list: list[str]
-
-
-class SpecialWordFilter(BaseModel):
-    """Sensitive words: starred out, dropped, and whether the vendor's own list applies (seed 003)."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-    filter_with_signed: WordList | None = None
-    filter_with_empty: WordList | None = None
-    system_reserved_filter: StrictBool | None = None
+    DASHSCOPE = "dashscope"  # POST /api/v1/services/aigc/multimodal-generation/generation
+    OPENAI = "openai"  # POST /compatible-mode/v1/chat/completions
 
 
-class _DiarizingParameters(ModelParameters):
-    diarization_enabled: StrictBool | None = Field(
-        default=None, description="tell speakers apart; one channel only, at most about 2 hours of audio (false)"
-    )
-    speaker_count: Annotated[StrictInt, Field(ge=2, le=100)] | None = Field(
-        default=None, description="expected number of speakers, 2 to 100; needs diarization_enabled"
-    )
-    special_word_filter: SpecialWordFilter | None = Field(
-        default=None, description="words to star out or to drop; an object here, a JSON string on the wire"
-    )
-    vocabulary_id: str | None = Field(default=None, min_length=1, description="a hotword list made beforehand")
-
-    @field_validator("special_word_filter", mode="before")
-    @classmethod
-    def _filter_may_be_text(cls, given: object) -> object:
-        if isinstance(given, str):
-            try:
-                filters = json.loads(given)
-                json.dumps(filters, ensure_ascii=False).encode()  # half a character can be sent to nobody
-            except (ValueError, RecursionError):
-                raise ValueError("is text that is no JSON object") from None
-            return filters
-        return given
-
-    @model_validator(mode="after")
-    def _diarization_fits(self) -> _DiarizingParameters:
-        if self.diarization_enabled and self.channel_id is not None and len(self.channel_id) > 1:
-            raise ValueError(
-                f"diarization_enabled works on one channel, but channel_id is {self.channel_id}: name one, or leave "
-                "diarization off"
-            )
-        if self.speaker_count is not None and not self.diarization_enabled:
-            raise ValueError("speaker_count needs diarization_enabled to be true")
-        return self
-
-    def on_the_wire(self) -> JsonObject:
-        parameters = super().on_the_wire()
-        if self.special_word_filter is not None:
-            parameters["special_word_filter"] = json.dumps(parameters["special_word_filter"], ensure_ascii=False)
-        return parameters
-
-
-class FunAsrParameters(_DiarizingParameters):
-    """Fun-ASR (API reference 2.3)."""
-
-    language_hints: list[str] | None = Field(
-        default=None, min_length=1, description="language codes; only the first one is used (detected by itself)"
-    )
-    speech_noise_threshold: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
-        default=None, description="how loud noise may be; the vendor gives no range"
-    )
-
-
-class ParaformerParameters(_DiarizingParameters):
-    """Paraformer, every version (API reference 2.3)."""
-
-    disfluency_removal_enabled: StrictBool | None = Field(default=None, description="drop filler words (false)")
-    timestamp_alignment_enabled: StrictBool | None = Field(default=None, description="calibrate the times (false)")
-
-
-class ParaformerV2Parameters(ParaformerParameters):
-    """paraformer-v2 alone takes language hints (API reference 2.3)."""
-
-    language_hints: list[str] | None = Field(default=None, min_length=1, description='language codes (["zh", "en"])')
-
-
-_FUN_ASR_LANGUAGES = tuple(
-    "zh en ja ko vi th id ms tl hi ar fr de es pt ru it nl sv da fi no el pl cs hu ro bg hr sk"
-    " et ga lv lt mt sl".split()
+_NEWEST_LANGUAGES = tuple(
+    "zh en ja ko vi th id ms tl hi ar fr de es pt ru it nl sv da fi no el pl cs hu ro bg hr sk".split()
 )
+_FUN_ASR_LANGUAGES = (*_NEWEST_LANGUAGES, "et", "ga", "lv", "lt", "mt", "sl")
 """The newest list and seed 003's together (API reference 2.4): what either document allows is let through."""
 _SNAPSHOT_LANGUAGES = ("zh", "en")
 _PARAFORMER_V2_LANGUAGES = tuple("zh en ja yue ko de fr ru".split())
+_QWEN3_LANGUAGES = tuple("zh yue en ja de ko ru fr pt ar it es hi id th tr uk vi cs da fil fi is ms no pl sv".split())
+SAME_LANGUAGE = MappingProxyType({"tl": "fil", "fil": "tl"})
+"""Filipino has another code in each family (API reference 2.4)."""
+
+_MB, _GB = 1024**2, 1024**3
+RATE_UNKNOWN = 5
+"""Submissions a second where the vendor names no limit (API reference 4): below every limit that it does name."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """One row of the catalogue.
 
-    `languages` is what `language_hints` may hold (empty: the model takes no hints). Prices are USD for a second of
-    speech in one channel. Rates are requests per second for the whole account.
+    `languages` are the codes that the model knows: none (it takes no such parameter), or None (not known to us, so not
+    checked). Prices are USD for a second of audio in one channel, empty where the vendor bills tokens or names no
+    price. Rates are requests per second for the whole account. `endpoints` are a synchronous model's ways in, the
+    usual one first.
     """
 
     name: str
     family: str
     parameters: type[ModelParameters]
     regions: frozenset[Region]
-    languages: tuple[str, ...]
+    languages: tuple[str, ...] | None
     usd_per_second: Mapping[Region, float]
     submit_requests_per_second: float
     shape: RequestShape = RequestShape.FILE_URLS
     max_files_per_task: int = 100
-    max_size_bytes: int = 2 * 1024**3
+    max_size_bytes: int = 2 * _GB
     max_duration_seconds: int = 12 * 3600
+    endpoints: tuple[Endpoint, ...] = ()
+    streams_by_default: bool = False
+    must_stream: bool = False
     note: str = ""
 
-    def price(self, region: Region) -> float:
+    @property
+    def is_synchronous(self) -> bool:
+        """Whether it answers at once, with no task to ask about."""
+        return self.shape not in TASK_SHAPES
+
+    def price(self, region: Region) -> float | None:
         """USD per second; for a region that we cannot place, the dearest one, so that an estimate is never too low."""
+        if not self.usd_per_second:
+            return None
         return self.usd_per_second.get(region, max(self.usd_per_second.values()))
 
 
 _EVERYWHERE = frozenset({Region.INTERNATIONAL, Region.BEIJING})
 _BEIJING_ONLY = frozenset({Region.BEIJING})
-_FUN_ASR_PRICE = MappingProxyType({Region.INTERNATIONAL: 0.000035, Region.BEIJING: 0.000032})
+_US_ONLY = frozenset({Region.US})
+_ASR_PRICE = MappingProxyType({Region.INTERNATIONAL: 0.000035, Region.BEIJING: 0.000032})
 _PARAFORMER_PRICE = MappingProxyType({Region.BEIJING: 0.000012})
+_US_PRICE = MappingProxyType({Region.US: 0.000035})
+_NO_PRICE: Mapping[Region, float] = MappingProxyType({})
 
 
 def _fun_asr(name: str, languages: tuple[str, ...] = _FUN_ASR_LANGUAGES, note: str = "") -> ModelSpec:
-    return ModelSpec(name, "fun-asr", FunAsrParameters, _EVERYWHERE, languages, _FUN_ASR_PRICE, 10, note=note)
+    return ModelSpec(name, "fun-asr", FunAsrParameters, _EVERYWHERE, languages, _ASR_PRICE, 10, note=note)
 
 
 def _paraformer(
@@ -219,6 +159,108 @@ def _paraformer(
     note: str = "",
 ) -> ModelSpec:
     return ModelSpec(name, "paraformer", parameters, _BEIJING_ONLY, languages, _PARAFORMER_PRICE, 20, note=note)
+
+
+def _qwen3_filetrans(name: str, note: str = "") -> ModelSpec:
+    return ModelSpec(
+        name,
+        "qwen3-asr-filetrans",
+        Qwen3FiletransParameters,
+        _EVERYWHERE,
+        _QWEN3_LANGUAGES,
+        _ASR_PRICE,
+        RATE_UNKNOWN,
+        RequestShape.FILE_URL,
+        max_files_per_task=1,
+        note=note,
+    )
+
+
+def _qwen_audio_filetrans(name: str, prices: Mapping[Region, float], note: str = "") -> ModelSpec:
+    return ModelSpec(
+        name,
+        "qwen-audio-filetrans",
+        QwenAudioFiletransParameters,
+        _EVERYWHERE,
+        _NEWEST_LANGUAGES,
+        prices,
+        10,
+        note=note,
+    )
+
+
+def _synchronous(
+    name: str,
+    family: str,
+    parameters: type[ModelParameters],
+    shape: RequestShape,
+    languages: tuple[str, ...],
+    *,
+    regions: frozenset[Region] = _EVERYWHERE,
+    prices: Mapping[Region, float] = _NO_PRICE,
+    rate: float = RATE_UNKNOWN,
+    endpoints: tuple[Endpoint, ...] = (Endpoint.DASHSCOPE,),
+    streams_by_default: bool = False,
+    must_stream: bool = False,
+    note: str = "",
+) -> ModelSpec:
+    """At most 10 MB and 5 minutes, one file a call (seed 004, seed 000, API reference 7)."""
+    return ModelSpec(
+        name,
+        family,
+        parameters,
+        regions,
+        languages,
+        prices,
+        rate,
+        shape,
+        max_files_per_task=1,
+        max_size_bytes=10 * _MB,
+        max_duration_seconds=300,
+        endpoints=endpoints,
+        streams_by_default=streams_by_default or must_stream,
+        must_stream=must_stream,
+        note=note,
+    )
+
+
+def _qwen3_flash(name: str, note: str = "", *, us: bool = False) -> ModelSpec:
+    return _synchronous(
+        name,
+        "qwen3-asr-flash",
+        Qwen3FlashParameters,
+        RequestShape.AUDIO_MESSAGE,
+        _QWEN3_LANGUAGES,
+        regions=_US_ONLY if us else _EVERYWHERE,
+        prices=_US_PRICE if us else _ASR_PRICE,
+        endpoints=(Endpoint.DASHSCOPE,) if us else (Endpoint.DASHSCOPE, Endpoint.OPENAI),
+        note=note,
+    )
+
+
+def _qwen_audio_flash(name: str) -> ModelSpec:
+    return _synchronous(
+        name,
+        "qwen-audio-flash",
+        QwenAudioFlashParameters,
+        RequestShape.INPUT_AUDIO,
+        _NEWEST_LANGUAGES,
+        rate=10,
+        streams_by_default=True,
+    )
+
+
+def _omni(name: str, note: str) -> ModelSpec:
+    return _synchronous(
+        name,
+        "qwen-omni",
+        OmniParameters,
+        RequestShape.PROMPTED_AUDIO,
+        (),
+        endpoints=(Endpoint.OPENAI,),
+        must_stream=True,
+        note=note,
+    )
 
 
 CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType(
@@ -235,6 +277,52 @@ CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType(
             _paraformer("paraformer-v1", note="legacy"),
             _paraformer("paraformer-8k-v1", note="legacy; Chinese telephone speech, 8 kHz"),
             _paraformer("paraformer-mtl-v1", note="legacy; several languages, 16 kHz or more"),
+            _qwen3_filetrans("qwen3-asr-flash-filetrans", "the stable name of qwen3-asr-flash-filetrans-2025-11-17"),
+            _qwen3_filetrans("qwen3-asr-flash-filetrans-2025-11-17"),
+            _qwen_audio_filetrans("qwen-audio-3.0-asr-flash-filetrans", _ASR_PRICE),
+            _qwen_audio_filetrans("qwen-audio-3.1-asr-flash-filetrans", _NO_PRICE, "billed by tokens"),
+            _qwen3_flash("qwen3-asr-flash"),
+            _qwen3_flash("qwen3-asr-flash-2025-09-08"),
+            _qwen3_flash("qwen3-asr-flash-2026-02-10"),
+            _qwen3_flash("qwen3-asr-flash-us", "against the US host", us=True),
+            _qwen3_flash("qwen3-asr-flash-2025-09-08-us", "against the US host", us=True),
+            _synchronous(
+                "fun-asr-flash-2026-06-15",
+                "fun-asr-flash",
+                FunAsrFlashParameters,
+                RequestShape.INPUT_AUDIO,
+                _FUN_ASR_LANGUAGES,
+                prices=_ASR_PRICE,
+                streams_by_default=True,
+                note="streams unless told otherwise: only a stream times every sentence",
+            ),
+            _qwen_audio_flash("qwen-audio-3.0-asr-flash"),
+            _qwen_audio_flash("qwen-audio-3.1-asr-flash"),
+            _omni("qwen3-omni-flash", "generated text, without times; billed by tokens"),
+            _omni("qwen3.5-omni-flash", "generated text, without times; billed by tokens"),
+            _omni("qwen3.8-omni-flash", "generated text, without times; billed by tokens"),
         )
     }
 )
+
+FAMILIES: Mapping[str, ModelSpec] = MappingProxyType(
+    {
+        spec.family: replace(
+            spec, name="", regions=frozenset(Region), languages=None, usd_per_second=_NO_PRICE, note=""
+        )
+        for spec in reversed(tuple(CATALOGUE.values()))
+    }
+)
+"""What holds for a model that is not in the catalogue and whose family a profile declares: nothing known is assumed.
+
+Of each family its first row: `reversed`, because the last one written wins.
+"""
+
+
+def spec_of(model: str, family: str = "") -> ModelSpec | None:
+    """The row of a model, or of a model of the declared family that the catalogue does not know; else None."""
+    known = CATALOGUE.get(model)
+    if known is not None:
+        return known
+    template = FAMILIES.get(family)
+    return replace(template, name=model) if template else None

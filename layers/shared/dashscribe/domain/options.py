@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from email.errors import MessageError
 from email.header import decode_header, make_header
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dashscribe.domain.catalogue import CATALOGUE, JsonObject, ModelSpec, Region
+from dashscribe.domain.catalogue import CATALOGUE, FAMILIES, SAME_LANGUAGE, Endpoint, ModelSpec, Region, spec_of
+from dashscribe.domain.parameters import JsonObject
 from dashscribe.errors import InvalidOptions, ProfilesUnreadable
 
 METADATA_PREFIX = "dashscribe-"
@@ -30,7 +31,12 @@ class Profile(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     model: str | None = None
+    family: str | None = Field(default=None, description="of a model that the catalogue does not know")
     parameters: JsonObject = Field(default_factory=dict)
+    endpoint: Endpoint | None = Field(default=None, description="a synchronous model's way in")
+    stream: bool | None = Field(default=None, description="whether a synchronous model answers piece by piece")
+    fallback_model: str | None = Field(default=None, description="for what is too large or long for a synchronous one")
+    fallback_parameters: JsonObject | None = Field(default=None, description="of the fallback model; else like these")
 
 
 class PrefixRule(BaseModel):
@@ -67,18 +73,46 @@ class Profiles(BaseModel):
         return profiles
 
 
+class Fallback(BaseModel):
+    """The asynchronous model that takes what is too large or too long for a synchronous one."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    family: str
+    parameters: JsonObject
+
+
 class Options(BaseModel):
-    """The effective options of one job. `parameters` are as DashScope gets them, already validated."""
+    """The effective options of one job, already validated. `parameters` are as users write them."""
 
     model_config = ConfigDict(frozen=True)
 
     profile: str
     model: str
+    family: str = ""
     parameters: JsonObject
+    endpoint: Endpoint | None = None
+    stream: bool = False
+    fallback: Fallback | None = None
 
     @property
     def spec(self) -> ModelSpec:
-        return CATALOGUE[self.model]
+        spec = spec_of(self.model, self.family)
+        if spec is None:
+            raise LookupError(f"this version does not know the model {self.model!r}")
+        return spec
+
+    def fallen_back(self) -> Options:
+        """The same upload with its fallback model. Only for options that have one."""
+        if self.fallback is None:
+            raise LookupError(f"there is no fallback for {self.model}")
+        return Options(
+            profile=self.profile,
+            model=self.fallback.model,
+            family=self.fallback.family,
+            parameters=self.fallback.parameters,
+        )
 
 
 def resolve_options(
@@ -104,27 +138,119 @@ def resolve_options(
             faults.append(f"Profile {_shown(profile_name)} ({PROFILE_KEY}) does not exist; there are {known}.")
         profile = Profile()
 
-    model = _decoded(metadata.get(MODEL_KEY)) or profile.model or default_model
+    own_model = _decoded(metadata.get(MODEL_KEY))
+    model = own_model or profile.model or default_model
+    if own_model and own_model != profile.model:
+        # What a profile says of the way to its own model means nothing for another one.
+        profile = Profile(model=own_model, parameters=profile.parameters)
     given, fault = _own_parameters(_decoded(metadata.get(PARAMETERS_KEY)))
     if fault:
         faults.append(fault)
     merged = {**profile.parameters, **given}
 
-    spec = CATALOGUE.get(model)
+    spec, fault = _known(model, profile.family)
     if spec is None:
-        faults.append(f"Model {_shown(model)} is not in the catalogue; there are {', '.join(CATALOGUE)}.")
+        faults.append(fault)
         raise InvalidOptions(_first(faults), code="UNKNOWN_MODEL" if len(faults) == 1 else "INVALID_OPTIONS")
-    if region is not Region.OTHER and region not in spec.regions:
-        where = ", ".join(sorted(spec.regions))
-        faults.append(
-            f"Model {model!r} is served in {where} only, but this stack uses the {region} endpoint; choose another "
-            "model, or deploy a stack with that region's DashScopeBaseUrl."
-        )
-    wire, parameter_faults = _checked(spec, merged)
+    faults += filter(None, [fault, _region_fault(spec, region)])
+    parameters, parameter_faults = _checked(spec, merged)
     faults += parameter_faults
+    faults += _way_in_faults(spec, profile, region)
+    fallback, fallback_faults = _fallback(spec, profile, merged, region)
+    faults += fallback_faults
     if faults:
         raise InvalidOptions(_first(faults))
-    return Options(profile=profile_name, model=model, parameters=wire)
+    return Options(
+        profile=profile_name,
+        model=model,
+        family=spec.family,
+        parameters=parameters,
+        endpoint=(profile.endpoint or spec.endpoints[0]) if spec.is_synchronous else None,
+        stream=spec.is_synchronous and (spec.streams_by_default if profile.stream is None else profile.stream),
+        fallback=fallback,
+    )
+
+
+def _known(model: str, family: str | None) -> tuple[ModelSpec | None, str]:
+    """The model's row, or the sentence that says why there is none; both when the declared family is another."""
+    spec = spec_of(model, family or "")
+    families = ", ".join(sorted(FAMILIES))
+    if spec is None and family:
+        return None, f"Family {_shown(family)} of the model {_shown(model)} is not known; there are {families}."
+    if spec is None:
+        return None, (
+            f"Model {_shown(model)} is not in the catalogue; there are {', '.join(CATALOGUE)}. "
+            f"For a newer one, name its family in a profile: {families}."
+        )
+    if family and family != spec.family:
+        return spec, f"Model {model!r} is of the family {spec.family!r}, not {_shown(family)}; leave 'family' out."
+    return spec, ""
+
+
+def _region_fault(spec: ModelSpec, region: Region) -> str:
+    if region is Region.OTHER or region in spec.regions:
+        return ""
+    where = ", ".join(sorted(spec.regions))
+    return (
+        f"Model {spec.name!r} is served in {where} only, but this stack uses the {region} endpoint; choose another "
+        "model, or deploy a stack with that region's DashScopeBaseUrl."
+    )
+
+
+def _way_in_faults(spec: ModelSpec, profile: Profile, region: Region) -> list[str]:
+    """What a profile says of endpoint and streaming, which only synchronous models have."""
+    faults: list[str] = []
+    if not spec.is_synchronous:
+        for name in ("endpoint", "stream", "fallback_model", "fallback_parameters"):
+            if getattr(profile, name) is not None:
+                faults.append(
+                    f"Option {name!r} is {_shown(getattr(profile, name))}, but {spec.name} is asynchronous and has no "
+                    "such choice; leave it out."
+                )
+        return faults
+    if profile.endpoint is not None and profile.endpoint not in spec.endpoints:
+        faults.append(
+            f"Option 'endpoint' is {profile.endpoint.value!r}, but {spec.name} answers on "
+            f"{' and '.join(endpoint.value for endpoint in spec.endpoints)} only."
+        )
+    if region is Region.US and (profile.endpoint or spec.endpoints[0]) is Endpoint.OPENAI:
+        faults.append("The US region has no OpenAI-compatible endpoint (option 'endpoint'); use 'dashscope'.")
+    if profile.stream is False and spec.must_stream:
+        faults.append(f"Option 'stream' is false, but {spec.name} only streams; leave it out.")
+    return faults
+
+
+def _fallback(
+    spec: ModelSpec, profile: Profile, given: JsonObject, region: Region
+) -> tuple[Fallback | None, list[str]]:
+    if profile.fallback_model is None or not spec.is_synchronous:
+        return None, []
+    sibling, fault = _known(profile.fallback_model, None)
+    if sibling is None:
+        return None, [f"Option 'fallback_model': {fault}"]
+    if sibling.is_synchronous:
+        asynchronous = ", ".join(name for name, other in CATALOGUE.items() if not other.is_synchronous)
+        return None, [f"Option 'fallback_model' is {sibling.name!r}, which is synchronous; allowed are {asynchronous}."]
+    region_fault = _region_fault(sibling, region)
+    wanted = profile.fallback_parameters
+    parameters, faults = _checked(sibling, like(given, sibling) if wanted is None else wanted)
+    faults = [f"Option 'fallback_model': {fault}" for fault in [*filter(None, [region_fault]), *faults]]
+    return Fallback(model=sibling.name, family=sibling.family, parameters=parameters), faults
+
+
+def like(given: JsonObject, sibling: ModelSpec) -> JsonObject:
+    """The parameters that mean the same to an asynchronous sibling, under its names. What it lacks is left out."""
+    options = given.get("asr_options")
+    meant = {**given, **(options if isinstance(options, dict) else {})}
+    context, language, hints = meant.get("context"), meant.get("language"), meant.get("language_hints")
+    if isinstance(context, str):
+        meant["text"] = context
+    if language is None and isinstance(hints, list) and hints:
+        language = hints[0]
+    if sibling.languages is not None and language not in sibling.languages:
+        language = SAME_LANGUAGE.get(str(language))
+    meant["language"], meant["language_hints"] = language, [language] if language else None
+    return {name: meant[name] for name in sibling.parameters.model_fields if meant.get(name) is not None}
 
 
 def _decoded(value: str | None) -> str:
@@ -155,9 +281,11 @@ def _own_parameters(text: str) -> tuple[JsonObject, str | None]:
 def _checked(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, list[str]]:
     faults: list[str] = []
     fields = spec.parameters.model_fields
-    wire: JsonObject = {}
+    checked: JsonObject = {}
+    languages: Mapping[str, Sequence[object]] = {}
     try:
-        wire = spec.parameters.model_validate(given).on_the_wire()
+        model = spec.parameters.model_validate(given)
+        checked, languages = model.model_dump(exclude_none=True), model.languages()
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_context=False):
             name = str(fault["loc"][0]) if fault["loc"] else ""
@@ -171,21 +299,36 @@ def _checked(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, list[str]]
                     f"Parameter {_shown(place)} is {_shown(fault['input'])}: {_lowered(fault['msg'])}"
                     f" (allowed: {fields[name].description if name in fields else 'see the catalogue'})."
                 )
-    for name, value in wire.items():
+    for name, value in checked.items():
         if isinstance(value, float) and value and not SMALLEST_NUMBER <= abs(value) <= LARGEST_NUMBER:
             faults.append(
                 f"Parameter {name!r} is {_shown(value)}: "
                 f"its size must lie between {SMALLEST_NUMBER} and {LARGEST_NUMBER}."
             )
-    hints = given.get("language_hints")
-    if "language_hints" in fields and isinstance(hints, list):
-        unknown = [hint for hint in hints if hint not in spec.languages]
+    for name, codes in (languages or _languages_in(given, fields)).items():
+        unknown = [code for code in codes if spec.languages is not None and code not in spec.languages]
         if unknown:
+            other = [
+                f"{SAME_LANGUAGE[str(code)]} is its code for {code}" for code in unknown if str(code) in SAME_LANGUAGE
+            ]
             faults.append(
-                f"Parameter 'language_hints' holds {_shown(unknown)}, which {spec.name} does not know; "
-                f"it knows {', '.join(spec.languages)}."
+                f"Parameter {name!r} holds {_shown(unknown)}, which {spec.name} does not know; "
+                f"it knows {', '.join(spec.languages or ())}{''.join(f' ({hint})' for hint in other)}."
             )
-    return wire, faults
+    return checked, faults
+
+
+def _languages_in(given: JsonObject, fields: Collection[str]) -> dict[str, list[object]]:
+    """The same where other faults keep the parameters from being read: all faults are told at once."""
+    hints, options = given.get("language_hints"), given.get("asr_options")
+    found = {
+        "language_hints": hints if isinstance(hints, list) else [],
+        "language": [given["language"]] if isinstance(given.get("language"), str) else [],
+        "asr_options.language": [options["language"]]
+        if isinstance(options, dict) and isinstance(options.get("language"), str)
+        else [],
+    }
+    return {name: codes for name, codes in found.items() if name.partition(".")[0] in fields}
 
 
 def _lowered(message: str) -> str:

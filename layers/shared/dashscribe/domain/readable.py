@@ -86,7 +86,7 @@ def _turns(transcript: Transcript) -> list[_Turn]:
         _Turn(_label(transcript, channel, sentence) if len(voices) > 1 else "", channel, sentence)
         for channel, sentence in found
     ]
-    return sorted(turns, key=lambda turn: (turn.sentence.begin_ms, turn.channel))
+    return sorted(turns, key=lambda turn: (turn.sentence.begin_ms or 0, turn.channel))
 
 
 def _label(transcript: Transcript, channel: int, sentence: Sentence) -> str:
@@ -144,7 +144,12 @@ def _pieces(turn: _Turn) -> Iterator[_Piece]:
 
 
 def _timed_texts(sentence: Sentence) -> list[tuple[int, int, str]]:
-    """The sentence cut before each of its words. Its own text has the blanks, which word texts may lack (seed 002)."""
+    """The sentence cut before each of its words. Its own text has the blanks, which word texts may lack (seed 002).
+
+    Nothing for a sentence without times: when to show it would be an invention.
+    """
+    if sentence.begin_ms is None or sentence.end_ms is None:
+        return []
     whole = (sentence.begin_ms, sentence.end_ms, " ".join(sentence.text.split()))
     words = [word for word in sentence.words or [] if word.text.strip()]
     starts: list[int] = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from dashscribe.domain.job import AudioFacts
 
@@ -23,11 +25,11 @@ class Word(_Shape):
 
 
 class Sentence(_Shape):
-    """A sentence with its times in ms from the start of the audio. `words` is null where the model times none."""
+    """A sentence. Times are ms from the start of the audio; they and `words` are null where the model gives none."""
 
     sentence_id: int
-    begin_ms: int
-    end_ms: int
+    begin_ms: int | None
+    end_ms: int | None
     text: str
     speaker: int | None = None
     language: str | None = None
@@ -56,6 +58,14 @@ class Transcript(_Shape):
     text: str = Field(description="the text of all channels, one line a channel")
     channels: list[Channel]
 
+    @computed_field(description="the finest that this model times")  # type: ignore[prop-decorator]  # pydantic's way
+    @property
+    def timing(self) -> Literal["words", "sentences", "none"]:
+        sentences = [sentence for channel in self.channels for sentence in channel.sentences]
+        if any(sentence.words for sentence in sentences):
+            return "words"
+        return "sentences" if any(sentence.begin_ms is not None for sentence in sentences) else "none"
+
     @property
     def facts(self) -> AudioFacts:
         return AudioFacts(
@@ -69,40 +79,40 @@ class _VendorShape(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
 
-class _VendorWord(_VendorShape):
+class VendorWord(_VendorShape):
     begin_time: int
     end_time: int
     text: str
     punctuation: str | None = None
 
 
-class _VendorSentence(_VendorShape):
-    begin_time: int
-    end_time: int
+class VendorSentence(_VendorShape):
+    begin_time: int | None = None
+    end_time: int | None = None
     text: str
     sentence_id: int | None = None
     speaker_id: int | None = None
     language: str | None = None
     emotion: str | None = None
-    words: list[_VendorWord] | None = None
+    words: list[VendorWord] | None = None
 
 
-class _VendorTranscript(_VendorShape):
+class VendorTranscript(_VendorShape):
     channel_id: int = 0
     content_duration_in_milliseconds: int | None = None
     text: str | None = None
-    sentences: list[_VendorSentence] | None = None
+    sentences: list[VendorSentence] | None = None
 
 
-class _VendorProperties(_VendorShape):
+class VendorProperties(_VendorShape):
     original_duration_in_milliseconds: int | None = None
 
 
 class VendorResult(_VendorShape):
     """The result JSON of the asynchronous models (API reference 6.1 and 6.2)."""
 
-    properties: _VendorProperties | None = None
-    transcripts: list[_VendorTranscript]
+    properties: VendorProperties | None = None
+    transcripts: list[VendorTranscript]
 
 
 def neutral(result: VendorResult, *, job_id: str, model: str, media: str) -> Transcript:

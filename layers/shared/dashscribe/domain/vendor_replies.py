@@ -6,6 +6,7 @@ Unknown fields are ignored, missing ones are None, unknown statuses are kept as 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
@@ -31,7 +32,18 @@ def _text_or_none(value: object) -> object:
     return value if isinstance(value, str) else None
 
 
+def _whole_number_or_none(value: object) -> object:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 10**9:
+        return None
+    return math.ceil(value)
+
+
+def _object_or_none(value: object) -> object:
+    return value if isinstance(value, dict) else None
+
+
 _Text = Annotated[str | None, BeforeValidator(_text_or_none)]
+_Number = Annotated[int | None, BeforeValidator(_whole_number_or_none)]
 
 
 class Subtask(_Reply):
@@ -65,11 +77,23 @@ class TaskOutput(_Reply):
         return parse_vendor_time(self.end_time)
 
 
+class TaskUsage(_Reply):
+    """What the vendor bills for a task, in whole seconds: `duration`, or `seconds` (API reference 3.3)."""
+
+    duration: _Number = None
+    seconds: _Number = None
+
+    @property
+    def billed_seconds(self) -> int | None:
+        return self.duration if self.seconds is None else self.seconds
+
+
 class TaskReply(_Reply):
     """The whole reply of a submission or a query."""
 
     request_id: _Text = None
     output: TaskOutput = Field(default_factory=TaskOutput)
+    usage: Annotated[TaskUsage | None, BeforeValidator(_object_or_none)] = None
 
 
 class ListedTask(_Reply):
@@ -101,6 +125,7 @@ class FileOutcome(_Reply):
     code: str | None = None
     message: str | None = None
     completed_at: datetime | None = None
+    billed_seconds: int | None = None
 
 
 MISSING_FROM_RESULTS = "MISSING_FROM_RESULTS"
@@ -138,24 +163,33 @@ def mark_of(file_url: str) -> str | None:
 
 
 def outcomes(
-    output: TaskOutput, media_of_job: Mapping[str, Media], files_in_task: int | None = None
+    output: TaskOutput,
+    media_of_job: Mapping[str, Media],
+    files_in_task: int | None = None,
+    usage: TaskUsage | None = None,
 ) -> dict[str, FileOutcome]:
     """What a finished task says of these jobs: all of its files, or those of `files_in_task` that wait for it still.
 
     Results are matched by their file URL, not by their order, which the vendor does not promise (API reference 3.1).
     Only a file that was alone in its task needs no matching: the last one that waits could get its neighbour's result.
-    A task that failed as a whole failed for each of its files.
+    A task that failed as a whole failed for each of its files. `usage` is the whole task's, so it is a file's only for
+    one that was alone.
     """
     subtasks = list(output.results or ([output.result] if output.result else []))
     found: dict[str, Subtask] = {}
-    if (files_in_task or len(media_of_job)) == 1 and len(subtasks) == 1:
+    alone = (files_in_task or len(media_of_job)) == 1
+    billed_seconds = usage.billed_seconds if usage and alone else None
+    if alone and len(subtasks) == 1:
         found[next(iter(media_of_job))] = subtasks[0]
     else:
         for job_id, media in media_of_job.items():
             match = next((task for task in subtasks if task.file_url and names_media(task.file_url, media)), None)
             if match is not None:
                 found[job_id] = match
-    return {job_id: _outcome(output, found.get(job_id)) for job_id in media_of_job}
+    return {
+        job_id: _outcome(output, found.get(job_id)).model_copy(update={"billed_seconds": billed_seconds})
+        for job_id in media_of_job
+    }
 
 
 def _outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pydantic import ValidationError
 
 from dashscribe.domain import job as jobs
-from dashscribe.domain.catalogue import JsonObject, Region
+from dashscribe.domain.catalogue import Region
 from dashscribe.domain.job import Failure, Job, Status, Usage
 from dashscribe.domain.job_report import job_report
+from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.readable import cues, plain_text
 from dashscribe.domain.result_files import ResultLocation, result_location
 from dashscribe.domain.subtitles import srt, vtt
@@ -130,7 +131,7 @@ class FinalizeService:
             job,
             location,
             transcript.facts,
-            _usage(job, transcript, self.region),
+            usage_of(job, transcript, outcome.billed_seconds, self.region),
             warnings,
             outcome.completed_at or self.clock(),
             self.clock(),
@@ -165,9 +166,14 @@ def _failure(code: str, message: str) -> Failure:
     return Failure(code=code, message=message, category=Verdict.PERMANENT.value)
 
 
-def _usage(job: Job, transcript: Transcript, region: Region) -> Usage:
-    """Fun-ASR and Paraformer bill the speech they find, a channel at a time, in whole seconds (API reference 3.3)."""
-    if transcript.speech_ms is None or job.options is None:
-        return Usage(billed_seconds=None, estimated_cost_usd=None)
-    seconds = sum(-(-(channel.speech_ms or 0) // 1000) for channel in transcript.channels)
-    return Usage(billed_seconds=seconds, estimated_cost_usd=round(seconds * job.options.spec.price(region), 8))
+def usage_of(job: Job, transcript: Transcript, said: int | None, region: Region) -> Usage:
+    """What the vendor bills: as it `said` (in seconds), else the speech in each channel, in whole seconds.
+
+    The latter is how Fun-ASR and Paraformer bill (API reference 3.3). No cost where only tokens are billed.
+    """
+    seconds = said
+    if seconds is None and transcript.speech_ms is not None:
+        seconds = sum(-(-(channel.speech_ms or 0) // 1000) for channel in transcript.channels)
+    price = job.options.spec.price(region) if job.options else None
+    cost = None if seconds is None or price is None else round(seconds * price, 8)
+    return Usage(billed_seconds=seconds, estimated_cost_usd=cost)

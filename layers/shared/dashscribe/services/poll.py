@@ -16,7 +16,7 @@ from dashscribe.domain import task as tasks
 from dashscribe.domain.job import Due, Failure, Job, Status
 from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.domain.vendor_replies import FileOutcome, TaskOutput, outcomes
+from dashscribe.domain.vendor_replies import FileOutcome, TaskOutput, TaskReply, outcomes
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import (
@@ -149,11 +149,12 @@ class PollService:
         self.sleep(turn.total_seconds())
         report.queries += 1
         try:
-            output = self.speech.query(task.task_id or "").output
+            reply = self.speech.query(task.task_id or "")
         except VendorError:
             if not tasks.is_beyond_asking(task, now):
                 raise
-            output = TaskOutput()
+            reply = TaskReply()
+        output = reply.output
         now = self.clock()
         if not output.is_over:
             if not tasks.is_overdue(task, now):
@@ -165,7 +166,8 @@ class PollService:
             )
         report.finished_tasks += 1
         logger.info("task ended", task_id=task.task_id, status=output.task_status, job_ids=list(waiting))
-        found = outcomes(output, {job_id: job.media for job_id, job in waiting.items()}, len(task.job_ids))
+        media = {job_id: job.media for job_id, job in waiting.items()}
+        found = outcomes(output, media, len(task.job_ids), reply.usage)
         # The task first: of two loops that ask at once, only one may say what came of it.
         task = self.tasks.save_task(tasks.ended(task, now))
         ended_at = output.ended_at or task.ended_at or now

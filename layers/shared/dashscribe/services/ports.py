@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from dashscribe.domain.catalogue import JsonObject, ModelSpec
+from dashscribe.domain.catalogue import ModelSpec
 from dashscribe.domain.gate import Gate
 from dashscribe.domain.job import Due, Job
 from dashscribe.domain.media import Media
-from dashscribe.domain.options import Profiles
+from dashscribe.domain.options import Options, Profiles
+from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.task import Task
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskReply
 
@@ -144,6 +145,10 @@ class SpeechService(Protocol):
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
         """Submit the files; the task id."""
+        ...
+
+    def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
+        """Have a synchronous model transcribe the file; its answer, or `{"frames": […]}` of a streamed one."""
         ...
 
     def query(self, task_id: str) -> TaskReply: ...

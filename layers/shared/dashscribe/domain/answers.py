@@ -1,0 +1,177 @@
+"""What a synchronous model answers, read into the shape that the asynchronous ones leave in their result files.
+
+A streamed answer is kept as `{"frames": […]}`, one entry for each piece as it came, in order. Sources: seed 004 (both
+endpoints of qwen3-asr-flash), API reference 7.1 to 7.3.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.transcript import VendorResult, VendorSentence, VendorTranscript
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.errors import AnswerLost, VendorError
+
+FRAMES = "frames"
+_UNFINISHED = (None, "", "null")
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Annotation(_Shape):
+    language: str | None = None
+    emotion: str | None = None
+
+
+class _Text(_Shape):
+    text: str | None = None
+
+
+class _Message(_Shape):
+    content: str | list[_Text] | None = None
+    annotations: list[_Annotation] | None = None
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.content, str):
+            return self.content
+        return "".join(part.text or "" for part in self.content or [])
+
+
+class _Choice(_Shape):
+    message: _Message | None = None
+    delta: _Message | None = None
+    finish_reason: str | None = None
+
+    @property
+    def said(self) -> _Message:
+        return self.message or self.delta or _Message()
+
+
+class _FlashSentence(VendorSentence):
+    sentence_end: bool | None = None
+
+
+class _Output(_Shape):
+    choices: list[_Choice] | None = None
+    text: str | None = None
+    sentence: _FlashSentence | None = None
+    sentences: list[_FlashSentence] | None = None
+    output: _Output | None = None  # one page warns that the sentence may lie one level deeper (API reference 7.2)
+
+    @property
+    def spoken(self) -> list[_FlashSentence]:
+        inner = self.output.spoken if self.output else []
+        return [*(self.sentences or []), *([self.sentence] if self.sentence else []), *inner]
+
+
+class _Usage(_Shape):
+    seconds: float | None = None
+    duration: float | None = None
+
+    @property
+    def billed(self) -> float | None:
+        return self.duration if self.seconds is None else self.seconds
+
+
+class _Reply(_Shape):
+    """One reply, or one frame of a streamed one, from either endpoint."""
+
+    output: _Output | None = None
+    choices: list[_Choice] | None = None
+    usage: _Usage | None = None
+
+    @property
+    def choice(self) -> _Choice | None:
+        found = self.choices or (self.output.choices if self.output else None)
+        return found[0] if found else None
+
+
+def recognition_in(document: JsonObject) -> VendorResult:
+    """The recognised speech of an answer.
+
+    Raises `AnswerLost` for one that is not whole or not to be understood, `VendorError` for one that the vendor itself
+    ended early: half a transcript is none.
+    """
+    replies = _replies(document)
+    if any(reply.choice for reply in replies):
+        return _from_choices([reply.choice for reply in replies if reply.choice], streamed=FRAMES in document)
+    if any(reply.output and reply.output.text is not None for reply in replies):
+        return _from_sentences(replies, streamed=FRAMES in document)
+    raise AnswerLost("DashScope's answer holds no text.")
+
+
+def billed_seconds(document: JsonObject) -> int | None:
+    """What the vendor says that it bills; None where it counts tokens or says nothing."""
+    for reply in reversed(_replies(document)):
+        if reply.usage and reply.usage.billed is not None:
+            return math.ceil(reply.usage.billed)
+    return None
+
+
+def _replies(document: JsonObject) -> list[_Reply]:
+    try:
+        return [_Reply.model_validate(frame) for frame in document.get(FRAMES, [document])]
+    except (ValidationError, TypeError) as error:
+        raise AnswerLost("DashScope's answer has an unknown shape.") from error
+
+
+def _from_choices(choices: Sequence[_Choice], *, streamed: bool) -> VendorResult:
+    reason = next(
+        (choice.finish_reason for choice in reversed(choices) if choice.finish_reason not in _UNFINISHED), None
+    )
+    if streamed and reason is None:
+        raise AnswerLost("DashScope's stream ended before its text did.")
+    if reason not in (None, "stop"):
+        raise VendorError(
+            "TRANSCRIPT_CUT_OFF",
+            f"DashScope ended its answer early ({reason!r}), so the transcript would be incomplete. Use an "
+            "asynchronous model for this recording, or name one as the profile's fallback_model.",
+            Verdict.PERMANENT,
+        )
+    text = _joined([choice.said.text for choice in choices])
+    notes = [note for choice in choices for note in choice.said.annotations or []]
+    sentence = VendorSentence(
+        text=text,
+        language=next((note.language for note in reversed(notes) if note.language), None),
+        emotion=next((note.emotion for note in reversed(notes) if note.emotion), None),
+    )
+    return _one_channel(text, [sentence])
+
+
+def _joined(pieces: Sequence[str]) -> str:
+    """A stream's pieces: each a new part of the text, or each the text so far (the pages show one, the SDK asks for
+    the other). It is the latter when every piece begins with the one before and the last is longer than the first.
+    """
+    said = [piece for piece in pieces if piece]
+    grows = all(later.startswith(earlier) for earlier, later in pairwise(said))
+    return said[-1] if len(said) > 1 and grows and len(said[-1]) > len(said[0]) else "".join(said)
+
+
+def _from_sentences(replies: Sequence[_Reply], *, streamed: bool) -> VendorResult:
+    outputs = [reply.output for reply in replies if reply.output]
+    text = next(output.text for output in reversed(outputs) if output.text is not None)
+    last = outputs[-1].spoken
+    if streamed and not (any(sentence.sentence_end for sentence in last) or replies[-1].usage):
+        raise AnswerLost("DashScope's stream ended in the middle of a sentence.")
+    ended: dict[tuple[int | None, int | None], VendorSentence] = {}
+    for output in outputs:
+        for sentence in output.spoken:
+            if sentence.sentence_end is not False:
+                ended[sentence.sentence_id, sentence.begin_time] = sentence
+    sentences = list(ended.values())
+    if "".join("".join(sentence.text for sentence in sentences).split()) != "".join(text.split()):
+        sentences = [VendorSentence(text=text)]  # not every sentence was told: one without times instead of some
+    return _one_channel(text, sentences)
+
+
+def _one_channel(text: str, sentences: list[VendorSentence]) -> VendorResult:
+    spoken = [sentence for sentence in sentences if sentence.text.strip()]
+    return VendorResult(transcripts=[VendorTranscript(text=text, sentences=spoken)])

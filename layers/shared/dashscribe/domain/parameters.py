@@ -1,0 +1,323 @@
+"""What each family of models lets its users choose, checked before anything is spent (API reference 2.3, 2.4 and 7).
+
+Users write DashScope's own names. `on_the_wire` is what goes into the request's `parameters`; what travels elsewhere in
+the request (context, prompt) is left out of it and put in its place by `domain/requests.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator, model_validator
+
+JsonObject = dict[str, Any]  # JSON as the vendor or an uploader wrote it: its shape is theirs
+
+MOST_CONTEXT_CHARACTERS = 10_000
+"""The vendor takes 10,000 tokens (API reference 2.3). Metadata (2 KB) and profiles (8 KB) hold less in any case."""
+MOST_TURN_CHARACTERS = 400
+MOST_TURNS = 5
+"""Beyond these the vendor cuts the context without a word (API reference 7.2), so more is refused."""
+ITN_LANGUAGES = ("zh", "en")
+WORD_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "es", "it", "pt", "ru")
+AUDIO_FORMATS = ("aac", "amr", "flac", "m4a", "mp3", "ogg", "opus", "pcm", "speex", "wav", "webm", "wma")
+
+
+class ModelParameters(BaseModel):
+    """The base of every family's `parameters`: unknown names are refused, types are not guessed."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    travels_elsewhere: ClassVar[frozenset[str]] = frozenset()
+
+    def on_the_wire(self) -> JsonObject:
+        """As DashScope wants them; what was not given is not sent."""
+        return self.model_dump(exclude_none=True, exclude=set(self.travels_elsewhere))
+
+    def languages(self) -> Mapping[str, list[str]]:
+        """The language codes that were given, by the name of their parameter."""
+        return {}
+
+
+class _Channels(ModelParameters):
+    channel_id: list[Annotated[StrictInt, Field(ge=0, le=31)]] | None = Field(
+        default=None, min_length=1, description="0-based audio tracks to transcribe; each is billed on its own ([0])"
+    )
+
+    @field_validator("channel_id")
+    @classmethod
+    def _channels_once(cls, channels: list[int] | None) -> list[int] | None:
+        if channels and len(set(channels)) != len(channels):
+            raise ValueError("names a track twice, which would be billed twice")
+        return channels
+
+
+class WordList(BaseModel):
+    """The words of one rule of `special_word_filter`."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    word_list: list[str]
+
+
+class SpecialWordFilter(BaseModel):
+    """Sensitive words: starred out, dropped, and whether the vendor's own list applies (seed 003)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    filter_with_signed: WordList | None = None
+    filter_with_empty: WordList | None = None
+    system_reserved_filter: StrictBool | None = None
+
+
+class _DiarizingParameters(_Channels):
+    diarization_enabled: StrictBool | None = Field(
+        default=None, description="tell speakers apart; one channel only, at most about 2 hours of audio (false)"
+    )
+    speaker_count: Annotated[StrictInt, Field(ge=2, le=100)] | None = Field(
+        default=None, description="expected number of speakers, 2 to 100; needs diarization_enabled"
+    )
+    special_word_filter: SpecialWordFilter | None = Field(
+        default=None, description="words to star out or to drop; an object here, a JSON string on the wire"
+    )
+    vocabulary_id: str | None = Field(default=None, min_length=1, description="a hotword list made beforehand")
+
+    @field_validator("special_word_filter", mode="before")
+    @classmethod
+    def _filter_may_be_text(cls, given: object) -> object:
+        if isinstance(given, str):
+            try:
+                filters = json.loads(given)
+                json.dumps(filters, ensure_ascii=False).encode()  # half a character can be sent to nobody
+            except (ValueError, RecursionError):
+                raise ValueError("is text that is no JSON object") from None
+            return filters
+        return given
+
+    @model_validator(mode="after")
+    def _diarization_fits(self) -> _DiarizingParameters:
+        if self.diarization_enabled and self.channel_id is not None and len(self.channel_id) > 1:
+            raise ValueError(
+                f"diarization_enabled works on one channel, but channel_id is {self.channel_id}: name one, or leave "
+                "diarization off"
+            )
+        if self.speaker_count is not None and not self.diarization_enabled:
+            raise ValueError("speaker_count needs diarization_enabled to be true")
+        return self
+
+    def on_the_wire(self) -> JsonObject:
+        parameters = super().on_the_wire()
+        if self.special_word_filter is not None:
+            parameters["special_word_filter"] = json.dumps(parameters["special_word_filter"], ensure_ascii=False)
+        return parameters
+
+
+class _Hinted(ModelParameters):
+    """The families that take several codes, as `language_hints`."""
+
+    language_hints: list[str] | None = Field(default=None, min_length=1, description="language codes")
+
+    def languages(self) -> Mapping[str, list[str]]:
+        return {"language_hints": self.language_hints or []}
+
+
+class FunAsrParameters(_DiarizingParameters, _Hinted):
+    """Fun-ASR (API reference 2.3)."""
+
+    language_hints: list[str] | None = Field(
+        default=None, min_length=1, description="language codes; only the first one is used (detected by itself)"
+    )
+    speech_noise_threshold: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
+        default=None, description="how loud noise may be; the vendor gives no range"
+    )
+
+
+class ParaformerParameters(_DiarizingParameters):
+    """Paraformer, every version (API reference 2.3)."""
+
+    disfluency_removal_enabled: StrictBool | None = Field(default=None, description="drop filler words (false)")
+    timestamp_alignment_enabled: StrictBool | None = Field(default=None, description="calibrate the times (false)")
+
+
+class ParaformerV2Parameters(ParaformerParameters, _Hinted):
+    """paraformer-v2 alone takes language hints (API reference 2.3)."""
+
+    language_hints: list[str] | None = Field(default=None, min_length=1, description='language codes (["zh", "en"])')
+
+
+class ContextTurn(BaseModel):
+    """One turn of the conversation before the audio: what a user or an assistant said."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    role: Literal["user", "assistant"] = "user"
+    text: str = Field(min_length=1, max_length=MOST_TURN_CHARACTERS)
+
+    def message(self) -> JsonObject:
+        """As the vendor wants it: what a user says is an input (seed 000, API reference 7.2)."""
+        kind = "input_text" if self.role == "user" else "text"
+        return {"role": self.role, "content": [{"type": kind, "text": self.text}]}
+
+
+class _ConversationContext(ModelParameters):
+    travels_elsewhere: ClassVar[frozenset[str]] = frozenset({"context"})
+
+    context: list[ContextTurn] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_TURNS,
+        description="what the audio is about: a text, or up to 5 turns "
+        '`{"role": "user" or "assistant", "text": "…"}` of at most 400 characters each',
+    )
+
+    @field_validator("context", mode="before")
+    @classmethod
+    def _a_text_is_one_turn(cls, given: object) -> object:
+        return [{"role": "user", "text": given}] if isinstance(given, str) else given
+
+    def context_messages(self) -> list[JsonObject]:
+        return [turn.message() for turn in self.context or []]
+
+
+_Weight = Annotated[StrictInt, Field(ge=1, le=50)]
+
+
+class _InstantVocabulary(ModelParameters):
+    vocabulary: dict[str, _Weight] | None = Field(
+        default=None,
+        min_length=1,
+        description="hotwords with weights of 1 to 5, or 50 (at most 50 words at 50); wins over vocabulary_id",
+    )
+
+    @field_validator("vocabulary")
+    @classmethod
+    def _weights_are_known(cls, words: dict[str, int] | None) -> dict[str, int] | None:
+        weights = list((words or {}).values())
+        odd = sorted({weight for weight in weights if 5 < weight < 50})
+        if odd:
+            raise ValueError(f"has the weights {odd}; allowed are 1 to 5, or 50")
+        if weights.count(50) > 50:
+            raise ValueError(f"has {weights.count(50)} words of weight 50; at most 50 are allowed")
+        return words
+
+
+class QwenAudioFiletransParameters(_DiarizingParameters, _InstantVocabulary, _ConversationContext, _Hinted):
+    """qwen-audio-3.x-asr-flash-filetrans (API reference 2.3)."""
+
+    language_hints: list[str] | None = Field(
+        default=None, min_length=1, max_length=4, description="up to 4 language codes (detected by itself)"
+    )
+
+
+def _itn_fits(language: str | None, enable_itn: bool | None) -> None:
+    if enable_itn and language is not None and language not in ITN_LANGUAGES:
+        raise ValueError(f"enable_itn works for {' and '.join(ITN_LANGUAGES)} only, but language is {language!r}")
+
+
+_ContextText = Annotated[str, Field(min_length=1, max_length=MOST_CONTEXT_CHARACTERS)]
+
+
+class Qwen3FiletransParameters(_Channels):
+    """qwen3-asr-flash-filetrans (seed 004)."""
+
+    language: str | None = Field(default=None, description="one language code; leave it out for a mix (detected)")
+    enable_itn: StrictBool | None = Field(
+        default=None, description='write numbers as digits ("one hundred" becomes "100"); zh and en only (false)'
+    )
+    enable_words: StrictBool | None = Field(
+        default=None, description=f"time every word; for {' '.join(WORD_LANGUAGES)} only (false)"
+    )
+    text: _ContextText | None = Field(
+        default=None, description="what the audio is about: names, terms, a summary; at most 10,000 tokens"
+    )
+
+    @model_validator(mode="after")
+    def _language_fits(self) -> Qwen3FiletransParameters:
+        _itn_fits(self.language, self.enable_itn)
+        if self.enable_words and self.language is not None and self.language not in WORD_LANGUAGES:
+            raise ValueError(
+                f"enable_words works for {', '.join(WORD_LANGUAGES)} only, but language is {self.language!r}"
+            )
+        return self
+
+    def languages(self) -> Mapping[str, list[str]]:
+        return {"language": [self.language] if self.language is not None else []}
+
+
+class AsrOptions(BaseModel):
+    """`asr_options` (seed 004)."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    language: str | None = None
+    enable_itn: StrictBool | None = None
+
+    @model_validator(mode="after")
+    def _language_fits(self) -> AsrOptions:
+        _itn_fits(self.language, self.enable_itn)
+        return self
+
+
+class Qwen3FlashParameters(ModelParameters):
+    """qwen3-asr-flash, synchronous, on either endpoint (seed 004)."""
+
+    travels_elsewhere: ClassVar[frozenset[str]] = frozenset({"context"})
+
+    asr_options: AsrOptions | None = Field(
+        default=None,
+        description="`language`: one code (detected); `enable_itn`: numbers as digits, zh and en only (false)",
+    )
+    context: _ContextText | None = Field(
+        default=None, description="what the audio is about, sent as the system message; at most 10,000 tokens"
+    )
+
+    def languages(self) -> Mapping[str, list[str]]:
+        language = self.asr_options.language if self.asr_options else None
+        return {"asr_options.language": [language] if language is not None else []}
+
+
+class FunAsrFlashParameters(_ConversationContext, _Hinted):
+    """fun-asr-flash-2026-06-15, synchronous (seed 000, API reference 7.2)."""
+
+    language_hints: list[str] | None = Field(
+        default=None, min_length=1, max_length=1, description="one language code (detected by itself)"
+    )
+    vocabulary_id: str | None = Field(default=None, min_length=1, description="a hotword list made beforehand")
+    format: Literal[AUDIO_FORMATS] | None = Field(  # type: ignore[valid-type]  # the tuple above is the list of them
+        default=None, description=f"one of {' '.join(AUDIO_FORMATS)} (the object's extension)"
+    )
+    sample_rate: str | None = Field(
+        default=None,
+        pattern=r"^[1-9][0-9]{3,5}$",
+        description='in Hz, such as 16000 (the vendor wants it as text: "16000")',
+    )
+
+    @field_validator("sample_rate", mode="before")
+    @classmethod
+    def _rate_may_be_a_number(cls, given: object) -> object:
+        return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
+
+
+class QwenAudioFlashParameters(FunAsrFlashParameters, _InstantVocabulary):
+    """qwen-audio-3.x-asr-flash, synchronous (API reference 7.2)."""
+
+    language_hints: list[str] | None = Field(
+        default=None, min_length=1, max_length=4, description="up to 4 language codes (detected by itself)"
+    )
+
+
+class OmniParameters(ModelParameters):
+    """Qwen-Omni: a prompt and the audio; what comes back is generated text (API reference 7.3)."""
+
+    travels_elsewhere: ClassVar[frozenset[str]] = frozenset({"prompt", "context"})
+
+    prompt: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_CONTEXT_CHARACTERS,
+        description="what to do with the audio (transcribe it word for word, in its own language)",
+    )
+    context: _ContextText | None = Field(default=None, description="the system message")
+    temperature: Annotated[float, Field(ge=0, lt=2)] | None = Field(
+        default=None, description="0 to 2; 0 makes the model keep to what it heard"
+    )
