@@ -12,6 +12,8 @@ import pytest
 Resources = dict[str, dict[str, Any]]
 Statement = dict[str, Any]
 
+SENDERS = ("SubmitTranscriptionFunction", "TranscribeAudioFunction")
+"""The functions that send recordings to the vendor."""
 RESOURCE_POLICIES = {"AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"}
 """The only kinds of resource policy here. A new kind must be looked at by these tests first."""
 OPENERS = ("Policy", "ResourcePolicy", "AccessControl", "WebsiteConfiguration", "FunctionUrlConfig")
@@ -44,18 +46,23 @@ def resource_policies(resources: Resources) -> Iterator[tuple[str, Statement]]:
 @pytest.mark.parametrize(
     ("target", "service", "allowed"),
     [
-        ("ResultsBucket", "s3", {("FinalizeTranscriptionFunction", "PutObject")}),
+        (
+            "ResultsBucket",
+            "s3",
+            {("FinalizeTranscriptionFunction", "PutObject")}
+            | {("TranscribeAudioFunction", action) for action in ("PutObject", "GetObject", "ListBucket")},
+        ),
         (
             "MediaBucket",
             "s3",
-            {("SubmitTranscriptionFunction", action) for action in ("GetObject", "GetObjectVersion", "ListBucket")},
+            {(name, action) for name in SENDERS for action in ("GetObject", "GetObjectVersion", "ListBucket")},
         ),
         (
             "ApiKeySecret",
             "secretsmanager",
-            {(name, "GetSecretValue") for name in ("SubmitTranscriptionFunction", "PollTasksFunction")},
+            {(name, "GetSecretValue") for name in (*SENDERS, "PollTasksFunction")},
         ),
-        ("ProfilesParameter", "ssm", {("SubmitTranscriptionFunction", "GetParameter")}),
+        ("ProfilesParameter", "ssm", {(name, "GetParameter") for name in SENDERS}),
     ],
 )
 def test_only_the_named_roles_get_at_it_and_only_so(

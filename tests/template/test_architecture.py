@@ -93,7 +93,17 @@ def test_the_product_imports_neither_tests_nor_local_tools(path: Path) -> None:
 
 
 def test_what_the_layer_needs_comes_from_its_requirements_or_from_lambda() -> None:
-    provided = {"boto3", "botocore", "dashscribe", "aws_lambda_powertools", "httpx", "pydantic", "functions"}
+    provided = {
+        "boto3",
+        "botocore",
+        "dashscribe",
+        "aws_lambda_powertools",
+        "httpx",
+        "httpx_sse",
+        "pydantic",
+        "tinytag",
+        "functions",
+    }
     needed = {
         module.split(".")[0]
         for path in files("layers/shared/dashscribe", "functions")

@@ -40,6 +40,7 @@ CLIENTS = {
 """The type of an adapter's client, and IAM's prefix of its service."""
 SERVICE_MODULES = {
     "SubmitTranscriptionFunction": "submit",
+    "TranscribeAudioFunction": "transcribe",
     "PollTasksFunction": "poll",
     "FinalizeTranscriptionFunction": "finalize",
 }
@@ -175,18 +176,22 @@ def actions_of_methods(adapter: ast.ClassDef) -> dict[str, set[str]]:
     return {name: asked(name) for name in methods}
 
 
+def made_by(builder: str, builders: dict[str, ast.FunctionDef]) -> set[str]:
+    """The names that a function of `wiring.py` calls, itself or through others there."""
+    called = {
+        node.func.id
+        for node in ast.walk(builders[builder])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    return called.union(*(made_by(name, builders) for name in called & set(builders)))
+
+
 def actions_of_function(root: Path, function: str) -> set[str]:
     """What a function's service asks its adapters for; `wiring.py` says which adapters it has."""
     package = root / "layers/shared/dashscribe"
     module = SERVICE_MODULES[function]
-    [builder] = [
-        node
-        for node in parsed(package / "wiring.py").body
-        if isinstance(node, ast.FunctionDef) and node.name == f"{module}_service"
-    ]
-    made = {
-        node.func.id for node in ast.walk(builder) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    }
+    builders = {node.name: node for node in parsed(package / "wiring.py").body if isinstance(node, ast.FunctionDef)}
+    made = made_by(f"{module}_service", builders)
     service = parsed(package / "services" / f"{module}.py")
     helpers = [
         parsed(package / "services" / f"{node.module.rpartition('.')[2]}.py")
@@ -200,8 +205,7 @@ def actions_of_function(root: Path, function: str) -> set[str]:
     found: set[str] = set()
     for path in (package / "adapters").glob("*.py"):
         for node in parsed(path).body:
-            # `_speech` has the API key, which is called as a function.
-            if isinstance(node, ast.ClassDef) and (node.name in made or (node.name == "ApiKey" and "_speech" in made)):
+            if isinstance(node, ast.ClassDef) and node.name in made:
                 for method, asked in actions_of_methods(node).items():
                     if method in wanted or method == "__call__":
                         found |= asked

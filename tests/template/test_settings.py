@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from dashscribe.errors import SettingsError
-from dashscribe.settings import FinalizeSettings, PollSettings, StackSettings, SubmitSettings
+from dashscribe.settings import FinalizeSettings, PollSettings, StackSettings, SubmitSettings, TranscribeSettings
 
 SETTINGS: dict[str, type[StackSettings]] = {
     "SubmitTranscriptionFunction": SubmitSettings,
+    "TranscribeAudioFunction": TranscribeSettings,
     "PollTasksFunction": PollSettings,
     "FinalizeTranscriptionFunction": FinalizeSettings,
 }

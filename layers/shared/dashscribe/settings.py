@@ -57,6 +57,17 @@ class SubmitSettings(VendorSettings):
     submit_requests_per_second: float = Field(ge=0)
     query_requests_per_second: float = Field(gt=0)
     presign_expiry_seconds: int = Field(ge=60, le=604800)
+    synchronous_queue_url: str
+
+
+class TranscribeSettings(VendorSettings):
+    """functions/transcribe_audio."""
+
+    profiles_parameter_name: str
+    submit_dead_letter_queue_url: str
+    poll_tasks_state_machine_arn: str
+    submit_requests_per_second: float = Field(ge=0)
+    presign_expiry_seconds: int = Field(ge=60, le=604800)
 
 
 class PollSettings(VendorSettings):

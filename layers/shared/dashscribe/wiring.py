@@ -14,16 +14,22 @@ import boto3
 from botocore.config import Config
 
 from dashscribe.domain.catalogue import region_of
-from dashscribe.settings import FinalizeSettings, PollSettings, SubmitSettings, VendorSettings
+from dashscribe.settings import FinalizeSettings, PollSettings, SubmitSettings, TranscribeSettings, VendorSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
 
     from dashscribe.adapters.configuration import ApiKey
     from dashscribe.adapters.dashscope_http import DashScopeHttp
+    from dashscribe.adapters.dynamodb_records import DynamoDbRecords
+    from dashscribe.adapters.s3_media import S3Media
+    from dashscribe.adapters.stepfunctions_loop import StepFunctionsLoop
     from dashscribe.services.finalize import FinalizeService
     from dashscribe.services.poll import PollService
     from dashscribe.services.submit import SubmitService
+    from dashscribe.services.transcribe import TranscribeService
+    from dashscribe.services.waiting_room import WaitingRoom
 
 AWS = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
 
@@ -64,34 +70,56 @@ def _speech(settings: VendorSettings, api_key: ApiKey) -> DashScopeHttp:
     )
 
 
+def _waiting_room(
+    settings: SubmitSettings | TranscribeSettings, records: DynamoDbRecords, api_key: ApiKey, sqs: SQSClient
+) -> WaitingRoom:
+    from dashscribe.adapters.configuration import SsmProfiles
+    from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
+    from dashscribe.adapters.sqs_queues import SqsDeadLetters
+    from dashscribe.services.waiting_room import WaitingRoom
+
+    return WaitingRoom(
+        store=records,
+        gate=records,
+        api_key=api_key,
+        profiles=SsmProfiles(boto3.client("ssm", config=AWS), settings.profiles_parameter_name),
+        events=EventBridgePublisher(boto3.client("events", config=AWS), settings.event_bus_name),
+        dead_letters=SqsDeadLetters(sqs, settings.submit_dead_letter_queue_url),
+        clock=_now,
+    )
+
+
+def _media(settings: SubmitSettings | TranscribeSettings, client: S3Client) -> S3Media:
+    from dashscribe.adapters.s3_media import S3Media
+
+    session = boto3.DEFAULT_SESSION
+    return S3Media(client, settings.presign_expiry_seconds, session.get_credentials() if session is not None else None)
+
+
+def _loop(settings: SubmitSettings | TranscribeSettings) -> StepFunctionsLoop:
+    from dashscribe.adapters.stepfunctions_loop import StepFunctionsLoop
+
+    return StepFunctionsLoop(boto3.client("stepfunctions", config=AWS), settings.poll_tasks_state_machine_arn)
+
+
 @cache
 def submit_service() -> SubmitService:
-    from dashscribe.adapters.configuration import SsmProfiles
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
-    from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
-    from dashscribe.adapters.s3_media import S3Media
-    from dashscribe.adapters.sqs_queues import SqsDeadLetters
-    from dashscribe.adapters.stepfunctions_loop import StepFunctionsLoop
+    from dashscribe.adapters.sqs_queues import SqsJobQueue
     from dashscribe.services.submit import SubmitService
 
     settings = SubmitSettings.from_environ(os.environ)
     records = DynamoDbRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
-    session, api_key = boto3.DEFAULT_SESSION, _api_key(settings)
+    api_key, sqs = _api_key(settings), boto3.client("sqs", config=AWS)
     return SubmitService(
-        store=records,
+        room=_waiting_room(settings, records, api_key, sqs),
         tasks=records,
-        gate=records,
         limits=records,
         rates=records,
-        media=S3Media(
-            _s3_client(), settings.presign_expiry_seconds, session.get_credentials() if session is not None else None
-        ),
+        media=_media(settings, _s3_client()),
         speech=_speech(settings, api_key),
-        api_key=api_key,
-        profiles=SsmProfiles(boto3.client("ssm", config=AWS), settings.profiles_parameter_name),
-        events=EventBridgePublisher(boto3.client("events", config=AWS), settings.event_bus_name),
-        dead_letters=SqsDeadLetters(boto3.client("sqs", config=AWS), settings.submit_dead_letter_queue_url),
-        loop=StepFunctionsLoop(boto3.client("stepfunctions", config=AWS), settings.poll_tasks_state_machine_arn),
+        synchronous_queue=SqsJobQueue(sqs, settings.synchronous_queue_url),
+        loop=_loop(settings),
         clock=_now,
         results_bucket=settings.results_bucket_name,
         default_model=settings.default_model,
@@ -103,9 +131,34 @@ def submit_service() -> SubmitService:
 
 
 @cache
+def transcribe_service() -> TranscribeService:
+    from dashscribe.adapters.audio_length import audio_length
+    from dashscribe.adapters.dynamodb_records import DynamoDbRecords
+    from dashscribe.adapters.s3_results import S3Results
+    from dashscribe.services.transcribe import TranscribeService
+
+    settings = TranscribeSettings.from_environ(os.environ)
+    records = DynamoDbRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
+    api_key, s3 = _api_key(settings), _s3_client()
+    return TranscribeService(
+        room=_waiting_room(settings, records, api_key, boto3.client("sqs", config=AWS)),
+        rates=records,
+        media=_media(settings, s3),
+        speech=_speech(settings, api_key),
+        results=S3Results(s3, settings.results_bucket_name),
+        length_of=audio_length,
+        loop=_loop(settings),
+        clock=_now,
+        results_bucket=settings.results_bucket_name,
+        region=region_of(settings.dashscope_base_url),
+        submit_requests_per_second=settings.submit_requests_per_second,
+    )
+
+
+@cache
 def poll_service() -> PollService:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
-    from dashscribe.adapters.sqs_queues import SqsSubmitQueue
+    from dashscribe.adapters.sqs_queues import SqsJobQueue
     from dashscribe.services.poll import PollService
 
     settings = PollSettings.from_environ(os.environ)
@@ -117,7 +170,7 @@ def poll_service() -> PollService:
         gate=records,
         rates=records,
         speech=_speech(settings, _api_key(settings)),
-        queue=SqsSubmitQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
+        queue=SqsJobQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
         clock=_now,
         query_requests_per_second=settings.query_requests_per_second,
     )

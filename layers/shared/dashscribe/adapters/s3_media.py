@@ -29,10 +29,7 @@ class S3Media:
             reply = self._client.head_object(**_address(media))
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 405):  # 405: a delete marker
-                raise MediaGone(
-                    f"The object {media.s3_uri} is not there any more: it was deleted before its turn. "
-                    "Upload it again to have it transcribed."
-                ) from error
+                raise _gone(media) from error
             raise
         etag = reply["ETag"].strip('"')
         if media.etag and etag != media.etag:
@@ -41,6 +38,14 @@ class S3Media:
                 "Switch on versioning for the bucket to have both transcribed."
             )
         return reply["Metadata"]
+
+    def read(self, media: Media) -> bytes:
+        try:
+            return self._client.get_object(**_address(media))["Body"].read()
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 405):
+                raise _gone(media) from error
+            raise
 
     def presign(self, media: Media) -> str:
         """A GET URL for exactly this object version. A secret: never log, store or publish it."""
@@ -55,6 +60,13 @@ class S3Media:
             return self._expiry_seconds
         left = int((expiry - datetime.now(UTC)).total_seconds())
         return max(1, min(self._expiry_seconds, left))
+
+
+def _gone(media: Media) -> MediaGone:
+    return MediaGone(
+        f"The object {media.s3_uri} is not there any more: it was deleted before its turn. "
+        "Upload it again to have it transcribed."
+    )
 
 
 def _address(media: Media) -> dict[str, Any]:

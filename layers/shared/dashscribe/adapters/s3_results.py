@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from dashscribe.domain.parameters import JsonObject
 from dashscribe.services.ports import ResultFile
 
 if TYPE_CHECKING:
@@ -33,3 +35,13 @@ class S3Results:
             except ClientError as error:
                 if error.response["Error"]["Code"] != "PreconditionFailed":
                     raise
+
+    def find_json(self, key: str) -> JsonObject | None:
+        try:
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "NoSuchKey":
+                return None
+            raise
+        found: JsonObject = json.loads(body)
+        return found

@@ -1,4 +1,4 @@
-"""The submit queue and its dead-letter queue."""
+"""The queues of jobs, and the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-class SqsSubmitQueue:
-    """`SubmitQueue`: a job that needs another turn goes through the same queue as a new upload.
+class SqsJobQueue:
+    """`JobQueue`: a job that needs another turn goes through the same queue as a new upload.
 
     One SendMessage each: wakes are rare, and MiniStack's IAM wants an action for SendMessageBatch that AWS has not.
     """

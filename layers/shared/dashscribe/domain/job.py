@@ -44,6 +44,10 @@ TASKS_LISTED = timedelta(hours=23)
 """After this a task may have left the vendor's list, which goes back 24 hours (API reference 3.5)."""
 CLAIM_LASTS = timedelta(seconds=90)
 """Longer than the submit function can run, so that an expired claim means its owner is dead."""
+CALL_CLAIM_LASTS = timedelta(seconds=330)
+"""The same for the function that calls the synchronous models."""
+HANDED_OVER_LOST_AFTER = timedelta(minutes=30)
+"""When a job in the queue of the synchronous models, which is worked off one call at a time, is put there again."""
 LOST_MESSAGE_AFTER = timedelta(minutes=3)
 """When a recorded job that nobody claimed is put into the queue again."""
 PUBLISH_AGAIN_AFTER = timedelta(seconds=30)
@@ -175,20 +179,32 @@ def can_be_claimed(job: Job, now: datetime) -> bool:
     return job.status is Status.SUBMITTING and job.claimed_until is not None and job.claimed_until <= now
 
 
-def claim(job: Job, submission_id: str, now: datetime) -> Job:
+def handed_over(job: Job, now: datetime) -> Job:
+    """It waits in the queue of the synchronous models."""
+    return look_again(job, now + HANDED_OVER_LOST_AFTER)
+
+
+def fallen_back(job: Job, trouble: str, now: datetime) -> Job:
+    """Too large or too long for its synchronous model: on with the asynchronous one that its profile names."""
+    if job.options is None:
+        raise ValueError("a job without options has no fallback")
+    return with_options(resubmit(job, trouble, now), job.options.fallen_back())
+
+
+def claim(job: Job, submission_id: str, now: datetime, lasts: timedelta = CLAIM_LASTS) -> Job:
     """Take the job for one submission. Only one claimer can win the write."""
     return _changed(
         job,
         status=Status.SUBMITTING,
         submission_id=submission_id,
-        claimed_until=now + CLAIM_LASTS,
+        claimed_until=now + lasts,
         due_kind=Due.JOB,
-        due_at=now + CLAIM_LASTS,
+        due_at=now + lasts,
     )
 
 
-def submitted(job: Job, task_id: str, now: datetime) -> Job:
-    """The vendor accepted the file; from here its task looks after it."""
+def submitted(job: Job, task_id: str | None, now: datetime) -> Job:
+    """The vendor accepted the file; from here its task, if it has one, looks after it."""
     return _changed(
         job,
         status=Status.SUBMITTED,
@@ -242,15 +258,17 @@ def park(job: Job, reason: str) -> Job:
     )
 
 
-def answer_lost(job: Job, now: datetime) -> Job:
-    """The POST went out and nothing came back. Submit once more; a second time is a failure the user must hear of."""
-    if job.ambiguous_submissions >= MAX_AMBIGUOUS_SUBMISSIONS:
+def answer_lost(job: Job, now: datetime, most: int = MAX_AMBIGUOUS_SUBMISSIONS) -> Job:
+    """The POST went out and nothing came back. Submit again, `most` times; then the user must hear of it."""
+    if job.ambiguous_submissions >= most:
+        times = job.ambiguous_submissions + 1
         return fail(
             job,
             Failure(
                 code="SUBMISSION_UNCONFIRMED",
-                message="DashScope's answer to the submission was lost twice. It may have accepted (and billed) the "
-                "file; it was not submitted a third time. Upload the file again to try once more.",
+                message=f"DashScope's answer to the submission was lost {'twice' if times == 2 else f'{times} times'}. "
+                "It may have accepted (and billed) the file; it was not submitted again. "
+                "Upload the file again to try once more.",
                 category=Verdict.RETRYABLE.value,
             ),
             now,

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 
 from pydantic import BaseModel, ConfigDict
 
+from dashscribe.domain.catalogue import ModelSpec
 from dashscribe.domain.result_files import RESULT_FILE_NAMES
 
 MAX_SIZE_BYTES = 2 * 1024**3
@@ -18,6 +19,9 @@ SUPPORTED_EXTENSIONS = (
     "wmv",
 )  # fmt: skip
 """The 17 formats of the asynchronous models (seed 000, seed 003; API reference 2.5)."""
+
+AUDIO_TOO_LONG = "AUDIO_DURATION_TOO_LONG"
+"""The vendor's word for it (API reference 5.2)."""
 
 _OUR_OWN_OUTPUT = re.compile(r"(?:^|/)[0-9a-f]{32}/(?:" + "|".join(map(re.escape, RESULT_FILE_NAMES)) + r")$")
 
@@ -58,6 +62,28 @@ def is_ignored(media: Media, results_bucket: str) -> bool:
     """Folder markers and our own outputs: not recordings, so no job, no event, no noise."""
     folder_marker = media.size_bytes == 0 and media.key.endswith(("/", "_$folder$"))
     return folder_marker or media.bucket == results_bucket or _OUR_OWN_OUTPUT.search(media.key) is not None
+
+
+def too_large_for(media: Media, spec: ModelSpec) -> tuple[str, str] | None:
+    """The same for the model that was chosen."""
+    if media.size_bytes <= spec.max_size_bytes:
+        return None
+    return (
+        "FILE_TOO_LARGE",
+        f"The object has {media.size_bytes:,} bytes; {spec.name} takes at most {spec.max_size_bytes:,}. Choose an "
+        "asynchronous model for it, or name one as the profile's fallback_model, and upload it again.",
+    )
+
+
+def too_long_for(duration_seconds: float | None, spec: ModelSpec) -> tuple[str, str] | None:
+    """The same for the length of its audio, as far as that is known."""
+    if duration_seconds is None or duration_seconds <= spec.max_duration_seconds:
+        return None
+    return (
+        AUDIO_TOO_LONG,
+        f"The recording lasts {duration_seconds:,.0f} seconds; {spec.name} takes at most {spec.max_duration_seconds:,}."
+        " Choose an asynchronous model for it, or name one as the profile's fallback_model, and upload it again.",
+    )
 
 
 def refusal(media: Media) -> tuple[str, str] | None:

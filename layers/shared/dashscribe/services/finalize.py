@@ -13,7 +13,7 @@ from dashscribe.domain.job import Failure, Job, Status, Usage
 from dashscribe.domain.job_report import job_report
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.readable import cues, plain_text
-from dashscribe.domain.result_files import ResultLocation, result_location
+from dashscribe.domain.result_files import result_location
 from dashscribe.domain.subtitles import srt, vtt
 from dashscribe.domain.task import RESULTS_LIVE, Task
 from dashscribe.domain.transcript import Transcript, VendorResult, empty, neutral
@@ -136,16 +136,20 @@ class FinalizeService:
             outcome.completed_at or self.clock(),
             self.clock(),
         )
-        self.results.store(_files(location, reply, transcript, ended))
+        self.results.store(result_files(reply, transcript, ended))
         return ended
 
 
-def _files(location: ResultLocation, reply: JsonObject, transcript: Transcript, job: Job) -> list[ResultFile]:
+def result_files(reply: JsonObject, transcript: Transcript, job: Job) -> list[ResultFile]:
+    """Everything that is kept of a job that succeeded. First of all the vendor's reply: it was paid for."""
+    if job.result is None:
+        raise ValueError("a job without a place for its results")
     subtitles = cues(transcript)
-    files = location.files
+    files = job.result.files
     json_type, text_type = "application/json", "text/plain; charset=utf-8"
+    kept = {**reply, "file_url": job.media.s3_uri} if "file_url" in reply else reply
     return [
-        ResultFile(files.result, _json({**reply, "file_url": job.media.s3_uri}), json_type),
+        ResultFile(files.result, _json(kept), json_type),
         ResultFile(files.transcript, transcript.model_dump_json().encode(), json_type),
         ResultFile(files.text, plain_text(transcript).encode(), text_type),
         ResultFile(files.srt, srt(subtitles).encode(), "application/x-subrip; charset=utf-8"),

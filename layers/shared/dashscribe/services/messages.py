@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -88,9 +90,38 @@ def parse_message(body: str) -> ObjectCreated | WakeUp:
     return event
 
 
+class SqsRecord(TypedDict):
+    messageId: str
+    body: str
+
+
+class SqsEvent(TypedDict):
+    """What Lambda gets from a queue."""
+
+    Records: list[SqsRecord]
+
+
+class FailedItem(TypedDict):
+    itemIdentifier: str
+
+
+class PartialBatchResponse(TypedDict):
+    """What Lambda answers: only these messages go back to the queue."""
+
+    batchItemFailures: list[FailedItem]
+
+
 @dataclass(frozen=True)
 class Message:
     """A queue message: its id, to report it by, and its body."""
 
     message_id: str
     body: str
+
+
+def messages_in(event: SqsEvent) -> list[Message]:
+    return [Message(record["messageId"], record["body"]) for record in event["Records"]]
+
+
+def partial_failure(message_ids: Sequence[str]) -> PartialBatchResponse:
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in message_ids]}

@@ -23,10 +23,10 @@ from dashscribe.services.ports import (
     Clock,
     DueStore,
     GateStore,
+    JobQueue,
     JobStore,
     RateBudget,
     SpeechService,
-    SubmitQueue,
     TaskStore,
 )
 
@@ -83,7 +83,7 @@ class PollService:
     gate: GateStore
     rates: RateBudget
     speech: SpeechService
-    queue: SubmitQueue
+    queue: JobQueue
     clock: Clock
     query_requests_per_second: float
     sleep: Callable[[float], None] = time.sleep

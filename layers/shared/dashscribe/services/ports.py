@@ -116,6 +116,10 @@ class MediaStore(Protocol):
 
     def presign(self, media: Media) -> str: ...
 
+    def read(self, media: Media) -> bytes:
+        """The whole object. Raises `MediaGone` when this version is no longer there."""
+        ...
+
 
 @dataclass(frozen=True)
 class ResultFile:
@@ -130,6 +134,10 @@ class ResultStore(Protocol):
     """The results bucket. A key that exists is left as it is."""
 
     def store(self, files: Iterable[ResultFile]) -> None: ...
+
+    def find_json(self, key: str) -> JsonObject | None:
+        """A JSON file that was stored before; None when there is none."""
+        ...
 
 
 class ResultSource(Protocol):
@@ -147,10 +155,6 @@ class SpeechService(Protocol):
         """Submit the files; the task id."""
         ...
 
-    def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
-        """Have a synchronous model transcribe the file; its answer, or `{"frames": […]}` of a streamed one."""
-        ...
-
     def query(self, task_id: str) -> TaskReply: ...
 
     def cancel(self, task_id: str) -> None:
@@ -159,6 +163,14 @@ class SpeechService(Protocol):
 
     def list_tasks(self, model: str) -> list[ListedTask]:
         """The account's tasks of this model in the last 24 hours, newest first, bounded."""
+        ...
+
+
+class SynchronousSpeech(Protocol):
+    """DashScope's synchronous models."""
+
+    def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
+        """Have the file transcribed; the answer, or `{"frames": […]}` of a streamed one. Raises `VendorError`."""
         ...
 
 
@@ -174,8 +186,8 @@ class EventPublisher(Protocol):
     def publish(self, jobs: Sequence[Job], now: datetime) -> None: ...
 
 
-class SubmitQueue(Protocol):
-    """The submit queue, for jobs that need another turn."""
+class JobQueue(Protocol):
+    """A queue of jobs that need a turn: the submit queue, or that of the synchronous models."""
 
     def wake(self, job_id: str) -> None: ...
 

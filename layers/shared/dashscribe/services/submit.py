@@ -6,16 +6,16 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
 from dashscribe.domain import gate as gates
 from dashscribe.domain import job as jobs
 from dashscribe.domain import task as tasks
-from dashscribe.domain.catalogue import CATALOGUE, Region
-from dashscribe.domain.job import Failure, Job, Status
-from dashscribe.domain.media import is_ignored, refusal
+from dashscribe.domain.catalogue import Region
+from dashscribe.domain.job import Job, Status
+from dashscribe.domain.media import is_ignored, refusal, too_large_for
 from dashscribe.domain.options import resolve_options
 from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.vendor_codes import Verdict
@@ -26,7 +26,6 @@ from dashscribe.errors import (
     MalformedMessage,
     MediaGone,
     ProfilesUnreadable,
-    PublishFailed,
     StaleRecord,
     VendorError,
 )
@@ -34,20 +33,17 @@ from dashscribe.observability import logger
 from dashscribe.services.messages import Message, WakeUp, parse_message
 from dashscribe.services.ports import (
     Clock,
-    DeadLetters,
-    EventPublisher,
-    GateStore,
-    JobStore,
+    JobQueue,
     MediaStore,
     PollLoop,
-    ProfilesSource,
     RateBudget,
     SpeechService,
     TaskLimits,
     TaskStore,
 )
-from dashscribe.services.publish import publish_end, publish_start
+from dashscribe.services.publish import publish_start
 from dashscribe.services.settle import Fate, Settlement, settle
+from dashscribe.services.waiting_room import SubmitReport, WaitingRoom, deferred_or_given_up
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
 """A turn further away than this is not waited for inside the function: the files wait in the table."""
@@ -61,37 +57,17 @@ _ABOUT_SEVERAL_FILES = (*_ABOUT_THE_REQUEST, MISSING_FROM_RESULTS)
 """Why a file is submitted alone; when it is then accepted, the number of files was the trouble."""
 
 
-@dataclass
-class SubmitReport:
-    """What one run did, to be counted."""
-
-    failed_message_ids: list[str] = field(default_factory=list)
-    buried: int = 0
-    submitted: list[Job] = field(default_factory=list)
-    failed: list[Job] = field(default_factory=list)
-    waiting: list[Job] = field(default_factory=list)
-    broken_batches: int = 0
-    ambiguous: int = 0
-    throttled: int = 0
-    gate_reason: str | None = None
-    settlements: dict[str, Settlement] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class SubmitService:
     """One run handles one batch of queue messages. Safe to run with the same messages any number of times, at once."""
 
-    store: JobStore
+    room: WaitingRoom
     tasks: TaskStore
-    gate: GateStore
     limits: TaskLimits
     rates: RateBudget
     media: MediaStore
     speech: SpeechService
-    api_key: Callable[[], str]
-    profiles: ProfilesSource
-    events: EventPublisher
-    dead_letters: DeadLetters
+    synchronous_queue: JobQueue
     loop: PollLoop
     clock: Clock
     results_bucket: str
@@ -110,8 +86,7 @@ class SubmitService:
             try:
                 job = self._prepared(message.body, report)
             except MalformedMessage as error:
-                logger.error("broken message", reason=str(error), message_id=message.message_id)
-                self._bury(message, str(error), report)
+                self.room.bury(message, str(error), report)
             except StaleRecord:
                 logger.info("somebody else is handling this job", message_id=message.message_id)
             except Exception:
@@ -121,39 +96,30 @@ class SubmitService:
             else:
                 if job is not None:
                     ready[job.job_id] = job
-        ready = self._behind_the_gate(ready, report)
+        ready = self.room.behind_the_gate(ready, report)
         until = started + RUN_LASTS
         for batch in self._batches(ready.values()):
             try:
                 if self.clock() > until:
-                    self._come_back_soon(batch, report)
+                    self.room.come_back_soon(batch, LONGEST_WAIT_FOR_A_TURN, report)
                 else:
                     self._submit(batch, report)
             except Exception:
                 # The jobs are in the table and stay due, so the loop brings them back; the other batches go on.
                 logger.exception("batch failed", job_ids=[job.job_id for job in batch])
                 report.broken_batches += 1
-        if report.submitted or report.failed or report.waiting or report.broken_batches:
+        if report.changed_anything:
             self.loop.nudge()
         return report
 
     # one message
-
-    def _bury(self, message: Message, reason: str, report: SubmitReport) -> None:
-        try:
-            self.dead_letters.bury(message.body, reason)
-        except Exception:
-            logger.exception("dead-letter queue refused a message", message_id=message.message_id)
-            report.failed_message_ids.append(message.message_id)
-        else:
-            report.buried += 1
 
     def _prepared(self, body: str, report: SubmitReport) -> Job | None:
         """The job of a message, if it is now ready to be submitted."""
         message = parse_message(body)
         now = self.clock()
         if isinstance(message, WakeUp):
-            known = self.store.find(message.job_id)
+            known = self.room.store.find(message.job_id)
             if known is None:
                 raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
             job = known
@@ -161,8 +127,8 @@ class SubmitService:
             if is_ignored(message.media, self.results_bucket):
                 return None
             job = jobs.receive(message.job_id, message.media, message.time, now)
-            if not self.store.create(job):
-                job = self.store.find(message.job_id) or job
+            if not self.room.store.create(job):
+                job = self.room.store.find(message.job_id) or job
         logger.append_keys(job_id=job.job_id)
         try:
             return self._settled(job, now, report)
@@ -173,6 +139,9 @@ class SubmitService:
         if not jobs.can_be_claimed(job, now):
             logger.info("nothing to do", status=job.status)
             return None
+        if job.options is not None and job.options.spec.is_synchronous:
+            self._hand_over(job, report)
+            return None
         if job.status is Status.SUBMITTING:
             revived = self._after_a_lost_answer(job, report)
             if revived is None:
@@ -180,7 +149,7 @@ class SubmitService:
             job = revived
         refused = refusal(job.media)
         if refused is not None:
-            self._fail(job, *refused, report)
+            self.room.fail(job, *refused, report)
             return None
         try:
             metadata = self.media.head(job.media)
@@ -190,22 +159,45 @@ class SubmitService:
                     resolve_options(
                         job.media.key,
                         metadata,
-                        self.profiles.profiles(),
+                        self.room.profiles.profiles(),
                         default_model=self.default_model,
                         region=self.region,
                     ),
                 )
         except MediaGone as error:
-            self._fail(job, "MEDIA_GONE", str(error), report)
+            self.room.fail(job, "MEDIA_GONE", str(error), report)
             return None
         except InvalidOptions as error:
-            self._fail(job, error.code, str(error), report)
+            self.room.fail(job, error.code, str(error), report)
             return None
         except ProfilesUnreadable as error:
             logger.error("profiles unreadable: uploads wait", reason=str(error))
-            self._park([job], gates.PROFILES_BROKEN, str(error), report)
+            self.room.park([job], gates.PROFILES_BROKEN, str(error), report)
             return None
-        return job
+        return self._sent_its_way(job, report)
+
+    def _sent_its_way(self, job: Job, report: SubmitReport) -> Job | None:
+        """By the model that was chosen: a task here, a call elsewhere, or its fallback if it is too large for that."""
+        options = job.options
+        if options is None or not options.spec.is_synchronous:
+            return job
+        refused = too_large_for(job.media, options.spec)
+        if refused is None:
+            self._hand_over(job, report)
+            return None
+        if options.fallback is None:
+            self.room.fail(job, *refused, report)
+            return None
+        logger.info("too large for a synchronous model", model=options.model, fallback=options.fallback.model)
+        return jobs.with_options(job, options.fallen_back())
+
+    def _hand_over(self, job: Job, report: SubmitReport) -> None:
+        """A call that takes its time is made by another function, from a queue of its own: nobody waits for it here.
+
+        Record first, message second: a crash in between brings the message that we handle here back.
+        """
+        report.handed_over.append(self.room.store.save(jobs.handed_over(job, self.clock())))
+        self.synchronous_queue.wake(job.job_id)
 
     def _after_a_lost_answer(self, job: Job, report: SubmitReport) -> Job | None:
         """Whoever submitted this job died, or never heard back. The job if it is to be submitted (again) now."""
@@ -227,21 +219,21 @@ class SubmitService:
             self._adopt(job, found.task_id, now, report)
             return None
         if found.fate is Fate.NOT_ACCEPTED and now - task.posted_at < jobs.LIST_IS_COMPLETE_AFTER:
-            report.waiting.append(self.store.save(jobs.await_settlement(job, now)))
+            report.waiting.append(self.room.store.save(jobs.await_settlement(job, now)))
             return None
         if found.fate is Fate.NOT_ACCEPTED and now - task.posted_at < jobs.TASKS_LISTED:
             # Like any other refusal: later again, and not for ever.
             not_accepted = AnswerLost("The connection to DashScope broke before it accepted the submission.")
-            self._each([job], report, lambda each: _deferred_or_given_up(each, not_accepted, now))
+            self.room.each([job], report, lambda each: deferred_or_given_up(each, not_accepted, now))
             return None
         if found.fate is Fate.NOT_YET_KNOWN and now - task.posted_at < jobs.SETTLE_WITHIN:
-            report.waiting.append(self.store.save(jobs.await_settlement(job, now)))
+            report.waiting.append(self.room.store.save(jobs.await_settlement(job, now)))
             return None
-        self._each([job], report, lambda each: jobs.answer_lost(each, now))
+        self.room.each([job], report, lambda each: jobs.answer_lost(each, now))
         return None
 
     def _settlement(self, task: Task) -> Settlement:
-        media = [other.media for other in self.store.find_many(task.job_ids).values()]
+        media = [other.media for other in self.room.store.find_many(task.job_ids).values()]
         found = settle(task, media, self.tasks, self.speech, self._wait_for_question)
         logger.info("a lost answer is looked into", fate=found.fate, task_id=found.task_id, job_ids=task.job_ids)
         return found
@@ -256,71 +248,9 @@ class SubmitService:
 
     def _adopt(self, job: Job, task_id: str, accepted_at: datetime, report: SubmitReport) -> None:
         accepted = jobs.submitted(job, task_id, accepted_at)
-        publish_start([accepted], self.events, self.clock)
-        report.submitted.append(self.store.save(accepted))
+        publish_start([accepted], self.room.events, self.clock)
+        report.submitted.append(self.room.store.save(accepted))
         logger.warning("a submission whose answer was lost had been accepted", task_id=task_id)
-
-    # ends and waits
-
-    def _fail(self, job: Job, code: str, message: str, report: SubmitReport) -> None:
-        failed = jobs.fail(job, _failure(code, message), self.clock())
-        self._told(self.store.save(failed), report)
-
-    def _told(self, failed: Job, report: SubmitReport) -> None:
-        logger.warning("transcription failed", code=failed.failure.code if failed.failure else None)
-        report.failed.append(failed)
-        try:
-            publish_end(failed, self.store, self.events, self.clock)
-        except PublishFailed:
-            logger.exception("the event waits for the poll loop", job_id=failed.job_id)
-        except StaleRecord:
-            logger.info("the poll loop published this end too", job_id=failed.job_id)
-
-    def _park(self, waiting: Iterable[Job], reason: str, message: str, report: SubmitReport) -> None:
-        """Close the gate (again), and let the jobs wait behind it."""
-        report.gate_reason = reason
-        self.gate.close_gate(gates.close(reason, message, self.clock(), self.gate.gate()))
-        self._each(waiting, report, lambda job: jobs.park(job, reason))
-
-    def _behind_the_gate(self, ready: dict[str, Job], report: SubmitReport) -> dict[str, Job]:
-        """Whoever may pass: everybody when the gate is open, one probe when it is time, else nobody."""
-        if not ready:
-            return ready
-        gate = self.gate.gate()
-        if gate is None or gate.reason in gates.VISIBLE:
-            trouble = self._visible_trouble()
-            if trouble is None:
-                if gate is not None:
-                    self._open_gate(gate)
-                return ready
-            logger.error("submitting is paused", reason=trouble[0], explanation=trouble[1])
-            self._park(ready.values(), *trouble, report)
-            return {}
-        probes: dict[str, Job] = {}
-        if gates.probe_is_due(gate, self.clock()):
-            following = gates.close(gate.reason, gate.message, self.clock(), gate)
-            if self.gate.take_probe(gate, following):
-                first = next(iter(ready.values()))
-                probes = {first.job_id: first}
-        report.gate_reason = gate.reason
-        self._each(
-            [job for job in ready.values() if job.job_id not in probes], report, lambda job: jobs.park(job, gate.reason)
-        )
-        return probes
-
-    def _visible_trouble(self) -> tuple[str, str] | None:
-        try:
-            self.api_key()
-            self.profiles.profiles()
-        except VendorError as error:
-            return error.code, error.message
-        except ProfilesUnreadable as error:
-            return gates.PROFILES_BROKEN, str(error)
-        return None
-
-    def _open_gate(self, gate: gates.Gate) -> None:
-        self.gate.open_gate()
-        logger.info("submitting goes on", after=gate.reason)
 
     # batches
 
@@ -357,11 +287,11 @@ class SubmitService:
         options = batch[0].options
         if options is None:
             raise ValueError("a batch of jobs without options")
-        spec = CATALOGUE[options.model]
+        spec = options.spec
         rate = self.submit_requests_per_second or spec.submit_requests_per_second
         wait = self.rates.reserve_turn(f"submit#{spec.name}", rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
         if wait is None:
-            self._come_back_soon(batch, report)
+            self.room.come_back_soon(batch, LONGEST_WAIT_FOR_A_TURN, report)
             return
         self.sleep(wait.total_seconds())
 
@@ -369,7 +299,7 @@ class SubmitService:
         claimed: list[Job] = []
         for job in batch:
             try:
-                claimed.append(self.store.save(jobs.claim(job, submission_id, self.clock())))
+                claimed.append(self.room.store.save(jobs.claim(job, submission_id, self.clock())))
             except StaleRecord:
                 logger.info("somebody else claimed this job", job_id=job.job_id)
         if not claimed:
@@ -397,20 +327,10 @@ class SubmitService:
         if claimed[0].alone and (claimed[0].last_trouble or "").startswith(_ABOUT_SEVERAL_FILES):
             logger.warning("this server takes one file a task", model=spec.name, after=claimed[0].last_trouble)
             self.limits.remember_one_file_only(spec.name, now + ONE_FILE_ONLY_FOR)
-        gate = self.gate.gate()
-        if gate is not None:
-            self._open_gate(gate)
+        self.room.open_the_gate()
         accepted = [jobs.submitted(job, task_id, now) for job in claimed]
-        publish_start(accepted, self.events, self.clock)
-        self._each(accepted, report, lambda job: job)
-
-    def _come_back_soon(self, batch: Iterable[Job], report: SubmitReport) -> None:
-        """It is not this batch's turn yet."""
-        self._each(
-            batch,
-            report,
-            lambda job: jobs.defer(job, "RATE", self.clock(), delay=LONGEST_WAIT_FOR_A_TURN, counts=False),
-        )
+        publish_start(accepted, self.room.events, self.clock)
+        self.room.each(accepted, report, lambda job: job)
 
     def _refused(self, claimed: list[Job], task: Task, error: VendorError, report: SubmitReport) -> None:
         now = self.clock()
@@ -424,34 +344,14 @@ class SubmitService:
         )
         if isinstance(error, AnswerLost):
             report.ambiguous += len(claimed)
-            self._each(claimed, report, lambda job: jobs.await_settlement(job, now))
+            self.room.each(claimed, report, lambda job: jobs.await_settlement(job, now))
             return
         self.tasks.save_task(tasks.closed(task, now))
-        if error.verdict is Verdict.ACCOUNT_WIDE:
-            self._park(claimed, error.code, error.message, report)
-        elif error.verdict is Verdict.THROTTLED:
-            report.throttled += 1
-            self._each(claimed, report, lambda job: jobs.defer(job, error.code, now, counts=False))
-        elif len(claimed) > 1 and error.code.startswith(_ABOUT_THE_REQUEST):
-            self._each(claimed, report, lambda job: jobs.resubmit(job, error.code, now, alone=True))
-        elif error.verdict is Verdict.PERMANENT:
-            self._each(claimed, report, lambda job: jobs.fail(job, _failure(error.code, error.message), now))
+        about_one_of_them = error.verdict not in (Verdict.ACCOUNT_WIDE, Verdict.THROTTLED)
+        if about_one_of_them and len(claimed) > 1 and error.code.startswith(_ABOUT_THE_REQUEST):
+            self.room.each(claimed, report, lambda job: jobs.resubmit(job, error.code, now, alone=True))
         else:
-            self._each(claimed, report, lambda job: _deferred_or_given_up(job, error, now))
-
-    def _each(self, batch: Iterable[Job], report: SubmitReport, change: Callable[[Job], Job]) -> None:
-        for job in batch:
-            try:
-                changed = self.store.save(change(job))
-            except StaleRecord:
-                logger.info("somebody else is handling this job", job_id=job.job_id)
-                continue
-            if changed.is_terminal:
-                self._told(changed, report)
-            elif changed.status is Status.SUBMITTED:
-                report.submitted.append(changed)
-            else:
-                report.waiting.append(changed)
+            self.room.refused(claimed, error, now, report)
 
 
 def _fits(job: Job, batch: list[Job]) -> bool:
@@ -459,15 +359,3 @@ def _fits(job: Job, batch: list[Job]) -> bool:
         return each.media.bucket, each.media.key, each.media.version_id
 
     return not job.alone and not batch[0].alone and all(name(other) != name(job) for other in batch)
-
-
-def _failure(code: str, message: str, verdict: Verdict = Verdict.PERMANENT) -> Failure:
-    return Failure(code=code, message=message, category=verdict.value)
-
-
-def _deferred_or_given_up(job: Job, error: VendorError, now: datetime) -> Job:
-    deferred = jobs.defer(job, error.code, now)
-    if deferred.fruitless_tries < jobs.tries_for(error.http_status):
-        return deferred
-    message = f"{error.message} (given up after {deferred.fruitless_tries} tries)"
-    return jobs.fail(job, _failure(error.code, message, Verdict.RETRYABLE), now)

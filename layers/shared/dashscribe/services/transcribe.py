@@ -1,0 +1,203 @@
+"""The synchronous models: one call a file, with the same guarantees as a task, and no task to ask about.
+
+The record is written before the call, and the answer is stored before anything else is done with it: whoever finds the
+record of a function that died looks there first, so that an answer that was paid for is never asked for again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dashscribe.domain import job as jobs
+from dashscribe.domain.answers import billed_seconds, recognition_in
+from dashscribe.domain.catalogue import Region
+from dashscribe.domain.job import Job, Status
+from dashscribe.domain.media import AUDIO_TOO_LONG, too_long_for
+from dashscribe.domain.options import Options
+from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.result_files import result_location
+from dashscribe.domain.transcript import Transcript, empty, neutral
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.errors import AnswerLost, MalformedMessage, MediaGone, PublishFailed, StaleRecord, VendorError
+from dashscribe.observability import logger
+from dashscribe.services.finalize import result_files, usage_of
+from dashscribe.services.messages import Message, WakeUp, parse_message
+from dashscribe.services.ports import Clock, MediaStore, PollLoop, RateBudget, ResultStore, SynchronousSpeech
+from dashscribe.services.publish import publish_end, publish_start
+from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
+
+LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=20)
+"""One file is all that this function has to do, so it may wait; beyond this the file waits in the table."""
+NO_WORDS = "ASR_RESPONSE_HAVE_NO_WORDS"
+"""The vendor's word for a recording in which nothing was understood (API reference 5.2)."""
+_TOO_MUCH_FOR_IT = frozenset(
+    {AUDIO_TOO_LONG, "InvalidFile.AudioLengthError", "BadRequest.TooLarge", "FILE_TOO_LARGE", "TRANSCRIPT_CUT_OFF"}
+)
+"""What the vendor says of a recording that an asynchronous model would take."""
+
+
+@dataclass(frozen=True)
+class TranscribeService:
+    """One run handles some messages of the synchronous queue, usually one."""
+
+    room: WaitingRoom
+    rates: RateBudget
+    media: MediaStore
+    speech: SynchronousSpeech
+    results: ResultStore
+    length_of: Callable[[bytes], float | None]
+    loop: PollLoop
+    clock: Clock
+    results_bucket: str
+    region: Region
+    submit_requests_per_second: float = 0
+    sleep: Callable[[float], None] = time.sleep
+
+    def run(self, messages: Sequence[Message]) -> SubmitReport:
+        """Transcribe. A message whose handling broke down is reported by id, and only that one."""
+        report = SubmitReport()
+        for message in messages:
+            try:
+                self._handle(message.body, report)
+            except MalformedMessage as error:
+                self.room.bury(message, str(error), report)
+            except StaleRecord:
+                logger.info("somebody else is handling this job", message_id=message.message_id)
+            except Exception:
+                # The record stays due, and SQS brings the message back; the other messages must not wait for it.
+                logger.exception("message failed", message_id=message.message_id)
+                report.failed_message_ids.append(message.message_id)
+        if report.changed_anything:
+            self.loop.nudge()
+        return report
+
+    def _handle(self, body: str, report: SubmitReport) -> None:
+        message = parse_message(body)
+        if not isinstance(message, WakeUp):
+            raise MalformedMessage("The message is an S3 event; the synchronous queue holds our own messages only.")
+        job = self.room.store.find(message.job_id)
+        if job is None:
+            raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
+        logger.append_keys(job_id=job.job_id)
+        try:
+            options = job.options
+            if not jobs.can_be_claimed(job, self.clock()) or options is None or not options.spec.is_synchronous:
+                logger.info("nothing to do", status=job.status)
+            elif job.status is Status.SUBMITTING:
+                self._after_a_lost_answer(job, report)
+            elif self._is_short_enough(job, options, report) and self.room.behind_the_gate({job.job_id: job}, report):
+                self._call(job, options, report)
+        finally:
+            logger.remove_keys(["job_id"])
+
+    def _after_a_lost_answer(self, job: Job, report: SubmitReport) -> None:
+        """Whoever made the call died, or never heard back. What was stored before that is not asked for again."""
+        stored = self.results.find_json(result_location(self.results_bucket, job.media.key, job.job_id).files.result)
+        if stored is not None:
+            logger.warning("a call's answer was stored by a function that died", job_id=job.job_id)
+            started = (job.claimed_until or self.clock()) - jobs.CALL_CLAIM_LASTS
+            self._conclude(job, stored, started, report)
+            return
+        report.ambiguous += 1
+        self._lost(job, report)
+
+    def _lost(self, job: Job, report: SubmitReport) -> None:
+        self.room.each([job], report, lambda each: jobs.answer_lost(each, self.clock(), jobs.MAX_RESUBMISSIONS))
+
+    def _is_short_enough(self, job: Job, options: Options, report: SubmitReport) -> bool:
+        """Whether the model takes a recording of this length; if not, the job is already sent on, or failed."""
+        try:
+            refused = too_long_for(self.length_of(self.media.read(job.media)), options.spec)
+        except MediaGone as error:
+            self.room.fail(job, "MEDIA_GONE", str(error), report)
+            return False
+        if refused is None:
+            return True
+        if options.fallback is not None:
+            self._fall_back(job, refused[0], report)
+        else:
+            self.room.fail(job, *refused, report)
+        return False
+
+    def _fall_back(self, job: Job, trouble: str, report: SubmitReport) -> None:
+        logger.info("too much for a synchronous model", trouble=trouble)
+        self.room.each([job], report, lambda each: jobs.fallen_back(each, trouble, self.clock()))
+
+    def _call(self, job: Job, options: Options, report: SubmitReport) -> None:
+        """Claim, call, store the answer, write down the end."""
+        rate = self.submit_requests_per_second or options.spec.submit_requests_per_second
+        wait = self.rates.reserve_turn(f"submit#{options.model}", rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
+        if wait is None:
+            self.room.come_back_soon([job], LONGEST_WAIT_FOR_A_TURN, report)
+            return
+        self.sleep(wait.total_seconds())
+        started = self.clock()
+        claimed = self.room.store.save(jobs.claim(job, uuid.uuid4().hex, started, jobs.CALL_CLAIM_LASTS))
+        try:
+            file_url = self.media.presign(job.media)
+            answer = _without(file_url, self.speech.transcribe(options, file_url, job.media.extension), job)
+            recognition_in(answer)  # raises for an answer that is not whole: it must not be stored
+        except VendorError as error:
+            self._refused(claimed, options, error, started, report)
+            return
+        self.room.open_the_gate()
+        self._conclude(claimed, answer, started, report)
+
+    def _refused(
+        self, claimed: Job, options: Options, error: VendorError, started: datetime, report: SubmitReport
+    ) -> None:
+        logger.warning("call refused", code=error.code, verdict=error.verdict, reason=error.message)
+        if isinstance(error, AnswerLost):
+            report.ambiguous += 1
+            self._lost(claimed, report)
+        elif error.verdict is Verdict.NO_SPEECH:
+            self._conclude(claimed, {"code": error.code, "message": error.message}, started, report)
+        elif error.code in _TOO_MUCH_FOR_IT and options.fallback is not None:
+            self._fall_back(claimed, error.code, report)
+        else:
+            self.room.refused([claimed], error, self.clock(), report)
+
+    def _conclude(self, job: Job, answer: JsonObject, started: datetime, report: SubmitReport) -> None:
+        now = self.clock()
+        accepted = jobs.submitted(job, None, started)
+        transcript, warnings = _read(job, answer)
+        ended = jobs.succeed(
+            accepted,
+            result_location(self.results_bucket, job.media.key, job.job_id),
+            transcript.facts,
+            usage_of(accepted, transcript, billed_seconds(answer), self.region),
+            warnings,
+            now,
+            now,
+        )
+        self.results.store(result_files(answer, transcript, ended))
+        publish_start([accepted], self.room.events, self.clock)
+        ended = self.room.store.save(ended)
+        report.succeeded.append(ended)
+        try:
+            publish_end(ended, self.room.store, self.room.events, self.clock)
+        except PublishFailed:
+            logger.exception("the event waits for the poll loop", job_id=job.job_id)
+            self.loop.nudge()
+        logger.info("job ended", status=ended.status)
+
+
+def _without(file_url: str, answer: JsonObject, job: Job) -> JsonObject:
+    """The answer with the signed URL, should it be echoed, replaced by the object's address."""
+    text = json.dumps(answer)
+    kept: JsonObject = json.loads(text.replace(file_url, job.media.s3_uri)) if file_url in text else answer
+    return kept
+
+
+def _read(job: Job, answer: JsonObject) -> tuple[Transcript, list[str]]:
+    """The transcript of a stored or fresh answer, and its warnings."""
+    names = {"job_id": job.job_id, "model": job.options.model if job.options else "", "media": job.media.s3_uri}
+    if set(answer) <= {"code", "message"}:
+        return empty(**names), [str(answer.get("code"))]
+    transcript = neutral(recognition_in(answer), **names)
+    return transcript, [] if transcript.text else [NO_WORDS]

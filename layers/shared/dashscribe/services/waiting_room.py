@@ -1,0 +1,176 @@
+"""Where jobs wait, or end, on their way to the vendor: the same for those that make a task and those that do not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from dashscribe.domain import gate as gates
+from dashscribe.domain import job as jobs
+from dashscribe.domain.job import Failure, Job, Status
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.errors import ProfilesUnreadable, PublishFailed, StaleRecord, VendorError
+from dashscribe.observability import logger
+from dashscribe.services.messages import Message
+from dashscribe.services.ports import Clock, DeadLetters, EventPublisher, GateStore, JobStore, ProfilesSource
+from dashscribe.services.publish import publish_end
+from dashscribe.services.settle import Settlement
+
+
+@dataclass
+class SubmitReport:
+    """What one run did, to be counted."""
+
+    failed_message_ids: list[str] = field(default_factory=list)
+    buried: int = 0
+    submitted: list[Job] = field(default_factory=list)
+    succeeded: list[Job] = field(default_factory=list)
+    failed: list[Job] = field(default_factory=list)
+    waiting: list[Job] = field(default_factory=list)
+    handed_over: list[Job] = field(default_factory=list)
+    broken_batches: int = 0
+    ambiguous: int = 0
+    throttled: int = 0
+    gate_reason: str | None = None
+    settlements: dict[str, Settlement] = field(default_factory=dict)
+
+    @property
+    def changed_anything(self) -> bool:
+        """Whether the poll loop has something to look at."""
+        return bool(self.submitted or self.failed or self.waiting or self.broken_batches)
+
+
+def failure(code: str, message: str, verdict: Verdict = Verdict.PERMANENT) -> Failure:
+    return Failure(code=code, message=message, category=verdict.value)
+
+
+@dataclass(frozen=True)
+class WaitingRoom:
+    """Every change of a job that is not on its way yet, or comes back. Whoever was faster wins; the loser lets go."""
+
+    store: JobStore
+    gate: GateStore
+    api_key: Callable[[], str]
+    profiles: ProfilesSource
+    events: EventPublisher
+    dead_letters: DeadLetters
+    clock: Clock
+
+    def bury(self, message: Message, reason: str, report: SubmitReport) -> None:
+        logger.error("broken message", reason=reason, message_id=message.message_id)
+        try:
+            self.dead_letters.bury(message.body, reason)
+        except Exception:
+            logger.exception("dead-letter queue refused a message", message_id=message.message_id)
+            report.failed_message_ids.append(message.message_id)
+        else:
+            report.buried += 1
+
+    # ends and waits
+
+    def fail(self, job: Job, code: str, message: str, report: SubmitReport) -> None:
+        self._told(self.store.save(jobs.fail(job, failure(code, message), self.clock())), report)
+
+    def each(self, batch: Iterable[Job], report: SubmitReport, change: Callable[[Job], Job]) -> None:
+        """Write the next record of every job, and count it by where it is then."""
+        for job in batch:
+            try:
+                changed = self.store.save(change(job))
+            except StaleRecord:
+                logger.info("somebody else is handling this job", job_id=job.job_id)
+                continue
+            if changed.is_terminal:
+                self._told(changed, report)
+            elif changed.status is Status.SUBMITTED:
+                report.submitted.append(changed)
+            else:
+                report.waiting.append(changed)
+
+    def _told(self, ended: Job, report: SubmitReport) -> None:
+        logger.warning("transcription failed", code=ended.failure.code if ended.failure else None)
+        report.failed.append(ended)
+        try:
+            publish_end(ended, self.store, self.events, self.clock)
+        except PublishFailed:
+            logger.exception("the event waits for the poll loop", job_id=ended.job_id)
+        except StaleRecord:
+            logger.info("the poll loop published this end too", job_id=ended.job_id)
+
+    def come_back_soon(self, batch: Iterable[Job], delay: timedelta, report: SubmitReport) -> None:
+        """It is not their turn yet."""
+        self.each(batch, report, lambda job: jobs.defer(job, "RATE", self.clock(), delay=delay, counts=False))
+
+    def refused(self, claimed: Iterable[Job], error: VendorError, now: datetime, report: SubmitReport) -> None:
+        """The vendor said no to a submission, for certain: nothing was accepted."""
+        if error.verdict is Verdict.ACCOUNT_WIDE:
+            self.park(claimed, error.code, error.message, report)
+        elif error.verdict is Verdict.THROTTLED:
+            report.throttled += 1
+            self.each(claimed, report, lambda job: jobs.defer(job, error.code, now, counts=False))
+        elif error.verdict is Verdict.PERMANENT:
+            self.each(claimed, report, lambda job: jobs.fail(job, failure(error.code, error.message), now))
+        else:
+            self.each(claimed, report, lambda job: deferred_or_given_up(job, error, now))
+
+    # the gate
+
+    def park(self, waiting: Iterable[Job], reason: str, message: str, report: SubmitReport) -> None:
+        """Close the gate (again), and let the jobs wait behind it."""
+        report.gate_reason = reason
+        self.gate.close_gate(gates.close(reason, message, self.clock(), self.gate.gate()))
+        self.each(waiting, report, lambda job: jobs.park(job, reason))
+
+    def behind_the_gate(self, ready: dict[str, Job], report: SubmitReport) -> dict[str, Job]:
+        """Whoever may pass: everybody when the gate is open, one probe when it is time, else nobody."""
+        if not ready:
+            return ready
+        gate = self.gate.gate()
+        if gate is None or gate.reason in gates.VISIBLE:
+            trouble = self._visible_trouble()
+            if trouble is None:
+                if gate is not None:
+                    self._open(gate)
+                return ready
+            logger.error("submitting is paused", reason=trouble[0], explanation=trouble[1])
+            self.park(ready.values(), *trouble, report)
+            return {}
+        probes: dict[str, Job] = {}
+        if gates.probe_is_due(gate, self.clock()):
+            following = gates.close(gate.reason, gate.message, self.clock(), gate)
+            if self.gate.take_probe(gate, following):
+                first = next(iter(ready.values()))
+                probes = {first.job_id: first}
+        report.gate_reason = gate.reason
+        self.each(
+            [job for job in ready.values() if job.job_id not in probes], report, lambda job: jobs.park(job, gate.reason)
+        )
+        return probes
+
+    def open_the_gate(self) -> None:
+        """The vendor took something: whatever was wrong with the account is over."""
+        gate = self.gate.gate()
+        if gate is not None:
+            self._open(gate)
+
+    def _visible_trouble(self) -> tuple[str, str] | None:
+        try:
+            self.api_key()
+            self.profiles.profiles()
+        except VendorError as error:
+            return error.code, error.message
+        except ProfilesUnreadable as error:
+            return gates.PROFILES_BROKEN, str(error)
+        return None
+
+    def _open(self, gate: gates.Gate) -> None:
+        self.gate.open_gate()
+        logger.info("submitting goes on", after=gate.reason)
+
+
+def deferred_or_given_up(job: Job, error: VendorError, now: datetime) -> Job:
+    deferred = jobs.defer(job, error.code, now)
+    if deferred.fruitless_tries < jobs.tries_for(error.http_status):
+        return deferred
+    message = f"{error.message} (given up after {deferred.fruitless_tries} tries)"
+    return jobs.fail(job, failure(error.code, message, Verdict.RETRYABLE), now)
