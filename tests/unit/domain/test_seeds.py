@@ -177,8 +177,8 @@ RESULTS = {
     # The page cuts this one short: two sentences in the text, one of them told, and two of its words. So the sentence
     # has to be shared out over its own time, 82 of its 93 characters in the first cue.
     "004_filetrans_result": Expected(
-        text="Senior staff, Principal Doris Jackson, Wakefield faculty, and of course my fellow classmates. I am honored "
-        "to have been chosen to speak before my classmates along with the students across America today.",
+        text="Senior staff, Principal Doris Jackson, Wakefield faculty, and of course my fellow classmates. I am "
+        "honored to have been chosen to speak before my classmates along with the students across America today.",
         sentence="Senior staff, Principal Doris Jackson, Wakefield faculty, and of course my fellow classmates.",
         sentence_id=0,
         language="en",
@@ -230,9 +230,7 @@ def test_a_result_becomes_subrip(result: tuple[Transcript, Expected]) -> None:
 
 def test_a_result_becomes_webvtt(result: tuple[Transcript, Expected]) -> None:
     transcript, expected = result
-    blocks = [
-        f"{begin.replace(',', '.')} --> {end.replace(',', '.')}\n{text}\n" for begin, end, text in expected.cues
-    ]
+    blocks = [f"{begin.replace(',', '.')} --> {end.replace(',', '.')}\n{text}\n" for begin, end, text in expected.cues]
     assert vtt(cues(transcript)) == "\n".join(["WEBVTT\n", *blocks])
 
 
