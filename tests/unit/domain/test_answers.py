@@ -342,7 +342,7 @@ CHOICE = st.fixed_dictionaries(
         "finish_reason": st.sampled_from(["stop", "length", "null", None]) | JSON,
     },
 )
-SPOKEN = st.fixed_dictionaries(
+SPOKEN: st.SearchStrategy[Json] = st.fixed_dictionaries(
     {},
     optional={
         "text": TEXT,
