@@ -113,9 +113,10 @@ def test_a_text_is_what_the_user_said() -> None:
 def test_a_context_that_the_vendor_would_cut_is_refused(family: type[ModelParameters]) -> None:
     longest = "中" * MOST_TURN_CHARACTERS
     assert family.model_validate({"context": [{"text": longest}] * MOST_TURNS})
-    for too_much in (longest + "中", [{"text": longest + "中"}], [{"text": "a"}] * (MOST_TURNS + 1), [], [{}]):
+    turns: list[object] = [[{"text": longest + "中"}], [{"text": "a"}] * (MOST_TURNS + 1), [], [{}]]
+    for wrong in (longest + "中", *turns):
         with pytest.raises(ValidationError, match="context"):
-            family.model_validate({"context": too_much})
+            family.model_validate({"context": wrong})
 
 
 @pytest.mark.parametrize(
