@@ -10,7 +10,7 @@ from tinytag import TinyTag, TinyTagException
 def audio_length(media: bytes) -> float | None:
     """Seconds of audio; None where no header tells, and the vendor will.
 
-    That is a container which tinytag does not know (video, amr), or a file from a pipe, whose header was never completed.
+    That is a container which tinytag does not know (video, amr), or a file from a pipe, whose header nobody completed.
     """
     try:
         tag = TinyTag.get(file_obj=io.BytesIO(media), tags=False)
