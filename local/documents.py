@@ -143,7 +143,7 @@ def models_page() -> str:
         regions = ", ".join(sorted(region.value for region in spec.regions))
         prices = [(region, spec.usd_per_second[region]) for region in Region if region in spec.usd_per_second]
         price = " / ".join(f"{usd * 3600:.4f} ({region.value})" for region, usd in prices)
-        languages = " ".join(spec.languages) or "–"
+        languages = " ".join(spec.languages or ()) or "–"
         lines.append(
             f"| {spec.name} | {spec.family} | {regions} | {price} | {spec.submit_requests_per_second:g} "
             f"| {spec.max_files_per_task} | {languages} | {spec.note or '–'} |"

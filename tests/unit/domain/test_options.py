@@ -293,7 +293,7 @@ def test_any_metadata_is_either_resolved_or_refused_with_a_reason(metadata: dict
         {},
         optional={
             "channel_id": st.lists(st.integers(0, 31), min_size=1, unique=True),
-            "language_hints": st.lists(st.sampled_from(CATALOGUE["fun-asr"].languages), min_size=1),
+            "language_hints": st.lists(st.sampled_from(CATALOGUE["fun-asr"].languages or ()), min_size=1),
             "vocabulary_id": st.text(min_size=1),
             "speech_noise_threshold": st.floats(1e-100, 1e100) | st.floats(-1e100, -1e-100) | st.just(0.0),
             "special_word_filter": st.fixed_dictionaries(

@@ -145,8 +145,8 @@ class TranscribeService:
         except VendorError as error:
             self._refused(claimed, options, error, started, report)
             return
-        self.room.open_the_gate()
         self._conclude(claimed, answer, started, report)
+        self.room.open_the_gate()
 
     def _refused(
         self, claimed: Job, options: Options, error: VendorError, started: datetime, report: SubmitReport
