@@ -26,9 +26,8 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskReply
 from dashscribe.errors import AnswerLost, MediaGone, PublishFailed, ResultUnavailable, StaleRecord, VendorError
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
-from dashscribe.services.messages import Message
 from dashscribe.services.poll import FinalizeRequest, PassReport, PollService
-from dashscribe.services.ports import DueRecord, ResultFile
+from dashscribe.services.ports import DueRecord, Message, ResultFile
 from dashscribe.services.submit import SubmitService
 from dashscribe.services.transcribe import TranscribeService
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
@@ -380,6 +379,9 @@ class World:
         self.profiles_document = profiles
         self.max_files_per_task = max_files_per_task
         self.uploads = 0
+        self.batch_size: int | None = None
+        self.invisible: set[int] = set()
+        self.arrivals: list[str] = []
         self.submit_reports: list[SubmitReport] = []
         self.passes: list[PassReport] = []
         self.finalize_reports: list[FinalizeReport] = []
@@ -402,6 +404,21 @@ class World:
 
     def bury(self, body: str, reason: str) -> None:
         self.crashes.around("bury", lambda: self.buried.append((body, reason)))
+
+    def take(self, most: int, wait_seconds: int) -> list[Message]:
+        """What Lambda has not handed over yet. Whoever waits sees the `arrivals` come, if there are any."""
+        waiting = [body for body in self.queue if id(body) not in self.invisible]
+        if not waiting and wait_seconds:
+            self.sleep(wait_seconds)
+            self.queue += self.arrivals
+            waiting, self.arrivals = self.arrivals, []
+        taken = waiting[: min(most, 10)]
+        self.invisible |= {id(body) for body in taken}
+        return [Message(f"taken {id(body)}", body, str(id(body))) for body in taken]
+
+    def done(self, message: Message) -> None:
+        place = next(n for n, body in enumerate(self.queue) if str(id(body)) == message.receipt)
+        self.crashes.around("delete message", lambda: self.queue.pop(place))
 
     def nudge(self) -> None:
         self.nudges += 1
@@ -442,6 +459,7 @@ class World:
             rates=self.records,
             media=self.media,
             speech=self.vendor,
+            messages=self,
             synchronous_queue=self.synchronous,
             loop=self,
             clock=self.clock,
@@ -511,7 +529,8 @@ class World:
     def _delivered(
         self, run: Callable[[Sequence[Message]], SubmitReport], queue: list[str], bodies: Sequence[str] | None
     ) -> SubmitReport:
-        batch = list(queue if bodies is None else bodies)
+        batch = list(queue[: self.batch_size] if bodies is None else bodies)
+        self.invisible = {id(body) for body in batch}
         try:
             report = run([Message(str(n), body) for n, body in enumerate(batch)])
         except Kill:

@@ -26,8 +26,8 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import AnswerLost, MalformedMessage, MediaGone, PublishFailed, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.finalize import result_files, usage_of
-from dashscribe.services.messages import Message, WakeUp, parse_message
-from dashscribe.services.ports import Clock, MediaStore, PollLoop, RateBudget, ResultStore, SynchronousSpeech
+from dashscribe.services.messages import WakeUp, parse_message
+from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateBudget, ResultStore, SynchronousSpeech
 from dashscribe.services.publish import publish_end, publish_start
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
 
