@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from dashscribe.domain import job as jobs
-from dashscribe.domain.catalogue import CATALOGUE, Region
+from dashscribe.domain.catalogue import CATALOGUE, FAMILIES, ModelSpec, Region
 from dashscribe.domain.events import DETAIL_TYPES, SOURCE, Detail, detail_of
 from dashscribe.domain.job import AudioFacts, Failure, Job, Status, Usage
 from dashscribe.domain.job_report import JobReport
@@ -133,32 +133,81 @@ def models_page() -> str:
         "# Models",
         "",
         "Generated from `layers/shared/dashscribe/domain/catalogue.py` by `python -m local.documents`.",
-        "Prices are the vendor's list prices for a second of speech in one channel; limits are the account's.",
+        "Prices are the vendor's list prices for an hour of speech in one channel (– where it bills tokens or names "
+        "none); rates are the account's, for each model.",
         "",
-        "| model | family | regions | USD per hour of speech | submissions a second | files a task "
-        "| language hints | note |",
-        "|---|---|---|---|---|---|---|---|",
+        "## Asynchronous: a task, asked about until it ends",
+        "",
+        "| model | regions | USD an hour | submissions a second | files a task | note |",
+        "|---|---|---|---|---|---|",
     ]
     for spec in CATALOGUE.values():
-        regions = ", ".join(sorted(region.value for region in spec.regions))
-        prices = [(region, spec.usd_per_second[region]) for region in Region if region in spec.usd_per_second]
-        price = " / ".join(f"{usd * 3600:.4f} ({region.value})" for region, usd in prices)
-        languages = " ".join(spec.languages) or "–"
-        lines.append(
-            f"| {spec.name} | {spec.family} | {regions} | {price} | {spec.submit_requests_per_second:g} "
-            f"| {spec.max_files_per_task} | {languages} | {spec.note or '–'} |"
-        )
-    lines += ["", "## Parameters", "", "In brackets: what the vendor does when you do not say.", ""]
+        if not spec.is_synchronous:
+            lines.append(
+                f"| {spec.name} | {_regions(spec)} | {_prices(spec)} | {spec.submit_requests_per_second:g} "
+                f"| {spec.max_files_per_task} | {spec.note or '–'} |"
+            )
+    lines += [
+        "",
+        "Each file: at most 2 GB and 12 hours.",
+        "",
+        "## Synchronous: one call, answered at once",
+        "",
+        "| model | regions | USD an hour | calls a second | endpoints | streams | note |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for spec in CATALOGUE.values():
+        if spec.is_synchronous:
+            streams = (
+                "always" if spec.must_stream else "unless told not to" if spec.streams_by_default else "if told to"
+            )
+            lines.append(
+                f"| {spec.name} | {_regions(spec)} | {_prices(spec)} | {spec.submit_requests_per_second:g} "
+                f"| {', '.join(spec.endpoints)} | {streams} | {spec.note or '–'} |"
+            )
+    lines += [
+        "",
+        "Each file: at most 10 MB and 5 minutes. What is larger or longer is refused before any call, or goes to the "
+        "profile's `fallback_model`.",
+        "",
+        "## A model that is not here",
+        "",
+        "A profile may name its `family`, and the model is then treated like the others of it (no language list, no "
+        f"price): {', '.join(f'`{family}`' for family in sorted(FAMILIES))}.",
+        "",
+        "```json",
+        '{"profiles": {"newest": {"model": "fun-asr-2027-01-01", "family": "fun-asr"}}, "rules": []}',
+        "```",
+        "",
+        "## Parameters",
+        "",
+        "In brackets: what the vendor does when you do not say.",
+        "",
+    ]
     done: set[type] = set()
     for spec in CATALOGUE.values():
         if spec.parameters in done:
             continue
         done.add(spec.parameters)
-        names = [other.name for other in CATALOGUE.values() if other.parameters is spec.parameters]
-        lines += [f"### {', '.join(names)}", "", "| parameter | meaning |", "|---|---|"]
+        alike = [other for other in CATALOGUE.values() if other.parameters is spec.parameters]
+        lines += [f"### {', '.join(other.name for other in alike)}", "", f"Family `{spec.family}`.", ""]
+        lines += ["| parameter | meaning |", "|---|---|"]
         lines += [f"| `{name}` | {field.description} |" for name, field in spec.parameters.model_fields.items()]
         lines.append("")
+        for languages in dict.fromkeys(other.languages for other in alike if other.languages):
+            names = [other.name for other in alike if other.languages == languages]
+            whose = "" if len(names) == len(alike) else f" of {', '.join(names)}"
+            lines += [f"Languages{whose}: {' '.join(languages)}.", ""]
     return "\n".join(lines)
+
+
+def _regions(spec: ModelSpec) -> str:
+    return ", ".join(sorted(spec.regions))
+
+
+def _prices(spec: ModelSpec) -> str:
+    prices = [(region, spec.usd_per_second[region]) for region in Region if region in spec.usd_per_second]
+    return " / ".join(f"{usd * 3600:.4f} ({region})" for region, usd in prices) or "–"
 
 
 def main() -> None:

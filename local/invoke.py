@@ -28,6 +28,7 @@ SAMPLE_BUCKET = "media-bucket"
 """The bucket that the events in events/submit_transcription name; the running stack's takes its place."""
 _FUNCTION_OF_FOLDER = {
     "submit_transcription": "SubmitTranscriptionFunction",
+    "transcribe_audio": "TranscribeAudioFunction",
     "poll_tasks": "PollTasksFunction",
     "finalize_transcription": "FinalizeTranscriptionFunction",
 }

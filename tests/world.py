@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
 
 from dashscribe.adapters.dynamodb_records import from_item, to_item
 from dashscribe.domain.catalogue import ModelSpec, Region
@@ -27,68 +26,16 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskReply
 from dashscribe.errors import AnswerLost, MediaGone, PublishFailed, ResultUnavailable, StaleRecord, VendorError
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
-from dashscribe.services.messages import Message
 from dashscribe.services.poll import FinalizeRequest, PassReport, PollService
-from dashscribe.services.ports import DueRecord, ResultFile
-from dashscribe.services.submit import SubmitReport, SubmitService
+from dashscribe.services.ports import DueRecord, Message, ResultFile
+from dashscribe.services.submit import SubmitService
+from dashscribe.services.transcribe import TranscribeService
+from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
+from tests.caller import Caller
+from tests.crashes import Crashes, Kill
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MEDIA_BUCKET, RESULTS_BUCKET = "media", "results"
-Answer = TypeVar("Answer")
-
-
-class Kill(BaseException):  # not an Exception: no handler in the product may survive it
-    """The function is gone."""
-
-
-class Crashes:
-    """Kills at the n-th side effect, before or after it, and lets others in between. Without a target it only counts.
-
-    `moments` names every place where another function can come in between: after each read, before each side effect.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.target: int | None = None
-        self.after = False
-        self.names: list[str] = []
-        self.moments: list[str] = []
-        self.intruders: dict[int | str, Callable[[], object]] = {}
-
-    def at(self, target: int, *, after: bool) -> None:
-        self.count, self.target, self.after = 0, target, after
-
-    def never(self) -> None:
-        self.target = None
-        self.intruders.clear()
-
-    def intrude(self, moment: int | str, intruder: Callable[[], object]) -> None:
-        """Let the intruder run once, at the moment-th moment from now on (1 is the next), or the next one so called."""
-        self.intruders[moment if isinstance(moment, str) else len(self.moments) + moment] = intruder
-
-    def _moment(self, name: str) -> None:
-        self.moments.append(name)
-        for sign in (len(self.moments), name):
-            intruder = self.intruders.pop(sign, None)
-            if intruder is not None:
-                intruder()
-
-    def read(self, name: str, answer: Answer) -> Answer:
-        """What was read is what it was, whatever happens before it is used."""
-        self._moment(f"after {name}")
-        return answer
-
-    def around(self, name: str, effect: Callable[[], Any]) -> Any:
-        self._moment(f"before {name}")
-        self.count += 1
-        self.names.append(name)
-        hit = self.count == self.target
-        if hit and not self.after:
-            raise Kill(name)
-        answer = effect()
-        if hit:
-            raise Kill(name)
-        return answer
 
 
 @dataclass
@@ -218,6 +165,10 @@ class MediaFake:
         if media.key not in self.objects:
             raise MediaGone(f"The object {media.s3_uri} is not there any more.")
         return self.crashes.read("head", self.objects[media.key])
+
+    def read(self, media: Media) -> bytes:
+        self.head(media)
+        return media.key.encode()
 
     def presign(self, media: Media) -> str:
         self.signed += 1
@@ -390,6 +341,21 @@ class Results:
         for file in files:
             self.crashes.around("put result", partial(self.files.setdefault, file.key, file.body))
 
+    def find_json(self, key: str) -> JsonObject | None:
+        return self.crashes.read("find result", json.loads(self.files[key]) if key in self.files else None)
+
+
+@dataclass
+class Queue:
+    """A queue of our own messages."""
+
+    crashes: Crashes
+    name: str
+    messages: list[str] = field(default_factory=list)
+
+    def wake(self, job_id: str) -> None:
+        self.crashes.around(self.name, lambda: self.messages.append(json.dumps({"job_id": job_id})))
+
 
 class World:
     """Everything together."""
@@ -402,13 +368,20 @@ class World:
         self.vendor = Vendor(self.crashes, self.clock, self.api_key)
         self.bus = Bus(self.crashes)
         self.results = Results(self.crashes)
-        self.queue: list[str] = []
+        self.caller = Caller(self.crashes, self.api_key)
+        self.lengths: dict[str, float | None] = {}
+        self.submit_queue = Queue(self.crashes, "wake")
+        self.queue = self.submit_queue.messages
+        self.synchronous = Queue(self.crashes, "hand over")
         self.buried: list[tuple[str, str]] = []
         self.nudges = 0
         self.key: str | None = "sk-test"
         self.profiles_document = profiles
         self.max_files_per_task = max_files_per_task
         self.uploads = 0
+        self.batch_size: int | None = None
+        self.invisible: set[int] = set()
+        self.arrivals: list[str] = []
         self.submit_reports: list[SubmitReport] = []
         self.passes: list[PassReport] = []
         self.finalize_reports: list[FinalizeReport] = []
@@ -429,30 +402,65 @@ class World:
     def profiles(self) -> Profiles:
         return Profiles.parse(self.profiles_document)
 
-    def wake(self, job_id: str) -> None:
-        self.crashes.around("wake", lambda: self.queue.append(json.dumps({"job_id": job_id})))
-
     def bury(self, body: str, reason: str) -> None:
         self.crashes.around("bury", lambda: self.buried.append((body, reason)))
+
+    def take(self, most: int, wait_seconds: int) -> list[Message]:
+        """What Lambda has not handed over yet. Whoever waits sees the `arrivals` come, if there are any."""
+        waiting = [body for body in self.queue if id(body) not in self.invisible]
+        if not waiting and wait_seconds:
+            self.sleep(wait_seconds)
+            self.queue += self.arrivals
+            waiting, self.arrivals = self.arrivals, []
+        taken = waiting[: min(most, 10)]
+        self.invisible |= {id(body) for body in taken}
+        return [Message(f"taken {id(body)}", body, str(id(body))) for body in taken]
+
+    def done(self, message: Message) -> None:
+        place = next(n for n, body in enumerate(self.queue) if str(id(body)) == message.receipt)
+        self.crashes.around("delete message", lambda: self.queue.pop(place))
 
     def nudge(self) -> None:
         self.nudges += 1
 
     # services
 
-    def submit_service(self) -> SubmitService:
-        return SubmitService(
+    def waiting_room(self) -> WaitingRoom:
+        return WaitingRoom(
             store=self.records,
-            tasks=self.records,
             gate=self.records,
-            limits=self.records,
-            rates=self.records,
-            media=self.media,
-            speech=self.vendor,
             api_key=self.api_key,
             profiles=self,
             events=self.bus,
             dead_letters=self,
+            clock=self.clock,
+        )
+
+    def transcribe_service(self) -> TranscribeService:
+        return TranscribeService(
+            room=self.waiting_room(),
+            rates=self.records,
+            media=self.media,
+            speech=self.caller,
+            results=self.results,
+            length_of=lambda media: self.lengths.get(media.decode()),
+            loop=self,
+            clock=self.clock,
+            results_bucket=RESULTS_BUCKET,
+            region=Region.INTERNATIONAL,
+            sleep=self.sleep,
+        )
+
+    def submit_service(self) -> SubmitService:
+        return SubmitService(
+            room=self.waiting_room(),
+            tasks=self.records,
+            limits=self.records,
+            rates=self.records,
+            media=self.media,
+            speech=self.vendor,
+            messages=self,
+            synchronous_queue=self.synchronous,
             loop=self,
             clock=self.clock,
             results_bucket=RESULTS_BUCKET,
@@ -470,7 +478,7 @@ class World:
             gate=self.records,
             rates=self.records,
             speech=self.vendor,
-            queue=self,
+            queue=self.submit_queue,
             clock=self.clock,
             query_requests_per_second=20,
             sleep=self.sleep,
@@ -512,16 +520,26 @@ class World:
 
     def deliver(self, bodies: Sequence[str] | None = None) -> SubmitReport:
         """SQS hands over what is queued, or these; what the function reports as failed, or dies with, stays queued."""
-        batch = list(self.queue if bodies is None else bodies)
+        return self._delivered(self.submit_service().run, self.queue, bodies)
+
+    def call(self, bodies: Sequence[str] | None = None) -> SubmitReport:
+        """The same for the queue of the synchronous models."""
+        return self._delivered(self.transcribe_service().run, self.synchronous.messages, bodies)
+
+    def _delivered(
+        self, run: Callable[[Sequence[Message]], SubmitReport], queue: list[str], bodies: Sequence[str] | None
+    ) -> SubmitReport:
+        batch = list(queue[: self.batch_size] if bodies is None else bodies)
+        self.invisible = {id(body) for body in batch}
         try:
-            report = self.submit_service().run([Message(str(n), body) for n, body in enumerate(batch)])
+            report = run([Message(str(n), body) for n, body in enumerate(batch)])
         except Kill:
             return SubmitReport()
         done = [body for n, body in enumerate(batch) if str(n) not in report.failed_message_ids]
         for body in done:  # by identity: an equal message that came meanwhile is another one
-            place = next((n for n, queued in enumerate(self.queue) if queued is body), None)
+            place = next((n for n, queued in enumerate(queue) if queued is body), None)
             if place is not None:
-                del self.queue[place]
+                del queue[place]
         self.submit_reports.append(report)
         return report
 
@@ -553,13 +571,16 @@ class World:
     def step(self) -> None:
         if self.queue:
             self.deliver()
+        if self.synchronous.messages:
+            self.call()
         report = self.loop_pass()
         self.now += timedelta(seconds=report.result.wait_seconds if report and report.result.work_left else 60)
 
     def run_until_quiet(self, most_steps: int = 2000) -> None:
         """Until every job is finished and nobody is told anything any more. Fails when that takes too long."""
         for _ in range(most_steps):
-            if not self.queue and all(job.is_finished for job in self.records.jobs.values()):
+            messages = self.queue + self.synchronous.messages
+            if not messages and all(job.is_finished for job in self.records.jobs.values()):
                 self.loop_pass()
                 return
             self.step()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from dashscribe.domain.catalogue import CATALOGUE, ModelSpec
+from dashscribe.domain.catalogue import CATALOGUE, Endpoint, ModelSpec, Region, RequestShape, spec_of
 from local.simulator.play import Behaviour
+
+NOT_VALID = "Required parameter(s) missing or invalid, please check the request parameters."
+WRONG_ENDPOINT = "url error, check url!"
 
 
 class RequestRefusedError(Exception):
@@ -20,18 +24,25 @@ class RequestRefusedError(Exception):
         self.message = message
 
 
-def check_key(authorization: str, behaviour: Behaviour) -> None:
+def invalid(message: str = NOT_VALID) -> RequestRefusedError:
+    return RequestRefusedError(400, "InvalidParameter", message)
+
+
+def check_key(authorization: str, behaviour: Behaviour, tokens: Collection[str] = ()) -> None:
+    """`tokens` are the temporary keys that are still alive."""
     scheme, _, key = authorization.partition(" ")
     if scheme != "Bearer" or not key.strip():
         raise RequestRefusedError(401, "InvalidApiKey", "No API-key provided.")
+    if key.strip() in tokens:
+        return
+    if key.strip().startswith("st-"):
+        raise RequestRefusedError(401, "InvalidApiKey", "invalid access token or token expired")
     if behaviour.api_keys is not None and key.strip() not in behaviour.api_keys:
         raise RequestRefusedError(401, "InvalidApiKey", "Invalid API-key provided.")
 
 
-def checked_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour) -> tuple[ModelSpec, dict[str, Any]]:
-    """The model and body of a submission that the vendor would take. Raises `RequestRefusedError`."""
-    if headers.get("x-dashscope-async") != "enable":
-        raise RequestRefusedError(403, "AccessDenied", "current user api does not support synchronous calls.")
+def read_body(raw: bytes) -> dict[str, Any]:
+    """A JSON object that names a model."""
     try:
         body = json.loads(raw)
     except ValueError:
@@ -40,25 +51,63 @@ def checked_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour
         raise RequestRefusedError(400, "BadRequest.IllegalInput", "The request body is not a JSON object.")
     if not body.get("model"):
         raise RequestRefusedError(400, "BadRequest.EmptyModel", 'Required parameter "model" missing from request.')
-    if not isinstance(body.get("input"), dict):
+    return body
+
+
+def read_input(body: dict[str, Any]) -> dict[str, Any]:
+    given = body.get("input")
+    if not isinstance(given, dict):
         raise RequestRefusedError(400, "BadRequest.EmptyInput", 'Required parameter "input" missing from request.')
-    spec = CATALOGUE.get(str(body["model"]))
+    return given
+
+
+def model_served(model: object, behaviour: Behaviour) -> ModelSpec | None:
+    """The model of a request, if this region has it."""
+    name = str(model)
+    spec = CATALOGUE.get(name) or spec_of(name, behaviour.extra_models.get(name, ""))
+    if spec is None or (behaviour.region is not Region.OTHER and behaviour.region not in spec.regions):
+        return None
+    return spec
+
+
+def checked_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour) -> tuple[ModelSpec, dict[str, Any]]:
+    """The model and body of a submission that the vendor would take. Raises `RequestRefusedError`."""
+    if behaviour.region is Region.US:  # no page lists a task endpoint there (API reference 1.1)
+        raise RequestRefusedError(403, "AccessDenied", "current user api does not support asynchronous calls.")
+    if headers.get("x-dashscope-async") != "enable":
+        raise RequestRefusedError(403, "AccessDenied", "current user api does not support synchronous calls.")
+    body = read_body(raw)
+    given = read_input(body)
+    spec = model_served(body["model"], behaviour)
     if spec is None:
-        raise RequestRefusedError(400, "InvalidParameter", "Model not exist.")
-    urls = body["input"].get(spec.shape.value)
-    if not isinstance(urls, list) or not urls:
-        raise RequestRefusedError(400, "InvalidParameter", f"input must contain {spec.shape.value}")
+        raise invalid("Model not exist.")
+    if spec.is_synchronous:
+        raise invalid(WRONG_ENDPOINT)
     limit = min(behaviour.max_file_urls, spec.max_files_per_task)
+    urls = file_urls(spec, given)
+    if not urls:
+        raise invalid(f"input must contain {spec.shape.value}")
     if len(urls) > limit:
-        raise RequestRefusedError(400, "InvalidParameter", f"The number of file_urls must not exceed {limit}.")
-    for url in urls:
-        if not isinstance(url, str) or not _is_web_address(url):
-            raise RequestRefusedError(400, "InvalidParameter", "The provided URL does not appear to be valid.")
-    _check_parameters(spec, body.get("parameters"))
+        raise invalid(f"The number of file_urls must not exceed {limit}.")
+    if not all(isinstance(url, str) and is_web_address(url) for url in urls):
+        raise invalid("The provided URL does not appear to be valid.")
+    if "context" in spec.parameters.travels_elsewhere:
+        check_conversation(given.get("context", []))
+    elif "context" in given:
+        raise invalid()
+    check_parameters(spec, body.get("parameters"))
     return spec, body
 
 
-def _is_web_address(url: str) -> bool:
+def file_urls(spec: ModelSpec, given: dict[str, Any]) -> list[Any]:
+    """The files of a task; none when they are not given in this model's own shape."""
+    if spec.shape is RequestShape.FILE_URL:
+        return [given["file_url"]] if isinstance(given.get("file_url"), str) else []
+    urls = given.get("file_urls")
+    return urls if isinstance(urls, list) else []
+
+
+def is_web_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -66,16 +115,44 @@ def _is_web_address(url: str) -> bool:
         return False
 
 
-def _check_parameters(spec: ModelSpec, parameters: Any) -> None:
+def check_conversation(turns: object) -> None:
+    """Earlier turns, a user's (`input_text`) and an assistant's (`text`); what is too long is cut without a word."""
+    kinds = {"user": "input_text", "assistant": "text"}
+    if not isinstance(turns, list):
+        raise invalid()
+    for turn in turns:
+        kind = kinds.get(str(turn.get("role"))) if isinstance(turn, dict) else None
+        content = turn.get("content") if kind else None
+        if not isinstance(content, list) or not content:
+            raise invalid()
+        for item in content:
+            if not isinstance(item, dict) or item.get("type") != kind or not isinstance(item.get("text"), str):
+                raise invalid(f"The content of the role {turn['role']} must be of the type {kind}.")
+
+
+def check_parameters(spec: ModelSpec, parameters: Any) -> None:
+    """As they are on the wire: what travels elsewhere is not among them, and two of them are text."""
     if parameters is None:
         return
     if not isinstance(parameters, dict):
-        raise RequestRefusedError(400, "InvalidParameter", "parameters must be an object")
-    if "special_word_filter" in parameters and not isinstance(parameters["special_word_filter"], str):
-        raise RequestRefusedError(400, "InvalidParameter", "special_word_filter must be a JSON string")
+        raise invalid("parameters must be an object")
+    for name in ("special_word_filter", "sample_rate"):
+        if name in parameters and not isinstance(parameters[name], str):
+            raise invalid(f"{name} must be a string")
+    if spec.parameters.travels_elsewhere & parameters.keys():
+        raise invalid()
     try:
         spec.parameters.model_validate(parameters)
     except ValueError as error:
-        raise RequestRefusedError(
-            400, "InvalidParameter", "Required parameter(s) missing or invalid, please check the request parameters."
-        ) from error
+        raise invalid() from error
+
+
+def check_way_in(spec: ModelSpec, endpoint: Endpoint) -> None:
+    """Whether a synchronous endpoint has this model."""
+    if endpoint in spec.endpoints:
+        return
+    if endpoint is Endpoint.DASHSCOPE:
+        raise invalid(WRONG_ENDPOINT)
+    raise RequestRefusedError(
+        404, "model_not_supported", f"Unsupported model `{spec.name}` for OpenAI compatibility mode."
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Iterable
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -36,8 +37,27 @@ class CutConnection(Response):
     """No answer: the connection is reset. Needs a server with `CuttableProtocol`; another one would answer 500."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        transport: asyncio.Transport = scope[_TRANSPORT]
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        transport.abort()
-        while (await receive())["type"] != "http.disconnect":
-            pass
+        await _cut(scope, receive)
+
+
+class CutStream(Response):
+    """The beginning of an answer, then the connection is reset."""
+
+    def __init__(self, beginning: Iterable[bytes], media_type: str) -> None:
+        super().__init__(media_type=media_type)
+        self._beginning = beginning
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [header for header in self.raw_headers if header[0] != b"content-length"]
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        for chunk in self._beginning:
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        await _cut(scope, receive)
+
+
+async def _cut(scope: Scope, receive: Receive) -> None:
+    transport: asyncio.Transport = scope[_TRANSPORT]
+    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+    transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Operation = Literal["submit", "query", "list", "cancel", "result"]
+from dashscribe.domain.catalogue import Region
+
+Operation = Literal["submit", "query", "list", "cancel", "result", "token", "generate", "chat"]
+SYNCHRONOUS = ("generate", "chat")
 
 
 def decoded_path(url: str) -> str:
@@ -26,6 +29,9 @@ class FileScript(BaseModel):
     result JSON), `{"transcription_url": "http://…"}` (the result is said to lie there), `{"code": "FILE_403_FORBIDDEN",
     "message": "…"}` (the file fails) or `{"missing": true}` (the task says nothing of it); with `"seconds": 3` its task
     takes that long. `"recognise": true` is the real thing again.
+
+    A synchronous call says a `text`, refuses with a `code` (and HTTP `status`, 400), or answers with `result` as its
+    whole body; in a stream, with each of the result's `frames`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -45,6 +51,8 @@ class Fault(BaseModel):
 
     `kind`: `status` answers `status` with `body` (an object: JSON, text: HTML); `reset` cuts the connection;
     `reset_after` does what was asked and then cuts the connection; `hang` answers after `seconds`.
+    For synchronous calls also: `break_stream` sends half of the answer and cuts the connection, `truncate_stream` ends
+    in good order before the last frame, `finish_length` says that the text was cut off (where there is such a word).
     With `match`, only requests are meant that are about a file whose decoded URL path contains it.
     """
 
@@ -52,12 +60,21 @@ class Fault(BaseModel):
 
     operation: Operation
     match: str = ""
-    kind: Literal["status", "reset", "reset_after", "hang"] = "status"
+    kind: Literal["status", "reset", "reset_after", "hang", "break_stream", "truncate_stream", "finish_length"] = (
+        "status"
+    )
     times: int = 1
     status: int = 500
     body: dict[str, Any] | str = Field(default_factory=lambda: {"code": "InternalError", "message": "Internal error."})
     headers: dict[str, str] = Field(default_factory=dict)
     seconds: float = 0
+
+    @model_validator(mode="after")
+    def _only_answers_can_be_cut(self) -> Fault:
+        whole = self.kind in ("status", "reset", "reset_after", "hang")
+        if not whole and self.operation not in SYNCHRONOUS:
+            raise ValueError(f"{self.kind} is for {' and '.join(SYNCHRONOUS)} only")
+        return self
 
 
 class Behaviour(BaseModel):
@@ -76,7 +93,16 @@ class Behaviour(BaseModel):
     running_seconds: float = 0.0
     result_seconds_to_live: float = 24 * 3600
     submits_per_second: int = 10
+    """For each model; synchronous calls are counted by themselves."""
     queries_per_second: int = 20
+    region: Region = Region.OTHER
+    """With a real one, models and endpoints that the region does not have are refused."""
+    extra_models: dict[str, str] = Field(default_factory=dict)
+    """What the vendor has added since the catalogue was written: model and family."""
+    nested_sentence: bool = False
+    """fun-asr-flash tells its sentence as `output.output.sentence` (API reference 7.2)."""
+    json_sentences: Literal["last", "all"] = "last"
+    """What fun-asr-flash tells without a stream: the pages show one sentence only."""
 
 
 class Recorded(BaseModel):

@@ -49,9 +49,18 @@ def _decoder() -> Decoder:
     return Decoder(loglevel="FATAL")
 
 
-def recognise(media: bytes, channels: list[int]) -> dict[str, Any]:
-    """`properties` and `transcripts` of the result JSON (API reference 6.1). Raises `RecognitionError`."""
+def recognise(
+    media: bytes, channels: list[int], longest_seconds: int | None = None, silence_fails: bool = True
+) -> dict[str, Any]:
+    """`properties` and `transcripts` of the result JSON (API reference 6.1). Raises `RecognitionError`.
+
+    For a synchronous model a recording has an end (`longest_seconds`), and silence is an empty transcript.
+    """
     properties, tracks = _decoded(media)
+    if longest_seconds is not None and properties["original_duration_in_milliseconds"] > longest_seconds * 1000:
+        raise RecognitionError(
+            "InvalidFile.AudioLengthError", f"The audio must be between 1 and {longest_seconds} seconds long."
+        )
     transcripts = []
     for channel in channels:
         if channel >= len(tracks):
@@ -59,7 +68,7 @@ def recognise(media: bytes, channels: list[int]) -> dict[str, Any]:
         transcript = _transcribed(tracks[channel], channel)
         if transcript is not None:
             transcripts.append(transcript)
-    if not transcripts:
+    if not transcripts and silence_fails:
         raise RecognitionError("SUCCESS_WITH_NO_VALID_FRAGMENT")
     return {"properties": {**properties, "channels": channels}, "transcripts": transcripts}
 

@@ -9,28 +9,29 @@ import logging
 import secrets
 import time
 import uuid
-from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
+from dashscribe.domain.catalogue import ModelSpec, RequestShape
 from dashscribe.domain.timestamps import VENDOR_ZONE
-from local.simulator.play import Play, decoded_path
-from local.simulator.recognition import RecognitionError, recognise
-
-CONTAINER_HOST = "host.docker.internal"
-"""How a function inside a container names this machine; its presigned URLs say so, and we are that machine."""
+from local.simulator.listening import Listener, seconds_of, spoken
+from local.simulator.play import Play
+from local.simulator.recognition import RecognitionError
+from local.simulator.results import qwen3_document
 
 
 @dataclass
 class FileResult:
-    """One file of a task. `document` is its result JSON, `said_to_be_at` a scripted address of it that is not ours."""
+    """One file of a task. `document` is its result JSON, `said_to_be_at` a scripted address of it that is not ours.
+
+    `billed` is in seconds: of speech, or of the recording, as the model's family counts (API reference 3.3).
+    """
 
     url: str
     document: dict[str, Any] | None = None
+    billed: int = 0
     said_to_be_at: str | None = None
     code: str | None = None
     message: str | None = None
@@ -43,7 +44,7 @@ class SimulatedTask:
     """One submission."""
 
     task_id: str
-    model: str
+    spec: ModelSpec
     parameters: dict[str, Any] | None
     files: list[FileResult]
     submitted_at: float
@@ -55,6 +56,15 @@ class SimulatedTask:
     api_key_id: str = "simulator"
     result_paths: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def model(self) -> str:
+        return self.spec.name
+
+    @property
+    def takes_one_file(self) -> bool:
+        """Whether its reply is about one file (`result`) and not a list of them (`results`)."""
+        return self.spec.shape is RequestShape.FILE_URL
+
 
 def vendor_time(moment: float) -> str:
     """UTC+8 without a zone (API reference 3.2)."""
@@ -64,21 +74,19 @@ def vendor_time(moment: float) -> str:
 class TaskRoom:
     """Every task of one simulator, and the signed result files they leave behind."""
 
-    def __init__(self, play: Play, recognisers: Executor, public_url: str) -> None:
+    def __init__(self, play: Play, listener: Listener, public_url: str) -> None:
         self.play = play
         self.tasks: dict[str, SimulatedTask] = {}
         self.results: dict[str, dict[str, Any]] = {}
-        self._recognisers = recognisers
+        self._listener = listener
         self._public_url = public_url
         self._signing_key = secrets.token_bytes(16)
         self._running: set[asyncio.Task[None]] = set()
-        # A burst waits for a free connection as long as it takes: that is our queue, not a slow file server.
-        self._downloads = httpx.AsyncClient(timeout=httpx.Timeout(30, pool=None), follow_redirects=False)
 
-    def submit(self, model: str, urls: list[str], parameters: dict[str, Any] | None) -> SimulatedTask:
+    def submit(self, spec: ModelSpec, urls: list[str], parameters: dict[str, Any] | None) -> SimulatedTask:
         task = SimulatedTask(
             task_id=str(uuid.uuid4()),
-            model=model,
+            spec=spec,
             parameters=parameters,
             files=[FileResult(url) for url in urls],
             submitted_at=time.time(),
@@ -88,10 +96,6 @@ class TaskRoom:
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         return task
-
-    async def close(self) -> None:
-        await self.stop_working()
-        await self._downloads.aclose()
 
     async def stop_working(self) -> None:
         """No task goes on: what has not ended is cancelled, and uses up nobody's script later."""
@@ -111,29 +115,27 @@ class TaskRoom:
         if task.parameters is None and behaviour.missing_parameters_fail_the_task:
             task.code, task.message = "InvalidParameter", "parameters is required"
         else:
-            await asyncio.gather(*(self._file(file, task.parameters or {}) for file in task.files))
+            await asyncio.gather(*(self._file(task, file) for file in task.files))
         await asyncio.sleep(behaviour.running_seconds)
         if task.status != "RUNNING":
             return
-        worked = [file for file in task.files if file.document is not None]
         spoken_of = [file for file in task.files if not file.missing]
+        failures = [file for file in spoken_of if file.document is None]
+        failed_alone = task.takes_one_file or behaviour.all_failed_status == "FAILED"
         if task.code is not None:
             task.status = "FAILED"
-        elif worked or not spoken_of or behaviour.all_failed_status == "SUCCEEDED":
-            task.status = "SUCCEEDED"
+        elif spoken_of and len(failures) == len(spoken_of) and failed_alone:
+            task.status, task.code, task.message = "FAILED", failures[0].code, failures[0].message
         else:
-            task.status, task.code, task.message = "FAILED", spoken_of[0].code, spoken_of[0].message
+            task.status = "SUCCEEDED"
         task.ended_at = time.time()
 
-    async def _file(self, file: FileResult, parameters: dict[str, Any]) -> None:
-        script = self.play.script_for(decoded_path(file.url))
-        answer: dict[str, Any] = script.next_answer() if script else {}
-        await asyncio.sleep(answer.get("seconds", 0))
+    async def _file(self, task: SimulatedTask, file: FileResult) -> None:
+        answer = await self._listener.scripted_answer(file.url)
         try:
-            if "text" in answer:
-                file.document = _spoken(answer["text"])
-            elif "result" in answer:
+            if "result" in answer:
                 file.document = dict(answer["result"])
+                file.billed = _speech_seconds(file.document)
             elif "transcription_url" in answer:
                 file.document, file.said_to_be_at = {}, answer["transcription_url"]
             elif "code" in answer:
@@ -141,10 +143,7 @@ class TaskRoom:
             elif answer.get("missing"):
                 file.missing = True
             else:
-                media = await self._download(file.url)
-                channels = parameters.get("channel_id") or [0]
-                loop = asyncio.get_running_loop()
-                file.document = await loop.run_in_executor(self._recognisers, recognise, media, channels)
+                await self._transcribe(task, file, answer.get("text"))
         except RecognitionError as error:
             file.code, file.message = error.code, str(error)
         except Exception:  # or the task would never end
@@ -154,31 +153,18 @@ class TaskRoom:
             file.document = {"file_url": file.url, **file.document}
         file.done = True
 
-    async def _download(self, url: str) -> bytes:
-        """GET the presigned URL byte for byte. The container's name for this machine is this machine's loopback."""
-        if not url.isascii() or " " in url:  # the vendor does not encode what the caller left unencoded (section 8)
-            raise RecognitionError("InvalidFile.DownloadFailed", "The audio file cannot be downloaded.")
-        try:
-            parts = httpx.URL(url)
-        except httpx.InvalidURL as error:
-            raise RecognitionError("REQUEST_INVALID_FILE_URL_VALUE") from error
-        headers = {}
-        if parts.host == CONTAINER_HOST:
-            headers["Host"] = parts.netloc.decode()
-            url = url.replace(f"//{CONTAINER_HOST}", "//127.0.0.1", 1)
-        try:
-            response = await self._downloads.get(url, headers=headers)
-        except httpx.HTTPError as error:
-            raise RecognitionError("FILE_DOWNLOAD_FAILED", "The audio file cannot be downloaded.") from error
-        if response.status_code == 403:
-            raise RecognitionError("FILE_403_FORBIDDEN")
-        if response.status_code == 404:
-            raise RecognitionError("FILE_404_NOT_FOUND")
-        if response.status_code >= 500:
-            raise RecognitionError("FILE_SERVER_ERROR")
-        if response.status_code != 200:
-            raise RecognitionError("FILE_DOWNLOAD_FAILED", f"HTTP {response.status_code}")
-        return response.content
+    async def _transcribe(self, task: SimulatedTask, file: FileResult, text: str | None) -> None:
+        parameters = task.parameters or {}
+        if text is not None:
+            heard = spoken(text)
+        else:
+            media = await self._listener.download(file.url)
+            heard = await self._listener.recognise(media, parameters.get("channel_id") or [0])
+        if task.takes_one_file:
+            file.document = qwen3_document(file.url, heard, parameters)
+            file.billed = seconds_of(heard) * len(heard["transcripts"])
+        else:
+            file.document, file.billed = heard, _speech_seconds(heard)
 
     # replies
 
@@ -191,7 +177,7 @@ class TaskRoom:
         }
         if task.scheduled_at is not None:
             output["scheduled_time"] = vendor_time(task.scheduled_at)
-        if task.status in ("PENDING", "RUNNING", "SUCCEEDED", "FAILED"):
+        if task.ended_at is None or (task.status != "CANCELED" and not task.takes_one_file):
             output["task_metrics"] = {
                 "TOTAL": len(task.files),
                 "SUCCEEDED": sum(file.document is not None for file in task.files),
@@ -202,13 +188,15 @@ class TaskRoom:
         output["end_time"] = vendor_time(task.ended_at)
         if task.code is not None:
             output |= {"code": task.code, "message": task.message or task.code}
-        files = [file for file in task.files if not file.missing]
-        results = [self._subtask(task, file) for file in files if file.done]
-        if results:
+        results = [self._subtask(task, file) for file in task.files if file.done and not file.missing]
+        if results and not task.takes_one_file:
             output["results"] = results[::-1] if self.play.behaviour.reverse_results else results
         reply: dict[str, Any] = {"output": output}
         if task.status == "SUCCEEDED":
-            reply["usage"] = {"duration": sum(_billed(file.document) for file in files if file.document)}
+            if results and task.takes_one_file:
+                output["result"] = {"transcription_url": results[0]["transcription_url"]}
+            billed = sum(file.billed for file in task.files)
+            reply["usage"] = {"seconds" if task.takes_one_file else "duration": billed}
         return reply
 
     def _subtask(self, task: SimulatedTask, file: FileResult) -> dict[str, Any]:
@@ -248,31 +236,10 @@ class TaskRoom:
         return self.results.get(path) if time.time() < int(expires) else None
 
 
-def _billed(document: dict[str, Any]) -> int:
+def _speech_seconds(document: dict[str, Any]) -> int:
     """Seconds of speech, each track on its own (API reference 3.3). A scripted result need not look like one."""
     tracks = document.get("transcripts")
     if not isinstance(tracks, list):
         return 0
     lengths = [track.get("content_duration_in_milliseconds") for track in tracks if isinstance(track, dict)]
     return sum(-(-length // 1000) for length in lengths if isinstance(length, int))
-
-
-def _spoken(text: str) -> dict[str, Any]:
-    """A result JSON for a scripted text: 300 ms a word."""
-    words = [
-        {"begin_time": 300 * n, "end_time": 300 * n + 280, "text": (" " if n else "") + word, "punctuation": ""}
-        for n, word in enumerate(text.split())
-    ]
-    length = 300 * len(words)
-    sentence = {"begin_time": 0, "end_time": length, "text": text, "sentence_id": 1, "words": words}
-    return {
-        "properties": {
-            "audio_format": "pcm_s16le",
-            "channels": [0],
-            "original_sampling_rate": 16000,
-            "original_duration_in_milliseconds": length + 500,
-        },
-        "transcripts": [
-            {"channel_id": 0, "content_duration_in_milliseconds": length, "text": text, "sentences": [sentence]}
-        ],
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,13 +15,41 @@ import pytest
 from local.stack import LOCAL, Stack, StackInfo
 from local.subscriber import Subscriber
 
+MODEL_PROFILES: dict[str, dict[str, Any]] = {
+    "filtered": {
+        "model": "fun-asr-2025-11-07",
+        "parameters": {
+            "special_word_filter": {"filter_with_signed": {"word_list": ["darn"]}, "system_reserved_filter": False},
+            "vocabulary_id": "vocab-1",
+        },
+    },
+    "walk": {"model": "qwen3-asr-flash-filetrans", "parameters": {"language": "en", "text": "A walk"}},
+    "native-stream": {"model": "qwen3-asr-flash", "stream": True},
+    "openai-plain": {"model": "qwen3-asr-flash", "endpoint": "openai"},
+    "openai-stream": {"model": "qwen3-asr-flash", "endpoint": "openai", "stream": True},
+    "flash-plain": {"model": "fun-asr-flash-2026-06-15", "stream": False},
+    "newest": {"model": "fun-asr-2027-01-01", "family": "fun-asr", "parameters": {"channel_id": [0]}},
+    "fallback": {
+        "model": "qwen3-asr-flash",
+        "parameters": {"asr_options": {"language": "en"}},
+        "fallback_model": "qwen3-asr-flash-filetrans",
+    },
+}
 PROFILES = {
-    "profiles": {"meetings": {"model": "fun-asr-mtl", "parameters": {"language_hints": ["en"]}}},
+    "profiles": {
+        "meetings": {"model": "fun-asr-mtl", "parameters": {"language_hints": ["en"]}},
+        **MODEL_PROFILES,
+    },
     "rules": [{"prefix": "meetings/", "profile": "meetings"}],
 }
 TEST_STACK = LOCAL / os.environ.get("DASHSCRIBE_TEST_STACK", "test")
 """The stack's folder: one stack a folder, so that two test runs on one machine need two names."""
 ENDS = ("Transcription Succeeded", "Transcription Failed")
+
+
+def words(text: str) -> str:
+    """A text as it is spoken: lower case, no punctuation."""
+    return " ".join(re.findall(r"[a-z']+", text.lower()))
 
 
 class Deployment:
@@ -87,7 +116,7 @@ class Deployment:
             f"/{key}?" in url
             for request in recorded
             if request["operation"] == "submit" and request["status"] == 200
-            for url in request["body"]["input"]["file_urls"]
+            for url in request["body"]["input"].get("file_urls", [])
         )
 
     def log_lines(self) -> str:

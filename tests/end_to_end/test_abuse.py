@@ -145,7 +145,7 @@ def test_the_url_opens_the_version_that_was_uploaded_and_not_a_newer_one(deploym
             url
             for request in deployment.simulator()["recorded"]
             if request["operation"] == "submit" and request["status"] == 200
-            for url in request["body"]["input"]["file_urls"]
+            for url in request["body"]["input"].get("file_urls", [])
         ]
         return next((url for url in urls if unquote(urlsplit(url).path).endswith(key) and "versionId=" in url), None)
 

@@ -45,7 +45,7 @@ def test_the_submit_function_in_its_container_submits_to_the_simulator(
         url
         for request in deployment.simulator()["recorded"]
         if request["operation"] == "submit" and request["status"] == 200
-        for url in request["body"]["input"]["file_urls"]
+        for url in request["body"]["input"].get("file_urls", [])
         if f"//{invoke.CONTAINER_HOST}:" in url
     ]
     assert len(from_container) == 1

@@ -228,12 +228,12 @@ def _accepted(submissions: list[dict[str, Any]], key: str) -> int:
         f"/{key}?" in url
         for request in submissions
         if request["task_id"]
-        for url in request["body"]["input"]["file_urls"]
+        for url in request["body"]["input"].get("file_urls", [])
     )
 
 
 def _first_task(submissions: list[dict[str, Any]], row: Row) -> int:
-    lists: list[list[str]] = [request["body"]["input"]["file_urls"] for request in submissions]
+    lists: list[list[str]] = [request["body"]["input"].get("file_urls", []) for request in submissions]
     return next((len(urls) for urls in lists if any(f"/{row.folder}" in url for url in urls)), 0)
 
 

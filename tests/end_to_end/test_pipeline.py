@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
 import wave
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -15,15 +14,11 @@ import pytest
 
 from local.main_job import SAMPLES
 from local.subscriber import Subscriber
-from tests.end_to_end.conftest import Deployment
+from tests.end_to_end.conftest import Deployment, words
 
 pytestmark = pytest.mark.stack
 SAMPLE_LIST = json.loads((SAMPLES / "samples.json").read_text())
 WAV = (SAMPLES / "morning-walk.wav").read_bytes()
-
-
-def words(text: str) -> str:
-    return " ".join(re.findall(r"[a-z']+", text.lower()))
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +60,8 @@ def test_every_promised_file_is_there_and_speaks_of_the_upload(
     assert b"-->" in deployment.result(event, "srt")
     assert deployment.result(event, "vtt").startswith(b"WEBVTT\n")
     job = json.loads(deployment.result(event, "job"))
-    assert job["options"] == {"profile": "default", "model": "fun-asr", "parameters": {}}
+    options = job["options"]
+    assert (options["profile"], options["model"], options["parameters"]) == ("default", "fun-asr", {})
     assert detail["audio"]["duration_ms"] > 5000
     assert detail["usage"]["billed_seconds"] > 0
     assert detail["timing"]["uploaded_at"] < detail["timing"]["submitted_at"] < detail["timing"]["published_at"]
@@ -101,7 +97,7 @@ def test_the_presigned_url_opens_the_object_only_as_it_was_signed(
         url
         for request in deployment.simulator()["recorded"]
         if request["operation"] == "submit" and request["status"] == 200
-        for url in request["body"]["input"]["file_urls"]
+        for url in request["body"]["input"].get("file_urls", [])
     ]
     hard_key = SAMPLE_LIST[1]["key"]
     url = next(url for url in urls if unquote(urlsplit(url).path).endswith(hard_key))
@@ -119,11 +115,8 @@ def test_options_come_from_the_profile_and_the_metadata(deployment: Deployment) 
     deployment.upload("meetings/standup.wav", WAV, metadata={"dashscribe-parameters": '{"diarization_enabled": true}'})
     event = deployment.end_of("meetings/standup.wav")
     options = json.loads(deployment.result(event, "job"))["options"]
-    assert options == {
-        "profile": "meetings",
-        "model": "fun-asr-mtl",
-        "parameters": {"language_hints": ["en"], "diarization_enabled": True},
-    }
+    assert (options["profile"], options["model"]) == ("meetings", "fun-asr-mtl")
+    assert options["parameters"] == {"language_hints": ["en"], "diarization_enabled": True}
     assert deployment.result(event, "text") == b"short and good\n"
 
 

@@ -57,6 +57,7 @@ class SubmitSettings(VendorSettings):
     submit_requests_per_second: float = Field(ge=0)
     query_requests_per_second: float = Field(gt=0)
     presign_expiry_seconds: int = Field(ge=60, le=604800)
+    submit_queue_url: str
     synchronous_queue_url: str
 
 

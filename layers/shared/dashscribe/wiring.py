@@ -105,7 +105,7 @@ def _loop(settings: SubmitSettings | TranscribeSettings) -> StepFunctionsLoop:
 @cache
 def submit_service() -> SubmitService:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
-    from dashscribe.adapters.sqs_queues import SqsJobQueue
+    from dashscribe.adapters.sqs_queues import SqsJobQueue, SqsMessages
     from dashscribe.services.submit import SubmitService
 
     settings = SubmitSettings.from_environ(os.environ)
@@ -118,6 +118,7 @@ def submit_service() -> SubmitService:
         rates=records,
         media=_media(settings, _s3_client()),
         speech=_speech(settings, api_key),
+        messages=SqsMessages(sqs, settings.submit_queue_url),
         synchronous_queue=SqsJobQueue(sqs, settings.synchronous_queue_url),
         loop=_loop(settings),
         clock=_now,

@@ -14,7 +14,9 @@ import av
 import httpx
 import pytest
 
+from dashscribe.domain.catalogue import CATALOGUE
 from dashscribe.domain.media import SUPPORTED_EXTENSIONS
+from local.simulator.listening import Listener
 from local.simulator.play import Behaviour, Play
 from local.simulator.recognition import RecognitionError, recognise
 from local.simulator.tasks import SimulatedTask, TaskRoom
@@ -208,13 +210,16 @@ def test_a_recogniser_that_breaks_fails_the_file_and_ends_the_task(media_url: st
     async def lived() -> SimulatedTask:
         broken = ThreadPoolExecutor()
         broken.shutdown()
-        room = TaskRoom(Play(Behaviour(queue_seconds=0)), broken, "http://127.0.0.1:9")
-        task = room.submit("fun-asr", [f"{media_url}/meeting.mp3"], {})
+        play = Play(Behaviour(queue_seconds=0))
+        listener = Listener(play, broken)
+        room = TaskRoom(play, listener, "http://127.0.0.1:9")
+        task = room.submit(CATALOGUE["fun-asr"], [f"{media_url}/meeting.mp3"], {})
         deadline = time.monotonic() + 10
         while task.ended_at is None:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)
-        await room.close()
+        await room.stop_working()
+        await listener.close()
         return task
 
     assert asyncio.run(lived()).files[0].code == "InternalError.Algo"

@@ -146,7 +146,7 @@ def sentences(draw: st.DrawFn) -> list[Sentence]:
             found.append(spoken(text, now_ms, draw(st.integers(0, 4000))))
         else:
             found.append(said(now_ms, now_ms + draw(st.integers(0, 20_000)), text))
-        now_ms = found[-1].end_ms or now_ms
+        now_ms = found[-1].end_ms or 0
     return found
 
 

@@ -29,7 +29,8 @@ from dashscribe.domain.media import Media, is_ignored, refusal
 from dashscribe.domain.options import Profiles, resolve_options
 from dashscribe.domain.result_files import MAX_KEY_BYTES, result_location
 from dashscribe.errors import InvalidOptions, MalformedMessage, ProfilesUnreadable
-from dashscribe.services.messages import Message, ObjectCreated, WakeUp, parse_message
+from dashscribe.services.messages import ObjectCreated, WakeUp, parse_message
+from dashscribe.services.ports import Message
 from dashscribe.services.submit import SubmitService
 from tests.world import DETAIL_TYPES_SUBMITTED, MEDIA_BUCKET, RESULTS_BUCKET, START, Records, World
 

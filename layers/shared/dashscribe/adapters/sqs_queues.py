@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from dashscribe.services.ports import Message
+
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+
+_MOST_AT_A_TIME = 10
 
 
 class SqsJobQueue:
@@ -21,6 +25,26 @@ class SqsJobQueue:
 
     def wake(self, job_id: str) -> None:
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=json.dumps({"job_id": job_id}))
+
+
+class SqsMessages:
+    """`MessageSource`. Each message is deleted on its own, for the same reason."""
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def take(self, most: int, wait_seconds: int) -> list[Message]:
+        reply = self._client.receive_message(
+            QueueUrl=self._queue_url, MaxNumberOfMessages=min(most, _MOST_AT_A_TIME), WaitTimeSeconds=wait_seconds
+        )
+        return [
+            Message(message["MessageId"], message["Body"], message["ReceiptHandle"])
+            for message in reply.get("Messages", [])
+        ]
+
+    def done(self, message: Message) -> None:
+        self._client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message.receipt or "")
 
 
 class SqsDeadLetters:

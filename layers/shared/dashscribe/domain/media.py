@@ -23,6 +23,8 @@ SUPPORTED_EXTENSIONS = (
 AUDIO_TOO_LONG = "AUDIO_DURATION_TOO_LONG"
 """The vendor's word for it (API reference 5.2)."""
 
+_SIZE_BOUNDS = tuple(megabytes * 1024**2 for megabytes in (8, 64, 512))
+
 _OUR_OWN_OUTPUT = re.compile(r"(?:^|/)[0-9a-f]{32}/(?:" + "|".join(map(re.escape, RESULT_FILE_NAMES)) + r")$")
 
 
@@ -48,6 +50,11 @@ class Media(BaseModel):
     @property
     def extension(self) -> str:
         return PurePosixPath(self.key).suffix.lower().removeprefix(".")
+
+
+def size_class(media: Media) -> int:
+    """Files of one task come back together, so those of one task are alike: below 8 MB, 64 MB, 512 MB, and above."""
+    return sum(media.size_bytes >= bound for bound in _SIZE_BOUNDS)
 
 
 def job_id_of(bucket: str, key: str, version: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dashscribe.domain.media import Media, job_id_of
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.errors import MalformedMessage
+from dashscribe.services.ports import Message
 
 
 class _S3Object(BaseModel):
@@ -109,14 +109,6 @@ class PartialBatchResponse(TypedDict):
     """What Lambda answers: only these messages go back to the queue."""
 
     batchItemFailures: list[FailedItem]
-
-
-@dataclass(frozen=True)
-class Message:
-    """A queue message: its id, to report it by, and its body."""
-
-    message_id: str
-    body: str
 
 
 def messages_in(event: SqsEvent) -> list[Message]:

@@ -192,6 +192,27 @@ class JobQueue(Protocol):
     def wake(self, job_id: str) -> None: ...
 
 
+@dataclass(frozen=True)
+class Message:
+    """A queue message: its id, to report it by, and its body. `receipt` is there when we took it ourselves."""
+
+    message_id: str
+    body: str
+    receipt: str | None = None
+
+
+class MessageSource(Protocol):
+    """The queue that a function's messages come from, for more of them than Lambda handed over."""
+
+    def take(self, most: int, wait_seconds: int) -> list[Message]:
+        """Up to `most` messages (at most 10 come at a time), after waiting that long for the first one."""
+        ...
+
+    def done(self, message: Message) -> None:
+        """Delete a message that was taken; one that is not deleted comes back."""
+        ...
+
+
 class DeadLetters(Protocol):
     """Where messages go that can never be understood."""
 

@@ -15,7 +15,7 @@ from dashscribe.domain import job as jobs
 from dashscribe.domain import task as tasks
 from dashscribe.domain.catalogue import Region
 from dashscribe.domain.job import Job, Status
-from dashscribe.domain.media import is_ignored, refusal, too_large_for
+from dashscribe.domain.media import is_ignored, refusal, size_class, too_large_for
 from dashscribe.domain.options import resolve_options
 from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.vendor_codes import Verdict
@@ -30,11 +30,13 @@ from dashscribe.errors import (
     VendorError,
 )
 from dashscribe.observability import logger
-from dashscribe.services.messages import Message, WakeUp, parse_message
+from dashscribe.services.messages import WakeUp, parse_message
 from dashscribe.services.ports import (
     Clock,
     JobQueue,
     MediaStore,
+    Message,
+    MessageSource,
     PollLoop,
     RateBudget,
     SpeechService,
@@ -49,6 +51,12 @@ LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
 """A turn further away than this is not waited for inside the function: the files wait in the table."""
 RUN_LASTS = timedelta(seconds=40)
 """After this a run submits no further batch: the function must end in its own time (60 s in the template)."""
+GATHER_FOR = timedelta(seconds=1)
+"""How long a run that finds much traffic waits for more of it, so that tasks are full."""
+GATHER_AT_MOST = timedelta(seconds=8)
+"""When a run takes no further messages, however many there are: its first ones have waited long enough."""
+MUCH_TRAFFIC = 10
+"""Messages of one run. With fewer nobody is waited for: a file that comes alone leaves at once."""
 ONE_FILE_ONLY_FOR = timedelta(hours=24)
 """How long it is remembered that several files in one task did not work, before that is tried again."""
 _ABOUT_THE_REQUEST = ("InvalidParameter", "BadRequest", "InvalidURL", "InvalidFile", "HTTP_4")
@@ -67,6 +75,7 @@ class SubmitService:
     rates: RateBudget
     media: MediaStore
     speech: SpeechService
+    messages: MessageSource
     synchronous_queue: JobQueue
     loop: PollLoop
     clock: Clock
@@ -81,21 +90,11 @@ class SubmitService:
     def run(self, messages: Sequence[Message]) -> SubmitReport:
         """Record and submit. A message whose handling broke down is reported by id, and only that one."""
         report, started = SubmitReport(), self.clock()
-        ready: dict[str, Job] = {}
-        for message in messages:
-            try:
-                job = self._prepared(message.body, report)
-            except MalformedMessage as error:
-                self.room.bury(message, str(error), report)
-            except StaleRecord:
-                logger.info("somebody else is handling this job", message_id=message.message_id)
-            except Exception:
-                # Whatever broke, the other messages of the batch must not wait for it; SQS brings this one back.
-                logger.exception("message failed", message_id=message.message_id)
-                report.failed_message_ids.append(message.message_id)
-            else:
-                if job is not None:
-                    ready[job.job_id] = job
+        ready = self._prepared_all(messages, report)
+        handled = len(messages)
+        while len(ready) < self.max_files_per_task and (more := self._more(handled, self.clock() - started)):
+            handled += len(more)
+            ready |= self._prepared_all(more, report)
         ready = self.room.behind_the_gate(ready, report)
         until = started + RUN_LASTS
         for batch in self._batches(ready.values()):
@@ -112,7 +111,49 @@ class SubmitService:
             self.loop.nudge()
         return report
 
-    # one message
+    # messages
+
+    def _more(self, handled: int, elapsed: timedelta) -> list[Message]:
+        """Further messages, so that tasks leave full when much arrives; what arrives alone is not kept waiting."""
+        if self.max_files_per_task == 1 or elapsed > GATHER_AT_MOST:
+            return []
+        much_arrives = handled >= MUCH_TRAFFIC and elapsed < GATHER_FOR
+        try:
+            return self.messages.take(self.max_files_per_task, int(GATHER_FOR.total_seconds()) if much_arrives else 0)
+        except Exception:
+            logger.exception("no further messages can be had")  # what is here already goes on
+            return []
+
+    def _prepared_all(self, messages: Sequence[Message], report: SubmitReport) -> dict[str, Job]:
+        """The jobs that are ready to be submitted, by id."""
+        ready: dict[str, Job] = {}
+        for message in messages:
+            try:
+                job = self._prepared(message.body, report)
+                if job is not None:
+                    ready[job.job_id] = job
+            except MalformedMessage as error:
+                if not self.room.bury(message, str(error), report):
+                    continue
+            except StaleRecord:
+                logger.info("somebody else is handling this job", message_id=message.message_id)
+            except Exception:
+                # Whatever broke, the other messages of the batch must not wait for it; SQS brings this one back.
+                logger.exception("message failed", message_id=message.message_id)
+                if message.receipt is None:
+                    report.failed_message_ids.append(message.message_id)
+                continue
+            self._delete(message)
+        return ready
+
+    def _delete(self, message: Message) -> None:
+        """Lambda deletes what it handed over; what we took ourselves is ours to delete, once its job is recorded."""
+        if message.receipt is None:
+            return
+        try:
+            self.messages.done(message)
+        except Exception:
+            logger.exception("a message could not be deleted", message_id=message.message_id)  # it comes again: no harm
 
     def _prepared(self, body: str, report: SubmitReport) -> Job | None:
         """The job of a message, if it is now ready to be submitted."""
@@ -255,14 +296,15 @@ class SubmitService:
     # batches
 
     def _batches(self, ready: Iterable[Job]) -> Iterable[list[Job]]:
-        """Files with the same model and options, in tasks of the size that model and stack allow.
+        """Files with the same model and options and of like size, in tasks as large as model and stack allow.
 
         Two versions of one object whose URLs look alike never share a task: its results could not be told apart.
         """
 
         def kind(job: Job) -> str:
             options = job.options
-            return json.dumps([options.model, options.parameters] if options else None, sort_keys=True)
+            asked = [options.model, options.family, options.parameters] if options else None
+            return json.dumps([asked, size_class(job.media)], sort_keys=True)
 
         for _, group in groupby(sorted(ready, key=kind), key=kind):
             files = list(group)

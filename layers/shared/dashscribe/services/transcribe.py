@@ -26,8 +26,8 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import AnswerLost, MalformedMessage, MediaGone, PublishFailed, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.finalize import result_files, usage_of
-from dashscribe.services.messages import Message, WakeUp, parse_message
-from dashscribe.services.ports import Clock, MediaStore, PollLoop, RateBudget, ResultStore, SynchronousSpeech
+from dashscribe.services.messages import WakeUp, parse_message
+from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateBudget, ResultStore, SynchronousSpeech
 from dashscribe.services.publish import publish_end, publish_start
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
 
@@ -145,8 +145,8 @@ class TranscribeService:
         except VendorError as error:
             self._refused(claimed, options, error, started, report)
             return
-        self.room.open_the_gate()
         self._conclude(claimed, answer, started, report)
+        self.room.open_the_gate()
 
     def _refused(
         self, claimed: Job, options: Options, error: VendorError, started: datetime, report: SubmitReport

@@ -12,8 +12,7 @@ from dashscribe.domain.job import Failure, Job, Status
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import ProfilesUnreadable, PublishFailed, StaleRecord, VendorError
 from dashscribe.observability import logger
-from dashscribe.services.messages import Message
-from dashscribe.services.ports import Clock, DeadLetters, EventPublisher, GateStore, JobStore, ProfilesSource
+from dashscribe.services.ports import Clock, DeadLetters, EventPublisher, GateStore, JobStore, Message, ProfilesSource
 from dashscribe.services.publish import publish_end
 from dashscribe.services.settle import Settlement
 
@@ -57,15 +56,18 @@ class WaitingRoom:
     dead_letters: DeadLetters
     clock: Clock
 
-    def bury(self, message: Message, reason: str, report: SubmitReport) -> None:
+    def bury(self, message: Message, reason: str, report: SubmitReport) -> bool:
+        """To the dead-letter queue at once. False when it refuses, and the message must come back."""
         logger.error("broken message", reason=reason, message_id=message.message_id)
         try:
             self.dead_letters.bury(message.body, reason)
         except Exception:
             logger.exception("dead-letter queue refused a message", message_id=message.message_id)
-            report.failed_message_ids.append(message.message_id)
-        else:
-            report.buried += 1
+            if message.receipt is None:
+                report.failed_message_ids.append(message.message_id)
+            return False
+        report.buried += 1
+        return True
 
     # ends and waits
 

@@ -1,0 +1,136 @@
+"""What goes out together: full tasks when much arrives, no waiting when little does, like beside like."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from dashscribe.services.submit import GATHER_AT_MOST, GATHER_FOR
+from tests.world import World, key_in
+
+MB = 1024**2
+
+
+def files_in_tasks(world: World) -> list[int]:
+    return sorted(len(task.urls) for task in world.vendor.tasks.values())
+
+
+def test_a_burst_that_lambda_hands_over_in_tens_leaves_in_one_task() -> None:
+    world = World()
+    world.batch_size = 10
+    for number in range(100):
+        world.upload(f"{number}.wav")
+    world.deliver()
+    assert files_in_tasks(world) == [100]
+    assert world.queue == []
+
+
+def test_a_task_is_never_larger_than_allowed_and_the_rest_stays_in_the_queue() -> None:
+    world = World(max_files_per_task=30)
+    world.batch_size = 10
+    for number in range(100):
+        world.upload(f"{number}.wav")
+    world.deliver()
+    assert files_in_tasks(world) == [30]
+    assert len(world.queue) == 70
+
+
+def test_a_file_that_comes_alone_waits_for_nobody() -> None:
+    world = World()
+    world.upload("a.wav")
+    world.arrivals = [world.upload("late.wav", queued=False)]
+    started = world.now
+    world.deliver()
+    assert files_in_tasks(world) == [1]
+    assert world.now == started
+
+
+def test_when_much_arrives_a_run_waits_a_second_for_more() -> None:
+    world = World()
+    for number in range(10):
+        world.upload(f"{number}.wav")
+    world.arrivals = [world.upload(f"late{number}.wav", queued=False) for number in range(5)]
+    started = world.now
+    world.deliver()
+    assert files_in_tasks(world) == [15]
+    assert world.now - started <= GATHER_FOR + timedelta(seconds=0.2)
+
+
+def test_with_one_file_a_task_nothing_is_gathered() -> None:
+    world = World(max_files_per_task=1)
+    world.batch_size = 10
+    for number in range(20):
+        world.upload(f"{number}.wav")
+    world.deliver()
+    assert files_in_tasks(world) == [1] * 10
+    assert len(world.queue) == 10
+
+
+def test_gathering_ends_although_the_queue_does_not() -> None:
+    world = World()
+    world.batch_size = 10
+    for number in range(100):
+        world.upload(f"{number}.wav")
+    take = world.take
+
+    def slow(most: int, wait_seconds: int) -> list[object]:
+        world.now += timedelta(seconds=3)
+        return list(take(most, wait_seconds))
+
+    world.take = slow  # type: ignore[method-assign, assignment]  # the same, three seconds later
+    world.deliver()
+    assert files_in_tasks(world) == [10 + 10 * (GATHER_AT_MOST // timedelta(seconds=3) + 1)]
+
+
+def test_a_broken_message_among_those_that_were_taken_is_buried_once() -> None:
+    world = World()
+    world.batch_size = 1
+    world.upload("a.wav")
+    world.queue.append("nonsense")
+    world.deliver()
+    assert [body for body, _ in world.buried] == ["nonsense"]
+    assert world.queue == []
+
+
+def test_messages_that_cannot_be_had_or_deleted_cost_nobody_anything() -> None:
+    world = World()
+    world.batch_size = 1
+    world.upload("a.wav")
+    world.upload("b.wav")
+
+    def refused(*_: object) -> list[object]:
+        raise OSError("SQS is away")
+
+    world.done = refused  # type: ignore[method-assign, assignment]  # breaks
+    world.deliver()
+    assert files_in_tasks(world) == [2]
+    world.take = refused  # type: ignore[method-assign, assignment]  # breaks too
+    world.upload("c.wav")
+    world.run_until_quiet()
+    assert {key: world.vendor.submissions_of(key) for key in ("a.wav", "b.wav", "c.wav")} == dict.fromkeys(
+        ("a.wav", "b.wav", "c.wav"), 1
+    )
+
+
+def test_a_message_that_was_taken_and_broke_down_comes_back_and_is_not_reported_to_lambda() -> None:
+    world = World()
+    world.batch_size = 1
+    world.upload("a.wav")
+    world.upload("b.wav")
+    world.media.objects["b.wav"] = None  # type: ignore[assignment]  # resolving its options breaks
+    report = world.deliver()
+    assert report.failed_message_ids == []
+    assert len(world.queue) == 1
+    world.media.objects["b.wav"] = {}
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("b.wav") == 1
+
+
+def test_a_jingle_does_not_wait_for_a_board_meeting() -> None:
+    world = World()
+    for number in range(3):
+        world.upload(f"jingle{number}.wav", size=1 * MB)
+        world.upload(f"call{number}.wav", size=20 * MB)
+        world.upload(f"meeting{number}.wav", size=600 * MB)
+    world.deliver()
+    alike = [{key_in(url).rstrip("0123456789.wav") for url in task.urls} for task in world.vendor.tasks.values()]
+    assert sorted(map(sorted, alike)) == [["call"], ["jingle"], ["meeting"]]
