@@ -534,7 +534,7 @@ def profile(**fields: object) -> Profiles:
     return Profiles.model_validate({"profiles": {"default": fields}})
 
 
-def profile_faults(region: Region = Region.INTERNATIONAL, **fields: object) -> list[str]:
+def profile_faults(fields: dict[str, object], region: Region = Region.INTERNATIONAL) -> list[str]:
     with pytest.raises(InvalidOptions) as refused:
         resolve(profiles=profile(**fields), region=region)
     return refused.value.faults
@@ -572,7 +572,7 @@ def test_a_profile_chooses_the_way_in_of_its_synchronous_model() -> None:
     ],
 )
 def test_an_asynchronous_model_has_no_choice_of_the_way_in(name: str, value: object, shown: str) -> None:
-    [fault] = profile_faults(model="fun-asr", **{name: value})
+    [fault] = profile_faults({"model": "fun-asr", name: value})
     assert fault.startswith(f"Option '{name}' is {shown}, but fun-asr is asynchronous")
 
 
@@ -593,7 +593,7 @@ def test_an_asynchronous_model_has_no_choice_of_the_way_in(name: str, value: obj
     ],
 )
 def test_a_way_in_that_the_model_has_not_is_refused(fields: dict[str, object], told: str) -> None:
-    [fault] = profile_faults(**fields)
+    [fault] = profile_faults(fields)
     assert told in fault
 
 
@@ -645,9 +645,9 @@ def test_naming_the_model_that_would_be_used_anyway_changes_nothing() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("region", Region)
 def test_a_model_that_is_not_known_yet_works_with_its_declared_family(family: str, region: Region) -> None:
-    fields = {"model": "brand-new-2027", "family": family}
+    fields: dict[str, object] = {"model": "brand-new-2027", "family": family}
     if region is Region.US and FAMILIES[family].endpoints == (Endpoint.OPENAI,):
-        assert "no OpenAI-compatible endpoint" in profile_faults(region, **fields)[0]
+        assert "no OpenAI-compatible endpoint" in profile_faults(fields, region)[0]
         return
     options = resolve(profiles=profile(**fields), region=region)
     assert (options.model, options.family, options.spec.name) == ("brand-new-2027", family, "brand-new-2027")
@@ -656,11 +656,11 @@ def test_a_model_that_is_not_known_yet_works_with_its_declared_family(family: st
 
 
 def test_of_a_model_that_is_not_known_any_language_is_taken_but_not_any_parameter() -> None:
-    fields = {"model": "fun-asr-2027", "family": "fun-asr"}
+    fields: dict[str, object] = {"model": "fun-asr-2027", "family": "fun-asr"}
     assert resolve(profiles=profile(**fields, parameters={"language_hints": ["tlh"]})).parameters == {
         "language_hints": ["tlh"]
     }
-    assert "'speed' is not one of fun-asr-2027's" in profile_faults(**fields, parameters={"speed": 2})[0]
+    assert "'speed' is not one of fun-asr-2027's" in profile_faults(fields | {"parameters": {"speed": 2}})[0]
 
 
 @pytest.mark.parametrize(
@@ -673,7 +673,7 @@ def test_of_a_model_that_is_not_known_any_language_is_taken_but_not_any_paramete
     ],
 )
 def test_a_family_that_does_not_exist_or_is_anothers_is_refused(fields: dict[str, object], told: list[str]) -> None:
-    [fault] = profile_faults(**fields)
+    [fault] = profile_faults(fields)
     assert [part for part in told if part not in fault] == []
 
 
@@ -803,9 +803,12 @@ def test_a_model_is_refused_exactly_on_the_hosts_that_do_not_serve_it(name: str,
 
 
 def test_the_us_host_has_no_openai_endpoint_and_no_asynchronous_fallback() -> None:
-    assert "answers on dashscope only" in profile_faults(Region.US, model="qwen3-asr-flash-us", endpoint="openai")[0]
-    [no_openai] = profile_faults(Region.US, model="new-us", family="qwen3-asr-flash", endpoint="openai")
+    def us_faults(**fields: object) -> list[str]:
+        return profile_faults(fields, Region.US)
+
+    assert "answers on dashscope only" in us_faults(model="qwen3-asr-flash-us", endpoint="openai")[0]
+    [no_openai] = us_faults(model="new-us", family="qwen3-asr-flash", endpoint="openai")
     assert no_openai == "The US region has no OpenAI-compatible endpoint (option 'endpoint'); use 'dashscope'."
-    [no_tasks] = profile_faults(Region.US, model="qwen3-asr-flash-us", fallback_model=FILETRANS)
+    [no_tasks] = us_faults(model="qwen3-asr-flash-us", fallback_model=FILETRANS)
     assert "'fallback_model': Model 'qwen3-asr-flash-filetrans' is served in beijing, international only" in no_tasks
     assert resolve(profiles=profile(model="qwen3-asr-flash-us", stream=True), region=Region.US).stream
