@@ -208,9 +208,11 @@ def test_data_over_several_lines_is_one_frame() -> None:
     assert Vendor(streaming(body)).transcribe() == {FRAMES: [{"output": {"text": "Hello."}}]}
 
 
-def test_an_empty_code_beside_the_output_is_no_error() -> None:
-    told = {"code": "", "message": "", "output": {"text": "Hello."}, "status_code": 200}
+@pytest.mark.parametrize("code", ["", None, "Success", 200])
+def test_a_code_beside_the_output_is_no_error(code: object) -> None:
+    told = {"code": code, "message": "", "output": {"text": "Hello."}, "status_code": 200}
     assert Vendor(streaming(event(told))).transcribe() == {FRAMES: [told]}
+    assert Vendor(answering(200, told)).transcribe(WHOLE) == told
 
 
 @pytest.mark.parametrize("cut", [1, 5, 40])
