@@ -133,7 +133,7 @@ class TranscribeService:
         rate = self.submit_requests_per_second or options.spec.submit_requests_per_second
         wait = self.rates.reserve_turn(f"submit#{options.model}", rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
         if wait is None:
-            self.room.come_back_soon([job], LONGEST_WAIT_FOR_A_TURN, report)
+            self.room.stand_in_line([job], report)
             return
         self.sleep(wait.total_seconds())
         started = self.clock()
