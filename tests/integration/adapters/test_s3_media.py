@@ -142,6 +142,55 @@ def test_a_refusal_by_s3_does_not_count_as_gone(s3: S3Client, monkeypatch: pytes
         S3Media(s3, 60).head(Media(bucket="media", key="a.wav", size_bytes=1))
 
 
+# read
+
+
+@pytest.mark.parametrize("key", HARD_KEYS)
+def test_an_object_is_read_whole_whatever_its_key(s3: S3Client, key: str) -> None:
+    body = bytes(range(256)) * 1_000
+    assert S3Media(s3, 60).read(put(s3, key, body)) == body
+
+
+def test_what_is_read_is_the_uploaded_version_and_not_a_newer_one(s3: S3Client) -> None:
+    older = put(s3, body=b"older")
+    put(s3, body=b"newer")
+    assert S3Media(s3, 60).read(older) == b"older"
+
+
+def test_a_version_hidden_by_a_delete_marker_can_still_be_read(s3: S3Client) -> None:
+    media = put(s3, body=b"hidden")
+    s3.delete_object(Bucket="media", Key=media.key)
+    assert S3Media(s3, 60).read(media) == b"hidden"
+
+
+def test_a_deleted_object_is_gone_for_its_reader_too(s3: S3Client, plain_bucket: str) -> None:
+    media = put(s3, bucket=plain_bucket)
+    s3.delete_object(Bucket=plain_bucket, Key=media.key)
+    with pytest.raises(MediaGone, match=r"s3://plain/a\.wav .* deleted before its turn"):
+        S3Media(s3, 60).read(media)
+
+
+def test_a_deleted_version_and_a_delete_marker_are_gone_for_their_reader_too(s3: S3Client) -> None:
+    media = put(s3)
+    marker = s3.delete_object(Bucket="media", Key=media.key)["VersionId"]
+    s3.delete_object(Bucket="media", Key=media.key, VersionId=media.version_id or "")
+    for version in (media.version_id, marker, None):
+        with pytest.raises(MediaGone):
+            S3Media(s3, 60).read(media.model_copy(update={"version_id": version}))
+
+
+def test_a_reader_who_is_not_allowed_to_is_told_so(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**_: str) -> None:
+        raise ClientError(
+            {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
+            "GetObject",
+        )
+
+    monkeypatch.setattr(s3, "get_object", refused)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        S3Media(s3, 60).read(Media(bucket="media", key="a.wav", size_bytes=1))
+
+
 # presign
 
 

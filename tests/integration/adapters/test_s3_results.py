@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import boto3
@@ -58,3 +59,30 @@ def test_storing_the_same_files_twice_is_no_error_and_writes_no_second_version(s
 def test_any_other_refusal_is_raised(s3: S3Client) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
         S3Results(s3, "elsewhere").store([ResultFile("k", b"", "text/plain")])
+
+
+def test_a_stored_document_is_found_as_it_was_stored(s3: S3Client) -> None:
+    key = "会议/录音 +%20'.wav/j/result.json"
+    document = {"frames": [{"output": {"text": "你好 \u2028😀"}}], "usage": None}
+    S3Results(s3, "results").store([ResultFile(key, json.dumps(document).encode(), "application/json")])
+    assert S3Results(s3, "results").find_json(key) == document
+
+
+def test_what_was_never_stored_is_not_found(s3: S3Client) -> None:
+    s3.put_object(Bucket="results", Key="j/result.json.bak", Body=b"{}")
+    assert S3Results(s3, "results").find_json("j/result.json") is None
+
+
+def test_a_bucket_that_is_not_there_is_no_missing_document(s3: S3Client) -> None:
+    """An answer that was paid for would be asked for again."""
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        S3Results(s3, "elsewhere").find_json("j/result.json")
+
+
+def test_a_reader_who_is_not_allowed_to_is_told_so(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**_: str) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+
+    monkeypatch.setattr(s3, "get_object", refused)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        S3Results(s3, "results").find_json("j/result.json")

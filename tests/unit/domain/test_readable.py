@@ -209,3 +209,25 @@ def test_a_turn_without_a_speaker_has_no_empty_label() -> None:
 def test_times_that_run_backwards_are_put_right() -> None:
     found = cues(transcript_of(Sentence(sentence_id=1, begin_ms=-500, end_ms=-900, text="odd")))
     assert [(cue.begin_ms, cue.end_ms) for cue in found] == [(0, 100)]
+
+
+@pytest.mark.parametrize("told", [[1, 2], [0, 2], [0, 1], [0]])
+def test_a_sentence_whose_words_are_not_all_told_is_shown_for_its_own_time(told: list[int]) -> None:
+    words = [Word(begin_ms=100 * n, end_ms=100 * n + 90, text=text) for n, text in enumerate(["One", "two", "three"])]
+    sentence = said(0, 6_000, "One, two, three.", words=[words[n] for n in told])
+    assert [(cue.begin_ms, cue.end_ms, cue.text) for cue in cues(transcript([sentence]))] == [
+        (0, 6_000, "One, two, three.")
+    ]
+
+
+def test_punctuation_that_stands_in_the_sentence_alone_leaves_the_words_their_times() -> None:
+    words = [Word(begin_ms=100, end_ms=200, text="¿Qué"), Word(begin_ms=300, end_ms=400, text="tal")]
+    [cue] = cues(transcript([said(0, 6_000, "— «¿Qué», tal?!", words=words)]))
+    assert (cue.begin_ms, cue.end_ms, cue.text) == (100, 400, "— «¿Qué», tal?!")
+
+
+def test_speech_without_times_has_a_text_and_no_cues() -> None:
+    untimed = Sentence(sentence_id=1, begin_ms=None, end_ms=None, text="Hello & good-bye. ")
+    transcript = transcript_of(untimed).model_copy(update={"text": "Hello & good-bye."})
+    assert plain_text(transcript) == "Hello & good-bye.\n"
+    assert cues(transcript) == []

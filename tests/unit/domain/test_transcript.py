@@ -108,6 +108,46 @@ def test_silent_audio_has_an_empty_transcript_and_no_speech() -> None:
     assert transcript.facts == AudioFacts(duration_ms=None, speech_ms=0, channels=[])
 
 
+@pytest.mark.parametrize(
+    ("sentences", "timing"),
+    [
+        ([], "none"),
+        ([{"text": "a"}], "none"),
+        ([{"text": "a", "words": []}], "none"),
+        ([{"text": "a", "begin_time": 0, "end_time": 1}], "sentences"),
+        ([{"text": "a", "begin_time": 0, "end_time": 1, "words": None}], "sentences"),
+        ([{"text": "a", "begin_time": 0, "end_time": 1, "words": []}], "sentences"),
+        (
+            [{"text": "a", "begin_time": 0, "end_time": 1, "words": [{"begin_time": 0, "end_time": 1, "text": "a"}]}],
+            "words",
+        ),
+    ],
+)
+def test_a_transcript_says_what_is_timed_in_it(sentences: list[dict[str, Any]], timing: str) -> None:
+    transcript = read({"transcripts": [{"sentences": sentences}]})
+    assert transcript.timing == timing
+    assert transcript.model_dump(mode="json")["timing"] == timing
+
+
+def test_what_a_model_does_not_give_is_null_and_not_made_up() -> None:
+    written = read({"transcripts": [{"text": "Hello.", "sentences": [{"text": "Hello."}]}]}).model_dump(mode="json")
+    assert (written["duration_ms"], written["speech_ms"], written["timing"]) == (None, None, "none")
+    [channel] = written["channels"]
+    assert channel["speech_ms"] is None
+    assert channel["sentences"] == [
+        {
+            "sentence_id": 1,
+            "begin_ms": None,
+            "end_ms": None,
+            "text": "Hello.",
+            "speaker": None,
+            "language": None,
+            "emotion": None,
+            "words": None,
+        }
+    ]
+
+
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=6), inner, max_size=2),

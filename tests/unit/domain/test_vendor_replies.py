@@ -289,3 +289,52 @@ def test_an_empty_result_url_is_no_result() -> None:
         TaskReply.model_validate({"output": output}).output, {"a": Media(bucket="b", key="a", size_bytes=1)}
     )
     assert found["a"].transcription_url is None
+
+
+# what it costs
+
+
+@pytest.mark.parametrize(
+    ("usage", "billed"),
+    [
+        ({"duration": 9}, 9),
+        ({"seconds": 3}, 3),
+        ({"seconds": 0}, 0),
+        ({"duration": 8.2}, 9),
+        ({"duration": 9, "seconds": None}, 9),
+        ({"input_tokens": 75, "output_tokens": 12}, None),
+        ({"duration": "9"}, None),
+        ({"duration": -1}, None),
+        ({"duration": 1e999}, None),
+        ({"duration": True}, None),
+        ({}, None),
+        (None, None),
+        ([], None),
+        ("9", None),
+    ],
+)
+def test_the_billed_seconds_are_the_vendors_or_unknown(usage: object, billed: int | None) -> None:
+    reply = TaskReply.model_validate({"output": {"task_status": "SUCCEEDED"}, "usage": usage})
+    assert outcomes(reply.output, {"a": upload("a.wav")}, usage=reply.usage)["a"].billed_seconds == billed
+
+
+def test_the_seconds_of_a_task_of_several_files_are_nobodys_in_particular() -> None:
+    reply = TaskReply.model_validate({"output": {"task_status": "SUCCEEDED"}, "usage": {"duration": 9}})
+    both = outcomes(reply.output, {"a": upload("a.wav"), "b": upload("b.wav")}, usage=reply.usage)
+    last = outcomes(reply.output, {"a": upload("a.wav")}, files_in_task=2, usage=reply.usage)
+    assert {outcome.billed_seconds for outcome in (*both.values(), *last.values())} == {None}
+
+
+def test_a_running_task_may_already_tell_of_its_files_and_is_still_asked_again() -> None:
+    results = [
+        {"file_url": url_of("a.wav"), "subtask_status": "RUNNING"},
+        {"file_url": url_of("b.wav"), "subtask_status": "SUCCEEDED", "transcription_url": "u"},
+    ]
+    assert not output("RUNNING", results=results, task_metrics={"TOTAL": 2, "SUCCEEDED": 1, "FAILED": 0}).is_over
+
+
+def test_a_task_that_succeeded_with_none_of_its_files_fails_each_with_its_own_reason() -> None:
+    results = [{"file_url": url_of("a.wav"), "code": "DECODE_ERROR", "message": "m", "subtask_status": "FAILED"}]
+    reply = output(results=results, task_metrics={"TOTAL": 1, "SUCCEEDED": 0, "FAILED": 1})
+    outcome = outcomes(reply, {"a": upload("a.wav")})["a"]
+    assert (outcome.status, outcome.code, outcome.message) == ("FAILED", "DECODE_ERROR", "m")

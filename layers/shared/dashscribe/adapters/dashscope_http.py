@@ -68,9 +68,12 @@ class DashScopeHttp:
                 follow_redirects=False,
             ) as response:
                 body = _BoundedBody(response, started + CALL_LASTS.total_seconds())
-                if response.status_code == 200 and _SSE in response.headers.get("Content-Type", "").lower():
-                    return {FRAMES: _frames(body)}
-                content = b"".join(body)
+                if _SSE not in response.headers.get("Content-Type", "").lower():
+                    content = b"".join(body)
+                elif response.status_code == 200:
+                    return {FRAMES: _frames(_events(body))}
+                else:  # who asks for a stream may be refused with an event too: the official SDK reads both
+                    content = next(_events(body), "").encode()
         except _NOT_SENT as error:
             raise VendorUnreachable(f"No connection to {self._base_url}: {type(error).__name__}.") from error
         except httpx.RequestError as error:
@@ -137,19 +140,24 @@ class _BoundedBody(httpx.SyncByteStream):
             yield chunk
 
 
-def _frames(body: _BoundedBody) -> list[JsonObject]:
-    """The JSON of each event. Raises `VendorError` for one that is an error, `AnswerLost` for one that is cut off."""
+def _events(body: _BoundedBody) -> Iterator[str]:
+    """The data of each event that has any."""
     from httpx_sse import EventSource  # only one function streams
 
-    frames: list[JsonObject] = []
     for event in EventSource(httpx.Response(200, headers={"Content-Type": _SSE}, stream=body)).iter_sse():
-        if not event.data.strip():
-            continue
-        if event.data.strip() == _DONE:
+        if event.data.strip():
+            yield event.data
+
+
+def _frames(events: Iterator[str]) -> list[JsonObject]:
+    """The JSON of each event. Raises `VendorError` for one that is an error, `AnswerLost` for one that is cut off."""
+    frames: list[JsonObject] = []
+    for data in events:
+        if data.strip() == _DONE:
             break
         try:
-            frame = json.loads(event.data)
-        except ValueError as error:
+            frame = json.loads(data)
+        except (ValueError, RecursionError) as error:
             raise AnswerLost("DashScope's stream holds what is not JSON.") from error
         if not isinstance(frame, dict):
             raise AnswerLost("DashScope's stream holds what is no object.")
@@ -165,7 +173,7 @@ def _error_in(body: JsonObject) -> tuple[str, str]:
     nested = body.get("error")
     given = nested if isinstance(nested, dict) else body
     code = given.get("code") or (given.get("type") if given is nested else "")
-    return str(code or ""), redacted(str(given.get("message") or ""))
+    return redacted(str(code or "")), redacted(str(given.get("message") or ""))
 
 
 def _read(status: int, content: bytes) -> JsonObject:

@@ -6,15 +6,23 @@ endpoints of qwen3-asr-flash), API reference 7.1 to 7.3.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.transcript import VendorResult, VendorSentence, VendorTranscript
 from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_replies import TextOrNone, UsageOrNone
 from dashscribe.errors import AnswerLost, VendorError
 
 FRAMES = "frames"
@@ -25,9 +33,21 @@ class _Shape(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+def _objects_of(value: object) -> list[object]:
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
+
+
+def _read_or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
+    """What is odd about a sentence costs its times, not the text that stands beside it."""
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
 class _Annotation(_Shape):
-    language: str | None = None
-    emotion: str | None = None
+    language: TextOrNone = None
+    emotion: TextOrNone = None
 
 
 class _Text(_Shape):
@@ -36,7 +56,7 @@ class _Text(_Shape):
 
 class _Message(_Shape):
     content: str | list[_Text] | None = None
-    annotations: list[_Annotation] | None = None
+    annotations: Annotated[list[_Annotation], BeforeValidator(_objects_of)] = []
 
     @property
     def text(self) -> str:
@@ -59,26 +79,20 @@ class _FlashSentence(VendorSentence):
     sentence_end: bool | None = None
 
 
+_SentenceOrNone = Annotated[_FlashSentence | None, WrapValidator(_read_or_none)]
+
+
 class _Output(_Shape):
     choices: list[_Choice] | None = None
     text: str | None = None
-    sentence: _FlashSentence | None = None
-    sentences: list[_FlashSentence] | None = None
+    sentence: _SentenceOrNone = None
+    sentences: list[_SentenceOrNone] | None = None
     output: _Output | None = None  # one page warns that the sentence may lie one level deeper (API reference 7.2)
 
     @property
     def spoken(self) -> list[_FlashSentence]:
         inner = self.output.spoken if self.output else []
-        return [*(self.sentences or []), *([self.sentence] if self.sentence else []), *inner]
-
-
-class _Usage(_Shape):
-    seconds: float | None = None
-    duration: float | None = None
-
-    @property
-    def billed(self) -> float | None:
-        return self.duration if self.seconds is None else self.seconds
+        return [sentence for sentence in (*(self.sentences or []), self.sentence, *inner) if sentence]
 
 
 class _Reply(_Shape):
@@ -86,7 +100,7 @@ class _Reply(_Shape):
 
     output: _Output | None = None
     choices: list[_Choice] | None = None
-    usage: _Usage | None = None
+    usage: UsageOrNone = None
 
     @property
     def choice(self) -> _Choice | None:
@@ -111,8 +125,8 @@ def recognition_in(document: JsonObject) -> VendorResult:
 def billed_seconds(document: JsonObject) -> int | None:
     """What the vendor says that it bills; None where it counts tokens or says nothing."""
     for reply in reversed(_replies(document)):
-        if reply.usage and reply.usage.billed is not None:
-            return math.ceil(reply.usage.billed)
+        if reply.usage and reply.usage.billed_seconds is not None:
+            return reply.usage.billed_seconds
     return None
 
 
@@ -136,8 +150,9 @@ def _from_choices(choices: Sequence[_Choice], *, streamed: bool) -> VendorResult
             "asynchronous model for this recording, or name one as the profile's fallback_model.",
             Verdict.PERMANENT,
         )
-    text = _joined([choice.said.text for choice in choices])
-    notes = [note for choice in choices for note in choice.said.annotations or []]
+    pieces = [choice.said.text for choice in choices]
+    text = "".join(pieces) if any(choice.delta for choice in choices) else _joined(pieces)
+    notes = [note for choice in choices for note in choice.said.annotations]
     sentence = VendorSentence(
         text=text,
         language=next((note.language for note in reversed(notes) if note.language), None),
@@ -147,8 +162,9 @@ def _from_choices(choices: Sequence[_Choice], *, streamed: bool) -> VendorResult
 
 
 def _joined(pieces: Sequence[str]) -> str:
-    """A stream's pieces: each a new part of the text, or each the text so far (the pages show one, the SDK asks for
-    the other). It is the latter when every piece begins with the one before and the last is longer than the first.
+    """The pieces of DashScope's own stream: each a new part of the text, or each the text so far (no page shows it, the
+    SDK asks for the former). It is the latter when every piece begins with the one before and the last is longer than
+    the first. An OpenAI-compatible stream's deltas are new parts whatever they look like (seed 004).
     """
     said = [piece for piece in pieces if piece]
     grows = all(later.startswith(earlier) for earlier, later in pairwise(said))

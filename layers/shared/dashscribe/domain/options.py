@@ -140,7 +140,7 @@ def resolve_options(
 
     own_model = _decoded(metadata.get(MODEL_KEY))
     model = own_model or profile.model or default_model
-    if own_model and own_model != profile.model:
+    if own_model and own_model != (profile.model or default_model):
         # What a profile says of the way to its own model means nothing for another one.
         profile = Profile(model=own_model, parameters=profile.parameters)
     given, fault = _own_parameters(_decoded(metadata.get(PARAMETERS_KEY)))
@@ -223,8 +223,11 @@ def _way_in_faults(spec: ModelSpec, profile: Profile, region: Region) -> list[st
 def _fallback(
     spec: ModelSpec, profile: Profile, given: JsonObject, region: Region
 ) -> tuple[Fallback | None, list[str]]:
-    if profile.fallback_model is None or not spec.is_synchronous:
+    if not spec.is_synchronous:
         return None, []
+    if profile.fallback_model is None:
+        alone = profile.fallback_parameters is not None
+        return None, ["Option 'fallback_parameters' needs 'fallback_model', which is not given."] if alone else []
     sibling, fault = _known(profile.fallback_model, None)
     if sibling is None:
         return None, [f"Option 'fallback_model': {fault}"]
@@ -245,12 +248,19 @@ def like(given: JsonObject, sibling: ModelSpec) -> JsonObject:
     context, language, hints = meant.get("context"), meant.get("language"), meant.get("language_hints")
     if isinstance(context, str):
         meant["text"] = context
-    if language is None and isinstance(hints, list) and hints:
-        language = hints[0]
-    if sibling.languages is not None and language not in sibling.languages:
-        language = SAME_LANGUAGE.get(str(language))
-    meant["language"], meant["language_hints"] = language, [language] if language else None
+    codes = [language] if language is not None else hints if isinstance(hints, list) else []
+    known = [code for code in (_code_for(sibling, code) for code in codes) if code]
+    # One code tells the language; several hint at what may be spoken, which `language` cannot say.
+    meant["language"], meant["language_hints"] = known[0] if known and len(codes) == 1 else None, known or None
     return {name: meant[name] for name in sibling.parameters.model_fields if meant.get(name) is not None}
+
+
+def _code_for(sibling: ModelSpec, code: object) -> object:
+    """This language's code for that model; None where it does not know the language."""
+    same = SAME_LANGUAGE.get(str(code))
+    if sibling.languages is None or code in sibling.languages:
+        return code
+    return same if same in sibling.languages else None
 
 
 def _decoded(value: str | None) -> str:
@@ -290,15 +300,16 @@ def _checked(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, list[str]]
         for fault in error.errors(include_url=False, include_context=False):
             name = str(fault["loc"][0]) if fault["loc"] else ""
             place = ".".join(map(str, fault["loc"]))
+            if not name:
+                continue  # what does not fit together is told below, also beside other faults
             if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
                 faults.append(f"Parameter {_shown(name)} is not one of {spec.name}'s; it takes {', '.join(fields)}.")
-            elif not name:
-                faults.append(f"Parameters do not fit together: {fault['msg'].removeprefix('Value error, ')}.")
             else:
                 faults.append(
                     f"Parameter {_shown(place)} is {_shown(fault['input'])}: {_lowered(fault['msg'])}"
                     f" (allowed: {fields[name].description if name in fields else 'see the catalogue'})."
                 )
+        faults += [f"Parameters do not fit together: {misfit}." for misfit in spec.parameters.misfits(given)]
     for name, value in checked.items():
         if isinstance(value, float) and value and not SMALLEST_NUMBER <= abs(value) <= LARGEST_NUMBER:
             faults.append(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator, model_validator
 
@@ -37,6 +37,18 @@ class ModelParameters(BaseModel):
     def languages(self) -> Mapping[str, list[str]]:
         """The language codes that were given, by the name of their parameter."""
         return {}
+
+    @classmethod
+    def misfits(cls, given: JsonObject) -> list[str]:
+        """What does not fit together, each as a clause. `given` may be wrong in itself too: both are told at once."""
+        return []
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        misfits = self.misfits(self.model_dump(exclude_none=True))
+        if misfits:
+            raise ValueError("; ".join(misfits))
+        return self
 
 
 class _Channels(ModelParameters):
@@ -94,16 +106,18 @@ class _DiarizingParameters(_Channels):
             return filters
         return given
 
-    @model_validator(mode="after")
-    def _diarization_fits(self) -> _DiarizingParameters:
-        if self.diarization_enabled and self.channel_id is not None and len(self.channel_id) > 1:
-            raise ValueError(
-                f"diarization_enabled works on one channel, but channel_id is {self.channel_id}: name one, or leave "
+    @classmethod
+    def misfits(cls, given: JsonObject) -> list[str]:
+        diarizes, channels = given.get("diarization_enabled"), given.get("channel_id")
+        found = []
+        if diarizes is True and isinstance(channels, list) and len(channels) > 1:
+            found.append(
+                f"diarization_enabled works on one channel, but channel_id names {len(channels)}: name one, or leave "
                 "diarization off"
             )
-        if self.speaker_count is not None and not self.diarization_enabled:
-            raise ValueError("speaker_count needs diarization_enabled to be true")
-        return self
+        if given.get("speaker_count") is not None and (diarizes is None or diarizes is False):
+            found.append("speaker_count needs diarization_enabled to be true")
+        return found
 
     def on_the_wire(self) -> JsonObject:
         parameters = super().on_the_wire()
@@ -209,9 +223,12 @@ class QwenAudioFiletransParameters(_DiarizingParameters, _InstantVocabulary, _Co
     )
 
 
-def _itn_fits(language: str | None, enable_itn: bool | None) -> None:
-    if enable_itn and language is not None and language not in ITN_LANGUAGES:
-        raise ValueError(f"enable_itn works for {' and '.join(ITN_LANGUAGES)} only, but language is {language!r}")
+def _language_misfit(given: JsonObject, switch: str, languages: tuple[str, ...]) -> list[str]:
+    """For a switch that works for some languages only."""
+    language = given.get("language")
+    if given.get(switch) is not True or not isinstance(language, str) or language in languages:
+        return []
+    return [f"{switch} works for {', '.join(languages)} only, but language is {language[:20]!r}"]
 
 
 _ContextText = Annotated[str, Field(min_length=1, max_length=MOST_CONTEXT_CHARACTERS)]
@@ -231,14 +248,12 @@ class Qwen3FiletransParameters(_Channels):
         default=None, description="what the audio is about: names, terms, a summary; at most 10,000 tokens"
     )
 
-    @model_validator(mode="after")
-    def _language_fits(self) -> Qwen3FiletransParameters:
-        _itn_fits(self.language, self.enable_itn)
-        if self.enable_words and self.language is not None and self.language not in WORD_LANGUAGES:
-            raise ValueError(
-                f"enable_words works for {', '.join(WORD_LANGUAGES)} only, but language is {self.language!r}"
-            )
-        return self
+    @classmethod
+    def misfits(cls, given: JsonObject) -> list[str]:
+        return [
+            *_language_misfit(given, "enable_itn", ITN_LANGUAGES),
+            *_language_misfit(given, "enable_words", WORD_LANGUAGES),
+        ]
 
     def languages(self) -> Mapping[str, list[str]]:
         return {"language": [self.language] if self.language is not None else []}
@@ -251,11 +266,6 @@ class AsrOptions(BaseModel):
 
     language: str | None = None
     enable_itn: StrictBool | None = None
-
-    @model_validator(mode="after")
-    def _language_fits(self) -> AsrOptions:
-        _itn_fits(self.language, self.enable_itn)
-        return self
 
 
 class Qwen3FlashParameters(ModelParameters):
@@ -270,6 +280,11 @@ class Qwen3FlashParameters(ModelParameters):
     context: _ContextText | None = Field(
         default=None, description="what the audio is about, sent as the system message; at most 10,000 tokens"
     )
+
+    @classmethod
+    def misfits(cls, given: JsonObject) -> list[str]:
+        options = given.get("asr_options")
+        return _language_misfit(options, "enable_itn", ITN_LANGUAGES) if isinstance(options, dict) else []
 
     def languages(self) -> Mapping[str, list[str]]:
         language = self.asr_options.language if self.asr_options else None

@@ -146,7 +146,8 @@ def _pieces(turn: _Turn) -> Iterator[_Piece]:
 def _timed_texts(sentence: Sentence) -> list[tuple[int, int, str]]:
     """The sentence cut before each of its words. Its own text has the blanks, which word texts may lack (seed 002).
 
-    Nothing for a sentence without times: when to show it would be an invention.
+    Nothing for a sentence without times: when to show it would be an invention. Words that leave some of what was said
+    out (seed 004's are the first two of thirteen) tell nothing of the rest: then the sentence has its own times alone.
     """
     if sentence.begin_ms is None or sentence.end_ms is None:
         return []
@@ -157,16 +158,21 @@ def _timed_texts(sentence: Sentence) -> list[tuple[int, int, str]]:
     for word in words:
         text = " ".join(word.text.split())
         start = whole[2].find(text, position)
-        if start < 0:
+        if start < 0 or _is_said(whole[2][position:start]):
             return [whole]
         starts.append(start)
         position = start + len(text)
-    if not starts:
+    if not starts or _is_said(whole[2][position:]):
         return [whole]
     bounds = [0, *starts[1:], len(whole[2])]
     return [
         (word.begin_ms, word.end_ms, whole[2][bounds[index] : bounds[index + 1]]) for index, word in enumerate(words)
     ]
+
+
+def _is_said(text: str) -> bool:
+    """Whether there is more in it than blanks and punctuation."""
+    return any(sign.isalnum() for sign in text)
 
 
 def _shares(begin: int, end: int, text: str) -> Iterator[_Piece]:

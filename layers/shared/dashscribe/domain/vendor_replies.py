@@ -42,29 +42,29 @@ def _object_or_none(value: object) -> object:
     return value if isinstance(value, dict) else None
 
 
-_Text = Annotated[str | None, BeforeValidator(_text_or_none)]
+TextOrNone = Annotated[str | None, BeforeValidator(_text_or_none)]
 _Number = Annotated[int | None, BeforeValidator(_whole_number_or_none)]
 
 
 class Subtask(_Reply):
     """One file of a task."""
 
-    file_url: _Text = None
-    subtask_status: _Text = None
-    transcription_url: _Text = None
-    code: _Text = None
-    message: _Text = None
+    file_url: TextOrNone = None
+    subtask_status: TextOrNone = None
+    transcription_url: TextOrNone = None
+    code: TextOrNone = None
+    message: TextOrNone = None
 
 
 class TaskOutput(_Reply):
     """`output` of a task query."""
 
-    task_id: _Text = None
+    task_id: TextOrNone = None
     task_status: str = ""
-    submit_time: _Text = None
-    end_time: _Text = None
-    code: _Text = None
-    message: _Text = None
+    submit_time: TextOrNone = None
+    end_time: TextOrNone = None
+    code: TextOrNone = None
+    message: TextOrNone = None
     results: list[Subtask] | None = None
     result: Subtask | None = None
 
@@ -78,7 +78,7 @@ class TaskOutput(_Reply):
 
 
 class TaskUsage(_Reply):
-    """What the vendor bills for a task, in whole seconds: `duration`, or `seconds` (API reference 3.3)."""
+    """What the vendor bills for a task or a call, in whole seconds: `duration`, or `seconds` (API reference 3.3)."""
 
     duration: _Number = None
     seconds: _Number = None
@@ -88,12 +88,15 @@ class TaskUsage(_Reply):
         return self.duration if self.seconds is None else self.seconds
 
 
+UsageOrNone = Annotated[TaskUsage | None, BeforeValidator(_object_or_none)]
+
+
 class TaskReply(_Reply):
     """The whole reply of a submission or a query."""
 
-    request_id: _Text = None
+    request_id: TextOrNone = None
     output: TaskOutput = Field(default_factory=TaskOutput)
-    usage: Annotated[TaskUsage | None, BeforeValidator(_object_or_none)] = None
+    usage: UsageOrNone = None
 
 
 class ListedTask(_Reply):
