@@ -25,7 +25,7 @@ from dashscribe.domain.transcript import Transcript, empty, neutral
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import AnswerLost, MalformedMessage, MediaGone, PublishFailed, StaleRecord, VendorError
 from dashscribe.observability import logger
-from dashscribe.services.finalize import result_files, usage_of
+from dashscribe.services.finalize import result_files, result_json, usage_of
 from dashscribe.services.messages import WakeUp, parse_message
 from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateBudget, ResultStore, SynchronousSpeech
 from dashscribe.services.publish import publish_end, publish_start
@@ -175,7 +175,7 @@ class TranscribeService:
             now,
             now,
         )
-        self.results.store(result_files(answer, transcript, ended))
+        self.results.store(result_files(result_json(answer, ended), transcript, ended))
         publish_start([accepted], self.room.events, self.clock)
         ended = self.room.store.save(ended)
         report.succeeded.append(ended)
