@@ -26,6 +26,7 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskReply
 from dashscribe.errors import AnswerLost, MediaGone, PublishFailed, ResultUnavailable, StaleRecord, VendorError
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
+from dashscribe.services.line import Line
 from dashscribe.services.poll import FinalizeRequest, PassReport, PollService
 from dashscribe.services.ports import DueRecord, Message, ResultFile
 from dashscribe.services.submit import SubmitService
@@ -150,6 +151,9 @@ class Records:
             return None
         self.turns[name] = turn + timedelta(seconds=1 / per_second)
         return self.crashes.read("turn", turn - now)
+
+    def promised_ahead(self, name: str, now: datetime) -> timedelta:
+        return max(timedelta(0), self.turns.get(name, now) - now)
 
 
 @dataclass
@@ -479,6 +483,7 @@ class World:
             rates=self.records,
             speech=self.vendor,
             queue=self.submit_queue,
+            line=Line(self.records, self.records, self.records, self.records, self.max_files_per_task),
             clock=self.clock,
             query_requests_per_second=20,
             sleep=self.sleep,

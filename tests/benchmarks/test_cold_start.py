@@ -1,18 +1,24 @@
 """Cold start of each function over a handler that imports boto3 and makes the same clients; printed, never judged.
 
-`make bench`. Each figure is the best of several fresh interpreters of the Lambda environment's layout (the built layers
-and code on sys.path), all in one run on one machine, so that the ratio means something where the seconds do not.
+`make bench`. Each figure is the best of several fresh interpreters in the Lambda environment's layout (the built layers
+and code on sys.path), the two sides in turns on one machine, so that the ratio means something where the seconds do
+not. They are seconds of CPU: a start waits for nothing else. Nothing may write bytecode, as nothing can in Lambda: only
+what the layers ship is there, while boto3's is always there. Where Docker has the Lambda image, it is used too.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
+from local.invoke import LAMBDA_PYTHON
 from local.stack import LOCAL, build
 
 CLIENTS = {
@@ -52,28 +58,81 @@ VARIABLES = {
 }
 
 
-def best_seconds(script: str, folders: list[Path]) -> float:
-    timed = f"import time; t = time.perf_counter()\n{script}\nprint(time.perf_counter() - t)"
-    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, folders)), **VARIABLES}
-    return min(
-        float(subprocess.check_output([interpreter(), "-c", timed], env=environment, text=True)) for _ in range(ROUNDS)
-    )
+FOLDERS = {name: "".join(part.title() for part in name.split("_")) + "Function" for name in CLIENTS}
+IMAGE = f"public.ecr.aws/lambda/python:{LAMBDA_PYTHON}"
+HERE, CONTAINER = "here", "Lambda container"
 
 
-def interpreter() -> str:
-    """MiniStack's: it has boto3 beside it, as the Lambda runtime has."""
-    return str(LOCAL / "ministack" / "bin" / "python")
+def cpu_seconds(script: str, where: str, built: Path, folders: list[str]) -> float:
+    """Of this script in a fresh interpreter that has boto3 beside it, as the Lambda runtime has."""
+    timed = f"import time; t = time.process_time()\n{script}\nprint(time.process_time() - t)"
+    root = Path("/built") if where == CONTAINER else built
+    variables = {
+        **VARIABLES,
+        "PYTHONPATH": os.pathsep.join(str(root / folder) for folder in folders),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    if where == CONTAINER:
+        settings = [part for name, value in variables.items() for part in ("--env", f"{name}={value}")]
+        command = ["docker", "run", "--rm", "--network", "none", "--volume", f"{built}:/built:ro", *settings]
+        return float(subprocess.check_output([*command, "--entrypoint", "python3", IMAGE, "-c", timed], text=True))
+    python = str(LOCAL / "ministack" / "bin" / "python")
+    environment = {"PATH": os.environ["PATH"], **variables}
+    return float(subprocess.check_output([python, "-c", timed], env=environment, text=True))
+
+
+def has_image() -> bool:
+    if shutil.which("docker") is None:
+        return False
+    listed = subprocess.run(["docker", "images", "-q", IMAGE], capture_output=True, text=True, check=False)
+    return listed.returncode == 0 and bool(listed.stdout.strip())
+
+
+@pytest.fixture(scope="module", params=[HERE, CONTAINER])
+def where(request: pytest.FixtureRequest) -> str:
+    place: str = request.param
+    if place == CONTAINER and not has_image():
+        pytest.skip(f"no Docker engine with the image {IMAGE} here")
+    return place
+
+
+@pytest.fixture(scope="module")
+def built(where: str) -> Path:
+    if where == CONTAINER:
+        return build(LOCAL / "invoke", LAMBDA_PYTHON).parent
+    return build(LOCAL / "build", f"{sys.version_info.major}.{sys.version_info.minor}").parent
 
 
 @pytest.mark.parametrize("function", CLIENTS)
-def test_cold_start_over_a_bare_handler_with_the_same_clients(function: str) -> None:
-    template = build(LOCAL / "build", f"{sys.version_info.major}.{sys.version_info.minor}")
-    layers = [template.parent / layer / "python" for layer in ("DepsLayer", "SharedLayer")]
-    folder = {name: "".join(part.title() for part in name.split("_")) + "Function" for name in CLIENTS}[function]
+def test_cold_start_over_a_bare_handler_with_the_same_clients(function: str, where: str, built: Path) -> None:
     clients = "; ".join(f"boto3.client({name!r})" for name in CLIENTS[function])
-    bare = best_seconds(f"import boto3; {clients}", [])
-    full = best_seconds(
-        f"import app; from dashscribe.wiring import {SERVICES[function]} as s; s()", [template.parent / folder, *layers]
+    bare_script = f"import boto3; {clients}"
+    full_script = f"import app; from dashscribe.wiring import {SERVICES[function]} as s; s()"
+    folders = [FOLDERS[function], "DepsLayer/python", "SharedLayer/python"]
+    bare, full = (
+        min(seconds)
+        for seconds in zip(
+            *(
+                (cpu_seconds(bare_script, where, built, []), cpu_seconds(full_script, where, built, folders))
+                for _ in range(ROUNDS)
+            ),
+            strict=True,
+        )
     )
-    print(f"\n{function}: bare {bare:.3f} s, ours {full:.3f} s, ratio {full / bare:.2f}")
+    print(f"\n{function}, {where}: bare {bare:.3f} s, ours {full:.3f} s, ratio {full / bare:.2f}")
     assert full > 0
+
+
+def test_the_size_of_the_layers(where: str, built: Path) -> None:
+    for layer in ("DepsLayer", "SharedLayer"):
+        files = [path for path in (built / layer).rglob("*") if path.is_file()]
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in files:
+                archive.write(path, path.relative_to(built / layer))
+        bytecode = [path for path in files if path.suffix == ".pyc"]
+        print(
+            f"\n{layer}, {where}: {sum(path.stat().st_size for path in files) / 1e6:.1f} MB,"
+            f" zipped {packed.tell() / 1e6:.1f} MB, {len(bytecode)} files of bytecode"
+        )
+        assert files

@@ -181,7 +181,7 @@ def ends(deployment: Deployment) -> Iterator[dict[str, dict[str, Any]]]:
     recording = beginning(3)
     for row in ROWS:
         deployment.upload(row.key, recording, row.metadata)
-    yield {row.key: deployment.end_of(row.key, 120) for row in ROWS}
+    yield {row.key: deployment.end_of(row.key, 240) for row in ROWS}
     deployment.simulator(behaviour={"extra_models": {}})
 
 

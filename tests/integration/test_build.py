@@ -1,8 +1,10 @@
-"""`sam build` for Lambda, with nothing but Python 3.11 (or whatever runs the tests) on the PATH."""
+"""`sam build` for Lambda with nothing but Python 3.11 (or whatever runs the tests) on the PATH, and for that Python."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -49,3 +51,25 @@ def test_a_function_is_its_handler_and_nothing_else(built: Path) -> None:
     for name in ("SubmitTranscriptionFunction", "PollTasksFunction", "FinalizeTranscriptionFunction"):
         files = {path.name for path in (built / name).rglob("*") if path.is_file()}
         assert files == {"app.py", "__init__.py"}
+
+
+@pytest.mark.parametrize("layer", ["deps", "shared"])
+def test_a_layer_ships_the_bytecode_of_every_module_for_its_python(layer: str, tmp_path: Path) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    source = tmp_path / "copy"
+    shutil.copytree(ROOT / "layers" / layer, source)
+    (source / "dashscribe" / "__pycache__").mkdir(parents=True, exist_ok=True)
+    (source / "dashscribe" / "__pycache__" / "stale.cpython-39.pyc").write_bytes(b"")
+    environment = os.environ | {
+        "PATH": f"{LOCAL / 'sam' / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "ARTIFACTS_DIR": str(tmp_path / "out"),
+        "DEPS_ARCHITECTURE": "x86_64",
+        "DEPS_PYTHON_VERSION": version,
+    }
+    subprocess.run(["make", f"build-{layer.title()}Layer"], cwd=source, env=environment, check=True)
+    modules = list((tmp_path / "out" / "python").rglob("*.py"))
+    compiled = {Path(importlib.util.cache_from_source(str(path))) for path in modules}
+    assert modules
+    assert set((tmp_path / "out").rglob("*.pyc")) == compiled
+    # Flags of PEP 552: 1 is "by hash, never checked", so that no time in a zip makes it stale.
+    assert {path.read_bytes()[4:8] for path in compiled} == {b"\x01\0\0\0"}

@@ -75,6 +75,8 @@ class PollSettings(VendorSettings):
     """functions/poll_tasks."""
 
     submit_queue_url: str
+    max_files_per_task: int = Field(ge=1, le=100)
+    submit_requests_per_second: float = Field(ge=0)
     query_requests_per_second: float = Field(gt=0)
 
 

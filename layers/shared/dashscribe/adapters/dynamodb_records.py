@@ -144,7 +144,7 @@ class DynamoDbRecords:
 
     def oldest_received(self) -> datetime | None:
         oldest: datetime | None = None
-        for kind in (Due.JOB, Due.PARKED):
+        for kind in (Due.JOB, Due.TURN, Due.PARKED):
             reply = self._client.query(
                 TableName=self._table,
                 IndexName=DUE_INDEX,
@@ -217,6 +217,11 @@ class DynamoDbRecords:
             if turn_us is not None:
                 return timedelta(microseconds=max(0, turn_us - now_us))
         return None
+
+    def promised_ahead(self, name: str, now: datetime) -> timedelta:
+        item = self._get(f"RATE#{name}")
+        next_us = int(item["next_us"]) if item else 0
+        return timedelta(microseconds=max(0, next_us - int(now.timestamp() * 1_000_000)))
 
     def _reserve(self, name: str, update: str, condition: str, values: Mapping[str, int]) -> int | None:
         used = {sign: {"N": str(value)} for sign, value in values.items() if sign in f"{update} {condition}".split()}

@@ -71,10 +71,11 @@ TERMINAL = frozenset({Status.SUCCEEDED, Status.FAILED})
 
 
 class Due(StrEnum):
-    """Which of the loop's three lists a record is on."""
+    """Which of the loop's lists a record is on."""
 
     TASK = "TASK"  # a task to ask the vendor about
     JOB = "JOB"  # a job that needs a push
+    TURN = "TURN"  # a job that waits for the model's rate, in the order of arrival
     PARKED = "PARKED"  # a job that waits for the account-wide gate or the profiles document
 
 
@@ -254,6 +255,19 @@ def park(job: Job, reason: str) -> Job:
         wakes=0,
         last_trouble=reason,
         due_kind=Due.PARKED,
+        due_at=job.received_at,
+    )
+
+
+def await_turn(job: Job) -> Job:
+    """Stand in line: the model's rate is used up for now. Nothing went wrong, so nothing is counted."""
+    return _changed(
+        job,
+        status=Status.RECEIVED,
+        submission_id=None,
+        wakes=0,
+        last_trouble="RATE",
+        due_kind=Due.TURN,
         due_at=job.received_at,
     )
 

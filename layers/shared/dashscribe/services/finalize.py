@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -106,13 +107,11 @@ class FinalizeService:
             return jobs.resubmit(job, code, self.clock(), alone=decision.step is NextStep.RESUBMIT_ALONE)
         if decision.step is NextStep.STORE_EMPTY:
             reply: JsonObject = {"file_url": job.media.s3_uri, "code": code, "message": outcome.message}
+            result = result_json(reply, job)
             transcript = empty(job_id=job.job_id, model=_model(job), media=job.media.s3_uri)
-            return self._stored(job, outcome, reply, transcript, [code])
+            return self._stored(job, outcome, result, transcript, [code])
         try:
-            reply = self.source.download(outcome.transcription_url or "")
-            transcript = neutral(
-                VendorResult.model_validate(reply), job_id=job.job_id, model=_model(job), media=job.media.s3_uri
-            )
+            result, transcript = self._read(job, outcome.transcription_url or "")
         except ResultRefused as error:
             return jobs.fail(job, _failure(error.code, str(error)), self.clock(), completed_at)
         except ValidationError as error:
@@ -121,10 +120,18 @@ class FinalizeService:
             if self.clock() - completed_at < RESULTS_LIVE:
                 raise
             return jobs.fail(job, _failure("RESULT_UNAVAILABLE", str(error)), self.clock(), completed_at)
-        return self._stored(job, outcome, reply, transcript, [])
+        return self._stored(job, outcome, result, transcript, [])
+
+    def _read(self, job: Job, url: str) -> tuple[bytes, Transcript]:
+        """`result.json` and the transcript, one after the other: a reply's objects are several times its JSON."""
+        reply = self.source.download(url)
+        result = result_json(reply, job)
+        vendor_result = VendorResult.model_validate(reply)
+        del reply
+        return result, neutral(vendor_result, job_id=job.job_id, model=_model(job), media=job.media.s3_uri)
 
     def _stored(
-        self, job: Job, outcome: FileOutcome, reply: JsonObject, transcript: Transcript, warnings: list[str]
+        self, job: Job, outcome: FileOutcome, result: bytes, transcript: Transcript, warnings: list[str]
     ) -> Job:
         location = result_location(self.results_bucket, job.media.key, job.job_id)
         ended = jobs.succeed(
@@ -136,30 +143,32 @@ class FinalizeService:
             outcome.completed_at or self.clock(),
             self.clock(),
         )
-        self.results.store(result_files(reply, transcript, ended))
+        self.results.store(result_files(result, transcript, ended))
         return ended
 
 
-def result_files(reply: JsonObject, transcript: Transcript, job: Job) -> list[ResultFile]:
-    """Everything that is kept of a job that succeeded. First of all the vendor's reply: it was paid for."""
+def result_files(result: bytes, transcript: Transcript, job: Job) -> Iterator[ResultFile]:
+    """The job's files, each made when its turn comes: together they are several times a long result's size.
+
+    First of all the vendor's reply (`result`): it was paid for.
+    """
     if job.result is None:
         raise ValueError("a job without a place for its results")
-    subtitles = cues(transcript)
     files = job.result.files
     json_type, text_type = "application/json", "text/plain; charset=utf-8"
+    yield ResultFile(files.result, result, json_type)
+    yield ResultFile(files.transcript, transcript.model_dump_json().encode(), json_type)
+    yield ResultFile(files.text, plain_text(transcript).encode(), text_type)
+    subtitles = cues(transcript)
+    yield ResultFile(files.srt, srt(subtitles).encode(), "application/x-subrip; charset=utf-8")
+    yield ResultFile(files.vtt, vtt(subtitles).encode(), "text/vtt; charset=utf-8")
+    yield ResultFile(files.job, job_report(job).model_dump_json(indent=2).encode(), json_type)
+
+
+def result_json(reply: JsonObject, job: Job) -> bytes:
+    """`result.json`. The address of the media that the vendor echoes is signed: ours takes its place."""
     kept = {**reply, "file_url": job.media.s3_uri} if "file_url" in reply else reply
-    return [
-        ResultFile(files.result, _json(kept), json_type),
-        ResultFile(files.transcript, transcript.model_dump_json().encode(), json_type),
-        ResultFile(files.text, plain_text(transcript).encode(), text_type),
-        ResultFile(files.srt, srt(subtitles).encode(), "application/x-subrip; charset=utf-8"),
-        ResultFile(files.vtt, vtt(subtitles).encode(), "text/vtt; charset=utf-8"),
-        ResultFile(files.job, job_report(job).model_dump_json(indent=2).encode(), json_type),
-    ]
-
-
-def _json(document: JsonObject) -> bytes:
-    return json.dumps(document, ensure_ascii=False).encode()
+    return json.dumps(kept, ensure_ascii=False).encode()
 
 
 def _model(job: Job) -> str:

@@ -19,6 +19,7 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, TaskOutput, TaskReply, outcomes
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger
+from dashscribe.services.line import Line
 from dashscribe.services.ports import (
     Clock,
     DueStore,
@@ -84,6 +85,7 @@ class PollService:
     rates: RateBudget
     speech: SpeechService
     queue: JobQueue
+    line: Line
     clock: Clock
     query_requests_per_second: float
     sleep: Callable[[float], None] = time.sleep
@@ -91,7 +93,7 @@ class PollService:
     def run(self) -> PassReport:
         report = PassReport()
         requests: list[FinalizeRequest] = []
-        for step in (self._collect_tasks, self._push_jobs, self._release_parked):
+        for step in (self._collect_tasks, self._push_jobs, self._call_up_the_line, self._release_parked):
             try:
                 step(requests, report)
             except Exception:
@@ -245,6 +247,11 @@ class PollService:
             return jobs.resubmit(job, "TASK_LOST", now)
         return _given_up(job, now)
 
+    def _call_up_the_line(self, _: list[FinalizeRequest], report: PassReport) -> None:
+        """Behind a closed gate nobody is called up: all of them would only wait there."""
+        if self.gate.gate() is None:
+            self._wake(self.line.called_up(self.clock()), report)
+
     def _release_parked(self, _: list[FinalizeRequest], report: PassReport) -> None:
         """Behind an open gate everybody may go on, in the order they came; behind a closed one, one probe at a time."""
         now = self.clock()
@@ -285,7 +292,10 @@ class PollService:
         now = self.clock()
         next_task = self.due.next_due(Due.TASK)
         next_job = self.due.next_due(Due.JOB)
-        near = [moment for moment in (next_task, next_job) if moment is not None and moment <= now + NEAR_FUTURE]
+        in_line = now if self.due.next_due(Due.TURN) is not None else None
+        near = [
+            moment for moment in (next_task, next_job, in_line) if moment is not None and moment <= now + NEAR_FUTURE
+        ]
         wait = (min(near) - now).total_seconds() if near else LONGEST_WAIT
         return PassResult(
             finalize=requests,

@@ -106,6 +106,10 @@ class RateBudget(Protocol):
         """Reserve the next turn; how long to wait for it. None, and none reserved, when it is beyond the horizon."""
         ...
 
+    def promised_ahead(self, name: str, now: datetime) -> timedelta:
+        """For how long from now every turn is reserved already."""
+        ...
+
 
 class MediaStore(Protocol):
     """The media bucket."""

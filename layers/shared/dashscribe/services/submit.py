@@ -45,6 +45,7 @@ from dashscribe.services.ports import (
 )
 from dashscribe.services.publish import publish_start
 from dashscribe.services.settle import Fate, Settlement, settle
+from dashscribe.services.task_size import files_per_task
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom, deferred_or_given_up
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
@@ -100,7 +101,7 @@ class SubmitService:
         for batch in self._batches(ready.values()):
             try:
                 if self.clock() > until:
-                    self.room.come_back_soon(batch, LONGEST_WAIT_FOR_A_TURN, report)
+                    self.room.stand_in_line(batch, report)
                 else:
                     self._submit(batch, report)
             except Exception:
@@ -319,10 +320,7 @@ class SubmitService:
             yield from open_batches
 
     def _files_per_task(self, job: Job) -> int:
-        """How many files like this one may share a task: by the stack, by the model, and by what was learned."""
-        if job.options is None or self.limits.takes_one_file_only(job.options.model, self.clock()):
-            return 1
-        return min(self.max_files_per_task, job.options.spec.max_files_per_task)
+        return files_per_task(job.options, self.max_files_per_task, self.limits, self.clock()) if job.options else 1
 
     def _submit(self, batch: list[Job], report: SubmitReport) -> None:
         """Claim, write down that a POST follows, POST, write down its answer."""
@@ -333,7 +331,7 @@ class SubmitService:
         rate = self.submit_requests_per_second or spec.submit_requests_per_second
         wait = self.rates.reserve_turn(f"submit#{spec.name}", rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
         if wait is None:
-            self.room.come_back_soon(batch, LONGEST_WAIT_FOR_A_TURN, report)
+            self.room.stand_in_line(batch, report)
             return
         self.sleep(wait.total_seconds())
 

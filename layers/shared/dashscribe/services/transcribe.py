@@ -25,7 +25,7 @@ from dashscribe.domain.transcript import Transcript, empty, neutral
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import AnswerLost, MalformedMessage, MediaGone, PublishFailed, StaleRecord, VendorError
 from dashscribe.observability import logger
-from dashscribe.services.finalize import result_files, usage_of
+from dashscribe.services.finalize import result_files, result_json, usage_of
 from dashscribe.services.messages import WakeUp, parse_message
 from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateBudget, ResultStore, SynchronousSpeech
 from dashscribe.services.publish import publish_end, publish_start
@@ -133,7 +133,7 @@ class TranscribeService:
         rate = self.submit_requests_per_second or options.spec.submit_requests_per_second
         wait = self.rates.reserve_turn(f"submit#{options.model}", rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
         if wait is None:
-            self.room.come_back_soon([job], LONGEST_WAIT_FOR_A_TURN, report)
+            self.room.stand_in_line([job], report)
             return
         self.sleep(wait.total_seconds())
         started = self.clock()
@@ -175,7 +175,7 @@ class TranscribeService:
             now,
             now,
         )
-        self.results.store(result_files(answer, transcript, ended))
+        self.results.store(result_files(result_json(answer, ended), transcript, ended))
         publish_start([accepted], self.room.events, self.clock)
         ended = self.room.store.save(ended)
         report.succeeded.append(ended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from dashscribe.domain import gate as gates
 from dashscribe.domain import job as jobs
@@ -99,9 +99,9 @@ class WaitingRoom:
         except StaleRecord:
             logger.info("the poll loop published this end too", job_id=ended.job_id)
 
-    def come_back_soon(self, batch: Iterable[Job], delay: timedelta, report: SubmitReport) -> None:
-        """It is not their turn yet."""
-        self.each(batch, report, lambda job: jobs.defer(job, "RATE", self.clock(), delay=delay, counts=False))
+    def stand_in_line(self, batch: Iterable[Job], report: SubmitReport) -> None:
+        """It is not their turn yet: the loop calls them up as the rate allows."""
+        self.each(batch, report, jobs.await_turn)
 
     def refused(self, claimed: Iterable[Job], error: VendorError, now: datetime, report: SubmitReport) -> None:
         """The vendor said no to a submission, for certain: nothing was accepted."""

@@ -1,0 +1,102 @@
+"""The line of jobs whose model's rate is used up: in order, without churn, and never in the way of who arrives now."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from dashscribe.domain.gate import close
+from dashscribe.domain.job import Due, Job, Status
+from dashscribe.services.line import SHARE
+from tests.world import World
+
+FUN_ASR_RATE = 10
+
+
+def backlog(files: int) -> World:
+    """A stack of one file a task to which all of them came at once; none has been delivered since."""
+    world = World(max_files_per_task=1)
+    for number in range(files):
+        world.upload(f"old{number:05}.wav")
+    world.deliver()
+    return world
+
+
+def in_line(world: World) -> list[Job]:
+    return [job for job in world.records.jobs.values() if job.due_kind is Due.TURN]
+
+
+def submitted_at(world: World, key: str) -> datetime:
+    job = world.job_of(key)
+    assert job.submitted_at is not None
+    return job.submitted_at
+
+
+def test_what_finds_the_rate_used_up_stands_in_line_and_is_not_counted_as_a_failure() -> None:
+    world = backlog(600)
+    waiting = in_line(world)
+    assert 100 < len(waiting) < 600
+    assert {(job.status, job.fruitless_tries, job.last_trouble) for job in waiting} == {(Status.RECEIVED, 0, "RATE")}
+
+
+def test_a_backlog_of_thousands_keeps_no_new_upload_waiting() -> None:
+    world = backlog(1200)
+    for _ in range(5):
+        world.step()
+    assert len(in_line(world)) > 600
+    arrived = world.now
+    world.upload("new.wav")
+    world.step()
+    while world.job_of("new.wav").submitted_at is None:
+        world.step()
+    assert submitted_at(world, "new.wav") - arrived < timedelta(seconds=20)
+    assert len(in_line(world)) > 500
+
+
+def test_the_line_moves_in_the_order_of_arrival_at_its_share_of_the_rate() -> None:
+    world = backlog(600)
+    started, waiting = world.now, sorted(job.media.key for job in in_line(world))
+    while in_line(world):
+        world.step()
+    took = (world.now - started).total_seconds()
+    assert took <= 10 + len(waiting) / (FUN_ASR_RATE * SHARE) * 2  # this world does nothing at the same time
+    world.run_until_quiet()  # the last ones are called up, and still to be submitted
+    times = [submitted_at(world, key) for key in waiting]
+    overtaken = sum(later < earlier for earlier, later in pairwise(times))
+    assert overtaken < len(waiting) * 0.02
+
+
+def test_who_is_called_up_gets_a_turn() -> None:
+    world = backlog(600)
+    waiting = len(in_line(world))
+    world.run_until_quiet()
+    woken = sum(report.woken for report in world.passes)
+    assert woken <= waiting * 1.1
+    assert {job.status for job in world.records.jobs.values()} == {Status.SUCCEEDED}
+
+
+def test_behind_a_closed_gate_nobody_is_called_up() -> None:
+    world = backlog(600)
+    world.records.close_gate(close("Arrearage", "unpaid", world.now))
+    report = world.poll_pass()
+    assert report is not None
+    assert report.woken == 0
+
+
+def test_a_model_whose_rate_is_free_is_not_held_up_by_another_ones_line() -> None:
+    world = backlog(600)
+    world.upload("calls.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
+    arrived = world.now
+    world.deliver()
+    assert submitted_at(world, "calls.wav") - arrived < timedelta(seconds=1)
+
+
+def test_a_hundred_files_a_task_leave_the_line_a_hundred_times_as_fast() -> None:
+    world = World(max_files_per_task=100)
+    for number in range(1000):
+        world.upload(f"{number}.wav")
+    world.records.turns["submit#fun-asr"] = world.now + timedelta(seconds=9)
+    world.deliver()
+    assert len(in_line(world)) == 1000
+    world.run_until_quiet()
+    assert len(world.vendor.tasks) <= 15
