@@ -34,9 +34,8 @@ class Target:
     @classmethod
     def of(cls, stack_name: str) -> Target:
         """A deployed stack, with the AWS credentials of the environment; the local one when no name is given."""
-        client: Callable[[str], Any]
         if stack_name:
-            client = boto3.client
+            client: Callable[[str], Any] = boto3.Session().client  # type: ignore[assignment]  # the stubs want literals
             try:
                 [stack] = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
             except (BotoCoreError, ClientError) as error:
@@ -87,7 +86,8 @@ def run(target: Target, request: dict[str, Any], say: Callable[[str], None] = pr
         return _followed(target, arn, request["dry_run"], say, every_seconds)
     except KeyboardInterrupt:
         say(
-            f"\nThe backfill goes on without you. To stop it:\n  aws stepfunctions stop-execution --execution-arn {arn}\n"
+            "\nThe backfill goes on without you. To stop it:\n"
+            f"  aws stepfunctions stop-execution --execution-arn {arn}\n"
             "To resume it later, start it again with the same filters: what is done is skipped."
         )
         return 130

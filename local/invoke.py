@@ -30,6 +30,7 @@ _FUNCTION_OF_FOLDER = {
     "submit_transcription": "SubmitTranscriptionFunction",
     "poll_tasks": "PollTasksFunction",
     "finalize_transcription": "FinalizeTranscriptionFunction",
+    "backfill_uploads": "BackfillUploadsFunction",
 }
 
 
