@@ -32,6 +32,7 @@ def main() -> int:
     backfill.add_argument("--suffix", default="", help="only keys that end so, such as .mp3")
     backfill.add_argument("--newer-than", default="", help="only what was uploaded after this date or time (UTC)")
     backfill.add_argument("--older-than", default="", help="only what was uploaded before it")
+    backfill.add_argument("--inventory", default="", help="s3://…/manifest.json of an S3 Inventory (list the bucket)")
     backfill.add_argument("--dry-run", default="", help="any text: count, and queue nothing")
     backfill.add_argument("--stack", default="", help="a deployed stack's name (the local stack)")
     invoke = commands.add_parser("invoke", help="sam local invoke against the running stack")
@@ -72,6 +73,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             arguments.suffix,
             arguments.newer_than,
             arguments.older_than,
+            arguments.inventory,
             dry_run=bool(arguments.dry_run),
         )
         return backfill.run(backfill.Target.of(arguments.stack), request)

@@ -55,15 +55,33 @@ class Target:
             raise StackError(f"The stack has no output {error}; deploy this version of the template first.") from error
 
 
-def request_of(prefix: str, suffix: str, newer_than: str, older_than: str, *, dry_run: bool) -> dict[str, Any]:
-    """The execution's input."""
+def request_of(
+    prefix: str = "",
+    suffix: str = "",
+    newer_than: str = "",
+    older_than: str = "",
+    inventory: str = "",
+    *,
+    dry_run: bool = False,
+) -> dict[str, Any]:
+    """The execution's input. `inventory` is the s3:// address of a manifest.json."""
     return {
         "prefix": prefix,
         "suffix": suffix,
         "newer_than": _moment("NEWER_THAN", newer_than),
         "older_than": _moment("OLDER_THAN", older_than),
+        "inventory": _manifest(inventory),
         "dry_run": dry_run,
     }
+
+
+def _manifest(address: str) -> dict[str, str] | None:
+    if not address:
+        return None
+    bucket, _, key = address.removeprefix("s3://").partition("/")
+    if not address.startswith("s3://") or not bucket or not key.endswith("manifest.json"):
+        raise StackError(f"INVENTORY is {address!r}; write s3://bucket/…/manifest.json.")
+    return {"bucket": bucket, "key": key}
 
 
 def _moment(name: str, text: str) -> str | None:

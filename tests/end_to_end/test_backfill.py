@@ -56,7 +56,7 @@ def run(deployment: Deployment, **asked: object) -> dict[str, int]:
         deployment.info.outputs["BackfillStateMachineArn"],
         deployment.info.outputs["JobsTableName"],
     )
-    request = backfill.request_of(FOLDER, str(asked.get("suffix", "")), "", "", dry_run=bool(asked.get("dry_run")))
+    request = backfill.request_of(FOLDER, str(asked.get("suffix", "")), dry_run=bool(asked.get("dry_run")))
     assert backfill.run(target, request, said.append, every_seconds=0.2) == 0, said
     arn = said[0].removeprefix("started ")
     counts: dict[str, int] = json.loads(steps.describe_execution(executionArn=arn)["output"])

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
+from cfnlint.api import lint_file  # type: ignore[import-untyped]  # it ships no types
 
 from dashscribe import errors
 from dashscribe.services import backfill as backfill_module
-from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillRequest
+from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillRequest, ListedObject
 from tests.template.conftest import StateMachine
 
 Machine = dict[str, Any]
@@ -83,6 +85,17 @@ def test_a_substitution_is_named_after_what_it_is(machine: StateMachine) -> None
         one = value["Fn::If"][1] if "Fn::If" in value else value
         expected = f"{one['Ref']}Name" if "Ref" in one else "".join(one["Fn::GetAtt"])
         assert name == expected
+
+
+def test_a_definition_is_what_aws_takes(machine: StateMachine, tmp_path: Path) -> None:
+    """cfn-lint has a schema of the language; it only looks at definitions that stand in a template."""
+    definition = re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:123456789012:function:x", machine.text)
+    role = "arn:aws:iam::123456789012:role/x"
+    properties = {"StateMachineType": machine.properties["Type"], "Definition": json.loads(definition), "RoleArn": role}
+    template = {"Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps(template))
+    assert [str(match) for match in lint_file(path)] == []
 
 
 def test_every_target_exists(asl: Machine) -> None:
@@ -208,6 +221,28 @@ def test_a_distributed_map_is_in_a_standard_machine(backfill: Machine, machines:
     assert machines["BackfillStateMachine"].properties["Type"] == "STANDARD"
     processor = backfill["States"]["QueueUploads"]["ItemProcessor"]["ProcessorConfig"]
     assert processor == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+
+
+def test_an_inventory_is_queued_as_a_listing_is(backfill: Machine) -> None:
+    """JSON has no way to say it once. Names of states are unique over a whole machine."""
+    listing, inventory = (backfill["States"][name] for name in ("QueueUploads", "QueueUploadsOfInventory"))
+    own = ("Comment", "ItemReader", "ItemSelector")
+    same = json.dumps({key: value for key, value in inventory.items() if key not in own})
+    for name in listing["ItemProcessor"]["States"]:
+        same = same.replace(f'"{name}OfInventory"', f'"{name}"')
+    assert json.loads(same) == {key: value for key, value in listing.items() if key not in own}
+    assert inventory["ItemReader"] == {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "MANIFEST"},
+        "Parameters": {"Bucket.$": "$.inventory.bucket", "Key.$": "$.inventory.key"},
+    }
+
+
+def test_an_item_is_what_the_code_reads(backfill: Machine) -> None:
+    for name in ("QueueUploads", "QueueUploadsOfInventory"):
+        selected = {key.removesuffix(".$") for key in backfill["States"][name]["ItemSelector"]["object"]}
+        aliases = {str(field.alias) for field in ListedObject.model_fields.values()}
+        assert selected | {"Bucket"} == aliases
 
 
 def test_what_is_listed_is_the_media_bucket_under_the_prefix(backfill: Machine) -> None:

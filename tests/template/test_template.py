@@ -22,6 +22,7 @@ PARAMETER_DEFAULTS = {
     "SubmitRequestsPerSecond": 0,
     "QueryRequestsPerSecond": 20,
     "BackfillFilesPerSecond": 5,
+    "InventoryBucketName": "",
     "PresignExpirySeconds": 43200,
     "ResultHostAllowList": "aliyuncs.com",
     "ExistingMediaBucketName": "",

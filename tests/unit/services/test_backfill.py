@@ -310,3 +310,33 @@ def test_a_lone_item_is_a_batch(past: Past) -> None:
 def test_a_filter_that_nobody_knows_is_refused(past: Past) -> None:
     with pytest.raises(ValidationError, match="newer"):
         past.backfill(past.put("a.wav"), newer="2026-01-01T00:00:00Z")
+
+
+def of_inventory(listed: dict[str, Any], key: str, bucket: str = MEDIA_BUCKET) -> dict[str, Any]:
+    """As Step Functions gives a line of an inventory: every field is a text."""
+    return {"Bucket": bucket, "Key": key, "Size": str(listed["Size"]), "LastModified": "2025-06-01T00:00:00.000Z"}
+
+
+@pytest.mark.parametrize("encoded", ["calls/a+b%2Bc%25+%E9%9F%B3.wav", "calls/a%20b%2Bc%25%20%E9%9F%B3.wav"])
+def test_the_keys_of_an_inventory_are_decoded(past: Past, encoded: str) -> None:
+    listed = past.put("calls/a b+c% 音.wav")
+    past.backfill(of_inventory(listed, encoded), prefix="calls/a b", suffix="音.wav")
+    past.transcribe()
+    assert past.world.job_of("calls/a b+c% 音.wav").status == "SUCCEEDED"
+
+
+def test_the_keys_of_an_inventory_may_have_been_decoded_for_us(past: Past) -> None:
+    listed = past.put("a+b%20c.wav")
+    past.backfill(of_inventory(listed, "a+b%20c.wav"))
+    assert past.counted() == {"listed": 1, "queued": 1}
+
+
+def test_the_key_of_a_listing_is_taken_as_it_is(past: Past) -> None:
+    past.put("a b.wav")
+    past.backfill(past.put("a+b.wav"))
+    assert past.looks == ["a+b.wav"]
+
+
+def test_an_inventory_of_another_bucket_queues_nothing(past: Past) -> None:
+    past.backfill(of_inventory(past.put("a.wav"), "a.wav", bucket="another"))
+    assert past.counted() == {"listed": 1, "skipped_filtered": 1}

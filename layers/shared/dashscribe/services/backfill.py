@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self, TypeVar
+from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -28,6 +29,7 @@ from dashscribe.services.ports import (
     JobStore,
     RateBudget,
     TranscriptFinder,
+    Upload,
     UploadFinder,
 )
 
@@ -52,13 +54,21 @@ _Found = TypeVar("_Found")
 
 
 class ListedObject(BaseModel):
-    """An object as Step Functions lists it (ItemReader `s3:listObjectsV2`). `LastModified` is in seconds since 1970."""
+    """An object as Step Functions lists it. `LastModified` is in seconds since 1970 (ItemReader `s3:listObjectsV2`), or
+    a text, as are all the fields of an inventory, which alone names the bucket (`MANIFEST`)."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
+    bucket: str | None = Field(default=None, alias="Bucket")
     key: str = Field(alias="Key")
     size: int = Field(alias="Size", ge=0)
     last_modified: Timestamp = Field(alias="LastModified")
+
+    @property
+    def keys(self) -> list[str]:
+        """What the object's key can be, likeliest first: an inventory has it URL-encoded, and AWS does not say whether
+        Step Functions decodes it."""
+        return [self.key] if self.bucket is None else list(dict.fromkeys((unquote_plus(self.key), self.key)))
 
 
 class BackfillRequest(BaseModel):
@@ -71,12 +81,13 @@ class BackfillRequest(BaseModel):
     suffix: str = ""
     newer_than: Timestamp | None = None
     older_than: Timestamp | None = None
+    inventory: dict[str, str] | None = None
     dry_run: bool = False
 
     def wants(self, listed: ListedObject) -> bool:
         return (
-            listed.key.startswith(self.prefix)
-            and listed.key.endswith(self.suffix)
+            listed.keys[0].startswith(self.prefix)
+            and listed.keys[0].endswith(self.suffix)
             and (self.newer_than is None or listed.last_modified > self.newer_than)
             and (self.older_than is None or listed.last_modified < self.older_than)
         )
@@ -140,7 +151,7 @@ class BackfillService:
         if not batch.items:
             return report
         request = batch.items[0].request
-        wanted = [item.object.key for item in batch.items if self._is_wanted(item, report.counts)]
+        wanted = [item.object.keys for item in batch.items if self._is_wanted(item, report.counts)]
         hold = self._hold_back_seconds() if wanted and not request.dry_run else 0
         if hold:
             return BackfillReport(left=BackfillBatch(items=batch.items, wait_seconds=hold))
@@ -154,8 +165,8 @@ class BackfillService:
 
     def _is_wanted(self, item: BackfillItem, counts: Counter[str]) -> bool:
         """Judged by the listing alone, which is free. A whole bucket's odd files are no failures: they are counted."""
-        media = Media(bucket=self.media_bucket, key=item.object.key, size_bytes=item.object.size)
-        if not item.request.wants(item.object):
+        media = Media(bucket=self.media_bucket, key=item.object.keys[0], size_bytes=item.object.size)
+        if not item.request.wants(item.object) or item.object.bucket not in (None, self.media_bucket):
             counts["skipped_filtered"] += 1
         elif is_ignored(media, self.results_bucket):
             counts["skipped_ignored"] += 1
@@ -172,9 +183,13 @@ class BackfillService:
         room = self.files_per_second * QUEUE_HOLDS.total_seconds()
         return QUEUE_IS_FULL_SECONDS if self.queue.backlog() >= room else 0
 
-    def _not_done(self, keys: Sequence[str], counts: Counter[str]) -> list[ObjectCreated]:
+    def _find(self, keys: Sequence[str]) -> Upload | None:
+        looks = (self.uploads.find_upload(self.media_bucket, key) for key in keys)
+        return next((upload for upload in looks if upload is not None), None)
+
+    def _not_done(self, wanted: Sequence[Sequence[str]], counts: Counter[str]) -> list[ObjectCreated]:
         """An event for each object that has neither a job nor a transcript."""
-        found = _each(lambda key: self.uploads.find_upload(self.media_bucket, key), keys, counts)
+        found = _each(self._find, wanted, counts)
         counts["gone"] += sum(upload is None for upload in found)
         uploads = [upload for upload in found if upload is not None]
         counts["archived"] += sum(upload.archived for upload in uploads)
