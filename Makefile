@@ -1,4 +1,4 @@
-.PHONY: help run test check up down invoke deploy build bench soak lock format install clean
+.PHONY: help run test check up down backfill invoke deploy build bench soak lock format install clean
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 VENV := .venv
@@ -29,6 +29,10 @@ up: install ## start the local stack and leave it running; DASHSCOPE_BASE_URL=..
 
 down: install ## stop the local stack
 	@$(BIN)/python -m local down
+
+backfill: install ## queue what is in the bucket already: PREFIX= SUFFIX= NEWER_THAN=2026-01-31 OLDER_THAN= INVENTORY= DRY_RUN=1 STACK=
+	@$(BIN)/python -m local backfill --prefix="$$PREFIX" --suffix="$$SUFFIX" --newer-than="$$NEWER_THAN" \
+		--older-than="$$OLDER_THAN" --inventory="$$INVENTORY" --dry-run="$$DRY_RUN" --stack="$$STACK"
 
 invoke: install ## sam local invoke: FUNCTION=SubmitTranscriptionFunction EVENT=events/...json
 	@$(BIN)/python -m local invoke "$(FUNCTION)" "$(EVENT)"

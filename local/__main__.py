@@ -1,4 +1,4 @@
-"""`python -m local up|down|run|invoke`: what the Makefile calls."""
+"""`python -m local up|down|run|backfill|invoke`: what the Makefile calls."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ def main() -> int:
     run = commands.add_parser("run", help="transcribe recordings on a stack of its own")
     run.add_argument("--files", default="", help="recordings, as a shell would split them (the samples)")
     run.add_argument("--out", default="out", type=Path, help="where results are saved (%(default)s)")
+    backfill = commands.add_parser("backfill", help="transcribe what is in the media bucket already")
+    backfill.add_argument("--prefix", default="", help="only keys that begin so")
+    backfill.add_argument("--suffix", default="", help="only keys that end so, such as .mp3")
+    backfill.add_argument("--newer-than", default="", help="only what was uploaded after this date or time (UTC)")
+    backfill.add_argument("--older-than", default="", help="only what was uploaded before it")
+    backfill.add_argument("--inventory", default="", help="s3://…/manifest.json of an S3 Inventory (list the bucket)")
+    backfill.add_argument("--dry-run", default="", help="any text: count, and queue nothing")
+    backfill.add_argument("--stack", default="", help="a deployed stack's name (the local stack)")
     invoke = commands.add_parser("invoke", help="sam local invoke against the running stack")
     invoke.add_argument("function")
     invoke.add_argument("event", type=Path)
@@ -57,6 +65,18 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
     elif arguments.command == "run":
         stack = Stack(folder=LOCAL / "run", say=lambda text: console.print(text))
         return main_job.run(shlex.split(arguments.files), arguments.out, stack, console)
+    elif arguments.command == "backfill":
+        from local import backfill
+
+        request = backfill.request_of(
+            arguments.prefix,
+            arguments.suffix,
+            arguments.newer_than,
+            arguments.older_than,
+            arguments.inventory,
+            dry_run=bool(arguments.dry_run),
+        )
+        return backfill.run(backfill.Target.of(arguments.stack), request)
     else:
         from local.invoke import invoke
 

@@ -31,6 +31,7 @@ _FUNCTION_OF_FOLDER = {
     "transcribe_audio": "TranscribeAudioFunction",
     "poll_tasks": "PollTasksFunction",
     "finalize_transcription": "FinalizeTranscriptionFunction",
+    "backfill_uploads": "BackfillUploadsFunction",
 }
 
 

@@ -25,11 +25,13 @@ CLIENTS = {
     "submit_transcription": ("dynamodb", "s3", "secretsmanager", "ssm", "events", "sqs", "stepfunctions"),
     "poll_tasks": ("dynamodb", "secretsmanager", "sqs"),
     "finalize_transcription": ("dynamodb", "s3", "events"),
+    "backfill_uploads": ("dynamodb", "s3", "sqs"),
 }
 SERVICES = {
     "submit_transcription": "submit_service",
     "poll_tasks": "poll_service",
     "finalize_transcription": "finalize_service",
+    "backfill_uploads": "backfill_service",
 }
 ROUNDS = 5
 VARIABLES = {
@@ -41,6 +43,8 @@ VARIABLES = {
     "PROFILES_PARAMETER_NAME": "p",
     "SUBMIT_DEAD_LETTER_QUEUE_URL": "u",
     "SUBMIT_QUEUE_URL": "u",
+    "MEDIA_BUCKET_NAME": "m",
+    "BACKFILL_FILES_PER_SECOND": "5",
     "POLL_TASKS_STATE_MACHINE_ARN": "s",
     "DEFAULT_MODEL": "fun-asr",
     "MAX_FILES_PER_TASK": "100",

@@ -79,6 +79,7 @@ def test_an_interrupted_run_leaves_no_process_and_no_port(tmp_path: Path) -> Non
         (("run", "--files", "missing.wav"), "missing.wav"),
         (("up", "--parameters", "MaxFilesPerTask"), "Name=value"),
         (("invoke", "NoSuchFunction", "x.json"), "make up"),
+        (("backfill", "--newer-than", "yesterday"), "2026-01-31"),
     ],
 )
 def test_a_wrong_call_gets_one_clear_sentence(arguments: tuple[str, ...], says: str) -> None:

@@ -157,6 +157,7 @@ ROWS = [
         "fun-asr-flash-2026-06-15",
         in_parameters({"format": "wav"}),
         profile="flash-plain",
+        timing="none",  # a reply in one piece tells the last sentence only, and a part is not passed off as the whole
         headers={"x-dashscope-sse": "disable"},
         operation="generate",
     ),

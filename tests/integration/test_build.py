@@ -48,7 +48,12 @@ def test_the_shared_layer_is_our_package_whole(built: Path) -> None:
 
 
 def test_a_function_is_its_handler_and_nothing_else(built: Path) -> None:
-    for name in ("SubmitTranscriptionFunction", "PollTasksFunction", "FinalizeTranscriptionFunction"):
+    for name in (
+        "SubmitTranscriptionFunction",
+        "PollTasksFunction",
+        "FinalizeTranscriptionFunction",
+        "BackfillUploadsFunction",
+    ):
         files = {path.name for path in (built / name).rglob("*") if path.is_file()}
         assert files == {"app.py", "__init__.py"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -62,14 +63,32 @@ def functions(resources: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]
     }
 
 
-@pytest.fixture(scope="session")
-def asl_text() -> str:
-    return (ROOT / "statemachines" / "poll_tasks.asl.json").read_text()
+@dataclass(frozen=True)
+class StateMachine:
+    """A state machine's definition, and its resource in the template."""
+
+    name: str
+    text: str
+    asl: dict[str, Any]
+    properties: dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def asl(asl_text: str) -> dict[str, Any]:
-    """It must be JSON before anything is substituted: every `${…}` stands inside quotes."""
-    loaded = json.loads(asl_text)
-    assert isinstance(loaded, dict)
-    return loaded
+def machines(resources: dict[str, dict[str, Any]]) -> dict[str, StateMachine]:
+    """By logical id. A definition must be JSON before anything is substituted: every `${…}` stands inside quotes."""
+    found = {}
+    for name, resource in resources.items():
+        if resource["Type"] == "AWS::Serverless::StateMachine":
+            text = (ROOT / resource["Properties"]["DefinitionUri"]).read_text()
+            found[name] = StateMachine(name, text, json.loads(text), resource["Properties"])
+    return found
+
+
+@pytest.fixture(scope="session")
+def poll_loop(machines: dict[str, StateMachine]) -> dict[str, Any]:
+    return machines["PollTasksStateMachine"].asl
+
+
+@pytest.fixture(scope="session")
+def backfill(machines: dict[str, StateMachine]) -> dict[str, Any]:
+    return machines["BackfillStateMachine"].asl

@@ -50,12 +50,15 @@ def resource_policies(resources: Resources) -> Iterator[tuple[str, Statement]]:
             "ResultsBucket",
             "s3",
             {("FinalizeTranscriptionFunction", "PutObject")}
-            | {("TranscribeAudioFunction", action) for action in ("PutObject", "GetObject", "ListBucket")},
+            | {("TranscribeAudioFunction", action) for action in ("PutObject", "GetObject", "ListBucket")}
+            | {("BackfillUploadsFunction", action) for action in ("GetObject", "ListBucket")},
         ),
         (
             "MediaBucket",
             "s3",
-            {(name, action) for name in SENDERS for action in ("GetObject", "GetObjectVersion", "ListBucket")},
+            {(name, action) for name in SENDERS for action in ("GetObject", "GetObjectVersion", "ListBucket")}
+            | {("BackfillUploadsFunction", action) for action in ("GetObject", "ListBucket")}
+            | {("BackfillStateMachine", "ListBucket")},
         ),
         (
             "ApiKeySecret",
@@ -78,10 +81,21 @@ def test_only_the_named_roles_get_at_it_and_only_so(
     assert found == allowed
 
 
-def test_only_the_functions_and_the_lease_holder_get_at_the_records(resources: Resources) -> None:
+def test_a_backfill_reads_no_transcript_but_only_what_it_is_of(resources: Resources) -> None:
+    read = [
+        statement["Resource"]
+        for name, statement in granted(resources)
+        if name == "BackfillUploadsFunction"
+        and "s3:GetObject" in as_list(statement["Action"])
+        and "ResultsBucket" in json.dumps(statement["Resource"])
+    ]
+    assert read == [{"Fn::Sub": "${ResultsBucket.Arn}/*/job.json"}]
+
+
+def test_only_the_functions_and_the_state_machines_get_at_the_records(resources: Resources) -> None:
     found = {name for name, statement in granted(resources) if "JobsTable" in json.dumps(statement["Resource"])}
     functions = {name for name, resource in resources.items() if resource["Type"] == "AWS::Serverless::Function"}
-    assert found == functions | {"PollTasksStateMachine"}
+    assert found == functions | {"PollTasksStateMachine", "BackfillStateMachine"}
 
 
 def test_every_policy_of_a_role_is_written_out_here(resources: Resources) -> None:

@@ -9,13 +9,21 @@ from typing import Any
 import pytest
 
 from dashscribe.errors import SettingsError
-from dashscribe.settings import FinalizeSettings, PollSettings, StackSettings, SubmitSettings, TranscribeSettings
+from dashscribe.settings import (
+    BackfillSettings,
+    FinalizeSettings,
+    PollSettings,
+    StackSettings,
+    SubmitSettings,
+    TranscribeSettings,
+)
 
 SETTINGS: dict[str, type[StackSettings]] = {
     "SubmitTranscriptionFunction": SubmitSettings,
     "TranscribeAudioFunction": TranscribeSettings,
     "PollTasksFunction": PollSettings,
     "FinalizeTranscriptionFunction": FinalizeSettings,
+    "BackfillUploadsFunction": BackfillSettings,
 }
 NOT_OURS = ("POWERTOOLS_", "AWS_")
 
@@ -66,6 +74,7 @@ def test_the_defaults_of_the_template_are_settings_that_the_code_accepts(
         ("SubmitRequestsPerSecond", SubmitSettings, "submit_requests_per_second"),
         ("PresignExpirySeconds", SubmitSettings, "presign_expiry_seconds"),
         ("QueryRequestsPerSecond", PollSettings, "query_requests_per_second"),
+        ("BackfillFilesPerSecond", BackfillSettings, "backfill_files_per_second"),
     ],
 )
 def test_a_number_that_the_template_lets_through_is_accepted_by_the_code(

@@ -1,17 +1,25 @@
-"""statemachines/poll_tasks.asl.json: complete, reachable, and in step with the template and the code."""
+"""statemachines/*.asl.json: complete, reachable, and in step with the template and the code."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import botocore.session
 import pytest
+from cfnlint.api import lint_file  # type: ignore[import-untyped]  # it ships no types
 
 from dashscribe import errors
+from dashscribe.services import backfill as backfill_module
+from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillRequest, ListedObject
+from tests.template.conftest import StateMachine
 
 Machine = dict[str, Any]
+MACHINES = ("PollTasksStateMachine", "BackfillStateMachine")
+STEP_FUNCTIONS_PAYLOAD_BYTES = 256 * 1024
 SERVICES = {"DynamoDB": "dynamodb", "Lambda": "lambda", "Sfn": "stepfunctions"}
 """The prefix of an error name in Step Functions, and botocore's name of the service."""
 LAMBDA_ERRORS_OF_STEP_FUNCTIONS = {
@@ -31,16 +39,26 @@ STATES_ERRORS = {
 }
 
 
-def machines(machine: Machine) -> Iterator[Machine]:
+@pytest.fixture(params=MACHINES)
+def machine(request: pytest.FixtureRequest, machines: dict[str, StateMachine]) -> StateMachine:
+    return machines[request.param]
+
+
+@pytest.fixture
+def asl(machine: StateMachine) -> Machine:
+    return machine.asl
+
+
+def inner_machines(machine: Machine) -> Iterator[Machine]:
     """The machine and those inside its Map and Parallel states."""
     yield machine
     for state in machine["States"].values():
         for inner in [state["ItemProcessor"]] if "ItemProcessor" in state else state.get("Branches", []):
-            yield from machines(inner)
+            yield from inner_machines(inner)
 
 
 def states(machine: Machine) -> Iterator[tuple[str, dict[str, Any]]]:
-    for inner in machines(machine):
+    for inner in inner_machines(machine):
         yield from inner["States"].items()
 
 
@@ -53,32 +71,47 @@ def targets(state: dict[str, Any]) -> Iterator[str]:
         yield way["Next"]
 
 
-def test_every_substitution_is_declared_and_used(asl_text: str, resources: dict[str, dict[str, Any]]) -> None:
-    declared = set(resources["PollTasksStateMachine"]["Properties"]["DefinitionSubstitutions"])
-    assert set(re.findall(r"\$\{([A-Za-z0-9]+)\}", asl_text)) == declared
+def test_every_state_machine_is_tested_here(machines: dict[str, StateMachine]) -> None:
+    assert set(machines) == set(MACHINES)
 
 
-def test_a_substitution_is_named_after_what_it_is(resources: dict[str, dict[str, Any]]) -> None:
-    substitutions = resources["PollTasksStateMachine"]["Properties"]["DefinitionSubstitutions"]
-    for name, value in substitutions.items():
-        expected = f"{value['Ref']}Name" if "Ref" in value else "".join(value["Fn::GetAtt"])
+def test_every_substitution_is_declared_and_used(machine: StateMachine) -> None:
+    declared = set(machine.properties["DefinitionSubstitutions"])
+    assert set(re.findall(r"\$\{([A-Za-z0-9]+)\}", machine.text)) == declared
+
+
+def test_a_substitution_is_named_after_what_it_is(machine: StateMachine) -> None:
+    for name, value in machine.properties["DefinitionSubstitutions"].items():
+        one = value["Fn::If"][1] if "Fn::If" in value else value
+        expected = f"{one['Ref']}Name" if "Ref" in one else "".join(one["Fn::GetAtt"])
         assert name == expected
+
+
+def test_a_definition_is_what_aws_takes(machine: StateMachine, tmp_path: Path) -> None:
+    """cfn-lint has a schema of the language; it only looks at definitions that stand in a template."""
+    definition = re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:123456789012:function:x", machine.text)
+    role = "arn:aws:iam::123456789012:role/x"
+    properties = {"StateMachineType": machine.properties["Type"], "Definition": json.loads(definition), "RoleArn": role}
+    template = {"Resources": {"Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": properties}}}
+    path = tmp_path / "template.json"
+    path.write_text(json.dumps(template))
+    assert [str(match) for match in lint_file(path)] == []
 
 
 def test_every_target_exists(asl: Machine) -> None:
     missing = [
         (name, target)
-        for machine in machines(asl)
+        for machine in inner_machines(asl)
         for name, state in machine["States"].items()
         for target in targets(state)
         if target not in machine["States"]
     ]
     assert missing == []
-    assert [machine["StartAt"] for machine in machines(asl) if machine["StartAt"] not in machine["States"]] == []
+    assert [machine["StartAt"] for machine in inner_machines(asl) if machine["StartAt"] not in machine["States"]] == []
 
 
 def test_every_state_is_reachable(asl: Machine) -> None:
-    for machine in machines(asl):
+    for machine in inner_machines(asl):
         reached: set[str] = set()
         waiting = [machine["StartAt"]]
         while waiting:
@@ -101,7 +134,7 @@ def test_every_state_says_what_follows(asl: Machine) -> None:
 
 def test_every_task_has_a_time_limit_and_an_answer_to_errors(asl: Machine) -> None:
     tasks = {name: state for name, state in states(asl) if state["Type"] == "Task"}
-    assert len(tasks) >= 5
+    assert len(tasks) >= 2
     assert [name for name, task in tasks.items() if "TimeoutSeconds" not in task] == []
     assert [name for name, task in tasks.items() if not (task.get("Retry") or task.get("Catch"))] == []
 
@@ -143,36 +176,130 @@ def test_every_error_name_exists(asl: Machine) -> None:
     assert unknown == []
 
 
-def test_a_function_is_given_longer_than_it_may_run(asl: Machine, functions: dict[str, dict[str, Any]]) -> None:
+def test_a_function_is_given_longer_than_it_may_run(
+    machine: StateMachine, functions: dict[str, dict[str, Any]]
+) -> None:
     limits = {
         state["Arguments"]["FunctionName"]: state["TimeoutSeconds"]
-        for _, state in states(asl)
+        for _, state in states(machine.asl)
         if state["Type"] == "Task" and state["Resource"] == "arn:aws:states:::lambda:invoke"
     }
-    assert set(limits) == {"${PollTasksFunctionArn}", "${FinalizeTranscriptionFunctionArn}"}
+    known = machine.properties["DefinitionSubstitutions"]
+    assert {name[2:-1] for name in limits} == {name for name in known if name.endswith("FunctionArn")}
     too_short = [name for name, limit in limits.items() if limit <= functions[name[2:-4]]["Timeout"]]
     assert too_short == []
 
 
-def test_a_lease_outlives_the_longest_pass(asl: Machine, functions: dict[str, dict[str, Any]]) -> None:
-    lease = asl["States"]["TakeLease"]["Arguments"]["ExpressionAttributeValues"][":until"]["N"]
+def test_a_lease_outlives_the_longest_pass(poll_loop: Machine, functions: dict[str, dict[str, Any]]) -> None:
+    lease = poll_loop["States"]["TakeLease"]["Arguments"]["ExpressionAttributeValues"][":until"]["N"]
     found = re.search(r"\$millis\(\) \+ (\d+)", lease)
     assert found is not None
     assert int(found[1]) / 1000 >= functions["PollTasksFunction"]["Timeout"]
 
 
 def test_an_express_execution_stops_in_time_for_its_successor(
-    asl: Machine, functions: dict[str, dict[str, Any]]
+    poll_loop: Machine, functions: dict[str, dict[str, Any]]
 ) -> None:
     """Five minutes at most: the last pass, its finalizers and its wait begin just before the limit."""
     [limit] = [
         int(found[1])
-        for choice in asl["States"]["DecideWhatNext"]["Choices"]
+        for choice in poll_loop["States"]["DecideWhatNext"]["Choices"]
         if (found := re.search(r"StartTime\) > (\d+)", choice["Condition"]))
     ]
     assert limit / 1000 + functions["PollTasksFunction"]["Timeout"] < 300
 
 
 @pytest.mark.parametrize("secret", ["transcription_url", "api_key", "X-Amz", "Authorization"])
-def test_no_secret_passes_through_the_state_machine(asl_text: str, secret: str) -> None:
-    assert secret not in asl_text
+def test_no_secret_passes_through_a_state_machine(machine: StateMachine, secret: str) -> None:
+    assert secret not in machine.text
+
+
+# the backfill
+
+
+def test_a_distributed_map_is_in_a_standard_machine(backfill: Machine, machines: dict[str, StateMachine]) -> None:
+    assert machines["BackfillStateMachine"].properties["Type"] == "STANDARD"
+    processor = backfill["States"]["QueueUploads"]["ItemProcessor"]["ProcessorConfig"]
+    assert processor == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
+
+
+def test_an_inventory_is_queued_as_a_listing_is(backfill: Machine) -> None:
+    """JSON has no way to say it once. Names of states are unique over a whole machine."""
+    listing, inventory = (backfill["States"][name] for name in ("QueueUploads", "QueueUploadsOfInventory"))
+    own = ("Comment", "ItemReader", "ItemSelector")
+    same = json.dumps({key: value for key, value in inventory.items() if key not in own})
+    for name in listing["ItemProcessor"]["States"]:
+        same = same.replace(f'"{name}OfInventory"', f'"{name}"')
+    assert json.loads(same) == {key: value for key, value in listing.items() if key not in own}
+    assert inventory["ItemReader"] == {
+        "Resource": "arn:aws:states:::s3:getObject",
+        "ReaderConfig": {"InputType": "MANIFEST"},
+        "Parameters": {"Bucket.$": "$.inventory.bucket", "Key.$": "$.inventory.key"},
+    }
+
+
+def test_an_item_is_what_the_code_reads(backfill: Machine) -> None:
+    for name in ("QueueUploads", "QueueUploadsOfInventory"):
+        selected = {key.removesuffix(".$") for key in backfill["States"][name]["ItemSelector"]["object"]}
+        aliases = {str(field.alias) for field in ListedObject.model_fields.values()}
+        assert selected | {"Bucket"} == aliases
+
+
+def test_what_is_listed_is_the_media_bucket_under_the_prefix(backfill: Machine) -> None:
+    assert backfill["States"]["QueueUploads"]["ItemReader"] == {
+        "Resource": "arn:aws:states:::s3:listObjectsV2",
+        "Parameters": {"Bucket": "${MediaBucketName}", "Prefix.$": "$.prefix"},
+    }
+
+
+def test_the_request_has_the_fields_that_the_code_knows(backfill: Machine) -> None:
+    known = set(BackfillRequest.model_fields) - {"run"}
+    allowed = backfill["States"]["CheckRequest"]["Choices"][0]["Condition"]
+    assert set(re.findall(r"'(\w+)'", allowed)) == known
+    defaults = backfill["States"]["ReadRequest"]["Output"]
+    assert set(re.findall(r"'(\w+)'", defaults)) == known | {"run"}
+
+
+def test_the_execution_tells_every_count(backfill: Machine) -> None:
+    assert set(backfill["States"]["ReadCounts"]["Output"]) == set(COUNTS)
+
+
+def test_a_batch_and_what_is_given_back_of_it_fit_into_an_execution(backfill: Machine) -> None:
+    """The longest keys and filters there can be, in signs that take most room, and as many as one batch may hold."""
+    batcher = backfill["States"]["QueueUploads"]["ItemBatcher"]
+    item = {
+        "object": {"Key": "音" * 341, "Size": 10**12, "LastModified": 1_700_000_000},
+        "request": {
+            **dict.fromkeys(("newer_than", "older_than"), "2026-01-01T00:00:00Z"),
+            **dict.fromkeys(("run", "suffix"), "r" * 80),
+            "prefix": "音" * 341,
+            "dry_run": False,
+        },
+    }
+    size = len(json.dumps(item, ensure_ascii=False).encode()) + 2
+    fitting = min(batcher["MaxItemsPerBatch"], batcher["MaxInputBytesPerBatch"] // size)
+    assert fitting >= 40
+    left = BackfillBatch.model_validate({"Items": [item] * fitting, "wait_seconds": 300})
+    escaped = json.dumps(left.model_dump(mode="json", by_alias=True))  # a runtime may write every sign as \\uXXXX
+    assert len(escaped) + 4096 < STEP_FUNCTIONS_PAYLOAD_BYTES
+
+
+def test_the_output_of_a_million_objects_fits_into_an_execution(backfill: Machine) -> None:
+    queue = backfill["States"]["QueueUploads"]
+    [ending] = [state for state in queue["ItemProcessor"]["States"].values() if state.get("End")]
+    batches = 1_000_000 / queue["ItemBatcher"]["MaxItemsPerBatch"]
+    assert batches * len(f"{json.dumps(ending['Output'])},") < STEP_FUNCTIONS_PAYLOAD_BYTES
+    assert queue["ResultPath"] is None
+
+
+def test_batches_that_wait_for_a_week_do_not_fill_their_history() -> None:
+    """25,000 events an execution; a wait and the look after it are nine of them."""
+    assert 25_000 / 9 * backfill_module.GATE_IS_CLOSED_SECONDS > 7 * 86400
+
+
+def test_what_the_batches_at_work_add_still_leaves_a_delay_that_a_queue_takes(
+    backfill: Machine, template: dict[str, Any]
+) -> None:
+    batch = backfill["States"]["QueueUploads"]["ItemBatcher"]["MaxItemsPerBatch"]
+    slowest = template["Parameters"]["BackfillFilesPerSecond"]["MinValue"]
+    assert backfill_module.LONGEST_DELAY.total_seconds() + batch / slowest <= 900

@@ -89,3 +89,11 @@ class FinalizeSettings(StackSettings):
     def allowed_hosts(self) -> tuple[str, ...]:
         hosts = (host.strip().lower().lstrip("*.") for host in self.result_host_allow_list.split(","))
         return tuple(host for host in hosts if host)
+
+
+class BackfillSettings(StackSettings):
+    """functions/backfill_uploads."""
+
+    media_bucket_name: str
+    submit_queue_url: str
+    backfill_files_per_second: float = Field(ge=1)

@@ -14,7 +14,14 @@ import boto3
 from botocore.config import Config
 
 from dashscribe.domain.catalogue import region_of
-from dashscribe.settings import FinalizeSettings, PollSettings, SubmitSettings, TranscribeSettings, VendorSettings
+from dashscribe.settings import (
+    BackfillSettings,
+    FinalizeSettings,
+    PollSettings,
+    SubmitSettings,
+    TranscribeSettings,
+    VendorSettings,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.s3_media import S3Media
     from dashscribe.adapters.stepfunctions_loop import StepFunctionsLoop
+    from dashscribe.services.backfill import BackfillService
     from dashscribe.services.finalize import FinalizeService
     from dashscribe.services.poll import PollService
     from dashscribe.services.submit import SubmitService
@@ -207,4 +215,30 @@ def finalize_service() -> FinalizeService:
         clock=_now,
         results_bucket=settings.results_bucket_name,
         region=region_of(settings.dashscope_base_url),
+    )
+
+
+@cache
+def backfill_service() -> BackfillService:
+    from dashscribe.adapters.dynamodb_records import DynamoDbRecords
+    from dashscribe.adapters.s3_results import S3Transcripts
+    from dashscribe.adapters.s3_uploads import S3Uploads
+    from dashscribe.adapters.sqs_queues import SqsBackfillQueue
+    from dashscribe.services.backfill import BackfillService
+
+    settings = BackfillSettings.from_environ(os.environ)
+    records = DynamoDbRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
+    s3 = _s3_client()
+    return BackfillService(
+        store=records,
+        gate=records,
+        rates=records,
+        uploads=S3Uploads(s3),
+        transcripts=S3Transcripts(s3, settings.results_bucket_name),
+        queue=SqsBackfillQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
+        ledger=records,
+        clock=_now,
+        media_bucket=settings.media_bucket_name,
+        results_bucket=settings.results_bucket_name,
+        files_per_second=settings.backfill_files_per_second,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from dashscribe.domain.job import Due, Job, Status
 from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.vendor_replies import FileOutcome
 from dashscribe.errors import StaleRecord
+from dashscribe.services.backfill import COUNTS
 from dashscribe.services.ports import DueRecord
 
 if TYPE_CHECKING:
@@ -533,3 +535,14 @@ def test_a_learned_limit_is_kept_until_its_time_and_for_its_model(records: Dynam
     assert records.takes_one_file_only("fun-asr", now)
     assert not records.takes_one_file_only("fun-asr", now + timedelta(hours=2))
     assert not records.takes_one_file_only("paraformer-v2", now)
+
+
+def test_what_backfills_count_adds_up_for_each_run_and_expires(
+    dynamodb: DynamoDBClient, records: DynamoDbRecords
+) -> None:
+    counts = dict.fromkeys(COUNTS, 1)
+    for run in ("one", "two", "one"):
+        records.add_backfill_counts(run, counts)
+    item = dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "BACKFILL#one"}})["Item"]
+    assert {name: item[name]["N"] for name in COUNTS} == dict.fromkeys(COUNTS, "2")
+    assert float(item["expires_at"]["N"]) > time.time() + 89 * 86400

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from dashscribe.adapters.s3_results import S3Results
+from dashscribe.adapters.s3_results import S3Results, S3Transcripts
+from dashscribe.domain.media import Media
+from dashscribe.domain.result_files import result_location
 from dashscribe.services.ports import ResultFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -86,3 +91,52 @@ def test_a_reader_who_is_not_allowed_to_is_told_so(s3: S3Client, monkeypatch: py
     monkeypatch.setattr(s3, "get_object", refused)
     with pytest.raises(ClientError, match="AccessDenied"):
         S3Results(s3, "results").find_json("j/result.json")
+
+
+REPORT = f"{'0' * 32}/job.json"
+
+
+def report(s3: S3Client, key: str, etag: str) -> None:
+    s3.put_object(Bucket="results", Key=key, Body=json.dumps({"media": {"etag": etag}}).encode())
+
+
+def test_a_transcript_is_found_by_key_and_bytes(s3: S3Client) -> None:
+    key = "会议/录音 +%20'.wav"
+    report(s3, f"{key}/{REPORT}", "e1")
+    report(s3, f"{key}/{'1' * 32}/job.json", "e2")
+    transcripts = S3Transcripts(s3, "results")
+
+    def has(key: str, etag: str) -> bool:
+        return transcripts.has_transcript(Media(bucket="media", key=key, etag=etag, size_bytes=1), LONG_AGO)
+
+    assert has(key, "e1")
+    assert has(key, "e2")
+    assert not has(key, "e3")
+    assert not has("会议/录音", "e1")
+
+
+def test_a_transcript_of_a_longer_key_is_not_ours(s3: S3Client) -> None:
+    report(s3, f"a.wav/b.wav/{REPORT}", "e1")
+    media = Media(bucket="media", key="a.wav", etag="e1", size_bytes=1)
+    assert not S3Transcripts(s3, "results").has_transcript(media, LONG_AGO)
+
+
+def test_what_was_made_before_the_upload_is_not_its_transcript(s3: S3Client) -> None:
+    report(s3, f"a.wav/{REPORT}", "e1")
+    media = Media(bucket="media", key="a.wav", etag="e1", size_bytes=1)
+    assert not S3Transcripts(s3, "results").has_transcript(media, datetime.now(UTC) + timedelta(minutes=1))
+
+
+def test_a_transcript_is_found_behind_a_thousand_other_files(s3: S3Client) -> None:
+    for number in range(1001):
+        s3.put_object(Bucket="results", Key=f"a.wav/{number:05}", Body=b"")
+    report(s3, f"a.wav/{'f' * 32}/job.json", "e1")
+    media = Media(bucket="media", key="a.wav", etag="e1", size_bytes=1)
+    assert S3Transcripts(s3, "results").has_transcript(media, LONG_AGO)
+
+
+def test_a_key_that_was_cut_is_found_too(s3: S3Client) -> None:
+    key = "音" * 340 + ".wav"
+    report(s3, result_location("results", key, "0" * 32).files.job, "e1")
+    media = Media(bucket="media", key=key, etag="e1", size_bytes=1)
+    assert S3Transcripts(s3, "results").has_transcript(media, LONG_AGO)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from dashscribe.adapters.sqs_queues import SqsDeadLetters, SqsJobQueue
+from dashscribe.adapters.sqs_queues import SqsBackfillQueue, SqsDeadLetters, SqsJobQueue
 from dashscribe.services.messages import WakeUp, parse_message
 
 if TYPE_CHECKING:
@@ -54,3 +55,12 @@ def test_a_broken_message_is_buried_unchanged_and_with_the_reason(sqs: SQSClient
 def test_a_very_long_reason_is_cut(sqs: SQSClient, queue_url: str) -> None:
     SqsDeadLetters(sqs, queue_url).bury("body", "r" * 5000)
     assert only_message(sqs, queue_url)["MessageAttributes"]["reason"]["StringValue"] == "r" * 1000
+
+
+def test_a_backfilled_upload_waits_for_its_turn_and_counts_as_waiting(sqs: SQSClient, queue_url: str) -> None:
+    queue = SqsBackfillQueue(sqs, queue_url)
+    assert queue.backlog() == 0
+    queue.send_upload("now", timedelta(seconds=0.8))
+    queue.send_upload("later", timedelta(minutes=12))
+    assert queue.backlog() == 2
+    assert only_message(sqs, queue_url)["Body"] == "now"

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from dashscribe.domain.events import DETAIL_TYPES
+from dashscribe.services.backfill import BackfillBatch
 from dashscribe.services.messages import parse_message
 from dashscribe.services.poll import FinalizeRequest
 from local.documents import SAMPLES, SCHEMAS, documents, sample_event
@@ -78,6 +79,11 @@ def test_each_sample_for_the_submit_function_is_what_its_name_says(path: Path) -
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("finalize_transcription/*.json")), ids=lambda path: path.stem)
 def test_each_sample_for_the_finalizer_is_a_request_that_it_understands(path: Path) -> None:
     assert FinalizeRequest.model_validate(json.loads(path.read_text())).job_ids
+
+
+@pytest.mark.parametrize("path", sorted(EVENTS.glob("backfill_uploads/*.json")), ids=lambda path: path.stem)
+def test_each_sample_for_the_backfill_is_a_batch_that_it_understands(path: Path) -> None:
+    assert BackfillBatch.model_validate(json.loads(path.read_text())).items
 
 
 def test_every_function_has_samples() -> None:

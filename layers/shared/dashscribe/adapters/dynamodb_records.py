@@ -1,4 +1,4 @@
-"""The one table: jobs, tasks, their outcomes, the gate and the rate budgets.
+"""The one table: jobs, tasks, their outcomes, the gate, the rate budgets and what backfills counted.
 
 Every item has `pk`. Items that somebody must look at have `due_kind` and `due_at` too, and so appear in the index
 `due` (sparse; keys and the time of receipt): what is finished costs nothing there.
@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from pydantic import BaseModel, ValidationError
 
 from dashscribe.domain.gate import Gate
-from dashscribe.domain.job import Due, Job
+from dashscribe.domain.job import KEEP_RECORDS, Due, Job
 from dashscribe.domain.task import Task
 from dashscribe.domain.timestamps import to_iso
 from dashscribe.domain.vendor_replies import FileOutcome
@@ -41,7 +41,7 @@ _from_dynamodb = TypeDeserializer().deserialize
 
 
 class DynamoDbRecords:
-    """`JobStore`, `TaskStore`, `DueStore`, `GateStore`, `TaskLimits` and `RateBudget` on one table."""
+    """`JobStore`, `TaskStore`, `DueStore`, `GateStore`, `TaskLimits`, `RateBudget`, `BackfillLedger` on one table."""
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
         self._client = client
@@ -239,6 +239,19 @@ class DynamoDbRecords:
                 raise
             return None
         return int(reply["Attributes"]["next_us"]["N"]) - values[":step"]
+
+    # backfills
+
+    def add_backfill_counts(self, run: str, counts: Mapping[str, int]) -> None:
+        """One atomic write a batch. `BACKFILL#<execution name>` is what `make backfill` and the execution show."""
+        values = {f":{name}": {"N": str(count)} for name, count in counts.items()}
+        expires_at = int((datetime.now(UTC) + KEEP_RECORDS).timestamp())
+        self._client.update_item(
+            TableName=self._table,
+            Key={"pk": {"S": f"BACKFILL#{run}"}},
+            UpdateExpression=f"SET expires_at = :expires ADD {', '.join(f'{name} :{name}' for name in counts)}",
+            ExpressionAttributeValues={**values, ":expires": {"N": str(expires_at)}},
+        )
 
     # items
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from dashscribe.domain.media import Media
 from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.result_files import JOB_ID_LENGTH, JOB_JSON, results_of
 from dashscribe.services.ports import ResultFile
 
 if TYPE_CHECKING:
@@ -45,3 +48,35 @@ class S3Results:
             raise
         found: JsonObject = json.loads(body)
         return found
+
+
+class S3Transcripts:
+    """`TranscriptFinder` on S3: one LIST for each upload asked about, and one GET for each later result of its key."""
+
+    def __init__(self, client: S3Client, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def has_transcript(self, media: Media, since: datetime) -> bool:
+        """`job.json` is there for successes only, and names the bytes that it is about by their etag."""
+        return any(self._etag_in(key) == media.etag for key in self._reports_of(media.key, since))
+
+    def _reports_of(self, media_key: str, since: datetime) -> Iterator[str]:
+        prefix = results_of(media_key)
+        length = len(prefix) + JOB_ID_LENGTH + len(f"/{JOB_JSON}")  # not a report of a longer key that begins like ours
+        start_after = ""
+        while True:
+            reply = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=start_after)
+            listed = reply.get("Contents", [])
+            for entry in listed:
+                key = entry["Key"]
+                if key.endswith(f"/{JOB_JSON}") and len(key) == length and entry["LastModified"] >= since:
+                    yield key
+            if not reply.get("IsTruncated") or not listed:
+                return
+            start_after = listed[-1]["Key"]
+
+    def _etag_in(self, key: str) -> str | None:
+        report = json.loads(self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+        etag: str | None = report["media"]["etag"]
+        return etag

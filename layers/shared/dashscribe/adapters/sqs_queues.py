@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from dashscribe.services.ports import Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
+
+_WAITING: tuple[QueueAttributeNameType, ...] = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed")
 
 _MOST_AT_A_TIME = 10
 
@@ -45,6 +49,21 @@ class SqsMessages:
 
     def done(self, message: Message) -> None:
         self._client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message.receipt or "")
+
+
+class SqsBackfillQueue:
+    """`BackfillQueue`: the same queue. One SendMessage each, as above: 0.40 USD for a million."""
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def backlog(self) -> int:
+        reply = self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=list(_WAITING))
+        return sum(int(reply["Attributes"][name]) for name in _WAITING)
+
+    def send_upload(self, body: str, delay: timedelta) -> None:
+        self._client.send_message(QueueUrl=self._queue_url, MessageBody=body, DelaySeconds=int(delay.total_seconds()))
 
 
 class SqsDeadLetters:

@@ -14,6 +14,7 @@ TRANSCRIPT_VTT = "transcript.vtt"
 JOB_JSON = "job.json"
 RESULT_FILE_NAMES = (RESULT_JSON, TRANSCRIPT_JSON, TRANSCRIPT_TEXT, TRANSCRIPT_SRT, TRANSCRIPT_VTT, JOB_JSON)
 
+JOB_ID_LENGTH = 32
 MAX_KEY_BYTES = 1024
 """S3's own limit for a key, in UTF-8 bytes."""
 
@@ -41,18 +42,23 @@ class ResultLocation(BaseModel):
     files: ResultFiles
 
 
-def result_prefix(media_key: str, job_id: str) -> str:
-    """`<media key>/<job id>/`, whatever characters the media key has.
+def results_of(media_key: str) -> str:
+    """`<media key>/`, under which the results of all its uploads lie, whatever characters the media key has.
 
     A media key so long that a file's key would pass 1,024 bytes is cut, at a whole character, and ends in `~` and
     its hash: two long keys that begin alike stay apart.
     """
-    room = MAX_KEY_BYTES - len(f"/{job_id}/") - max(map(len, RESULT_FILE_NAMES))
+    room = MAX_KEY_BYTES - len("//") - JOB_ID_LENGTH - max(map(len, RESULT_FILE_NAMES))
     raw = media_key.encode()
     if len(raw) > room:
         mark = "~" + hashlib.sha256(raw).hexdigest()[:16]
         media_key = raw[: room - len(mark)].decode(errors="ignore") + mark
-    return f"{media_key}/{job_id}/"
+    return f"{media_key}/"
+
+
+def result_prefix(media_key: str, job_id: str) -> str:
+    """`<media key>/<job id>/`."""
+    return f"{results_of(media_key)}{job_id}/"
 
 
 def result_location(bucket: str, media_key: str, job_id: str) -> ResultLocation:

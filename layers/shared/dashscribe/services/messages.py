@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,6 +30,7 @@ class _S3Bucket(BaseModel):
 class _S3Detail(BaseModel):
     bucket: _S3Bucket
     object: _S3Object
+    reason: str | None = None
 
 
 class ObjectCreated(BaseModel):
@@ -59,6 +61,34 @@ class ObjectCreated(BaseModel):
         if not version:
             raise MalformedMessage("The S3 event has neither a version-id nor a sequencer.")
         return job_id_of(self.detail.bucket.name, self.detail.object.key, version)
+
+
+BACKFILL = "Backfill"
+"""The `detail.reason` of a message that a backfill sent, where S3 says PutObject, CopyObject and the like."""
+
+
+def backfill_event(media: Media, uploaded_at: datetime) -> ObjectCreated:
+    """The event that S3 would have sent of this upload, so that the same upload has the same job.
+
+    Without a version id, the sequencer of the real event cannot be known; what stands for it is the same every time.
+    """
+    identity = (
+        {"version-id": media.version_id}
+        if media.version_id
+        else {"sequencer": f"backfill-{media.etag}-{int(uploaded_at.timestamp())}"}
+    )
+    return ObjectCreated.model_validate(
+        {
+            "time": uploaded_at,
+            "detail-type": "Object Created",
+            "source": "aws.s3",
+            "detail": {
+                "reason": BACKFILL,
+                "bucket": {"name": media.bucket},
+                "object": {"key": media.key, "size": media.size_bytes, "etag": media.etag, **identity},
+            },
+        }
+    )
 
 
 class WakeUp(BaseModel):

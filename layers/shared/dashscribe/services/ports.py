@@ -227,3 +227,44 @@ class PollLoop(Protocol):
     """The poll loop. A nudge that fails is only logged: the next minute's tick comes anyway."""
 
     def nudge(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An object as it is now, whenever it was uploaded. `archived`: it must be restored before anybody can read it."""
+
+    media: Media
+    uploaded_at: datetime
+    archived: bool
+
+
+class UploadFinder(Protocol):
+    """The objects of a bucket as they are now."""
+
+    def find_upload(self, bucket: str, key: str) -> Upload | None: ...
+
+
+class TranscriptFinder(Protocol):
+    """The results bucket, asked for what is in it."""
+
+    def has_transcript(self, media: Media, since: datetime) -> bool:
+        """Whether these very bytes under this key have a transcript that was made after `since`."""
+        ...
+
+
+class BackfillQueue(Protocol):
+    """The submit queue, as a backfill fills it."""
+
+    def backlog(self) -> int:
+        """About how many messages wait in it, those whose time has not come included."""
+        ...
+
+    def send_upload(self, body: str, delay: timedelta) -> None:
+        """Send a message that arrives after the delay (15 minutes at most)."""
+        ...
+
+
+class BackfillLedger(Protocol):
+    """What the backfills have done so far, counted over all their batches."""
+
+    def add_backfill_counts(self, run: str, counts: Mapping[str, int]) -> None: ...

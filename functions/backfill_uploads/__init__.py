@@ -1,0 +1,1 @@
+"""Listed objects in, messages for the submit queue out."""

@@ -1,0 +1,26 @@
+"""A batch of listed objects → the submit queue; what must wait goes back to the state machine."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from dashscribe.domain.parameters import JsonObject
+from dashscribe.observability import MetricUnit, logger, metrics, tracer
+from dashscribe.services.backfill import BackfillBatch, BackfillReport
+from dashscribe.wiring import backfill_service
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics
+@tracer.capture_lambda_handler(capture_response=False)
+def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
+    report = backfill_service().run(BackfillBatch.model_validate(event))
+    count(report)
+    return report.left.model_dump(mode="json", by_alias=True)
+
+
+def count(report: BackfillReport) -> None:
+    metrics.add_metric("BackfillQueued", MetricUnit.Count, report.counts["queued"])
+    metrics.add_metric("BackfillDone", MetricUnit.Count, report.counts["skipped_done"])
+    metrics.add_metric("BackfillFailed", MetricUnit.Count, report.counts["failed"])
+    metrics.add_metric("BackfillHeldBack", MetricUnit.Count, len(report.left.items))

@@ -1,0 +1,48 @@
+"""The objects of a bucket as they are now, for whoever has only their keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from dashscribe.domain.media import Media
+from dashscribe.services.ports import Upload
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
+
+_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+"""The storage classes that nobody can read without restoring first (GLACIER_IR can be read)."""
+
+
+class S3Uploads:
+    """`UploadFinder` on S3: one HEAD each, which tells the version id that no listing does."""
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+
+    def find_upload(self, bucket: str, key: str) -> Upload | None:
+        try:
+            reply = self._client.head_object(Bucket=bucket, Key=key)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 405):  # 405: a delete marker
+                return None
+            raise
+        version_id = reply.get("VersionId")
+        media = Media(
+            bucket=bucket,
+            key=key,
+            # "null": the one version from before versioning, or while it was suspended; it can be written over.
+            version_id=version_id if version_id != "null" else None,
+            etag=reply["ETag"].strip('"'),
+            size_bytes=reply["ContentLength"],
+        )
+        return Upload(media, reply["LastModified"], _is_archived(reply))
+
+
+def _is_archived(reply: HeadObjectOutputTypeDef) -> bool:
+    """`ArchiveStatus` is Intelligent-Tiering's. A restored copy is said by `Restore`."""
+    archived = reply.get("StorageClass") in _ARCHIVES or bool(reply.get("ArchiveStatus"))
+    return archived and 'ongoing-request="false"' not in reply.get("Restore", "")
