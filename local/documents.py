@@ -20,7 +20,7 @@ from dashscribe.domain.job import AudioFacts, Failure, Job, Status, Usage
 from dashscribe.domain.job_report import JobReport
 from dashscribe.domain.media import Media, job_id_of, refusal
 from dashscribe.domain.options import Options, Profiles
-from dashscribe.domain.result_files import result_location
+from dashscribe.domain.result_files import result_folder
 from dashscribe.domain.transcript import Transcript
 from local.stack import ROOT
 
@@ -102,7 +102,7 @@ def sample_job(status: Status) -> Job:
         return job
     return jobs.succeed(
         job,
-        result_location("results-bucket", media.key, job.job_id),
+        result_folder("results-bucket", media.key, job.job_id),
         AudioFacts(duration_ms=3834, speech_ms=2480, channels=[0]),
         Usage(billed_seconds=3, estimated_cost_usd=0.000105),
         [],

@@ -5,14 +5,13 @@ from __future__ import annotations
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from dashscribe.domain.parameters import JsonObject
-from dashscribe.observability import MetricUnit, logger, metrics, tracer
+from dashscribe.observability import MetricUnit, logger, metrics
 from dashscribe.services.backfill import BackfillBatch, BackfillReport
 from dashscribe.wiring import backfill_service
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
     report = backfill_service().run(BackfillBatch.model_validate(event))
     count(report)
@@ -21,6 +20,4 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 def count(report: BackfillReport) -> None:
     metrics.add_metric("BackfillQueued", MetricUnit.Count, report.counts["queued"])
-    metrics.add_metric("BackfillDone", MetricUnit.Count, report.counts["skipped_done"])
-    metrics.add_metric("BackfillFailed", MetricUnit.Count, report.counts["failed"])
-    metrics.add_metric("BackfillHeldBack", MetricUnit.Count, len(report.left.items))
+    logger.info("run ended", held_back=len(report.left.items), counts=dict(report.counts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from dashscribe.domain.parameters import JsonObject
-from dashscribe.observability import MetricUnit, logger, metrics, tracer
+from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
 from dashscribe.services.finalize import FinalizeReport
 from dashscribe.services.poll import FinalizeRequest
 from dashscribe.wiring import finalize_service
@@ -13,7 +13,6 @@ from dashscribe.wiring import finalize_service
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
     request = FinalizeRequest.model_validate(event)
     report = finalize_service().run(request.submission_id, request.job_ids)
@@ -23,12 +22,8 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 def count(report: FinalizeReport) -> None:
     metrics.add_metric("FilesSucceeded", MetricUnit.Count, len(report.succeeded))
-    metrics.add_metric("FilesFailed", MetricUnit.Count, len(report.failed))
-    metrics.add_metric("FilesResubmitted", MetricUnit.Count, len(report.resubmitted))
+    count_when_any(FilesFailed=len(report.failed), FilesResubmitted=len(report.resubmitted))
     for job in report.succeeded + report.failed:
         if job.published_at and job.completed_at:
             lag = max(0.0, (job.published_at - job.completed_at).total_seconds())
             metrics.add_metric("LagFromTaskEndToEvent", MetricUnit.Seconds, lag)
-    for job in report.succeeded:
-        if job.audio and job.audio.duration_ms is not None:
-            metrics.add_metric("AudioSeconds", MetricUnit.Seconds, job.audio.duration_ms / 1000)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from dashscribe.domain.parameters import JsonObject
-from dashscribe.observability import MetricUnit, logger, metrics, tracer
+from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
 from dashscribe.services.poll import PassReport
 from dashscribe.wiring import poll_service
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
     logger.append_keys(loop=event.get("loop"))
     report = poll_service().run()
@@ -21,10 +20,9 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 
 def count(report: PassReport) -> None:
-    metrics.add_metric("TaskQueries", MetricUnit.Count, report.queries)
-    metrics.add_metric("TasksEnded", MetricUnit.Count, report.finished_tasks)
-    metrics.add_metric("JobsWoken", MetricUnit.Count, report.woken)
-    metrics.add_metric("FailedSteps", MetricUnit.Count, report.failed_steps)
+    count_when_any(FailedSteps=report.failed_steps)
+    if report.queries or report.woken:
+        logger.info("pass ended", queries=report.queries, tasks_ended=report.finished_tasks, woken=report.woken)
     metrics.add_metric("LongestOverdue", MetricUnit.Seconds, report.longest_overdue_seconds)
     metrics.add_metric("OldestJobAge", MetricUnit.Seconds, report.oldest_job_seconds)
     metrics.add_metric("SubmissionsPaused", MetricUnit.Count, int(report.gate_reason is not None))

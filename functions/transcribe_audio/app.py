@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dashscribe.observability import MetricUnit, logger, metrics, tracer
+from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
 from dashscribe.services.messages import PartialBatchResponse, SqsEvent, messages_in, partial_failure
 from dashscribe.services.waiting_room import SubmitReport
 from dashscribe.wiring import transcribe_service
@@ -12,7 +12,6 @@ from dashscribe.wiring import transcribe_service
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
-@tracer.capture_lambda_handler(capture_response=False)
 def handler(event: SqsEvent, context: LambdaContext) -> PartialBatchResponse:
     report = transcribe_service().run(messages_in(event))
     count(report)
@@ -21,9 +20,6 @@ def handler(event: SqsEvent, context: LambdaContext) -> PartialBatchResponse:
 
 def count(report: SubmitReport) -> None:
     metrics.add_metric("FilesSucceeded", MetricUnit.Count, len(report.succeeded))
-    metrics.add_metric("FilesFailed", MetricUnit.Count, len(report.failed))
-    metrics.add_metric("FilesWaiting", MetricUnit.Count, len(report.waiting))
-    metrics.add_metric("MessagesBuried", MetricUnit.Count, report.buried)
-    metrics.add_metric("AmbiguousSubmissions", MetricUnit.Count, report.ambiguous)
-    metrics.add_metric("ThrottledSubmissions", MetricUnit.Count, report.throttled)
-    metrics.add_metric("SubmissionsPaused", MetricUnit.Count, int(report.gate_reason is not None))
+    count_when_any(
+        FilesFailed=len(report.failed), AmbiguousSubmissions=report.ambiguous, ThrottledSubmissions=report.throttled
+    )

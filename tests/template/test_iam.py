@@ -28,7 +28,6 @@ VENDED_LOGS = {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update",
 """Documented for Step Functions' logging; permissions without an API operation."""
 EVERY_RESOURCE = {
     "WriteLogs": "vended log deliveries are account-wide; IAM takes no resource for them",
-    "Trace": "X-Ray's write actions take no resource",
 }
 CLIENTS = {
     "DynamoDBClient": "dynamodb",

@@ -1,4 +1,4 @@
-"""The one logger, tracer and metrics of every function. Their names come from POWERTOOLS_SERVICE_NAME and _NAMESPACE.
+"""The one logger and the metrics of every function. Their names come from POWERTOOLS_SERVICE_NAME and _NAMESPACE.
 
 The logger is the edge where secrets would leave: whatever is logged goes through `redacted` first.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
 
@@ -35,8 +35,14 @@ class RedactingFormatter(LambdaPowertoolsFormatter):
 
 
 logger = Logger(logger_formatter=RedactingFormatter())
-# Only AWS calls are traced: the URLs that httpx asks for are secrets.
-tracer = Tracer(patch_modules=("botocore",))
 metrics = Metrics()
 
-__all__ = ["MetricUnit", "logger", "metrics", "redacted", "tracer"]
+
+def count_when_any(**counts: int) -> None:
+    """Metrics of what should not happen. One is paid for by the hours in which it is told, so nought is not told."""
+    for name, count in counts.items():
+        if count:
+            metrics.add_metric(name, MetricUnit.Count, count)
+
+
+__all__ = ["MetricUnit", "count_when_any", "logger", "metrics", "redacted"]

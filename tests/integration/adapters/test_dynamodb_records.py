@@ -545,4 +545,4 @@ def test_what_backfills_count_adds_up_for_each_run_and_expires(
         records.add_backfill_counts(run, counts)
     item = dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "BACKFILL#one"}})["Item"]
     assert {name: item[name]["N"] for name in COUNTS} == dict.fromkeys(COUNTS, "2")
-    assert float(item["expires_at"]["N"]) > time.time() + 89 * 86400
+    assert float(item["expires_at"]["N"]) > time.time() + 29 * 86400

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from dashscribe.adapters.s3_results import S3Results, S3Transcripts
 from dashscribe.domain.media import Media
-from dashscribe.domain.result_files import result_location
+from dashscribe.domain.result_files import result_folder
 from dashscribe.services.ports import ResultFile
 
 if TYPE_CHECKING:
@@ -137,6 +137,6 @@ def test_a_transcript_is_found_behind_a_thousand_other_files(s3: S3Client) -> No
 
 def test_a_key_that_was_cut_is_found_too(s3: S3Client) -> None:
     key = "音" * 340 + ".wav"
-    report(s3, result_location("results", key, "0" * 32).files.job, "e1")
+    report(s3, result_folder("results", key, "0" * 32).files.job, "e1")
     media = Media(bucket="media", key=key, etag="e1", size_bytes=1)
     assert S3Transcripts(s3, "results").has_transcript(media, LONG_AGO)

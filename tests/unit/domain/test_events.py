@@ -9,7 +9,7 @@ from dashscribe.domain import job as jobs
 from dashscribe.domain.events import DETAIL_TYPES, Detail, detail_of
 from dashscribe.domain.job import AudioFacts, Failure, Job, Status, Usage
 from dashscribe.domain.options import Options
-from dashscribe.domain.result_files import result_location
+from dashscribe.domain.result_files import result_folder
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def submitted(job: Job, now: datetime) -> Job:
 def succeeded(submitted: Job, now: datetime) -> Job:
     return jobs.succeed(
         submitted,
-        result_location("results", submitted.media.key, submitted.job_id),
+        result_folder("results", submitted.media.key, submitted.job_id),
         AudioFacts(duration_ms=3834, speech_ms=2480, channels=[0]),
         Usage(billed_seconds=4, estimated_cost_usd=0.00014),
         [],

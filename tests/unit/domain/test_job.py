@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dashscribe.domain import job as jobs
 from dashscribe.domain.job import AudioFacts, Due, Failure, Job, Status, Usage
 from dashscribe.domain.options import Options
-from dashscribe.domain.result_files import result_location
+from dashscribe.domain.result_files import result_folder
 
 FAILURE = Failure(code="FILE_TOO_LARGE", message="too large", category="permanent")
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -19,7 +19,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 def succeeded(job: Job, now: datetime = NOW) -> Job:
     return jobs.succeed(
         job,
-        result_location("results", job.media.key, job.job_id),
+        result_folder("results", job.media.key, job.job_id),
         AudioFacts(duration_ms=3834, speech_ms=2480, channels=[0]),
         Usage(billed_seconds=3, estimated_cost_usd=0.000105),
         ["SUCCESS_WITH_NO_VALID_FRAGMENT"],
@@ -144,12 +144,12 @@ def test_an_ended_job_is_due_until_its_event_is_out(job: Job, end: Callable[[Job
     assert (over.is_terminal, over.is_finished, over.due_at) == (True, False, NOW)
     told = jobs.published(over, NOW)
     assert (told.is_finished, told.due_kind, told.due_at) == (True, None, None)
-    assert told.expires_at == int((NOW + timedelta(days=90)).timestamp())
+    assert told.expires_at == int((NOW + timedelta(days=30)).timestamp())
 
 
 def test_a_success_has_its_files_and_no_failure(job: Job) -> None:
     over = succeeded(job)
-    assert over.result == result_location("results", job.media.key, job.job_id)
+    assert over.result == result_folder("results", job.media.key, job.job_id)
     assert (over.failure, over.completed_at) == (None, NOW - timedelta(seconds=1))
 
 

@@ -7,7 +7,7 @@ from dashscribe.domain import job as jobs
 from dashscribe.domain.job import AudioFacts, Job, Usage
 from dashscribe.domain.job_report import JobReport, job_report
 from dashscribe.domain.options import Options
-from dashscribe.domain.result_files import result_location
+from dashscribe.domain.result_files import result_folder
 
 
 def test_the_report_says_what_was_asked_for_when_how_often_and_at_what_cost(job: Job, now: datetime) -> None:
@@ -15,7 +15,7 @@ def test_the_report_says_what_was_asked_for_when_how_often_and_at_what_cost(job:
     sent = jobs.submitted(jobs.with_options(job, options), "t-1", now + timedelta(seconds=1))
     done = jobs.succeed(
         jobs.submitted(jobs.resubmit(sent, "FILE_403_FORBIDDEN", now), "t-2", now + timedelta(seconds=2)),
-        result_location("results", job.media.key, job.job_id),
+        result_folder("results", job.media.key, job.job_id),
         AudioFacts(duration_ms=None, speech_ms=0, channels=[]),
         Usage(billed_seconds=0, estimated_cost_usd=0.0),
         ["ASR_RESPONSE_HAVE_NO_WORDS"],

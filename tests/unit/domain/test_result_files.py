@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dashscribe.domain.media import job_id_of
-from dashscribe.domain.result_files import MAX_KEY_BYTES, result_location, result_prefix
+from dashscribe.domain.result_files import MAX_KEY_BYTES, result_folder, result_prefix
 
 JOB = "0123456789abcdef" * 2
 KEYS = st.builds(
@@ -20,7 +20,7 @@ KEYS = st.builds(
 
 @pytest.mark.parametrize("key", ["talk.wav", "a b+c%20'\"é中😀.wav", "/x//y.wav", "k" * 900])
 def test_files_lie_under_the_whole_media_key_and_the_job_id(key: str) -> None:
-    location = result_location("results", key, JOB)
+    location = result_folder("results", key, JOB)
     assert location.bucket == "results"
     assert location.prefix == f"{key}/{JOB}/"
     assert location.files.model_dump() == {
@@ -39,7 +39,7 @@ def test_files_lie_under_the_whole_media_key_and_the_job_id(key: str) -> None:
 @example("a" * 977)
 @example("😀" * 256)
 def test_no_result_key_passes_what_s3_allows(key: str) -> None:
-    files = result_location("results", key, JOB).files.model_dump().values()
+    files = result_folder("results", key, JOB).files.model_dump().values()
     assert max(len(name.encode()) for name in files) <= MAX_KEY_BYTES
 
 

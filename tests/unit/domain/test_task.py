@@ -101,10 +101,10 @@ def test_collecting_again_waits_longer_each_time_but_never_more_than_a_quarter_o
     assert pauses[-1] == timedelta(minutes=15)
 
 
-def test_a_closed_task_is_never_looked_at_again_and_expires_after_ninety_days(in_flight: Task, now: datetime) -> None:
+def test_a_closed_task_is_never_looked_at_again_and_expires_after_thirty_days(in_flight: Task, now: datetime) -> None:
     done = closed(ended(in_flight, now), now)
     assert (done.phase, done.due_kind, done.due_at) == (TaskPhase.CLOSED, None, None)
-    assert done.expires_at == int((now + timedelta(days=90)).timestamp())
+    assert done.expires_at == int((now + timedelta(days=30)).timestamp())
 
 
 def test_a_stored_task_is_read_back_the_same(in_flight: Task, now: datetime) -> None:

@@ -27,7 +27,7 @@ from dashscribe.domain.events import Detail
 from dashscribe.domain.job import Job
 from dashscribe.domain.media import Media, is_ignored, refusal
 from dashscribe.domain.options import Profiles, resolve_options
-from dashscribe.domain.result_files import MAX_KEY_BYTES, result_location
+from dashscribe.domain.result_files import MAX_KEY_BYTES, result_folder
 from dashscribe.errors import InvalidOptions, MalformedMessage, ProfilesUnreadable
 from dashscribe.services.messages import ObjectCreated, WakeUp, parse_message
 from dashscribe.services.ports import Message
@@ -620,7 +620,7 @@ def test_options_that_are_accepted_can_be_stored_and_sent(metadata: dict[str, st
 @settings(max_examples=300, deadline=None)
 @given(st.text(min_size=1, max_size=1024))
 def test_no_result_of_any_key_lies_outside_its_prefix_or_beyond_s3_s_limit(key: str) -> None:
-    location = result_location(RESULTS_BUCKET, key, HEX)
+    location = result_folder(RESULTS_BUCKET, key, HEX)
     files = location.files.model_dump().values()
     assert all(file.startswith(location.prefix) and len(file.encode()) <= MAX_KEY_BYTES for file in files)
     assert location.prefix.endswith(f"/{HEX}/")

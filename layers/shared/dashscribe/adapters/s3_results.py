@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+_PUTS_AT_ONCE = 5
+_LARGE_BYTES = 1024**2
+
+
 class S3Results:
     """`ResultStore` on S3. Nothing is ever written over: a file that is there was written by an earlier try."""
 
@@ -26,18 +32,35 @@ class S3Results:
         self._bucket = bucket
 
     def store(self, files: Iterable[ResultFile]) -> None:
-        for file in files:
-            try:
-                self._client.put_object(
-                    Bucket=self._bucket,
-                    Key=file.key,
-                    Body=file.body,
-                    ContentType=file.content_type,
-                    IfNoneMatch="*",
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "PreconditionFailed":
-                    raise
+        """The first file on its own, since it is the one that was paid for; then the others, small ones side by side.
+
+        Large ones one after the other, so that only one of them is in memory.
+        """
+        remaining = iter(files)
+        for first in islice(remaining, 1):
+            self._put(first)
+        with ThreadPoolExecutor(_PUTS_AT_ONCE) as pool:
+            started: list[Future[None]] = []
+            for file in remaining:
+                if len(file.body) > _LARGE_BYTES:
+                    self._put(file)
+                else:
+                    started.append(pool.submit(self._put, file))
+            for put in started:
+                put.result()
+
+    def _put(self, file: ResultFile) -> None:
+        try:
+            self._client.put_object(
+                Bucket=self._bucket,
+                Key=file.key,
+                Body=file.body,
+                ContentType=file.content_type,
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
 
     def find_json(self, key: str) -> JsonObject | None:
         try:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashscribe.domain.job import AudioFacts, Failure, Job, Status, Usage
 from dashscribe.domain.media import Media
 from dashscribe.domain.options import DEFAULT_PROFILE
-from dashscribe.domain.result_files import ResultLocation
+from dashscribe.domain.result_files import ResultLocation, result_location
 from dashscribe.domain.timestamps import Timestamp
 
 SOURCE = "dashscribe"
@@ -67,7 +67,7 @@ def detail_of(job: Job, published_at: datetime) -> Detail:
             "profile": job.options.profile if job.options else DEFAULT_PROFILE,
             "task_id": job.task_id,
             "attempts": job.attempts,
-            "result": job.result.model_dump() if job.result else None,
+            "result": result_location(job.result).model_dump() if job.result else None,
             "audio": job.audio.model_dump() if job.audio else None,
             "usage": job.usage.model_dump() if job.usage else None,
             "warnings": job.warnings,

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.media import Media
 from dashscribe.domain.options import Options
-from dashscribe.domain.result_files import ResultLocation
+from dashscribe.domain.result_files import ResultFolder
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.vendor_codes import Verdict
 
@@ -54,7 +54,8 @@ PUBLISH_AGAIN_AFTER = timedelta(seconds=30)
 """How long between tries to publish an end that EventBridge did not take."""
 TASK_SAFETY_NET = timedelta(hours=6)
 """When a submitted job is looked at although its task should have taken care of it."""
-KEEP_RECORDS = timedelta(days=90)
+KEEP_RECORDS = timedelta(days=30)
+"""After the end. What came of a job is in its job.json for as long as the bucket keeps it."""
 
 
 class Status(StrEnum):
@@ -132,7 +133,7 @@ class Job(BaseModel):
     completed_at: Timestamp | None = None
     published_at: Timestamp | None = None
     wakes: int = 0
-    result: ResultLocation | None = None
+    result: ResultFolder | None = None
     audio: AudioFacts | None = None
     usage: Usage | None = None
     warnings: list[str] = Field(default_factory=list)
@@ -324,7 +325,7 @@ def may_be_resubmitted(job: Job) -> bool:
 
 def succeed(
     job: Job,
-    result: ResultLocation,
+    result: ResultFolder,
     audio: AudioFacts,
     usage: Usage,
     warnings: list[str],

@@ -32,8 +32,28 @@ class ResultFiles(BaseModel):
     job: str
 
 
+class ResultFolder(BaseModel):
+    """A job's place in the results bucket. `prefix` ends in a slash. Records hold this alone: it tells all the rest."""
+
+    model_config = ConfigDict(frozen=True)
+
+    bucket: str
+    prefix: str
+
+    @property
+    def files(self) -> ResultFiles:
+        return ResultFiles(
+            result=self.prefix + RESULT_JSON,
+            transcript=self.prefix + TRANSCRIPT_JSON,
+            text=self.prefix + TRANSCRIPT_TEXT,
+            srt=self.prefix + TRANSCRIPT_SRT,
+            vtt=self.prefix + TRANSCRIPT_VTT,
+            job=self.prefix + JOB_JSON,
+        )
+
+
 class ResultLocation(BaseModel):
-    """A job's place in the results bucket. `prefix` ends in a slash."""
+    """The same with every key written out, as events have it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,18 +81,11 @@ def result_prefix(media_key: str, job_id: str) -> str:
     return f"{results_of(media_key)}{job_id}/"
 
 
-def result_location(bucket: str, media_key: str, job_id: str) -> ResultLocation:
+def result_folder(bucket: str, media_key: str, job_id: str) -> ResultFolder:
+    """Where the files of a job are."""
+    return ResultFolder(bucket=bucket, prefix=result_prefix(media_key, job_id))
+
+
+def result_location(folder: ResultFolder) -> ResultLocation:
     """The keys of all files of a job."""
-    prefix = result_prefix(media_key, job_id)
-    return ResultLocation(
-        bucket=bucket,
-        prefix=prefix,
-        files=ResultFiles(
-            result=prefix + RESULT_JSON,
-            transcript=prefix + TRANSCRIPT_JSON,
-            text=prefix + TRANSCRIPT_TEXT,
-            srt=prefix + TRANSCRIPT_SRT,
-            vtt=prefix + TRANSCRIPT_VTT,
-            job=prefix + JOB_JSON,
-        ),
-    )
+    return ResultLocation(bucket=folder.bucket, prefix=folder.prefix, files=folder.files)

@@ -197,7 +197,7 @@ class BackfillService:
             (backfill_event(upload.media, upload.uploaded_at), upload) for upload in uploads if not upload.archived
         ]
         known = self.store.find_many([event.job_id for event, _ in named])
-        # A record is kept for 90 days, and an upload to an unversioned bucket has its job under a name that no listing
+        # A record is kept for 30 days, and an upload to an unversioned bucket has its job under a name that no listing
         # tells: the results know better.
         unknown = [(event, upload) for event, upload in named if event.job_id not in known]
         looked = _each(

@@ -14,7 +14,7 @@ from dashscribe.domain.job import Failure, Job, Status, Usage
 from dashscribe.domain.job_report import job_report
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.readable import cues, plain_text
-from dashscribe.domain.result_files import result_location
+from dashscribe.domain.result_files import result_folder
 from dashscribe.domain.subtitles import srt, vtt
 from dashscribe.domain.task import RESULTS_LIVE, Task
 from dashscribe.domain.transcript import Transcript, VendorResult, empty, neutral
@@ -133,7 +133,7 @@ class FinalizeService:
     def _stored(
         self, job: Job, outcome: FileOutcome, result: bytes, transcript: Transcript, warnings: list[str]
     ) -> Job:
-        location = result_location(self.results_bucket, job.media.key, job.job_id)
+        location = result_folder(self.results_bucket, job.media.key, job.job_id)
         ended = jobs.succeed(
             job,
             location,

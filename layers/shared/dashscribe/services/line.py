@@ -14,7 +14,7 @@ from itertools import groupby
 from dashscribe.domain.job import Due, Job
 from dashscribe.domain.options import Options
 from dashscribe.services.ports import DueStore, JobStore, RateBudget, TaskLimits
-from dashscribe.services.task_size import files_per_task
+from dashscribe.services.task_size import files_per_task, submissions_a_second
 
 LOOKED_AT = 200
 """How far into the line one pass looks: more than a pass's share of any model's rate at one file a task."""
@@ -57,4 +57,4 @@ class Line:
 
     def _files_a_second(self, options: Options, now: datetime) -> float:
         files = files_per_task(options, self.max_files_per_task, self.limits, now)
-        return (self.submit_requests_per_second or options.spec.submit_requests_per_second) * files
+        return submissions_a_second(options, self.submit_requests_per_second) * files

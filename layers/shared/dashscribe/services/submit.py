@@ -45,7 +45,7 @@ from dashscribe.services.ports import (
 )
 from dashscribe.services.publish import publish_start
 from dashscribe.services.settle import Fate, Settlement, settle
-from dashscribe.services.task_size import files_per_task
+from dashscribe.services.task_size import files_per_task, submissions_a_second
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom, deferred_or_given_up
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
@@ -328,7 +328,7 @@ class SubmitService:
         if options is None:
             raise ValueError("a batch of jobs without options")
         spec = options.spec
-        rate = self.submit_requests_per_second or spec.submit_requests_per_second
+        rate = submissions_a_second(options, self.submit_requests_per_second)
         wait = self.rates.reserve_turn(f"submit#{spec.name}", rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
         if wait is None:
             self.room.stand_in_line(batch, report)

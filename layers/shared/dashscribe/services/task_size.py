@@ -1,4 +1,4 @@
-"""How many files may share a task."""
+"""How many files may share a task, and how fast submissions follow each other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ from datetime import datetime
 
 from dashscribe.domain.options import Options
 from dashscribe.services.ports import TaskLimits
+
+SHARE_OF_RATE = 0.95
+"""Turns are evenly spaced, but what lies between a turn and its POST takes not always the same: at the full rate, an
+eleventh POST falls into a second now and then (measured: 86 refusals in 1,000 at 10 a second, none at 9.5)."""
+
+
+def submissions_a_second(options: Options, setting: float) -> float:
+    """The pace of a model: the stack's `setting`, or what the catalogue says when that is 0."""
+    return (setting or options.spec.submit_requests_per_second) * SHARE_OF_RATE
 
 
 def files_per_task(options: Options, most: int, limits: TaskLimits, now: datetime) -> int:

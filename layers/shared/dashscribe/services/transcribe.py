@@ -20,7 +20,7 @@ from dashscribe.domain.job import Job, Status
 from dashscribe.domain.media import AUDIO_TOO_LONG, too_long_for
 from dashscribe.domain.options import Options
 from dashscribe.domain.parameters import JsonObject
-from dashscribe.domain.result_files import result_location
+from dashscribe.domain.result_files import result_folder
 from dashscribe.domain.transcript import Transcript, empty, neutral
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import AnswerLost, MalformedMessage, MediaGone, PublishFailed, StaleRecord, VendorError
@@ -29,6 +29,7 @@ from dashscribe.services.finalize import result_files, result_json, usage_of
 from dashscribe.services.messages import WakeUp, parse_message
 from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateBudget, ResultStore, SynchronousSpeech
 from dashscribe.services.publish import publish_end, publish_start
+from dashscribe.services.task_size import submissions_a_second
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=20)
@@ -97,7 +98,7 @@ class TranscribeService:
 
     def _after_a_lost_answer(self, job: Job, report: SubmitReport) -> None:
         """Whoever made the call died, or never heard back. What was stored before that is not asked for again."""
-        stored = self.results.find_json(result_location(self.results_bucket, job.media.key, job.job_id).files.result)
+        stored = self.results.find_json(result_folder(self.results_bucket, job.media.key, job.job_id).files.result)
         if stored is not None:
             logger.warning("a call's answer was stored by a function that died", job_id=job.job_id)
             started = (job.claimed_until or self.clock()) - jobs.CALL_CLAIM_LASTS
@@ -130,7 +131,7 @@ class TranscribeService:
 
     def _call(self, job: Job, options: Options, report: SubmitReport) -> None:
         """Claim, call, store the answer, write down the end."""
-        rate = self.submit_requests_per_second or options.spec.submit_requests_per_second
+        rate = submissions_a_second(options, self.submit_requests_per_second)
         wait = self.rates.reserve_turn(f"submit#{options.model}", rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
         if wait is None:
             self.room.stand_in_line([job], report)
@@ -168,7 +169,7 @@ class TranscribeService:
         transcript, warnings = _read(job, answer)
         ended = jobs.succeed(
             accepted,
-            result_location(self.results_bucket, job.media.key, job.job_id),
+            result_folder(self.results_bucket, job.media.key, job.job_id),
             transcript.facts,
             usage_of(accepted, transcript, billed_seconds(answer), self.region),
             warnings,
