@@ -193,9 +193,7 @@ def test_a_streamed_completion_is_the_vendors(model: str, include_usage: bool, o
     assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * 6 + ["stop"]
 
 
-def test_the_lines_of_a_stream_are_those_of_the_vendors_page(
-    openai: OpenAI, play: Play
-) -> None:
+def test_the_lines_of_a_stream_are_those_of_the_vendors_page(openai: OpenAI, play: Play) -> None:
     """Seed 004, "Streaming output", without the ids and times."""
     play(scripts=[SCRIPT])
     with openai.chat.completions.with_streaming_response.create(
