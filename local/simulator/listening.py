@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from concurrent.futures import Executor
 from typing import Any
 
@@ -39,7 +40,15 @@ class Listener:
     ) -> dict[str, Any]:
         """As `recognition.recognise`, in a process beside this one."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._recognisers, recognise, media, channels, longest_seconds, silence_fails)
+        try:
+            return await loop.run_in_executor(
+                self._recognisers, recognise, media, channels, longest_seconds, silence_fails
+            )
+        except RecognitionError:
+            raise
+        except Exception as error:  # a recogniser that crashed: its task must end, its caller must have an answer
+            logging.exception("recognition failed")
+            raise RecognitionError("InternalError.Algo", "An internal error has occurred during execution.") from error
 
     async def download(self, url: str) -> bytes:
         """GET the presigned URL byte for byte. The container's name for this machine is this machine's loopback."""

@@ -65,7 +65,8 @@ class SynchronousModels:
                 check_size(call.spec, len(media))
             return await self._listener.recognise(media, [0], call.spec.max_duration_seconds, silence_fails=False)
         except RecognitionError as error:
-            raise RequestRefusedError(400, _REFUSALS.get(error.code, error.code), str(error)) from error
+            status = 500 if error.code.startswith("InternalError") else 400
+            raise RequestRefusedError(status, _REFUSALS.get(error.code, error.code), str(error)) from error
 
     def _flash(self, call: Call, heard: Json) -> Answer:
         """fun-asr-flash: no `choices`; the text so far, one sentence at a time, `usage` where a sentence ends."""

@@ -18,7 +18,9 @@ from typing import Any
 import httpx
 import pytest
 
-from dashscribe.domain.catalogue import TASKS_PATH, TRANSCRIPTION_PATH
+from dashscribe.adapters.dashscope_http import DashScopeHttp
+from dashscribe.domain.catalogue import TASKS_PATH, TRANSCRIPTION_PATH, Region
+from dashscribe.domain.options import DEFAULT_PROFILE, Options, Profile, Profiles, resolve_options
 from local import processes
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -128,6 +130,24 @@ def post_task(vendor: httpx.Client) -> Callable[..., httpx.Response]:
         )
 
     return post
+
+
+@pytest.fixture
+def our_client(base_url: str, http: httpx.Client) -> DashScopeHttp:
+    """dashscribe's own client, pointed at the simulator."""
+    return DashScopeHttp(http, base_url, lambda: KEY)
+
+
+@pytest.fixture(scope="session")
+def options_for() -> Callable[..., Options]:
+    """What an upload with this profile would be sent with: `options_for("qwen3-asr-flash", stream=True)`."""
+
+    def resolved(model: str, parameters: Mapping[str, Any] | None = None, **way_in: Any) -> Options:
+        profile = Profile(model=model, parameters=dict(parameters or {}), **way_in)
+        profiles = Profiles(profiles={DEFAULT_PROFILE: profile})
+        return resolve_options("a.wav", {}, profiles, default_model=model, region=Region.OTHER)
+
+    return resolved
 
 
 @pytest.fixture

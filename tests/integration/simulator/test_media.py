@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,11 +15,14 @@ import av
 import httpx
 import pytest
 
-from dashscribe.domain.catalogue import CATALOGUE
+from dashscribe.domain.catalogue import CATALOGUE, Endpoint
 from dashscribe.domain.media import SUPPORTED_EXTENSIONS
+from local.simulator.calls import Call
+from local.simulator.checks import RequestRefusedError
 from local.simulator.listening import Listener
 from local.simulator.play import Behaviour, Play
 from local.simulator.recognition import RecognitionError, recognise
+from local.simulator.synchronous import SynchronousModels
 from local.simulator.tasks import SimulatedTask, TaskRoom
 
 SAMPLE_RATE = 16_000
@@ -223,6 +227,24 @@ def test_a_recogniser_that_breaks_fails_the_file_and_ends_the_task(media_url: st
         return task
 
     assert asyncio.run(lived()).files[0].code == "InternalError.Algo"
+
+
+def test_a_recogniser_that_breaks_fails_a_synchronous_call(walk_pcm: bytes, as_wav: AsWav) -> None:
+    async def refused() -> RequestRefusedError:
+        broken = ThreadPoolExecutor()
+        broken.shutdown()
+        play = Play(Behaviour())
+        listener = Listener(play, broken)
+        audio = f"data:audio/wav;base64,{b64encode(as_wav(walk_pcm)).decode()}"
+        with pytest.raises(RequestRefusedError) as raised:
+            await SynchronousModels(play, listener).answer(
+                Call(CATALOGUE["qwen3-asr-flash"], audio), Endpoint.DASHSCOPE
+            )
+        await listener.close()
+        return raised.value
+
+    refusal = asyncio.run(refused())
+    assert (refusal.status, refusal.code) == (500, "InternalError.Algo")
 
 
 # downloading

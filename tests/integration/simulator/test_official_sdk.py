@@ -13,6 +13,7 @@ import httpx
 import jiwer
 import pytest
 from dashscope.audio.asr import Transcription
+from dashscope.audio.qwen_asr import QwenTranscription
 from dashscope.v2.errors import DashScopeError
 
 pytestmark = pytest.mark.filterwarnings(
@@ -244,14 +245,102 @@ def test_the_sdk_reads_a_rate_refusal(sdk: type[Transcription], play: Callable[.
     assert (refused.status_code, refused.code) == (429, "Throttling.RateQuota")
 
 
+# one file a task
+
+
+FILETRANS = "qwen3-asr-flash-filetrans"
+
+
+def test_the_sdk_transcribes_one_file(
+    sdk: object, play: Callable[..., None], media_url: str, http: httpx.Client
+) -> None:
+    """API reference 3.1 and 6.2."""
+    play(behaviour={"queue_seconds": 0})
+    url = f"{media_url}/morning-walk.wav"
+    task = QwenTranscription.async_call(model=FILETRANS, file_url=url, api_key=KEY, language="en", enable_words=True)
+    assert task.output["task_status"] == "PENDING"
+    waited = QwenTranscription.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
+    fetched = QwenTranscription.fetch(task, api_key=KEY)
+    assert waited.output == fetched.output
+    assert waited.usage == {"seconds": 9}
+    output = {name for name, value in waited.output.items() if value is not None}
+    assert output >= {"task_id", "task_status", "submit_time", "scheduled_time", "end_time", "result"}
+    assert not output & {"results", "task_metrics", "code", "message"}
+    document = http.get(waited.output["result"]["transcription_url"]).raise_for_status().json()
+    assert document.keys() == {"file_url", "audio_info", "transcripts"}
+    assert document["audio_info"] == {"format": "wav", "sample_rate": 16000}
+    (transcript,) = document["transcripts"]
+    assert transcript.keys() == {"channel_id", "text", "sentences"}
+    assert transcript["text"].startswith("The weather was fine this morning. ")
+    assert [sentence["sentence_id"] for sentence in transcript["sentences"]] == [0, 1, 2]
+    first = transcript["sentences"][0]
+    assert (first["language"], first["emotion"]) == ("en", "neutral")
+    assert [word["text"] + word["punctuation"] for word in first["words"]][:2] == ["The ", "weather "]
+    assert "".join(word["text"] + word["punctuation"] for word in first["words"]) == first["text"]
+
+
+def test_words_are_timed_on_request_only(
+    sdk: object, play: Callable[..., None], media_url: str, http: httpx.Client
+) -> None:
+    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "scripted", "answers": [{"text": "hello world"}]}])
+    task = QwenTranscription.async_call(model=FILETRANS, file_url=f"{media_url}/scripted.mp3", api_key=KEY)
+    reply = QwenTranscription.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
+    document = http.get(reply.output["result"]["transcription_url"]).raise_for_status().json()
+    (sentence,) = document["transcripts"][0]["sentences"]
+    assert sentence["text"] == "hello world"
+    assert "words" not in sentence
+
+
+def test_a_file_that_is_not_there_fails_its_task(sdk: object, play: Callable[..., None], media_url: str) -> None:
+    """Whatever a task of several files would do (seed 004, "FAILED")."""
+    play(behaviour={"queue_seconds": 0, "all_failed_status": "SUCCEEDED"})
+    task = QwenTranscription.async_call(model=FILETRANS, file_url=f"{media_url}/absent.wav", api_key=KEY)
+    reply = QwenTranscription.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
+    assert (reply.status_code, reply.output["task_status"]) == (200, "FAILED")
+    assert (reply.output["code"], reply.output["message"]) == ("FILE_404_NOT_FOUND", "FILE_404_NOT_FOUND")
+    assert not {"results", "result", "task_metrics"} & reply.output.keys()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "refusal"),
+    [
+        ({"api_key": "sk-wrong"}, (401, "InvalidApiKey")),
+        ({"model": "qwen3-asr-2099-filetrans"}, (400, "InvalidParameter")),
+        ({"model": MODEL}, (400, "InvalidParameter")),
+        ({"enable_words": "yes"}, (400, "InvalidParameter")),
+    ],
+    ids=["key", "unknown model", "model of several files", "parameter"],
+)
+def test_the_sdk_reads_a_refusal_of_one_file(
+    wrong: dict[str, Any], refusal: tuple[int, str], sdk: object, media_url: str
+) -> None:
+    asked = {"model": FILETRANS, "file_url": f"{media_url}/absent.wav", "api_key": KEY, **wrong}
+    refused = QwenTranscription.async_call(**asked)
+    assert (refused.status_code, refused.code) == refusal
+
+
+def test_the_sdk_reads_a_rate_refusal_of_a_submission(sdk: object, play: Callable[..., None], media_url: str) -> None:
+    play(behaviour={"submits_per_second": 1})
+    answers = [
+        QwenTranscription.async_call(model=FILETRANS, file_url=f"{media_url}/absent.wav", api_key=KEY) for _ in range(2)
+    ]
+    assert [(answer.status_code, answer.code) for answer in answers] == [(200, ""), (429, "Throttling.RateQuota")]
+
+
 # the newer client
 
 
+NEWEST = "qwen-audio-3.1-asr-flash-filetrans"
+
+
+@pytest.mark.parametrize("model", [MODEL, NEWEST])
 def test_the_newer_client_submits_and_waits(
-    sdk_v2: dashscope.Client, play: Callable[..., None], media_url: str, http: httpx.Client
+    model: str, sdk_v2: dashscope.Client, play: Callable[..., None], media_url: str, http: httpx.Client
 ) -> None:
     play(behaviour={"queue_seconds": 0}, scripts=[{"match": "scripted", "answers": [{"text": "hello world"}]}])
-    job = sdk_v2.audio.asr.jobs.create(model=MODEL, file_urls=[f"{media_url}/scripted.wav"])
+    job = sdk_v2.audio.asr.jobs.create(
+        model=model, file_urls=[f"{media_url}/scripted.wav"], parameters={"language_hints": ["en"]}
+    )
     done = sdk_v2.audio.asr.jobs.wait(job, poll_interval=0.1, timeout=WAIT_SECONDS)
     assert done.succeeded
     assert done.finished_at is not None
@@ -267,6 +356,14 @@ def test_the_newer_client_raises_what_was_refused(base_url: str, media_url: str)
     ):
         client.audio.asr.jobs.create(model=MODEL, file_urls=[f"{media_url}/meeting.mp3"])
     assert (raised.value.status_code, raised.value.code) == (401, "InvalidApiKey")
+
+
+def test_the_newer_client_raises_an_unknown_parameter(sdk_v2: dashscope.Client, media_url: str) -> None:
+    with pytest.raises(DashScopeError) as raised:
+        sdk_v2.audio.asr.jobs.create(
+            model=NEWEST, file_urls=[f"{media_url}/meeting.mp3"], parameters={"vocabulary": {"word": 17}}
+        )
+    assert (raised.value.status_code, raised.value.code) == (400, "InvalidParameter")
 
 
 def test_the_newer_client_raises_a_failed_task(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
+
+from local.simulator.play import Operation
 
 TASKS = "/api/v1/tasks"
 QUERY = f"{TASKS}/no-such-task"
@@ -93,12 +95,15 @@ def test_a_hang_ends_with_an_answer(vendor: httpx.Client, play: Play) -> None:
         ("list", "GET", TASKS),
         ("cancel", "POST", f"{QUERY}/cancel"),
         ("result", "GET", "/results/none.json"),
+        ("token", "POST", "/api/v1/tokens"),
+        ("generate", "POST", "/api/v1/services/aigc/multimodal-generation/generation"),
+        ("chat", "POST", "/compatible-mode/v1/chat/completions"),
     ],
 )
 def test_a_fault_strikes_its_own_operation_only(
     operation: str, method: str, path: str, vendor: httpx.Client, play: Play
 ) -> None:
-    others = {"submit", "query", "list", "cancel", "result"} - {operation}
+    others = set(get_args(Operation)) - {operation}
     play(faults=[{"operation": other, "status": 599} for other in others])
     assert vendor.request(method, path).status_code != 599
     play(faults=[{"operation": operation, "status": 598}])
@@ -231,7 +236,13 @@ def test_a_script_can_let_the_real_thing_happen_again(submit: Submit, until: Unt
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"behaviour": {"speed": 1}}, {"faults": [{"operation": "fetch"}]}, {"scripts": [{}]}]
+    "wrong",
+    [
+        {"behaviour": {"speed": 1}},
+        {"faults": [{"operation": "fetch"}]},
+        {"faults": [{"operation": "query", "kind": "break_stream"}]},
+        {"scripts": [{}]},
+    ],
 )
 def test_what_cannot_be_played_is_refused(base_url: str, wrong: dict[str, Any], http: httpx.Client) -> None:
     assert http.post(f"{base_url}/control", json=wrong).status_code == 400

@@ -87,6 +87,55 @@ def test_a_wrong_body_is_refused(post_task: PostTask, body: Any, code: str) -> N
     assert refused.json()["message"]
 
 
+ONE_FILE = "qwen3-asr-flash-filetrans"
+NEWEST = "qwen-audio-3.1-asr-flash-filetrans"
+TURN = {"role": "user", "content": [{"type": "input_text", "text": "DashScope"}]}
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "parameters", "message"),
+    [
+        pytest.param(ONE_FILE, {"file_urls": [ANY_URL]}, {}, "input must contain file_url", id="a list for one file"),
+        pytest.param(ONE_FILE, {"file_url": [ANY_URL]}, {}, "input must contain file_url", id="one file in a list"),
+        pytest.param(MODEL, {"file_url": ANY_URL}, {}, "input must contain file_urls", id="one file for a list"),
+        pytest.param(NEWEST, {"file_url": ANY_URL}, {}, "input must contain file_urls", id="not by the suffix"),
+        pytest.param("qwen3-asr-flash", {"file_urls": [ANY_URL]}, {}, "url error, check url!", id="synchronous model"),
+        pytest.param(ONE_FILE, {"file_url": ANY_URL}, {"language_hints": ["en"]}, "parameter", id="other's parameter"),
+        pytest.param(ONE_FILE, {"file_url": ANY_URL}, {"enable_words": 1}, "parameter", id="number for a switch"),
+        pytest.param(NEWEST, {"file_urls": [ANY_URL]}, {"context": [TURN]}, "parameter", id="context as parameter"),
+        pytest.param(NEWEST, {"file_urls": [ANY_URL], "context": "names"}, {}, "parameter", id="context a text"),
+        pytest.param(MODEL, {"file_urls": [ANY_URL], "context": [TURN]}, {}, "parameter", id="context for fun-asr"),
+        pytest.param(MODEL, {"file_urls": [ANY_URL]}, {"vocabulary": {"a": 5}}, "parameter", id="instant words"),
+        pytest.param("paraformer-v1", {"file_urls": [ANY_URL]}, {"language_hints": ["zh"]}, "parameter", id="v1 hints"),
+    ],
+)
+def test_each_family_has_its_own_shape(
+    model: str, given: dict[str, Any], parameters: dict[str, Any], message: str, post_task: PostTask
+) -> None:
+    refused = post_task(body={"model": model, "input": given, "parameters": parameters})
+    assert (refused.status_code, refused.json()["code"]) == (400, "InvalidParameter")
+    assert message in refused.json()["message"]
+
+
+def test_each_family_is_taken_in_its_own_shape(post_task: PostTask, play: Play) -> None:
+    play(behaviour={"queue_seconds": 60})
+    words = {"enable_words": True, "language": "en"}
+    for body in (
+        {"model": ONE_FILE, "input": {"file_url": ANY_URL}, "parameters": words},
+        {"model": NEWEST, "input": {"file_urls": [ANY_URL], "context": [TURN]}, "parameters": {"vocabulary": {"a": 5}}},
+    ):
+        assert post_task(body=body).status_code == 200
+
+
+def test_a_running_task_of_one_file_is_answered_with_counters(submit: Submit, until: Until, play: Play) -> None:
+    """Seed 004, "RUNNING"."""
+    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "slow", "answers": [{"text": "not yet", "seconds": 60}]}])
+    body = {"model": ONE_FILE, "input": {"file_url": "http://127.0.0.1:9/slow.wav"}, "parameters": {}}
+    output = until(submit(body=body), "RUNNING")["output"]
+    assert output.keys() == {"task_id", "task_status", "submit_time", "scheduled_time", "task_metrics"}
+    assert output["task_metrics"] == {"TOTAL": 1, "SUCCEEDED": 0, "FAILED": 0}
+
+
 def test_a_body_that_is_not_json_is_refused(vendor: httpx.Client) -> None:
     refused = vendor.post(
         "/api/v1/services/audio/asr/transcription", content=b"{", headers={"X-DashScope-Async": "enable"}
@@ -414,3 +463,16 @@ def test_a_list_can_be_asked_for_one_status(vendor: httpx.Client, finished: dict
 def test_a_page_that_cannot_be_is_refused(vendor: httpx.Client, wrong: dict[str, str]) -> None:
     refused = vendor.get(TASKS, params=wrong)
     assert (refused.status_code, refused.json()["code"]) == (400, "InvalidParameter")
+
+
+def test_a_list_can_be_asked_for_a_time(vendor: httpx.Client, finished: dict[str, Any]) -> None:
+    """API reference 3.5; read as UTC+8, like the vendor's other times."""
+    task_id, now = finished["output"]["task_id"], datetime.now(UTC) + timedelta(hours=8)
+
+    def listed(start: timedelta, end: timedelta) -> Any:
+        times = {"start_time": f"{now + start:%Y%m%d%H%M%S}", "end_time": f"{now + end:%Y%m%d%H%M%S}"}
+        return vendor.get(TASKS, params={"task_id": task_id, **times}).json()
+
+    assert listed(timedelta(hours=-1), timedelta(hours=1))["total"] == 1
+    assert listed(timedelta(hours=-3), timedelta(hours=-2))["total"] == 0
+    assert listed(timedelta(hours=-25), timedelta())["code"] == "InvalidParameter"

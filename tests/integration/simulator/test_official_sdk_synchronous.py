@@ -1,0 +1,259 @@
+"""The official SDKs of DashScope and of OpenAI call the synchronous models (seed 004, API reference 7)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import dashscope
+import httpx
+import pytest
+from dashscope import MultiModalConversation
+from openai import APIError, APIStatusError, OpenAI
+
+KEY = "sk-local"
+MODEL = "qwen3-asr-flash"
+OMNI = "qwen3-omni-flash"
+SPOKEN = "Welcome to Alibaba Cloud."
+SCRIPT = {"match": "welcome", "answers": [{"text": SPOKEN}]}
+URL = "http://127.0.0.1:9/welcome.mp3"
+MB = 1024**2
+
+Play = Callable[..., None]
+
+
+@pytest.fixture
+def native(base_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """`MultiModalConversation.call` for one recording: `native(URL, stream=True)`."""
+    monkeypatch.setattr(dashscope, "base_http_api_url", f"{base_url}/api/v1")
+
+    def call(url: str, *, api_key: str = KEY, model: str = MODEL, **more: Any) -> Any:
+        messages = [
+            {"role": "system", "content": [{"text": ""}]},
+            {"role": "user", "content": [{"audio": url}]},
+        ]
+        options = {"enable_itn": False}
+        return MultiModalConversation.call(
+            model, messages, api_key, result_format="message", asr_options=options, **more
+        )
+
+    return call
+
+
+@pytest.fixture
+def openai(base_url: str) -> Iterator[OpenAI]:
+    with OpenAI(api_key=KEY, base_url=f"{base_url}/compatible-mode/v1", max_retries=0) as client:
+        yield client
+
+
+def audio(url: str, **more: str) -> dict[str, Any]:
+    return {"type": "input_audio", "input_audio": {"data": url, **more}}
+
+
+def asked(url: str) -> Any:
+    """The messages for qwen3-asr-flash. The SDK's types want a format beside the data; the vendor's pages have none."""
+    return [{"role": "user", "content": [audio(url)]}]
+
+
+def prompted(url: str) -> Any:
+    """The messages for a Qwen-Omni model."""
+    prompt = {"type": "text", "text": "Transcribe this recording."}
+    return [{"role": "user", "content": [audio(url, format="mp3"), prompt]}]
+
+
+@pytest.fixture
+def too_large(media_folder: Path, media_url: str) -> str:
+    (media_folder / "large.wav").write_bytes(bytes(10 * MB + 1))
+    return f"{media_url}/large.wav"
+
+
+# DashScope's SDK
+
+
+def test_a_call_answers_with_the_text_and_what_is_known_of_the_audio(native: Callable[..., Any], play: Play) -> None:
+    play(scripts=[SCRIPT])
+    reply = native(URL)
+    assert reply.status_code == 200
+    (choice,) = reply.output.choices
+    assert choice.finish_reason == "stop"
+    assert choice.message.role == "assistant"
+    assert choice.message.content == [{"text": SPOKEN}]
+    assert choice.message["annotations"] == [{"type": "audio_info", "language": "en", "emotion": "neutral"}]
+    assert reply.usage["seconds"] == 2
+    assert reply.request_id
+
+
+def test_a_recording_is_really_heard(native: Callable[..., Any], media_url: str) -> None:
+    reply = native(f"{media_url}/morning-walk.wav")
+    assert reply.output.choices[0].message.content[0]["text"].startswith("The weather was fine this morning.")
+    assert reply.usage["seconds"] == 9
+
+
+def test_a_stream_gives_piece_by_piece(native: Callable[..., Any], play: Play) -> None:
+    play(scripts=[SCRIPT])
+    replies = list(native(URL, stream=True, incremental_output=True))
+    pieces = [part["text"] for reply in replies for part in reply.output.choices[0].message.content]
+    assert pieces == ["Welcome", " to", " Alibaba", " Cloud", "."]
+    assert [reply.output.choices[0].finish_reason for reply in replies] == ["null"] * 5 + ["stop"]
+
+
+def test_a_stream_gives_the_text_so_far_unless_told_otherwise(native: Callable[..., Any], play: Play) -> None:
+    play(scripts=[SCRIPT])
+    replies = list(native(URL, stream=True))
+    texts = [reply.output.choices[0].message.content[0]["text"] for reply in replies]
+    assert texts == ["Welcome", "Welcome to", "Welcome to Alibaba", "Welcome to Alibaba Cloud", SPOKEN, SPOKEN]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("case", "status", "code"),
+    [
+        ("key", 401, "InvalidApiKey"),
+        ("model", 400, "InvalidParameter"),
+        ("throttled", 429, "Throttling.RateQuota"),
+        ("large", 400, "BadRequest.TooLarge"),
+        ("forbidden", 400, "BadRequest.InputDownloadFailed"),
+        ("nobody", 400, "BadRequest.InputDownloadFailed"),
+    ],
+)
+def test_the_sdk_reads_a_refusal(
+    case: str,
+    status: int,
+    code: str,
+    stream: bool,
+    native: Callable[..., Any],
+    play: Play,
+    media_url: str,
+    too_large: str,
+) -> None:
+    play(scripts=[SCRIPT])
+    wishes: dict[str, Any] = {"stream": True} if stream else {}
+    url = {"large": too_large, "forbidden": f"{media_url}/status/403", "nobody": "http://127.0.0.1:9/x.wav"}.get(case)
+    if case == "key":
+        wishes["api_key"] = "sk-wrong"
+    if case == "model":
+        wishes["model"] = "qwen3-asr-flash-2099"
+    if case == "throttled":
+        play(behaviour={"submits_per_second": 1})
+        assert native(URL).status_code == 200
+    reply = native(url or URL, **wishes)
+    (refused,) = list(reply) if stream else [reply]
+    assert (refused.status_code, refused.code) == (status, code)
+    assert refused.message
+    assert not refused.output
+
+
+# OpenAI's SDK
+
+
+def test_a_completion_is_the_vendors(openai: OpenAI, play: Play) -> None:
+    play(scripts=[SCRIPT])
+    completion = openai.chat.completions.create(
+        model=MODEL, messages=asked(URL), stream=False, extra_body={"asr_options": {"language": "zh"}}
+    )
+    (choice,) = completion.choices
+    assert completion.object == "chat.completion"
+    assert completion.id.startswith("chatcmpl-")
+    assert (choice.finish_reason, choice.message.role, choice.message.content) == ("stop", "assistant", SPOKEN)
+    (note,) = choice.message.model_dump()["annotations"]
+    assert note.items() >= {"type": "audio_info", "language": "zh", "emotion": "neutral"}.items()
+    assert completion.usage is not None
+    assert completion.usage.model_dump()["seconds"] == 2
+    assert completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens
+
+
+def test_audio_can_be_brought_along(openai: OpenAI, walk_pcm: bytes, as_wav: Callable[..., bytes]) -> None:
+    url = f"data:audio/wav;base64,{base64.b64encode(as_wav(walk_pcm)).decode()}"
+    completion = openai.chat.completions.create(model=MODEL, messages=asked(url))
+    heard = (completion.choices[0].message.content or "").lower()
+    assert "weather" in heard
+
+
+@pytest.mark.parametrize("include_usage", [False, True])
+@pytest.mark.parametrize("model", [MODEL, OMNI])
+def test_a_streamed_completion_is_the_vendors(model: str, include_usage: bool, openai: OpenAI, play: Play) -> None:
+    play(scripts=[SCRIPT])
+    more: dict[str, Any] = {"stream_options": {"include_usage": True}} if include_usage else {}
+    if model == OMNI:
+        more["modalities"] = ["text"]
+    messages = prompted(URL) if model == OMNI else asked(URL)
+    chunks = list(openai.chat.completions.create(model=model, messages=messages, stream=True, **more))
+    if include_usage:
+        last = chunks.pop()
+        assert last.choices == []
+        assert last.usage is not None
+        assert last.usage.completion_tokens == 5
+    assert all(chunk.usage is None for chunk in chunks)
+    deltas = [chunk.choices[0].delta for chunk in chunks]
+    assert (deltas[0].role, deltas[0].content) == ("assistant", "")
+    assert [delta.content for delta in deltas[1:-1]] == ["Welcome", " to", " Alibaba", " Cloud", "."]
+    assert all(delta.role is None for delta in deltas[1:])
+    assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * 6 + ["stop"]
+
+
+def test_the_lines_of_a_stream_are_those_of_the_vendors_page(openai: OpenAI, play: Play) -> None:
+    """Seed 004, "Streaming output", without the ids and times."""
+    play(scripts=[SCRIPT])
+    with openai.chat.completions.with_streaming_response.create(
+        model=MODEL, messages=asked(URL), stream=True
+    ) as response:
+        lines = [line for line in response.iter_lines() if line]
+    assert lines[-1] == "data: [DONE]"
+    assert lines[0].startswith('data: {"model":"qwen3-asr-flash","id":"chatcmpl-')
+    assert '"choices":[{"logprobs":null,"index":0,"delta":{"content":"","role":"assistant"}}]' in lines[0]
+    note = '"annotations":[{"type":"audio_info","language":"en","emotion":"neutral"}]'
+    assert f'"choices":[{{"delta":{{{note},"content":"Welcome","role":null}},"index":0}}]' in lines[1]
+    assert '"choices":[{"delta":{"role":null},"index":0,"finish_reason":"stop"}]' in lines[-2]
+    assert all('"object":"chat.completion.chunk"' in line and '"usage":null' in line for line in lines[:-1])
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("case", "status", "code"),
+    [
+        ("key", 401, "invalid_api_key"),
+        ("model", 404, "model_not_found"),
+        ("other model", 404, "model_not_supported"),
+        ("throttled", 429, "limit_requests"),
+        ("large", 400, "BadRequest.TooLarge"),
+        ("forbidden", 400, "BadRequest.InputDownloadFailed"),
+    ],
+)
+def test_the_openai_sdk_raises_a_refusal(
+    case: str,
+    status: int,
+    code: str,
+    stream: bool,
+    base_url: str,
+    openai: OpenAI,
+    play: Play,
+    media_url: str,
+    too_large: str,
+) -> None:
+    play(scripts=[SCRIPT])
+    url = {"large": too_large, "forbidden": f"{media_url}/status/403"}.get(case, URL)
+    model = {"model": "qwen3-asr-flash-2099", "other model": "fun-asr-flash-2026-06-15"}.get(case, MODEL)
+    client = openai.with_options(api_key="sk-wrong") if case == "key" else openai
+    if case == "throttled":
+        play(behaviour={"submits_per_second": 1})
+        openai.chat.completions.create(model=MODEL, messages=asked(URL))
+    with pytest.raises(APIStatusError) as raised:
+        client.chat.completions.create(model=model, messages=asked(url), stream=stream)
+    assert (raised.value.status_code, raised.value.code) == (status, code)
+    assert raised.value.response.json().keys() == {"error", "request_id"}
+    assert raised.value.response.json()["error"].keys() == {"code", "message", "type", "param"}
+
+
+def test_an_omni_model_must_stream(openai: OpenAI) -> None:
+    with pytest.raises(APIStatusError, match="only support stream mode") as raised:
+        openai.chat.completions.create(model=OMNI, messages=prompted(URL), modalities=["text"])
+    assert (raised.value.status_code, raised.value.code) == (400, "invalid_parameter_error")
+
+
+def test_the_openai_sdk_notices_a_stream_that_is_cut(openai: OpenAI, play: Play) -> None:
+    play(scripts=[SCRIPT], faults=[{"operation": "chat", "kind": "break_stream"}])
+    chunks = openai.chat.completions.create(model=MODEL, messages=asked(URL), stream=True)
+    with pytest.raises((APIError, httpx.TransportError)):
+        list(chunks)
