@@ -60,7 +60,6 @@ def succeeded(make_job: MakeJob, now: datetime) -> Job:
         result={
             "bucket": "results",
             "prefix": "会议 +.wav/j/",
-            "files": {name: f"会议 +.wav/j/{name}" for name in ("result", "transcript", "text", "srt", "vtt", "job")},
         },
         audio={"duration_ms": 3834, "speech_ms": 2480, "channels": [0]},
         usage={"billed_seconds": 4, "estimated_cost_usd": 0.00014},
@@ -85,7 +84,14 @@ def test_a_subscriber_receives_the_event_in_the_documented_shape(
         "result": {
             "bucket": "results",
             "prefix": "会议 +.wav/j/",
-            "files": {name: f"会议 +.wav/j/{name}" for name in ("result", "transcript", "text", "srt", "vtt", "job")},
+            "files": {
+                "result": "会议 +.wav/j/result.json",
+                "transcript": "会议 +.wav/j/transcript.json",
+                "text": "会议 +.wav/j/transcript.txt",
+                "srt": "会议 +.wav/j/transcript.srt",
+                "vtt": "会议 +.wav/j/transcript.vtt",
+                "job": "会议 +.wav/j/job.json",
+            },
         },
         "audio": {"duration_ms": 3834, "speech_ms": 2480, "channels": [0]},
         "usage": {"billed_seconds": 4, "estimated_cost_usd": 0.00014},
