@@ -22,6 +22,7 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 def count(report: PassReport) -> None:
     metrics.add_metric("TaskQueries", MetricUnit.Count, report.queries)
+    metrics.add_metric("TaskListPages", MetricUnit.Count, report.list_pages)
     metrics.add_metric("TasksEnded", MetricUnit.Count, report.finished_tasks)
     metrics.add_metric("JobsWoken", MetricUnit.Count, report.woken)
     metrics.add_metric("FailedSteps", MetricUnit.Count, report.failed_steps)

@@ -116,6 +116,7 @@ def poll_service() -> PollService:
         due=records,
         gate=records,
         rates=records,
+        sweeps=records,
         speech=_speech(settings, _api_key(settings)),
         queue=SqsSubmitQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
         clock=_now,

@@ -10,12 +10,12 @@ from pydantic import ValidationError
 
 from dashscribe.domain.catalogue import TASKS_PATH, TRANSCRIPTION_PATH, JsonObject, ModelSpec
 from dashscribe.domain.vendor_codes import Verdict, classify
-from dashscribe.domain.vendor_replies import ListedTask, TaskList, TaskReply
+from dashscribe.domain.vendor_replies import MOST_CHARACTERS, ListedTask, TaskList, TaskReply
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
 from dashscribe.observability import redacted
 
 LIST_PAGE_SIZE = 50
-"""The vendor's default is 10, its maximum is not documented."""
+"""For `list_tasks`. The vendor's default is 10, its maximum is not documented."""
 MOST_LIST_PAGES = 20
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
@@ -53,16 +53,19 @@ class DashScopeHttp:
         """Page by page, newest first; its default window is the last 24 hours (API reference 3.5)."""
         found: list[ListedTask] = []
         for page in range(1, MOST_LIST_PAGES + 1):
-            query = f"model_name={quote(model)}&page_no={page}&page_size={LIST_PAGE_SIZE}"
-            body = self._call("GET", f"{TASKS_PATH}/?{query}")
-            try:
-                listed = TaskList.model_validate(body)
-            except ValidationError as error:
-                raise VendorError("NO_LIST", "What DashScope lists is no list of tasks.", Verdict.PERMANENT) from error
+            listed = self.list_page(model, page, LIST_PAGE_SIZE)
             found += listed.data
             if page >= listed.total_page or not listed.data:
                 break
         return found
+
+    def list_page(self, model: str, page: int, page_size: int) -> TaskList:
+        query = f"model_name={quote(model)}&page_no={page}&page_size={page_size}"
+        body = self._call("GET", f"{TASKS_PATH}/?{query}")
+        try:
+            return TaskList.model_validate(body)
+        except ValidationError as error:
+            raise VendorError("NO_LIST", "What DashScope lists is no list of tasks.", Verdict.PERMANENT) from error
 
     def _call(
         self, method: str, path: str, *, headers: dict[str, str] | None = None, json: JsonObject | None = None
@@ -89,7 +92,8 @@ def _read(response: httpx.Response) -> JsonObject:
         body = None
     if not isinstance(body, dict):
         body = {}
-    code, message = str(body.get("code") or ""), redacted(str(body.get("message") or ""))
+    code = str(body.get("code") or "")[:MOST_CHARACTERS]
+    message = redacted(str(body.get("message") or ""))[:MOST_CHARACTERS]
     if response.status_code == 200 and body and (body.get("output") or not code):
         return body
     if response.status_code == 200 and not code:

@@ -76,17 +76,34 @@ class ListedTask(_Reply):
     """An entry of the list of tasks. `gmt_create` is in epoch milliseconds (API reference 3.5)."""
 
     task_id: str
+    status: _Text = None
     gmt_create: int | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """A status that the list does not tell, or that we do not know, is no end."""
+        return self.status in OVER
 
     @property
     def created_at(self) -> datetime | None:
         return None if self.gmt_create is None else datetime.fromtimestamp(self.gmt_create / 1000, UTC)
 
 
+def _positive_or_none(value: object) -> object:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+_PositiveNumber = Annotated[int | None, BeforeValidator(_positive_or_none)]
+
+
 class TaskList(_Reply):
-    """A page of the list: at the top level, without `output`."""
+    """A page of the list: at the top level, without `output`.
+
+    `page_size` is the one that was used: a server may allow less than was asked for (the maximum is not documented).
+    """
 
     total_page: int = 1
+    page_size: _PositiveNumber = None
     data: list[ListedTask]
 
 
@@ -103,6 +120,8 @@ class FileOutcome(_Reply):
     completed_at: datetime | None = None
 
 
+MOST_CHARACTERS = 500
+"""Of a code or a message of the vendor's that is kept."""
 MISSING_FROM_RESULTS = "MISSING_FROM_RESULTS"
 """Our word for a file that the vendor silently left out of a finished task."""
 
@@ -158,13 +177,18 @@ def outcomes(
     return {job_id: _outcome(output, found.get(job_id)) for job_id in media_of_job}
 
 
+def _cut(words: str | None) -> str | None:
+    """A hundred reasons share one record of 400 KB, and each goes into an event."""
+    return words[:MOST_CHARACTERS] if words else words
+
+
 def _outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
     if subtask is None:
         whole_task_failed = output.task_status != SUCCEEDED
         return FileOutcome(
             status=FAILED,
-            code=(output.code or f"TASK_{output.task_status}") if whole_task_failed else MISSING_FROM_RESULTS,
-            message=output.message
+            code=_cut(output.code or f"TASK_{output.task_status}") if whole_task_failed else MISSING_FROM_RESULTS,
+            message=_cut(output.message)
             or (
                 f"The task ended as {output.task_status}."
                 if whole_task_failed
@@ -176,7 +200,7 @@ def _outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
     return FileOutcome(
         status=SUCCEEDED if worked else FAILED,
         transcription_url=subtask.transcription_url if worked else None,
-        code=None if worked else (subtask.code or output.code or f"SUBTASK_{subtask.subtask_status}"),
-        message=None if worked else (subtask.message or output.message or subtask.code or "No reason was given."),
+        code=None if worked else _cut(subtask.code or output.code or f"SUBTASK_{subtask.subtask_status}"),
+        message=None if worked else _cut(subtask.message or output.message or subtask.code or "No reason was given."),
         completed_at=output.ended_at,
     )
