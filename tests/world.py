@@ -24,6 +24,7 @@ from dashscribe.domain.media import Media
 from dashscribe.domain.options import Profiles
 from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task
+from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskList, TaskReply
 from dashscribe.errors import AnswerLost, MediaGone, PublishFailed, ResultUnavailable, StaleRecord, VendorError
@@ -377,7 +378,8 @@ class Vendor:
             status, code = self.endings[task_id]
             return {"task_id": task_id, "task_status": status, "code": code, "message": code}
         results = [result for url in task.urls if (result := self._result(url, task_id)) is not None]
-        return {"task_id": task_id, "task_status": "SUCCEEDED", "results": results[::-1]}
+        ended = task.ready_at.astimezone(VENDOR_ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        return {"task_id": task_id, "task_status": "SUCCEEDED", "end_time": ended, "results": results[::-1]}
 
     def answer_to(self, url: str, task_id: str) -> str:
         """What this task says, or will say, of this file."""

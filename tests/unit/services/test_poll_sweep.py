@@ -48,9 +48,9 @@ def calls(world: World) -> float:
 
 @pytest.mark.parametrize("seconds", [2, 10, 30])
 def test_a_burst_costs_two_and_a_half_calls_a_file(seconds: float) -> None:
-    world = a_burst(seconds=seconds)
+    world = a_burst(200, seconds=seconds)
     world.run_until_quiet()
-    assert ends(world) == FILES
+    assert ends(world) == 200
     assert calls(world) <= 2.5
     assert world.vendor.list_pages > 0
 
@@ -76,9 +76,9 @@ def test_two_tasks_are_asked_about_without_the_list() -> None:
 
 def test_without_a_list_a_burst_costs_no_more_than_the_bar_either() -> None:
     refusal = VendorError("NotFound", "no list", Verdict.PERMANENT, 404)
-    world = a_burst(list_refusal=refusal)
+    world = a_burst(200, list_refusal=refusal)
     world.run_until_quiet()
-    assert ends(world) == FILES
+    assert ends(world) == 200
     assert world.vendor.list_pages == 1
     assert calls(world) <= 2.5
 
@@ -113,7 +113,7 @@ def test_whatever_the_list_is_like_every_task_s_end_is_found(kind: str) -> None:
     assert ends(world) == FILES
     assert len(world.vendor.tasks) == FILES
     late = lags(world)
-    assert late[FILES // 2] <= 12, "a list that is wrong is soon not believed any more"
+    assert late[FILES // 2] <= 40, "a list that is wrong is soon not believed any more"
     assert late[-1] <= sweeps.TRUSTED_FOR.total_seconds() + 10
 
 

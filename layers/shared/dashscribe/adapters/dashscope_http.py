@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from dashscribe.domain.catalogue import TASKS_PATH, TRANSCRIPTION_PATH, JsonObject, ModelSpec
 from dashscribe.domain.vendor_codes import Verdict, classify
-from dashscribe.domain.vendor_replies import MOST_CHARACTERS, ListedTask, TaskList, TaskReply
+from dashscribe.domain.vendor_replies import MOST_CHARACTERS, MOST_CODE_CHARACTERS, ListedTask, TaskList, TaskReply
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
 from dashscribe.observability import redacted
 
@@ -92,7 +92,7 @@ def _read(response: httpx.Response) -> JsonObject:
         body = None
     if not isinstance(body, dict):
         body = {}
-    code = str(body.get("code") or "")[:MOST_CHARACTERS]
+    code = str(body.get("code") or "")[:MOST_CODE_CHARACTERS]
     message = redacted(str(body.get("message") or ""))[:MOST_CHARACTERS]
     if response.status_code == 200 and body and (body.get("output") or not code):
         return body

@@ -110,7 +110,9 @@ class DynamoDbRecords:
         )
         item: dict[str, object] = {
             "pk": f"OUTCOMES#{submission_id}",
-            "outcomes": json.dumps({job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()}),
+            "outcomes": json.dumps(
+                {job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()}, ensure_ascii=False
+            ),
         }
         if expires_at:
             item["expires_at"] = expires_at + 2 * 86400

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from http import HTTPStatus
 from statistics import median
 
 from pydantic import BaseModel, ConfigDict
@@ -78,7 +77,7 @@ class SweepMemory(BaseModel):
 
 def after_refusal(memory: SweepMemory, verdict: Verdict, http_status: int | None, now: datetime) -> SweepMemory:
     """A server that refuses our page size gets its own default; one without a list is left alone for longer."""
-    if http_status == HTTPStatus.BAD_REQUEST and memory.page_size > DEFAULT_PAGE_SIZE:
+    if http_status == 400 and memory.page_size > DEFAULT_PAGE_SIZE:
         return memory.model_copy(update={"page_size": DEFAULT_PAGE_SIZE})
     has_none = verdict is Verdict.PERMANENT or http_status in (404, 405, 501)
     return memory.turned_off(now + (OFF_FOR_ABSENT if has_none else OFF_FOR))

@@ -121,7 +121,8 @@ class FileOutcome(_Reply):
 
 
 MOST_CHARACTERS = 500
-"""Of a code or a message of the vendor's that is kept."""
+MOST_CODE_CHARACTERS = 100
+"""Of a message and of a code of the vendor's that are kept."""
 MISSING_FROM_RESULTS = "MISSING_FROM_RESULTS"
 """Our word for a file that the vendor silently left out of a finished task."""
 
@@ -177,9 +178,13 @@ def outcomes(
     return {job_id: _outcome(output, found.get(job_id)) for job_id in media_of_job}
 
 
-def _cut(words: str | None) -> str | None:
-    """A hundred reasons share one record of 400 KB, and each goes into an event."""
-    return words[:MOST_CHARACTERS] if words else words
+def _code(words: str) -> str:
+    return _cut(words, MOST_CODE_CHARACTERS) or ""
+
+
+def _cut(words: str | None, most: int = MOST_CHARACTERS) -> str | None:
+    """A hundred reasons share one record of 400 KB, and each goes into an event. Half characters are no UTF-8."""
+    return words[:most].encode(errors="replace").decode() if words else None
 
 
 def _outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
@@ -187,7 +192,7 @@ def _outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
         whole_task_failed = output.task_status != SUCCEEDED
         return FileOutcome(
             status=FAILED,
-            code=_cut(output.code or f"TASK_{output.task_status}") if whole_task_failed else MISSING_FROM_RESULTS,
+            code=_code(output.code or f"TASK_{output.task_status}") if whole_task_failed else MISSING_FROM_RESULTS,
             message=_cut(output.message)
             or (
                 f"The task ended as {output.task_status}."
@@ -200,7 +205,7 @@ def _outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
     return FileOutcome(
         status=SUCCEEDED if worked else FAILED,
         transcription_url=subtask.transcription_url if worked else None,
-        code=None if worked else _cut(subtask.code or output.code or f"SUBTASK_{subtask.subtask_status}"),
+        code=None if worked else _code(subtask.code or output.code or f"SUBTASK_{subtask.subtask_status}"),
         message=None if worked else _cut(subtask.message or output.message or subtask.code or "No reason was given."),
         completed_at=output.ended_at,
     )

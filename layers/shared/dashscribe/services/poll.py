@@ -281,6 +281,15 @@ class PollService:
                     self._save(_given_up(job, now))  # due at once: this very pass has its event published
             self.tasks.save_task(tasks.collect_again(task, now))
             return []
+        if not collection.has_room(len(waiting)):
+            collection.left_out()
+            return []
+        try:
+            return self._asked(task, waiting, collection)
+        finally:
+            collection.room_used(len(waiting))
+
+    def _asked(self, task: Task, waiting: dict[str, Job], collection: _Collection) -> list[str]:
         if not self._has_turn(collection):
             collection.left_out()
             return []
@@ -288,7 +297,7 @@ class PollService:
         try:
             output = self.speech.query(task.task_id or "").output
         except VendorError:
-            if not tasks.is_beyond_asking(task, now):
+            if not tasks.is_beyond_asking(task, self.clock()):
                 raise
             output = TaskOutput()
         now = self.clock()
@@ -458,6 +467,7 @@ class _Collection:
     queries: int = 0
     ended: int = 0
     files: int = 0
+    files_in_question: int = 0
     unasked: int = 0
     failures: int = 0
     gate_reason: str | None = None
@@ -469,6 +479,18 @@ class _Collection:
     def left_out(self) -> None:
         with self.lock:
             self.unasked += 1
+
+    def has_room(self, files: int) -> bool:
+        """Whether a task of so many files may be asked about: it might have ended. They count until it is answered."""
+        with self.lock:
+            if self.files + self.files_in_question >= FILES_PER_PASS:
+                return False
+            self.files_in_question += files
+            return True
+
+    def room_used(self, files: int) -> None:
+        with self.lock:
+            self.files_in_question -= files
 
     def failed(self) -> None:
         with self.lock:
