@@ -83,6 +83,18 @@ def test_without_a_list_a_burst_costs_no_more_than_the_bar_either() -> None:
     assert calls(world) <= 2.5
 
 
+def test_without_a_list_those_behind_the_oldest_are_not_asked_while_the_oldest_still_run() -> None:
+    world = a_burst(seconds=1000, list_refusal=VendorError("NotFound", "no list", Verdict.PERMANENT, 404))
+    while world.queue:
+        world.deliver()
+    world.now += timedelta(seconds=15)
+    world.poll_pass()
+    assert world.vendor.queries == sweeps.MOST_MISSES
+    world.now += timedelta(seconds=30)
+    world.poll_pass()
+    assert world.vendor.queries >= FILES - sweeps.MOST_MISSES, "nobody is passed over for long"
+
+
 BROKEN: dict[str, Callable[[World], None]] = {
     "does not answer": lambda world: setattr(world.vendor, "list_refusal", AnswerLost("timed out")),
     "breaks": lambda world: setattr(
