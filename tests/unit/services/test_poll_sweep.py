@@ -68,6 +68,18 @@ def test_what_the_list_calls_unfinished_costs_no_write() -> None:
     assert [name for name in world.crashes.names if name != "save sweep memory"] == []
 
 
+def test_a_sweep_that_breaks_down_leaves_the_questions() -> None:
+    world = a_burst(20)
+
+    def broken() -> None:
+        raise ValueError("nobody thought of this")
+
+    world.vendor.before_list_page = broken
+    world.run_until_quiet()
+    assert ends(world) == 20
+    assert max(report.failed_steps for report in world.passes) == 1, "and it is counted"
+
+
 def test_two_tasks_are_asked_about_without_the_list() -> None:
     world = a_burst(2, seconds=20)
     world.run_until_quiet()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from statistics import median
 
 from pydantic import BaseModel, ConfigDict
 
@@ -114,8 +113,8 @@ def pause_after(pages: int, ended: int, ages: Sequence[timedelta]) -> timedelta:
         return SWEEP_AFTER
     if ended:
         return min(LONGEST_SWEEP_PAUSE, SWEEP_AFTER * max(1.0, ENDED_TO_PAY_A_PAGE * pages / ended))
-    typical = timedelta(seconds=median(age.total_seconds() for age in ages))
-    return min(LONGEST_SWEEP_PAUSE, max(SWEEP_AFTER, typical * SHARE_OF_AGE))
+    median = sorted(ages)[len(ages) // 2]
+    return min(LONGEST_SWEEP_PAUSE, max(SWEEP_AFTER, median * SHARE_OF_AGE))
 
 
 def is_asked_anyway(due_at: datetime, accepted_at: datetime, now: datetime) -> bool:

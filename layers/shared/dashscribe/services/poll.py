@@ -139,8 +139,15 @@ class PollService:
         by_model = attrgetter("model")
         for _, of_model in groupby(sorted(watched, key=by_model), key=by_model):
             in_flight = [task for task in of_model if task.phase is not TaskPhase.ENDED]
-            if not collection.stopped:
+            if collection.stopped:
+                break
+            try:
                 to_look_at += self._worth_a_question(in_flight, collection)
+            except Exception:
+                # Whatever is wrong with the list, or with what is remembered of it: questions work without it.
+                logger.exception("a sweep failed")
+                collection.failed()
+                to_look_at += self._one_by_one([task for task in in_flight if task.due_at <= now], collection)
         try:
             for found in self._look_at_all(to_look_at, collection):
                 requests += found
