@@ -8,6 +8,7 @@ An intruder is another function that runs, whole, at a moment of this one: after
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,14 +22,16 @@ from dashscribe.domain.job import Due, Job
 from dashscribe.domain.media import Media
 from dashscribe.domain.options import Profiles
 from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task
+from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskReply
+from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskList, TaskReply
 from dashscribe.errors import AnswerLost, MediaGone, PublishFailed, ResultUnavailable, StaleRecord, VendorError
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.line import Line
 from dashscribe.services.poll import FinalizeRequest, PassReport, PollService
-from dashscribe.services.ports import DueRecord, Message, ResultFile
+from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
 from dashscribe.services.submit import SubmitService
 from dashscribe.services.transcribe import TranscribeService
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
@@ -39,9 +42,16 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 MEDIA_BUCKET, RESULTS_BUCKET = "media", "results"
 
 
+def due_task(task: Task) -> DueTask:
+    """As the index has it."""
+    if task.due_at is None or task.task_id is None or task.accepted_at is None:
+        raise AssertionError(f"a task on the due list without what a sweep needs: {task}")
+    return DueTask(task.submission_id, task.due_at, task.task_id, task.model, task.phase, task.accepted_at)
+
+
 @dataclass
 class Records:
-    """`JobStore`, `TaskStore`, `DueStore`, `GateStore`, `RateBudget` in a dict, with the same conditions."""
+    """Every port of the table (`JobStore`, `TaskStore`, `DueStore`, …) in a dict, with the same conditions."""
 
     crashes: Crashes
     jobs: dict[str, Job] = field(default_factory=dict)
@@ -51,6 +61,7 @@ class Records:
     closed: Gate | None = None
     one_file_only: dict[str, datetime] = field(default_factory=dict)
     turns: dict[str, datetime] = field(default_factory=dict)
+    swept: dict[str, SweepMemory] = field(default_factory=dict)
     saves: list[Job] = field(default_factory=list)
 
     def create(self, job: Job) -> bool:
@@ -107,13 +118,21 @@ class Records:
         return self.crashes.read("find outcomes", self.outcomes.get(submission_id, {}))
 
     def _on_list(self, kind: Due) -> list[DueRecord]:
-        named: list[tuple[str, Job | Task]] = [*self.jobs.items(), *self.tasks.items()]
-        found = [DueRecord(name, record.due_at) for name, record in named if record.due_kind is kind and record.due_at]
+        named: Mapping[str, Job | Task] = self.tasks if kind is Due.TASK else self.jobs
+        found = [
+            DueRecord(name, record.due_at)
+            for name, record in named.items()
+            if record.due_kind is kind and record.due_at is not None
+        ]
         return sorted(found, key=lambda record: record.due_at)
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
         found = [record for record in self._on_list(kind) if record.due_at <= until][:limit]
         return self.crashes.read(f"due list {kind}", found)
+
+    def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
+        found = [record.record_id for record in self._on_list(Due.TASK) if record.due_at <= until][:limit]
+        return self.crashes.read("due tasks", [due_task(self.tasks[name]) for name in found])
 
     def next_due(self, kind: Due) -> datetime | None:
         return next((record.due_at for record in self._on_list(kind)), None)
@@ -144,6 +163,12 @@ class Records:
 
     def remember_one_file_only(self, model: str, until: datetime) -> None:
         self.crashes.around("remember one file only", partial(self.one_file_only.__setitem__, model, until))
+
+    def sweep_memory(self, model: str) -> SweepMemory | None:
+        return self.crashes.read("sweep memory", self.swept.get(model))
+
+    def save_sweep_memory(self, model: str, memory: SweepMemory) -> None:
+        self.crashes.around("save sweep memory", partial(self.swept.__setitem__, model, memory))
 
     def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
         turn = max(self.turns.get(name, now), now)
@@ -187,6 +212,7 @@ class VendorTask:
     urls: list[str]
     ready_at: datetime
     accepted_at: datetime
+    listed_over: bool = False
 
 
 @dataclass
@@ -194,7 +220,10 @@ class Vendor:
     """A DashScope that takes `seconds` for each task. `answers` maps a key to what its submissions get, in turn:
     `ok`, an error code for the file, or `missing`. `refusals` are raised by the next submissions, `query_errors` by the
     next queries; the next `answers_to_lose` submissions are accepted and not answered. `endings` are of tasks that end
-    otherwise than as SUCCEEDED: task id → (status, code)."""
+    otherwise than as SUCCEEDED: task id → (status, code).
+
+    The list allows `largest_page` entries a page, is `list_seconds_behind`, calls the tasks `never_over` unfinished for
+    ever, leaves out the `unlisted`, and holds `foreign` tasks too: (created, whether it is over)."""
 
     crashes: Crashes
     clock: Callable[[], datetime]
@@ -212,6 +241,14 @@ class Vendor:
     list_refusal: VendorError | None = None
     cancelled: list[str] = field(default_factory=list)
     lists: int = 0
+    list_pages: int = 0
+    largest_page: int = 100
+    refuses_pages_over: int = 100
+    list_seconds_behind: float = 0
+    never_over: set[str] = field(default_factory=set)
+    unlisted: set[str] = field(default_factory=set)
+    foreign: list[tuple[datetime, bool]] = field(default_factory=list)
+    before_list_page: Callable[[], object] | None = None
     answers_to_lose: int = 0
     endings: dict[str, tuple[str, str]] = field(default_factory=dict)
 
@@ -244,9 +281,40 @@ class Vendor:
         self.lists += 1
         if self.list_refusal is not None:
             raise self.list_refusal
+        return self._listed(self._on_list())
+
+    def list_page(self, model: str, page: int, page_size: int) -> TaskList:
+        """Newest first, as the list is at the moment when this page is asked for."""
+        self.list_pages += 1
+        self.api_key()
+        if self.list_refusal is not None:
+            raise self.list_refusal
+        if page_size > self.refuses_pages_over:
+            raise VendorError("InvalidParameter", "page_size", Verdict.PERMANENT, 400)
+        if self.before_list_page is not None:
+            self.before_list_page()
+        size = min(page_size, self.largest_page)
+        entries = self._on_list()
+        data = self._listed(entries[(page - 1) * size : page * size])
+        return self.crashes.read("list", TaskList(total_page=-(-len(entries) // size), page_size=size, data=data))
+
+    def _on_list(self) -> list[tuple[datetime, str, bool]]:
+        """(created, task id, over) of each task."""
+        at = self.clock() - timedelta(seconds=self.list_seconds_behind)
+        ours = [
+            (task.accepted_at, name, task.listed_over or (task.ready_at <= at and name not in self.never_over))
+            for name, task in self.tasks.items()
+            if task.accepted_at <= at and name not in self.unlisted
+        ]
+        foreign = [(moment, f"foreign-{number}", over) for number, (moment, over) in enumerate(self.foreign)]
+        return sorted(ours + foreign, key=lambda entry: entry[0], reverse=True)
+
+    def _listed(self, entries: Sequence[tuple[datetime, str, bool]]) -> list[ListedTask]:
         return [
-            ListedTask(task_id=task_id, gmt_create=int(task.accepted_at.timestamp() * 1000))
-            for task_id, task in self.tasks.items()
+            ListedTask(
+                task_id=name, status="SUCCEEDED" if over else "RUNNING", gmt_create=int(created.timestamp() * 1000)
+            )
+            for created, name, over in entries
         ]
 
     def query(self, task_id: str) -> TaskReply:
@@ -266,7 +334,8 @@ class Vendor:
             status, code = self.endings[task_id]
             return {"task_id": task_id, "task_status": status, "code": code, "message": code}
         results = [result for url in task.urls if (result := self._result(url, task_id)) is not None]
-        return {"task_id": task_id, "task_status": "SUCCEEDED", "results": results[::-1]}
+        ended = task.ready_at.astimezone(VENDOR_ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        return {"task_id": task_id, "task_status": "SUCCEEDED", "end_time": ended, "results": results[::-1]}
 
     def answer_to(self, url: str, task_id: str) -> str:
         """What this task says, or will say, of this file."""
@@ -386,6 +455,7 @@ class World:
         self.batch_size: int | None = None
         self.invisible: set[int] = set()
         self.arrivals: list[str] = []
+        self.chance = random.Random(0)  # noqa: S311 - it guards nothing
         self.submit_reports: list[SubmitReport] = []
         self.passes: list[PassReport] = []
         self.finalize_reports: list[FinalizeReport] = []
@@ -474,18 +544,21 @@ class World:
             sleep=self.sleep,
         )
 
-    def poll_service(self) -> PollService:
+    def poll_service(self, questions_at_once: int = 1) -> PollService:
         return PollService(
             store=self.records,
             tasks=self.records,
             due=self.records,
             gate=self.records,
             rates=self.records,
+            sweeps=self.records,
             speech=self.vendor,
             queue=self.submit_queue,
             line=Line(self.records, self.records, self.records, self.records, self.max_files_per_task),
             clock=self.clock,
             query_requests_per_second=20,
+            questions_at_once=questions_at_once,
+            chance=self.chance.random,
             sleep=self.sleep,
         )
 

@@ -21,8 +21,14 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 def count(report: PassReport) -> None:
     count_when_any(FailedSteps=report.failed_steps)
-    if report.queries or report.woken:
-        logger.info("pass ended", queries=report.queries, tasks_ended=report.finished_tasks, woken=report.woken)
+    if report.queries or report.list_pages or report.woken:
+        logger.info(
+            "pass ended",
+            queries=report.queries,
+            list_pages=report.list_pages,
+            tasks_ended=report.finished_tasks,
+            woken=report.woken,
+        )
     metrics.add_metric("LongestOverdue", MetricUnit.Seconds, report.longest_overdue_seconds)
     metrics.add_metric("OldestJobAge", MetricUnit.Seconds, report.oldest_job_seconds)
     metrics.add_metric("SubmissionsPaused", MetricUnit.Count, int(report.gate_reason is not None))

@@ -88,6 +88,8 @@ class Behaviour(BaseModel):
     all_failed_status: Literal["SUCCEEDED", "FAILED"] = "SUCCEEDED"
     reverse_results: bool = False
     lists_tasks: bool = True
+    largest_list_page: int = 100
+    """A larger `page_size` is cut to this, silently: the vendor's maximum is not documented."""
     missing_parameters_fail_the_task: bool = True
     queue_seconds: float = 0.2
     running_seconds: float = 0.0

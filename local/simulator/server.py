@@ -216,7 +216,8 @@ class Simulator:
             and wanted.get("model_name") in (None, task.model)
             and wanted.get("status") in (None, task.status)
         ]
-        page, size = _positive(wanted.get("page_no", "1")), _positive(wanted.get("page_size", "10"))
+        page = _positive(wanted.get("page_no", "1"))
+        size = min(_positive(wanted.get("page_size", "10")), self.play.behaviour.largest_list_page)
         return JSONResponse(
             {
                 "request_id": str(uuid.uuid4()),

@@ -270,6 +270,7 @@ def test_the_table_is_on_demand_expires_records_and_can_be_restored(resources: R
 def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: Resources) -> None:
     """The adapter's tests make the same table (tests/integration/adapters/conftest.py)."""
     table = resources["JobsTable"]["Properties"]
+    indexed = ["received_at", "accepted_at", "model", "phase", "task_id"]
     assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
     assert table["GlobalSecondaryIndexes"] == [
         {
@@ -278,7 +279,7 @@ def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: R
                 {"AttributeName": "due_kind", "KeyType": "HASH"},
                 {"AttributeName": "due_at", "KeyType": "RANGE"},
             ],
-            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["received_at"]},
+            "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": indexed},
         }
     ]
     assert {entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]} == {

@@ -179,6 +179,7 @@ def poll_service() -> PollService:
         due=records,
         gate=records,
         rates=records,
+        sweeps=records,
         speech=_speech(settings, _api_key(settings)),
         queue=SqsJobQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
         line=Line(

@@ -66,7 +66,10 @@ def dynamodb(aws: None) -> DynamoDBClient:
                     {"AttributeName": "due_kind", "KeyType": "HASH"},
                     {"AttributeName": "due_at", "KeyType": "RANGE"},
                 ],
-                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["received_at"]},
+                "Projection": {
+                    "ProjectionType": "INCLUDE",
+                    "NonKeyAttributes": ["received_at", "accepted_at", "model", "phase", "task_id"],
+                },
             }
         ],
     )

@@ -18,11 +18,13 @@ from botocore.exceptions import ClientError
 from dashscribe.adapters.dynamodb_records import DynamoDbRecords
 from dashscribe.domain import gate as gates
 from dashscribe.domain.job import Due, Job, Status
+from dashscribe.domain.media import Media
+from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task, TaskPhase
-from dashscribe.domain.vendor_replies import FileOutcome
+from dashscribe.domain.vendor_replies import FileOutcome, TaskOutput, outcomes
 from dashscribe.errors import StaleRecord
 from dashscribe.services.backfill import COUNTS
-from dashscribe.services.ports import DueRecord
+from dashscribe.services.ports import DueRecord, DueTask
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -372,6 +374,74 @@ def test_due_records_come_earliest_first_and_only_those_whose_time_has_come(
     ]
     assert records.due(Due.PARKED, now, 10) == [DueRecord("parked", now)]
     assert records.due(Due.TASK, now, 10) == [DueRecord(full_task.submission_id, now)]
+
+
+def test_the_list_of_tasks_tells_what_a_sweep_asks(records: DynamoDbRecords, full_task: Task, now: datetime) -> None:
+    for name, seconds in (("b", 1), ("a", 0), ("later", 9)):
+        changed = {"submission_id": name, "revision": 0, "due_at": now + seconds * SECOND}
+        records.save_task(full_task.model_copy(update=changed))
+    first, second = records.due_tasks(now + SECOND, 10)
+    assert first == DueTask("a", now, "任务-1", "paraformer-v2", TaskPhase.ENDED, now + SECOND)
+    assert second.submission_id == "b"
+    assert records.due_tasks(now + SECOND, 1) == [first]
+
+
+def test_a_list_of_tasks_longer_than_a_page_of_the_index_is_read_to_its_end(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, full_task: Task, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        changed = {"submission_id": f"t{number}", "revision": 0, "due_at": now + number * SECOND}
+        records.save_task(full_task.model_copy(update=changed))
+    plain = dynamodb.query
+    monkeypatch.setattr(dynamodb, "query", lambda **asked: plain(**{**asked, "Limit": min(asked["Limit"], 3)}))
+    found = DynamoDbRecords(dynamodb, "jobs").due_tasks(now + 60 * SECOND, 100)
+    assert [task.submission_id for task in found] == [f"t{number}" for number in range(7)]
+
+
+def test_what_a_sweep_leaves_is_there_for_the_next(records: DynamoDbRecords, now: datetime) -> None:
+    assert records.sweep_memory("fun-asr") is None
+    memory = SweepMemory(next_at=now, off_until=now + SECOND, page_size=10)
+    records.save_sweep_memory("fun-asr", memory)
+    assert records.sweep_memory("fun-asr") == memory
+    assert records.sweep_memory("paraformer-v2") is None
+
+
+# limits
+
+
+def item_bytes(item: dict[str, Any]) -> int:
+    """As DynamoDB counts: the names and the values in UTF-8 (a little less than their JSON)."""
+    return len(json.dumps(item, ensure_ascii=False).encode())
+
+
+def test_a_task_of_a_hundred_files_and_its_outcomes_stay_far_below_400_kb(
+    records: DynamoDbRecords, dynamodb: DynamoDBClient, full_task: Task, now: datetime
+) -> None:
+    """Signed URLs of 2 KB; where a file failed, the longest reason that is kept."""
+    job_ids = [f"{number:032x}" for number in range(100)]
+    marks = [f"{number:016x}" for number in range(100)]
+    records.save_task(full_task.model_copy(update={"revision": 0, "job_ids": job_ids, "url_marks": marks}))
+    words = "😀" * 5000
+    subtasks = [
+        {"file_url": f"https://b.s3.amazonaws.com/{n}", "transcription_url": "https://r/" + "u" * 2038}
+        if n % 2
+        else {"file_url": f"https://b.s3.amazonaws.com/{n}", "code": words, "message": words}
+        for n in range(100)
+    ]
+    failed = [{"file_url": task["file_url"], "code": words, "message": words} for task in subtasks]
+    media = {job_id: Media(bucket="b", key=str(n), size_bytes=1) for n, job_id in enumerate(job_ids)}
+    for name, results in (("half failed", subtasks), ("all failed", failed)):
+        output = TaskOutput.model_validate({"task_status": "SUCCEEDED", "results": results})
+        records.save_outcomes(name, outcomes(output, media))
+    records.save_outcomes(
+        "all worked",
+        {job_id: FileOutcome(status="SUCCEEDED", transcription_url="u" * 2048, completed_at=now) for job_id in job_ids},
+    )
+    sizes = {item["pk"]["S"]: item_bytes(item) for item in dynamodb.scan(TableName="jobs")["Items"]}
+    assert sizes[f"TASK#{full_task.submission_id}"] < 10_000
+    assert 200_000 < sizes["OUTCOMES#all failed"] < 300_000
+    assert 200_000 < sizes["OUTCOMES#half failed"] < 300_000
+    assert 200_000 < sizes["OUTCOMES#all worked"] < 250_000
 
 
 def test_a_due_list_is_cut_at_its_earliest_records(records: DynamoDbRecords, make_job: MakeJob, now: datetime) -> None:

@@ -183,3 +183,25 @@ def test_a_bus_that_cannot_be_reached_is_a_failure(
     monkeypatch.setattr(bus, "put_events", unreachable)
     with pytest.raises(PublishFailed, match="did not answer"):
         EventBridgePublisher(bus, "the-bus").publish([make_job(status=Status.SUBMITTED)], now)
+
+
+def test_a_call_stays_below_256_kb_however_long_keys_are_when_written_as_json(
+    bus: EventBridgeClient, succeeded: Job, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A control character in a key is one byte there and six here."""
+    key = "\x01" * 1024
+    names = ("result", "transcript", "text", "srt", "vtt", "job")
+    files = {"bucket": "results", "prefix": key, "files": dict.fromkeys(names, key)}
+    longest = Job.model_validate(
+        {**succeeded.model_dump(), "media": {**succeeded.media.model_dump(), "key": key}, "result": files}
+    )
+    sizes: list[int] = []
+
+    def counted(Entries: list[Any]) -> Any:  # noqa: N803 - the SDK's own name
+        sizes.append(sum(len(entry[part].encode()) for entry in Entries for part in ("Source", "DetailType", "Detail")))
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in Entries]}
+
+    monkeypatch.setattr(bus, "put_events", counted)
+    EventBridgePublisher(bus, "the-bus").publish([longest] * 20, now)
+    assert len(sizes) > 2
+    assert max(sizes) < 256 * 1024

@@ -144,3 +144,36 @@ def test_every_page_of_the_list_of_tasks_is_read() -> None:
 
 def test_an_empty_list_without_page_numbers_is_an_empty_list() -> None:
     assert dashscope(httpx.Response(200, json={"request_id": "r", "total": 0, "data": []})).list_tasks("fun-asr") == []
+
+
+def test_a_page_of_the_list_tells_the_size_that_the_server_allowed() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url.query, "ascii"))
+        entries = [{"task_id": "t1", "status": "RUNNING"}, {"task_id": "t2", "status": "SUCCEEDED"}, {"task_id": "t3"}]
+        return httpx.Response(200, json={"total_page": 2, "page_no": 2, "page_size": 10, "data": entries})
+
+    client = httpx.Client(transport=httpx.MockTransport(answer))
+    page = DashScopeHttp(client, "https://d", lambda: "sk-k").list_page("fun-asr", 2, 100)
+    assert asked == ["model_name=fun-asr&page_no=2&page_size=100"]
+    assert (page.page_size, page.total_page) == (10, 2)
+    assert [task.is_over for task in page.data] == [False, True, False]
+
+
+@pytest.mark.parametrize("page_size", [None, 0, -1, "10", True])
+def test_a_page_size_that_is_none_is_not_one(page_size: object) -> None:
+    body = {"total_page": 1, "page_size": page_size, "data": []}
+    assert dashscope(httpx.Response(200, json=body)).list_page("fun-asr", 1, 100).page_size is None
+
+
+def test_a_page_of_something_else_is_no_list() -> None:
+    with pytest.raises(VendorError) as refused:
+        dashscope(httpx.Response(200, json={"output": {"tasks": []}})).list_page("fun-asr", 1, 100)
+    assert (refused.value.code, refused.value.verdict) == ("NO_LIST", Verdict.PERMANENT)
+
+
+def test_what_the_vendor_says_is_cut_to_what_an_event_can_hold() -> None:
+    with pytest.raises(VendorError) as refused:
+        dashscope(httpx.Response(400, json={"code": "c" * 100_000, "message": "m" * 100_000})).query("t")
+    assert (len(refused.value.code), len(refused.value.message)) == (100, 500)

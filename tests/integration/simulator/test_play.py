@@ -172,6 +172,16 @@ def test_a_vendor_can_be_one_without_a_list_of_tasks(submit: Submit, vendor: htt
     assert vendor.get(f"{TASKS}/{task}").status_code == 200
 
 
+def test_a_vendor_can_allow_fewer_tasks_a_page_than_are_asked_for(
+    submit: Submit, vendor: httpx.Client, play: Play
+) -> None:
+    play(behaviour={"largest_list_page": 2})
+    for number in range(3):
+        submit(f"http://127.0.0.1:9/{number}.wav")
+    page = vendor.get(TASKS, params={"page_size": 100}).json()
+    assert (page["page_size"], len(page["data"])) == (2, 2)
+
+
 # scripts
 
 

@@ -107,13 +107,20 @@ class LifeOfJobs(RuleBasedStateMachine):
 
     @initialize(
         most_files=st.sampled_from([1, 2, 100]),
-        has_list=st.booleans(),
+        kind_of_list=st.sampled_from(["true", "none", "behind", "small pages", "calls nothing ended"]),
         answers=st.lists(ANSWERS_OF_A_FILE, min_size=3, max_size=3),
     )
-    def begin(self, most_files: int, has_list: bool, answers: list[list[str]]) -> None:
+    def begin(self, most_files: int, kind_of_list: str, answers: list[list[str]]) -> None:
         self.world = World(max_files_per_task=most_files)
-        if not has_list:
-            self.world.vendor.list_refusal = VendorError("HTTP_404", "no list here", Verdict.PERMANENT, 404)
+        vendor = self.world.vendor
+        if kind_of_list == "none":
+            vendor.list_refusal = VendorError("HTTP_404", "no list here", Verdict.PERMANENT, 404)
+        elif kind_of_list == "behind":
+            vendor.list_seconds_behind = 10
+        elif kind_of_list == "small pages":
+            vendor.largest_page = 1
+        elif kind_of_list == "calls nothing ended":
+            vendor.never_over.update(f"task-{number}" for number in range(1000))
         self.uploaded: list[str] = []
         self.requests: list[FinalizeRequest] = []
         self.escaped: list[Exception] = []

@@ -17,12 +17,12 @@ from dashscribe.domain.options import Options
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.requests import recognition_request, task_request
 from dashscribe.domain.vendor_codes import Verdict, classify
-from dashscribe.domain.vendor_replies import ListedTask, TaskList, TaskReply
+from dashscribe.domain.vendor_replies import MOST_CHARACTERS, MOST_CODE_CHARACTERS, ListedTask, TaskList, TaskReply
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
 from dashscribe.observability import redacted
 
 LIST_PAGE_SIZE = 50
-"""The vendor's default is 10, its maximum is not documented."""
+"""For `list_tasks`. The vendor's default is 10, its maximum is not documented."""
 MOST_LIST_PAGES = 20
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 CALL_LASTS = timedelta(seconds=240)
@@ -90,16 +90,19 @@ class DashScopeHttp:
         """Page by page, newest first; its default window is the last 24 hours (API reference 3.5)."""
         found: list[ListedTask] = []
         for page in range(1, MOST_LIST_PAGES + 1):
-            query = f"model_name={quote(model)}&page_no={page}&page_size={LIST_PAGE_SIZE}"
-            body = self._call("GET", f"{TASKS_PATH}/?{query}")
-            try:
-                listed = TaskList.model_validate(body)
-            except ValidationError as error:
-                raise VendorError("NO_LIST", "What DashScope lists is no list of tasks.", Verdict.PERMANENT) from error
+            listed = self.list_page(model, page, LIST_PAGE_SIZE)
             found += listed.data
             if page >= listed.total_page or not listed.data:
                 break
         return found
+
+    def list_page(self, model: str, page: int, page_size: int) -> TaskList:
+        query = f"model_name={quote(model)}&page_no={page}&page_size={page_size}"
+        body = self._call("GET", f"{TASKS_PATH}/?{query}")
+        try:
+            return TaskList.model_validate(body)
+        except ValidationError as error:
+            raise VendorError("NO_LIST", "What DashScope lists is no list of tasks.", Verdict.PERMANENT) from error
 
     def _call(
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, json: JsonObject | None = None
@@ -173,7 +176,10 @@ def _error_in(body: JsonObject) -> tuple[str, str]:
     nested = body.get("error")
     given = nested if isinstance(nested, dict) else body
     code = given.get("code") or (given.get("type") if given is nested else "")
-    return redacted(str(code or "")), redacted(str(given.get("message") or ""))
+    return (
+        redacted(str(code or ""))[:MOST_CODE_CHARACTERS],
+        redacted(str(given.get("message") or ""))[:MOST_CHARACTERS],
+    )
 
 
 def _read(status: int, content: bytes) -> JsonObject:

@@ -1,7 +1,7 @@
 """The one table: jobs, tasks, their outcomes, the gate, the rate budgets and what backfills counted.
 
 Every item has `pk`. Items that somebody must look at have `due_kind` and `due_at` too, and so appear in the index
-`due` (sparse; keys and the time of receipt): what is finished costs nothing there.
+`due` (sparse; keys, the time of receipt, and what a sweep asks of a task): what is finished costs nothing there.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from pydantic import BaseModel, ValidationError
 
 from dashscribe.domain.gate import Gate
 from dashscribe.domain.job import KEEP_RECORDS, Due, Job
-from dashscribe.domain.task import Task
+from dashscribe.domain.sweep import SweepMemory
+from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.timestamps import to_iso
 from dashscribe.domain.vendor_replies import FileOutcome
 from dashscribe.errors import StaleRecord
 from dashscribe.observability import logger
-from dashscribe.services.ports import DueRecord
+from dashscribe.services.ports import DueRecord, DueTask
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -41,7 +42,7 @@ _from_dynamodb = TypeDeserializer().deserialize
 
 
 class DynamoDbRecords:
-    """`JobStore`, `TaskStore`, `DueStore`, `GateStore`, `TaskLimits`, `RateBudget`, `BackfillLedger` on one table."""
+    """Every port of the table: jobs, tasks, due lists, gate, limits, sweeps, rates and the backfill's ledger."""
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
         self._client = client
@@ -109,7 +110,9 @@ class DynamoDbRecords:
         )
         item: dict[str, object] = {
             "pk": f"OUTCOMES#{submission_id}",
-            "outcomes": json.dumps({job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()}),
+            "outcomes": json.dumps(
+                {job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()}, ensure_ascii=False
+            ),
         }
         if expires_at:
             item["expires_at"] = expires_at + 2 * 86400
@@ -131,6 +134,25 @@ class DynamoDbRecords:
             Limit=limit,
         )
         return [_due_record(item) for item in reply["Items"]]
+
+    def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
+        """Page by page: a page of an index holds 1 MB, which is some 4,000 tasks."""
+        found: list[DueTask] = []
+        arguments: dict[str, Any] = {}
+        while len(found) < limit:
+            reply = self._client.query(
+                TableName=self._table,
+                IndexName=DUE_INDEX,
+                KeyConditionExpression="due_kind = :kind AND due_at <= :until",
+                ExpressionAttributeValues={":kind": {"S": Due.TASK}, ":until": {"S": to_iso(until)}},
+                Limit=limit - len(found),
+                **arguments,
+            )
+            found += [_due_task(item) for item in reply["Items"]]
+            if "LastEvaluatedKey" not in reply:
+                break
+            arguments = {"ExclusiveStartKey": reply["LastEvaluatedKey"]}
+        return found
 
     def next_due(self, kind: Due) -> datetime | None:
         reply = self._client.query(
@@ -192,6 +214,15 @@ class DynamoDbRecords:
         self._client.put_item(
             TableName=self._table,
             Item=to_item({"pk": f"ONE_FILE_ONLY#{model}", "expires_at": int(until.timestamp())}),
+        )
+
+    def sweep_memory(self, model: str) -> SweepMemory | None:
+        item = self._get(f"SWEEP#{model}")
+        return SweepMemory.model_validate(item) if item else None
+
+    def save_sweep_memory(self, model: str, memory: SweepMemory) -> None:
+        self._client.put_item(
+            TableName=self._table, Item=to_item({"pk": f"SWEEP#{model}", **memory.model_dump(mode="json")})
         )
 
     # rates
@@ -305,3 +336,14 @@ def _native(value: Any) -> Any:
 
 def _due_record(item: Mapping[str, Any]) -> DueRecord:
     return DueRecord(record_id=item["pk"]["S"].partition("#")[2], due_at=datetime.fromisoformat(item["due_at"]["S"]))
+
+
+def _due_task(item: Mapping[str, Any]) -> DueTask:
+    return DueTask(
+        submission_id=item["pk"]["S"].partition("#")[2],
+        due_at=datetime.fromisoformat(item["due_at"]["S"]),
+        task_id=item["task_id"]["S"],
+        model=item["model"]["S"],
+        phase=TaskPhase(item["phase"]["S"]),
+        accepted_at=datetime.fromisoformat(item["accepted_at"]["S"]),
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
 _ENTRIES_PER_CALL = 10
+_BYTES_PER_CALL = 250_000
+"""Below 256 KB, the limit of all entries of a call together; source and detail-type count too."""
 
 
 class EventBridgePublisher:
@@ -28,8 +30,7 @@ class EventBridgePublisher:
     def publish(self, jobs: Sequence[Job], now: datetime) -> None:
         """Publish each job's present state. PutEvents answers 200 even when it refused entries: each is looked at."""
         refused: list[str] = []
-        for start in range(0, len(jobs), _ENTRIES_PER_CALL):
-            chunk = jobs[start : start + _ENTRIES_PER_CALL]
+        for chunk in _chunks([(job, detail_of(job, now).model_dump_json()) for job in jobs]):
             try:
                 reply = self._client.put_events(
                     Entries=[
@@ -37,17 +38,32 @@ class EventBridgePublisher:
                             "EventBusName": self._bus_name,
                             "Source": SOURCE,
                             "DetailType": DETAIL_TYPES[job.status],
-                            "Detail": detail_of(job, now).model_dump_json(),
+                            "Detail": detail,
                         }
-                        for job in chunk
+                        for job, detail in chunk
                     ]
                 )
             except (BotoCoreError, ClientError) as error:
                 raise PublishFailed(f"EventBridge did not answer: {error}") from error
             refused += [
                 f"{job.job_id}: {entry['ErrorCode']}"
-                for job, entry in zip(chunk, reply["Entries"], strict=True)
+                for (job, _), entry in zip(chunk, reply["Entries"], strict=True)
                 if entry.get("ErrorCode")
             ]
         if refused:
             raise PublishFailed(f"EventBridge refused {len(refused)} of {len(jobs)} events: {', '.join(refused)}")
+
+
+def _chunks(details: Iterable[tuple[Job, str]]) -> Iterator[list[tuple[Job, str]]]:
+    """As many as one call takes, in number and in bytes."""
+    chunk: list[tuple[Job, str]] = []
+    size = 0
+    for job, detail in details:
+        length = len(detail.encode())
+        if chunk and (len(chunk) == _ENTRIES_PER_CALL or size + length > _BYTES_PER_CALL):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append((job, detail))
+        size += length
+    if chunk:
+        yield chunk

@@ -103,17 +103,34 @@ class ListedTask(_Reply):
     """An entry of the list of tasks. `gmt_create` is in epoch milliseconds (API reference 3.5)."""
 
     task_id: str
+    status: TextOrNone = None
     gmt_create: int | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """A status that the list does not tell, or that we do not know, is no end."""
+        return self.status in OVER
 
     @property
     def created_at(self) -> datetime | None:
         return None if self.gmt_create is None else datetime.fromtimestamp(self.gmt_create / 1000, UTC)
 
 
+def _positive_or_none(value: object) -> object:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+
+
+_PositiveNumber = Annotated[int | None, BeforeValidator(_positive_or_none)]
+
+
 class TaskList(_Reply):
-    """A page of the list: at the top level, without `output`."""
+    """A page of the list: at the top level, without `output`.
+
+    `page_size` is the one that was used: a server may allow less than was asked for (the maximum is not documented).
+    """
 
     total_page: int = 1
+    page_size: _PositiveNumber = None
     data: list[ListedTask]
 
 
@@ -131,6 +148,9 @@ class FileOutcome(_Reply):
     billed_seconds: int | None = None
 
 
+MOST_CHARACTERS = 500
+MOST_CODE_CHARACTERS = 100
+"""Of a message and of a code of the vendor's that are kept."""
 MISSING_FROM_RESULTS = "MISSING_FROM_RESULTS"
 """Our word for a file that the vendor silently left out of a finished task."""
 
@@ -195,13 +215,22 @@ def outcomes(
     }
 
 
+def _code(words: str) -> str:
+    return _cut(words, MOST_CODE_CHARACTERS) or ""
+
+
+def _cut(words: str | None, most: int = MOST_CHARACTERS) -> str | None:
+    """A hundred reasons share one record of 400 KB, and each goes into an event. Half characters are no UTF-8."""
+    return words[:most].encode(errors="replace").decode() if words else None
+
+
 def _outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
     if subtask is None:
         whole_task_failed = output.task_status != SUCCEEDED
         return FileOutcome(
             status=FAILED,
-            code=(output.code or f"TASK_{output.task_status}") if whole_task_failed else MISSING_FROM_RESULTS,
-            message=output.message
+            code=_code(output.code or f"TASK_{output.task_status}") if whole_task_failed else MISSING_FROM_RESULTS,
+            message=_cut(output.message)
             or (
                 f"The task ended as {output.task_status}."
                 if whole_task_failed
@@ -213,7 +242,7 @@ def _outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
     return FileOutcome(
         status=SUCCEEDED if worked else FAILED,
         transcription_url=subtask.transcription_url if worked else None,
-        code=None if worked else (subtask.code or output.code or f"SUBTASK_{subtask.subtask_status}"),
-        message=None if worked else (subtask.message or output.message or subtask.code or "No reason was given."),
+        code=None if worked else _code(subtask.code or output.code or f"SUBTASK_{subtask.subtask_status}"),
+        message=None if worked else _cut(subtask.message or output.message or subtask.code or "No reason was given."),
         completed_at=output.ended_at,
     )

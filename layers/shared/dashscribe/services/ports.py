@@ -13,8 +13,9 @@ from dashscribe.domain.job import Due, Job
 from dashscribe.domain.media import Media
 from dashscribe.domain.options import Options, Profiles
 from dashscribe.domain.parameters import JsonObject
-from dashscribe.domain.task import Task
-from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskReply
+from dashscribe.domain.sweep import SweepMemory
+from dashscribe.domain.task import Task, TaskPhase
+from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskList, TaskReply
 
 
 class Clock(Protocol):
@@ -29,6 +30,18 @@ class DueRecord:
 
     record_id: str
     due_at: datetime
+
+
+@dataclass(frozen=True)
+class DueTask:
+    """A task as the due list has it, which may be a moment old: who acts on it reads the task's record first."""
+
+    submission_id: str
+    due_at: datetime
+    task_id: str
+    model: str
+    phase: TaskPhase
+    accepted_at: datetime
 
 
 class JobStore(Protocol):
@@ -70,6 +83,10 @@ class DueStore(Protocol):
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]: ...
 
+    def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
+        """The list of tasks, with what a sweep needs to know of each."""
+        ...
+
     def next_due(self, kind: Due) -> datetime | None: ...
 
     def oldest_received(self) -> datetime | None:
@@ -109,6 +126,14 @@ class RateBudget(Protocol):
     def promised_ahead(self, name: str, now: datetime) -> timedelta:
         """For how long from now every turn is reserved already."""
         ...
+
+
+class SweepStore(Protocol):
+    """What the last sweep of a model's tasks leaves to the next one. Lost or overwritten, it costs a call."""
+
+    def sweep_memory(self, model: str) -> SweepMemory | None: ...
+
+    def save_sweep_memory(self, model: str, memory: SweepMemory) -> None: ...
 
 
 class MediaStore(Protocol):
@@ -167,6 +192,10 @@ class SpeechService(Protocol):
 
     def list_tasks(self, model: str) -> list[ListedTask]:
         """The account's tasks of this model in the last 24 hours, newest first, bounded."""
+        ...
+
+    def list_page(self, model: str, page: int, page_size: int) -> TaskList:
+        """One page of that list; the first is page 1. Its size may be smaller than was asked for."""
         ...
 
 

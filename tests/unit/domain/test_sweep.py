@@ -1,0 +1,99 @@
+"""When the list of tasks is read, how much of it, and how far it is believed."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+
+import pytest
+
+from dashscribe.domain import sweep as sweeps
+from dashscribe.domain.sweep import SweepMemory
+from dashscribe.domain.vendor_codes import Verdict
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("due", "in_flight", "page_size", "by_list"),
+    [
+        (2, 2, 100, False),
+        (3, 3, 100, True),
+        (100, 100, 100, True),
+        (1000, 1000, 10, True),
+        (1000, 1000, 1, False),
+        (5, 1000, 100, False),
+        (1000, 10_000, 100, True),
+    ],
+)
+def test_the_way_with_fewer_calls_is_taken(due: int, in_flight: int, page_size: int, by_list: bool) -> None:
+    assert sweeps.list_needs_fewer_calls(due, in_flight, page_size) is by_list
+
+
+@pytest.mark.parametrize(("in_flight", "page_size", "page"), [(0, 10, 1), (10, 10, 1), (11, 10, 2), (600, 100, 6)])
+def test_a_sweep_starts_where_the_oldest_task_is(in_flight: int, page_size: int, page: int) -> None:
+    assert sweeps.first_page(in_flight, page_size) == page
+
+
+def test_a_sweep_follows_what_pays_and_ends_at_last() -> None:
+    assert sweeps.goes_on(sweeps.WORTH_A_PAGE, 1, lambda: 0.999)
+    assert not sweeps.goes_on(100, sweeps.MOST_PAGES, lambda: 0.0)
+
+
+def test_every_page_is_read_sooner_or_later_and_a_far_one_seldom() -> None:
+    chance = random.Random(0)  # noqa: S311 - it guards nothing
+    read = []
+    for _ in range(4000):
+        pages = 1
+        while pages < 10 and sweeps.goes_on(0, pages, chance.random):
+            pages += 1
+        read.append(pages)
+    assert 0.08 < sum(pages == 10 for pages in read) / 4000 < 0.12
+    assert 2.7 < sum(read) / 4000 < 3.2
+
+
+def test_the_pause_grows_with_age_while_nothing_ends_and_with_the_price_of_what_was_found() -> None:
+    young, old = [10 * SECOND] * 3, [timedelta(hours=1)] * 3
+    assert sweeps.pause_after(1, 0, young) == sweeps.SWEEP_AFTER
+    assert sweeps.pause_after(1, 0, [100 * SECOND] * 3) == 2 * SECOND
+    assert sweeps.pause_after(1, 0, old) == sweeps.LONGEST_SWEEP_PAUSE
+    assert sweeps.pause_after(1, 50, old) == sweeps.SWEEP_AFTER
+    assert sweeps.pause_after(4, 5, young) == 2 * SECOND
+    assert sweeps.pause_after(20, 1, young) == sweeps.LONGEST_SWEEP_PAUSE
+    assert sweeps.pause_after(1, 3, []) == sweeps.SWEEP_AFTER
+
+
+def test_no_task_is_left_to_the_list_for_ever(now: datetime) -> None:
+    for age in (SECOND * 20, timedelta(minutes=20), timedelta(hours=3)):
+        accepted = now - age
+        trusted = next(
+            n for n in range(3600) if sweeps.is_asked_anyway(now, accepted + n * SECOND * -1, now + n * SECOND)
+        )
+        assert timedelta(seconds=trusted) <= sweeps.MOST_TRUSTED_FOR
+    assert sweeps.is_asked_anyway(now, now - timedelta(hours=5), now)
+
+
+def test_a_refused_page_size_is_not_a_list_that_is_not_there(now: datetime) -> None:
+    memory = SweepMemory(next_at=now)
+    smaller = sweeps.after_refusal(memory, Verdict.PERMANENT, 400, now)
+    assert (smaller.page_size, smaller.is_off(now)) == (sweeps.DEFAULT_PAGE_SIZE, False)
+    assert sweeps.after_refusal(smaller, Verdict.PERMANENT, 400, now).is_off(now + timedelta(minutes=59))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "http_status", "off_for"),
+    [
+        (Verdict.PERMANENT, 404, sweeps.OFF_FOR_ABSENT),
+        (Verdict.RETRYABLE, 501, sweeps.OFF_FOR_ABSENT),
+        (Verdict.PERMANENT, None, sweeps.OFF_FOR_ABSENT),
+        (Verdict.RETRYABLE, 500, sweeps.OFF_FOR),
+        (Verdict.THROTTLED, 429, sweeps.OFF_FOR),
+    ],
+)
+def test_after_trouble_the_list_is_left_alone(
+    now: datetime, verdict: Verdict, http_status: int | None, off_for: timedelta
+) -> None:
+    memory = sweeps.after_refusal(SweepMemory(next_at=now), verdict, http_status, now)
+    assert memory.off_until == now + off_for
+    assert memory.is_off(now)
+    assert not memory.is_off(now + off_for)
