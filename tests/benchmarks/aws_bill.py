@@ -76,13 +76,13 @@ def _value_size(typed: Mapping[str, Any]) -> int:
     return len(value.encode()) if kind == "S" else 1
 
 
-def money(table: Mapping[str, Mapping[str, float]]) -> str:
+def money(table: Mapping[str, Mapping[str, float]], what: str = "USD per 1,000 files") -> str:
     """A Markdown table: parts down, cases across, USD."""
     parts = sorted(
         {part for case in table.values() for part in case},
         key=lambda part: -max(case.get(part, 0) for case in table.values()),
     )
-    lines = [f"| USD per 1,000 files | {' | '.join(table)} |", f"|---{'|---:' * len(table)}|"]
+    lines = [f"| {what} | {' | '.join(table)} |", f"|---{'|---:' * len(table)}|"]
     lines += [f"| {part} | {' | '.join(f'{case.get(part, 0):.4f}' for case in table.values())} |" for part in parts]
     lines.append(f"| **sum** | {' | '.join(f'**{sum(case.values()):.4f}**' for case in table.values())} |")
     return "\n".join(lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +18,8 @@ from local.subscriber import Subscriber
 TASK_SECONDS = 3
 """What a task takes in the simulator: answers are scripted, nothing is recognised, two cores are enough."""
 ENDS = ("Transcription Succeeded", "Transcription Failed")
+PATIENCE = 180
+"""Seconds without any new end, after which the rest is given up."""
 _REPORT = re.compile(r"Billed Duration: ([\d.]+) ms")
 
 
@@ -44,13 +45,13 @@ class DeployedBurst:
         return self.calls.total() / self.files
 
 
-def deployed_burst(files: int, max_files_per_task: int, seconds: float) -> DeployedBurst:
-    """Upload so many small files at once to a stack of its own; wait for their ends, so many seconds at most."""
+def deployed_burst(files: int, max_files_per_task: int) -> DeployedBurst:
+    """Upload so many small files at once to a stack of its own; wait for their ends as long as there are new ones."""
     stack = Stack(folder=LOCAL / "bench", parameters={"MaxFilesPerTask": str(max_files_per_task)}, say=lambda _: None)
     with stack as info:
         script = {"match": "/burst/", "answers": [{"text": "scripted", "seconds": TASK_SECONDS}]}
         httpx.post(f"{info.dashscope_base_url}/control", json={"scripts": [script]}).raise_for_status()
-        events = _ends_of(info, [f"burst/{number:05}.wav" for number in range(files)], seconds)
+        events = _ends_of(info, [f"burst/{number:05}.wav" for number in range(files)])
         recorded = httpx.get(f"{info.dashscope_base_url}/control", timeout=60).raise_for_status().json()["recorded"]
         lambda_seconds, invocations, log_bytes = _from_the_logs(info)
 
@@ -75,24 +76,18 @@ def deployed_burst(files: int, max_files_per_task: int, seconds: float) -> Deplo
     )
 
 
-def _ends_of(info: StackInfo, keys: list[str], seconds: float) -> dict[str, dict[str, Any]]:
+def _ends_of(info: StackInfo, keys: list[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     subscriber = Subscriber(info, "bench")
-    until = time.monotonic() + seconds
-    everything = threading.Event()
-
-    def listen() -> None:
-        while len(found) < len(keys) and time.monotonic() < until:
-            for event in subscriber.receive():
-                if event["detail-type"] in ENDS:
-                    found[event["detail"]["media"]["key"]] = event
-        everything.set()
-
-    threading.Thread(target=listen, daemon=True).start()
     s3, bucket = info.client("s3"), info.outputs["MediaBucketName"]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=b"scripted"), keys))
-    everything.wait(seconds + 30)
+    news = time.monotonic()
+    while len(found) < len(keys) and time.monotonic() < news + PATIENCE:
+        for event in subscriber.receive():
+            if event["detail-type"] in ENDS:
+                found[event["detail"]["media"]["key"]] = event
+                news = time.monotonic()
     return found
 
 

@@ -119,9 +119,6 @@ class BilledRecords(Records):
             if record.due_kind is kind and record.due_at is not None:
                 listed[name] = record.due_at
 
-    def _on_list(self, kind: Due) -> list[DueRecord]:
-        return sorted((DueRecord(name, at) for name, at in self.lists[kind].items()), key=lambda record: record.due_at)
-
     def _listed(self, entries: int) -> None:
         self.bill.dynamodb_read(entries * 140, consistent=False)
 
@@ -178,7 +175,8 @@ class BilledRecords(Records):
         return super().find_outcomes(submission_id)
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
-        found = super().due(kind, until, limit)
+        ripe = sorted((at, name) for name, at in self.lists[kind].items() if at <= until)[:limit]
+        found: list[DueRecord] = self.crashes.read("due list", [DueRecord(name, at) for at, name in ripe])
         self._listed(len(found))
         return found
 

@@ -108,7 +108,7 @@ def test_cost_of_a_thousand_files() -> None:
     print("\nWith AWS's free amounts, in an account that does nothing else:\n\n" + money(free))
     print(
         "\nAn idle month:\n\n"
-        + money({"USD a month": prices.by_part(idle), "free amounts off": prices.by_part(idle, free=True)})
+        + money({"list": prices.by_part(idle), "free amounts off": prices.by_part(idle, free=True)}, "USD a month")
     )
     print("\n" + units_table(units))
     dominated = max(cases["ours, 100 a task, 1,000,000 evenly"].items(), key=lambda part: part[1])

@@ -1,16 +1,17 @@
 """Functions that run at the same time, in a time that is counted instead of waited for.
 
-Each runs in a thread of its own, and only one of them at any moment: whoever sleeps hands over to whoever is next. So a
-run is the same each time, a month takes minutes, and the code that runs is the real one.
+Each is a greenlet: whoever sleeps hands over to whoever is next. So a run is the same each time, an hour takes seconds,
+and the code that runs is the real, blocking one.
 """
 
 from __future__ import annotations
 
 import heapq
-import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
+
+from greenlet import getcurrent, greenlet
 
 
 class VirtualTime:
@@ -20,30 +21,19 @@ class VirtualTime:
         self._begin = start
         self.seconds = 0.0
         self._order = count()
-        self._waiting: list[tuple[float, int, threading.Semaphore]] = []
-        self._main = threading.Semaphore(0)
-        self._errors: list[BaseException] = []
+        self._waiting: list[tuple[float, int, greenlet]] = []
+        self._hub = getcurrent()
 
     def now(self) -> datetime:
         return self._begin + timedelta(seconds=self.seconds)
 
     def sleep(self, seconds: float) -> None:
-        turn = self._turn(seconds)
-        self._main.release()
-        turn.acquire()
+        self._wake(getcurrent(), seconds)
+        self._hub.switch()
 
     def start(self, work: Callable[[], object], after: float = 0.0) -> None:
-        turn = self._turn(after)
-
-        def life() -> None:
-            turn.acquire()
-            try:
-                work()
-            except BaseException as error:  # noqa: BLE001 - raised again by `run`
-                self._errors.append(error)
-            self._main.release()
-
-        threading.Thread(target=life, daemon=True).start()
+        """Run this too, from then on. What it raises, `run` raises."""
+        self._wake(greenlet(work, parent=self._hub), after)
 
     def at_once(self, works: list[Callable[[], object]], most: int) -> None:
         """Run these, at most so many at the same time; return when all are done."""
@@ -67,13 +57,8 @@ class VirtualTime:
 
     def run(self) -> None:
         while self._waiting:
-            self.seconds, _, turn = heapq.heappop(self._waiting)
-            turn.release()
-            self._main.acquire()
-            if self._errors:
-                raise self._errors[0]
+            self.seconds, _, sleeper = heapq.heappop(self._waiting)
+            sleeper.switch()
 
-    def _turn(self, seconds: float) -> threading.Semaphore:
-        turn = threading.Semaphore(0)
-        heapq.heappush(self._waiting, (self.seconds + max(0.0, seconds), next(self._order), turn))
-        return turn
+    def _wake(self, sleeper: greenlet, after: float) -> None:
+        heapq.heappush(self._waiting, (self.seconds + max(0.0, after), next(self._order), sleeper))
