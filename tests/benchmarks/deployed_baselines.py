@@ -128,9 +128,7 @@ def _pollers(info: StackInfo, keys: list[str]) -> DeployedBaseline:
     transitions = 0
     for arn in started:
         history = steps.get_execution_history(executionArn=arn, maxResults=1000)["events"]
-        transitions += sum(
-            event["type"].endswith("StateEntered") or event["type"] == "LambdaFunctionFailed" for event in history
-        )
+        transitions += sum(event["type"].endswith("StateEntered") for event in history)
     functions = [f"job_poller-{name}" for name in names]
     return _result(
         info, _billed(info, functions), len(keys), states["SUCCEEDED"], len(keys) - states["SUCCEEDED"], transitions

@@ -84,7 +84,7 @@ def test_side_by_side_in_virtual_time(what: str, arrivals: list[float]) -> None:
 def test_baselines_on_the_local_stack() -> None:
     files = 60
     found = deployed_baselines(files, TASK_SECONDS)
-    heads = ("succeeded", "lost", "submissions", "queries", "429", "Lambda s a file", "transitions a file")
+    heads = ("succeeded", "lost", "submissions", "queries", "429", "Lambda s a file", "states entered a file")
     print(
         "\n" + table(f"deployed, {files} files at once", heads, {name: result.row() for name, result in found.items()})
     )
