@@ -1,0 +1,532 @@
+"""The real services on a simulated AWS: concurrency, latencies and bills, in virtual time.
+
+What runs is the product's own code: `tests.world` keeps the records and plays the outside. Here it gets AWS's
+concurrency (how SQS fills batches, how many functions run at the same time, the poll loop's lease and its Map) and a
+vendor that keeps its limits. The latencies are assumptions, the same for every design that is compared.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, TypeVar
+
+from dashscribe.adapters.configuration import MAX_AGE_SECONDS
+from dashscribe.adapters.dynamodb_records import to_item
+from dashscribe.domain.catalogue import JsonObject, ModelSpec
+from dashscribe.domain.job import Due, Job
+from dashscribe.domain.task import Task
+from dashscribe.domain.timestamps import VENDOR_ZONE
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_replies import FileOutcome, TaskReply
+from dashscribe.errors import StaleRecord, VendorError
+from dashscribe.observability import logger, metrics
+from dashscribe.services.finalize import FinalizeReport
+from dashscribe.services.messages import Message
+from dashscribe.services.poll import FinalizeRequest, PassReport
+from dashscribe.services.ports import DueRecord
+from dashscribe.services.submit import SubmitReport
+from functions.finalize_transcription import app as finalize_app
+from functions.poll_tasks import app as poll_app
+from functions.submit_transcription import app as submit_app
+from tests.benchmarks.aws_bill import Bill, item_size
+from tests.benchmarks.virtual_time import VirtualTime
+from tests.world import START, Crashes, Records, Vendor, World
+
+LATENCY = {
+    "head": 0.020,
+    "put result": 0.030,
+    "publish": 0.020,
+    "wake": 0.010,
+    "bury": 0.010,
+    "POST": 0.150,
+    "query": 0.100,
+    "download": 0.100,
+}
+"""Seconds from a function to S3, EventBridge, SQS and the vendor; what is not here is DynamoDB."""
+DYNAMODB = 0.005
+JITTER = (0.7, 1.6)
+"""Each time is drawn between these parts of it."""
+STATE = 0.020
+"""One step of a state machine."""
+COLD_START, WARM_START = 1.0, 0.010
+SUBMITS_PER_SECOND, QUERIES_PER_SECOND = 10, 20
+"""The vendor's limits for Fun-ASR (API reference 2.6)."""
+WINDOW_SECONDS = 1.0
+SUBMITTERS = 4
+FINALIZERS = 20
+"""MaximumBatchingWindowInSeconds, MaximumConcurrency and the Map's MaxConcurrency, as in the template."""
+MEMORY_GB = {"submit": 0.5, "poll": 0.5, "finalize": 1.0}
+PLATFORM_LOG_BYTES = 3 * 26 + 330
+"""START, END and REPORT of one invocation; CloudWatch adds 26 bytes to each line."""
+Answer = TypeVar("Answer")
+
+
+class Latencies(Crashes):
+    """Nothing crashes here: every side effect and every read takes its time instead."""
+
+    def __init__(self, time: VirtualTime) -> None:
+        super().__init__()
+        self.time = time
+        self._chance = random.Random(1)  # noqa: S311 - the same run each time
+
+    def wait(self, name: str) -> None:
+        self.time.sleep(LATENCY.get(name, DYNAMODB) * self._chance.uniform(*JITTER))
+
+    def around(self, name: str, effect: Callable[[], Any]) -> Any:
+        self.wait(name)
+        return effect()
+
+    def read(self, name: str, answer: Answer) -> Answer:
+        self.wait(name)
+        return answer
+
+
+class BilledRecords(Records):
+    """Every read and write of the table with its units, the index's writes too."""
+
+    def __init__(self, crashes: Latencies, bill: Bill) -> None:
+        super().__init__(crashes)
+        self.bill = bill
+        self.time = crashes.time
+        self.sizes: dict[str, int] = {}
+        self.entries: dict[str, tuple[str, str]] = {}
+        self.lists: dict[Due, dict[str, datetime]] = {kind: {} for kind in Due}
+
+    def _wrote(self, pk: str, document: dict[str, Any]) -> None:
+        size = item_size(to_item({"pk": pk, **{name: value for name, value in document.items() if value is not None}}))
+        self.bill.dynamodb_write(size, self.sizes.get(pk, 0))
+        self.sizes[pk] = size
+        before = self.entries.pop(pk, None)
+        after = (document["due_kind"], document["due_at"]) if document.get("due_kind") else None
+        if after is not None:
+            self.entries[pk] = after
+        if before != after:  # a changed key is a delete and a put in the index
+            self.bill["dynamodb_write_units"] += (before is not None) + (after is not None)
+
+    def _record_written(self, pk: str, record: Job | Task) -> None:
+        self._wrote(pk, record.model_dump(mode="json"))
+        name = pk.partition("#")[2]
+        for kind, listed in self.lists.items():
+            listed.pop(name, None)
+            if record.due_kind is kind and record.due_at is not None:
+                listed[name] = record.due_at
+
+    def _listed(self, entries: int) -> None:
+        self.bill.dynamodb_read(entries * 140, consistent=False)
+
+    def create(self, job: Job) -> bool:
+        created = super().create(job)
+        if created:
+            self._record_written(f"JOB#{job.job_id}", job)
+        else:
+            self.bill.dynamodb_write(0)
+        return created
+
+    def save(self, job: Job) -> Job:
+        try:
+            saved = super().save(job)
+        except StaleRecord:
+            self.bill.dynamodb_write(0)
+            raise
+        self._record_written(f"JOB#{job.job_id}", saved)
+        return saved
+
+    def save_task(self, task: Task) -> Task:
+        try:
+            saved = super().save_task(task)
+        except StaleRecord:
+            self.bill.dynamodb_write(0)
+            raise
+        self._record_written(f"TASK#{task.submission_id}", saved)
+        return saved
+
+    def find(self, job_id: str) -> Job | None:
+        self.bill.dynamodb_read(self.sizes.get(f"JOB#{job_id}", 0))
+        return super().find(job_id)
+
+    def find_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        for job_id in job_ids:
+            self.bill.dynamodb_read(self.sizes.get(f"JOB#{job_id}", 0))
+        return super().find_many(job_ids)
+
+    def find_task(self, submission_id: str) -> Task | None:
+        self.bill.dynamodb_read(self.sizes.get(f"TASK#{submission_id}", 0))
+        return super().find_task(submission_id)
+
+    def remember_task_id(self, task_id: str) -> None:
+        super().remember_task_id(task_id)
+        self._wrote(f"TASK_ID#{task_id}", {"expires_at": 1_800_000_000})
+
+    def save_outcomes(self, submission_id: str, outcomes: Any) -> None:
+        super().save_outcomes(submission_id, outcomes)
+        text = json.dumps({job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()})
+        self._wrote(f"OUTCOMES#{submission_id}", {"outcomes": text, "expires_at": 1_800_000_000})
+
+    def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
+        self.bill.dynamodb_read(self.sizes.get(f"OUTCOMES#{submission_id}", 0))
+        return super().find_outcomes(submission_id)
+
+    def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
+        ripe = sorted((at, name) for name, at in self.lists[kind].items() if at <= until)[:limit]
+        found: list[DueRecord] = self.crashes.read("due list", [DueRecord(name, at) for at, name in ripe])
+        self._listed(len(found))
+        return found
+
+    def next_due(self, kind: Due) -> datetime | None:
+        self.time.sleep(DYNAMODB)
+        self._listed(1)
+        return min(self.lists[kind].values(), default=None)
+
+    def oldest_received(self) -> datetime | None:
+        self.time.sleep(2 * DYNAMODB)
+        for kind in (Due.JOB, Due.PARKED):
+            self._listed(min(200, len(self.lists[kind])))
+        return None
+
+    def gate(self) -> Any:
+        self.bill.dynamodb_read(0)
+        return super().gate()
+
+    def takes_one_file_only(self, model: str, now: datetime) -> bool:
+        self.bill.dynamodb_read(0)
+        self.time.sleep(DYNAMODB)
+        return super().takes_one_file_only(model, now)
+
+    def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
+        ahead = self.turns.get(name, now) > now
+        self.bill["dynamodb_write_units"] += 1 if ahead else 2
+        return super().reserve_turn(name, per_second, now, horizon)
+
+
+class LimitedVendor(Vendor):
+    """DashScope with its account's limits (a moving second, like the simulator) and times of its own."""
+
+    def __init__(self, latencies: Latencies, api_key: Callable[[], str], seconds: float) -> None:
+        super().__init__(latencies, latencies.time.now, api_key, seconds)
+        self.calls: Counter[str] = Counter()
+        self.throttled: Counter[str] = Counter()
+        self._recent: dict[str, deque[float]] = {"submit": deque(), "query": deque()}
+        self._time = latencies.time
+
+    def _let_in(self, operation: str, per_second: int) -> None:
+        self.calls[operation] += 1
+        recent = self._recent[operation]
+        while recent and recent[0] <= self._time.seconds - 1:
+            recent.popleft()
+        if len(recent) >= per_second:
+            self.throttled[operation] += 1
+            raise VendorError("Throttling.RateQuota", "Requests rate limit exceeded.", Verdict.THROTTLED, 429)
+        recent.append(self._time.seconds)
+
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        self._let_in("submit", SUBMITS_PER_SECOND)
+        return super().submit(spec, file_urls, parameters)
+
+    def query(self, task_id: str) -> TaskReply:
+        self._let_in("query", QUERIES_PER_SECOND)
+        return super().query(task_id)
+
+    def answer_to(self, url: str, task_id: str) -> str:
+        return "ok"
+
+    def _output(self, task_id: str) -> JsonObject:
+        output = super()._output(task_id)
+        if output["task_status"] == "SUCCEEDED":
+            ready = self.tasks[task_id].ready_at.astimezone(VENDOR_ZONE)
+            output["end_time"] = ready.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        return output
+
+
+@dataclass
+class Function:
+    """A Lambda function: environments that stay warm, seconds that are billed."""
+
+    name: str
+    memory_gb: float
+    time: VirtualTime
+    bill: Bill
+    warm: int = 0
+    invocations: int = 0
+    billed_seconds: float = 0.0
+
+    def invoke(self, work: Callable[[], Answer]) -> Answer:
+        cold = self.warm == 0
+        self.warm -= not cold
+        began = self.time.seconds
+        self.time.sleep(COLD_START if cold else WARM_START)
+        if not cold:
+            began = self.time.seconds  # the platform's own time is not billed, an initialisation is
+        try:
+            return work()
+        finally:
+            seconds = math.ceil((self.time.seconds - began) * 1000) / 1000
+            self.warm += 1
+            self.invocations += 1
+            self.billed_seconds += seconds
+            self.bill["lambda_requests"] += 1
+            self.bill["lambda_gb_seconds"] += seconds * self.memory_gb
+            self.bill["log_gb"] += PLATFORM_LOG_BYTES / 1e9
+
+
+class CountedLog(logging.Handler):
+    """What the functions log, weighed as CloudWatch weighs it."""
+
+    def __init__(self, bill: Bill) -> None:
+        super().__init__()
+        self.bill = bill
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.bill["log_gb"] += (len(self.format(record).encode()) + 26) / 1e9
+
+
+@dataclass
+class SimulatedRun:
+    """What came of a run. Lags are from a task's end at the vendor to the file's event, in seconds."""
+
+    files: int
+    makespan: float
+    floor: float
+    calls: Counter[str]
+    throttled: Counter[str]
+    lags: list[float]
+    failed: int
+    paid_twice: int
+    bill: Bill
+    lambda_seconds: float
+    transitions: int = 0
+    submissions: int = 0
+    stored_bytes: int = 0
+    simulated_seconds: float = 0.0
+
+    @property
+    def calls_per_file(self) -> float:
+        return self.calls.total() / self.files
+
+
+class SimulatedAws(World):
+    """The deployed template, in virtual time. `batch_size` is how many messages SQS hands over at most."""
+
+    def __init__(
+        self,
+        *,
+        max_files_per_task: int,
+        batch_size: int = 100,
+        task_seconds: float = 3.0,
+        submitters: int = SUBMITTERS,
+        finalizers: int = FINALIZERS,
+    ) -> None:
+        super().__init__(max_files_per_task=max_files_per_task)
+        self.time = VirtualTime(START)
+        self.bill = Bill()
+        latencies = Latencies(self.time)
+        self.crashes = latencies
+        self.records: BilledRecords = BilledRecords(latencies, self.bill)
+        self.vendor: LimitedVendor = LimitedVendor(latencies, super().api_key, task_seconds)
+        self.media.crashes = self.bus.crashes = self.results.crashes = latencies
+        self.batch_size, self.submitters, self.finalizers = batch_size, submitters, finalizers
+        self.submit_function, self.poll_function, self.finalize_function = (
+            Function(name, memory, self.time, self.bill) for name, memory in MEMORY_GB.items()
+        )
+        self.expected = 0
+        self.batches: list[int] = []
+        self.ticks_until = 0.0
+        self._submitting = 0
+        self._holder: object | None = None
+        self._nudged = False
+        self._key_read: dict[str, float] = {}
+
+    # ports that are billed, or run beside the caller
+
+    def clock(self) -> datetime:
+        return self.time.now()
+
+    def sleep(self, seconds: float) -> None:
+        self.time.sleep(seconds)
+
+    def api_key(self) -> str:
+        self._read_key("submit")
+        return super().api_key()
+
+    def _read_key(self, function: str) -> None:
+        """Each function keeps the key for a while."""
+        if self.time.seconds - self._key_read.get(function, -MAX_AGE_SECONDS) >= MAX_AGE_SECONDS:
+            self._key_read[function] = self.time.seconds
+            self.bill["secret_reads"] += 1
+
+    def nudge(self) -> None:
+        self.time.sleep(STATE)
+        self.time.start(self._execution)
+
+    def wake(self, job_id: str) -> None:
+        super().wake(job_id)
+        self.bill["sqs_requests"] += 1
+
+    # the outside
+
+    def upload_later(self, key: str, seconds: float) -> None:
+        self.expected += 1
+
+        def arrive() -> None:
+            self.now = self.time.now()
+            self.upload(key, size=500_000)
+            self.bill["s3_events"] += 1
+            self.bill["sqs_requests"] += 1
+
+        self.time.start(arrive, seconds)
+
+    @property
+    def _is_over(self) -> bool:
+        done = sum(len(report.succeeded) + len(report.failed) for report in self.finalize_reports)
+        return done >= self.expected and self.time.seconds >= self.ticks_until
+
+    def _event_source_mapping(self) -> None:
+        """SQS to Lambda: a batch is full, or the window is over; so many functions at the same time."""
+        while not self._is_over:
+            if not self.queue or self._submitting >= self.submitters:
+                self.time.sleep(0.05)
+                continue
+            waited_since = self.time.seconds
+            while len(self.queue) < self.batch_size and self.time.seconds < waited_since + WINDOW_SECONDS:
+                self.time.sleep(0.05)
+            batch = [self.queue.pop(0) for _ in range(min(self.batch_size, len(self.queue)))]
+            self.batches.append(len(batch))
+            self.bill["sqs_requests"] += 2 * math.ceil(len(batch) / 10)  # received and deleted ten at a time
+            self._submitting += 1
+            self.time.start(partial(self._submit, batch))
+
+    def _submit(self, bodies: list[str]) -> None:
+        def work() -> SubmitReport:
+            report = self.submit_service().run([Message(str(n), body) for n, body in enumerate(bodies)])
+            submit_app.count(report)
+            self._metrics_logged()
+            return report
+
+        report = self.submit_function.invoke(work)
+        self.submit_reports.append(report)
+        self._submitting -= 1
+        self.queue += [body for n, body in enumerate(bodies) if str(n) in report.failed_message_ids]
+
+    def _metrics_logged(self) -> None:
+        """The line that Powertools prints at an invocation's end."""
+        self.bill["log_gb"] += (len(json.dumps(metrics.serialize_metric_set())) + 26) / 1e9
+        metrics.clear_metrics()
+
+    def _schedule(self) -> None:
+        while not self._is_over:
+            self.bill["scheduler_invocations"] += 1
+            self.time.start(self._execution)
+            self.time.sleep(60)
+
+    # statemachines/poll_tasks.asl.json
+
+    def _execution(self) -> None:
+        me, began = object(), self.time.seconds
+        self._run_loop(me, began)
+        self.bill["express_requests"] += 1
+        steps = math.ceil((self.time.seconds - began) * 10) / 10
+        self.bill["express_gb_seconds"] += 0.0625 * steps
+
+    def _lease_step(self) -> None:
+        self.time.sleep(STATE + DYNAMODB)
+        self.bill["dynamodb_write_units"] += 1
+
+    def _run_loop(self, me: object, began: float) -> None:
+        self._lease_step()
+        if self._holder not in (None, me):
+            self._nudged = True
+            self._lease_step()
+            return
+        self._holder = me
+        while True:
+            report = self._pass()
+            self.time.sleep(3 * STATE)
+            if not report.result.work_left:
+                self._lease_step()
+                if not self._nudged:
+                    self._holder = None
+                    return
+                self._nudged = False
+                self._lease_step()
+                continue
+            if self.time.seconds - began > 200:
+                self._holder, self._nudged = None, False
+                self._lease_step()
+                self.time.start(self._execution)
+                return
+            self.time.sleep(report.result.wait_seconds)
+            self._lease_step()
+
+    def _pass(self) -> PassReport:
+        def work() -> PassReport:
+            report = self.poll_service().run()
+            if report.queries:
+                self._read_key("poll")
+            poll_app.count(report)
+            self._metrics_logged()
+            return report
+
+        report = self.poll_function.invoke(work)
+        self.passes.append(report)
+        self.time.at_once([partial(self._finalize, request) for request in report.result.finalize], self.finalizers)
+        return report
+
+    def _finalize(self, request: FinalizeRequest) -> None:
+        def work() -> FinalizeReport:
+            report = self.finalize_service().run(request.submission_id, request.job_ids)
+            finalize_app.count(report)
+            self._metrics_logged()
+            return report
+
+        self.time.sleep(STATE)
+        report = self.finalize_function.invoke(work)
+        self.finalize_reports.append(report)
+
+    # a run
+
+    def run(self, ticks_until: float = 0.0) -> SimulatedRun:
+        """Until every file has ended, and for so many seconds at least."""
+        self.ticks_until = ticks_until
+        log = CountedLog(self.bill)
+        log.setFormatter(logger.registered_formatter)
+        handlers, logger.handlers[:] = list(logger.handlers), [log]
+        try:
+            self.time.start(self._event_source_mapping)
+            self.time.start(self._schedule)
+            self.time.run()
+        finally:
+            logger.handlers[:] = handlers
+        functions = (self.submit_function, self.poll_function, self.finalize_function)
+        jobs = list(self.records.jobs.values())
+        ended = [job for report in self.finalize_reports for job in report.succeeded + report.failed]
+        self.bill["s3_puts"] += len(self.results.files)
+        self.bill["s3_gets"] += len(jobs) + sum(len(task.urls) for task in self.vendor.tasks.values())
+        self.bill["custom_events"] += len(self.bus.events)
+        self.bill["traces"] += self.bill["express_requests"] + self.submit_function.invocations
+        tasks = math.ceil(len(jobs) / self.max_files_per_task)
+        return SimulatedRun(
+            files=len(jobs),
+            makespan=max(((job.published_at - START).total_seconds() for job in ended if job.published_at), default=0),
+            floor=(tasks - 1) / SUBMITS_PER_SECOND + self.vendor.seconds,
+            calls=self.vendor.calls,
+            throttled=self.vendor.throttled,
+            lags=[
+                (job.published_at - job.completed_at).total_seconds()
+                for job in ended
+                if job.published_at and job.completed_at
+            ],
+            failed=sum(job.failure is not None for job in jobs),
+            paid_twice=sum(job.attempts > 1 for job in jobs),
+            bill=self.bill,
+            lambda_seconds=sum(function.billed_seconds for function in functions),
+            submissions=len(self.vendor.tasks),
+            stored_bytes=sum(size for pk, size in self.records.sizes.items() if pk.startswith(("JOB#", "TASK#"))),
+            simulated_seconds=self.time.seconds,
+        )

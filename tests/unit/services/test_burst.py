@@ -1,0 +1,39 @@
+"""A burst through the real services on the simulated AWS of the benchmarks, small enough for every test run."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.benchmarks.simulated_aws import SimulatedAws, SimulatedRun
+
+FILES = 300
+
+
+def burst(max_files_per_task: int) -> SimulatedRun:
+    aws = SimulatedAws(max_files_per_task=max_files_per_task)
+    for number in range(FILES):
+        aws.upload_later(f"f/{number:03}.wav", number / 1000)
+    return aws.run()
+
+
+@pytest.fixture(scope="module")
+def one_file_a_task() -> SimulatedRun:
+    return burst(1)
+
+
+def test_a_burst_goes_in_full_tasks_and_never_too_fast() -> None:
+    run = burst(100)
+    assert (run.files, run.failed, run.paid_twice) == (FILES, 0, 0)
+    assert run.calls_per_file <= 0.1
+    assert run.throttled.total() == 0
+
+
+def test_a_burst_of_one_file_a_task_asks_about_each_little(one_file_a_task: SimulatedRun) -> None:
+    run = one_file_a_task
+    assert (run.files, run.failed, run.paid_twice) == (FILES, 0, 0)
+    assert run.calls_per_file <= 2.5
+
+
+@pytest.mark.xfail(reason="turns are exactly 1/rate apart, which leaves nothing for the jitter between turn and POST")
+def test_a_burst_of_one_file_a_task_is_never_too_fast(one_file_a_task: SimulatedRun) -> None:
+    assert one_file_a_task.throttled.total() == 0
