@@ -29,8 +29,8 @@ from dashscribe.domain.vendor_replies import FileOutcome, TaskReply
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger, metrics
 from dashscribe.services.finalize import FinalizeReport
-from dashscribe.services.messages import Message
-from dashscribe.services.poll import FinalizeRequest, PassReport
+from dashscribe.services.messages import FinalizeRequest, Message
+from dashscribe.services.poll import PassReport
 from dashscribe.services.ports import DueRecord
 from dashscribe.services.submit import SubmitReport
 from functions.finalize_transcription import app as finalize_app
