@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # the package has no types
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -14,10 +15,15 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "dashscribe"
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Tests of the one local stack stay together: one process has it, the other one does everything else meanwhile."""
-    if item.get_closest_marker("stack"):
-        item.add_marker(pytest.mark.xdist_group("stack"))
+class StackTogether(LoadScopeScheduling):  # type: ignore[misc]  # so its base is Any
+    """The end-to-end tests, which have one local stack, run in one process; another one does the rest meanwhile."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "stack" if nodeid.startswith("tests/end_to_end/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> StackTogether:
+    return StackTogether(config, log)
 
 
 @pytest.fixture(autouse=True)
