@@ -12,7 +12,7 @@ run: install ## transcribe the sample recordings, or FILES="a.wav b.mp4", on a l
 	@$(BIN)/python -m local run --files "$$FILES"
 
 test: install ## every test
-	@$(BIN)/python -m pytest $(PYTEST_ARGUMENTS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup $(PYTEST_ARGUMENTS)
 
 check: install .local/checkov/.ready ## linters, types, template
 	$(BIN)/ruff check .

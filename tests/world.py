@@ -28,9 +28,11 @@ from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskList, TaskReply
 from dashscribe.errors import AnswerLost, MediaGone, PublishFailed, ResultUnavailable, StaleRecord, VendorError
+from dashscribe.services.collect import TaskCollector
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.line import Line
-from dashscribe.services.poll import FinalizeRequest, PassReport, PollService
+from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.poll import PassReport, PollService
 from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
 from dashscribe.services.submit import SubmitService
 from dashscribe.services.transcribe import TranscribeService
@@ -545,21 +547,30 @@ class World:
         )
 
     def poll_service(self, questions_at_once: int = 1) -> PollService:
-        return PollService(
-            store=self.records,
-            tasks=self.records,
-            due=self.records,
-            gate=self.records,
-            rates=self.records,
-            sweeps=self.records,
+        records = self.records
+        collector = TaskCollector(
+            store=records,
+            tasks=records,
+            due=records,
+            gate=records,
+            rates=records,
+            sweeps=records,
             speech=self.vendor,
-            queue=self.submit_queue,
-            line=Line(self.records, self.records, self.records, self.records, self.max_files_per_task),
             clock=self.clock,
             query_requests_per_second=20,
             questions_at_once=questions_at_once,
             chance=self.chance.random,
             sleep=self.sleep,
+        )
+        return PollService(
+            collector=collector,
+            store=records,
+            tasks=records,
+            due=records,
+            gate=records,
+            queue=self.submit_queue,
+            line=Line(records, records, records, records, self.max_files_per_task),
+            clock=self.clock,
         )
 
     def finalize_service(self) -> FinalizeService:

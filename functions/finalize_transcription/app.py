@@ -7,7 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
 from dashscribe.services.finalize import FinalizeReport
-from dashscribe.services.poll import FinalizeRequest
+from dashscribe.services.messages import FinalizeRequest
 from dashscribe.wiring import finalize_service
 
 

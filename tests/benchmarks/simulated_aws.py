@@ -33,9 +33,11 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger, metrics
-from dashscribe.services import poll
+from dashscribe.services import collect
+from dashscribe.services.collect import FINALIZERS_AT_ONCE, QUESTIONS_AT_ONCE
 from dashscribe.services.finalize import FinalizeReport
-from dashscribe.services.poll import FINALIZERS_AT_ONCE, QUESTIONS_AT_ONCE, FinalizeRequest, PassReport, PollService
+from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.poll import PassReport, PollService
 from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
 from dashscribe.services.waiting_room import SubmitReport
 from functions.finalize_transcription import app as finalize_app
@@ -601,7 +603,7 @@ class SimulatedAws(World):
             self.time.start(self._event_source_mapping)
             self.time.start(self._schedule)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(poll, "ThreadPoolExecutor", partial(Pool, self.time))
+                patch.setattr(collect, "ThreadPoolExecutor", partial(Pool, self.time))
                 self.time.run()
         finally:
             logger.handlers[:] = handlers

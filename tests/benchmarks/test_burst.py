@@ -14,9 +14,10 @@ from types import ModuleType
 
 import pytest
 
-from dashscribe.services import poll
+from dashscribe.services import collect, poll
 from dashscribe.services.finalize import FinalizeReport
-from dashscribe.services.poll import FinalizeRequest, PollService
+from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.poll import PollService
 from tests.benchmarks import simulated_aws
 from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable
 from tests.benchmarks.deployed_burst import deployed_burst
@@ -119,13 +120,13 @@ def test_what_would_move_the_burst(monkeypatch: pytest.MonkeyPatch) -> None:
         "every function warm": (hundred, warm),
         "20 finalizers": (partial(hundred, finalizers=20), {}),
         "10 submit functions": (partial(hundred, submitters=10), {}),
-        "200 files a pass": (hundred, {poll: {"FILES_PER_PASS": 200}}),
+        "200 files a pass": (hundred, {collect: {"FILES_PER_PASS": 200}}),
         "the pause after finalizers as before": (hundred, no_subtraction),
         "a finalizer's files side by side": (side_by_side, {}),
         "the same, every function warm": (side_by_side, warm),
         "1 a task, as it is": (one, {}),
         "1 a task, every function warm": (one, warm),
-        "1 a task, a second of questions a pass": (one, {poll: {"ENDED_FILES_WAIT": timedelta(seconds=1)}}),
+        "1 a task, a second of questions a pass": (one, {collect: {"ENDED_FILES_WAIT": timedelta(seconds=1)}}),
         "1 a task, questions one after the other": (partial(_OneQuestion, max_files_per_task=1), {}),
     }
     rows = {}

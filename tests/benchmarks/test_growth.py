@@ -23,7 +23,8 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome
 from dashscribe.errors import VendorError
 from dashscribe.observability import logger
-from dashscribe.services.poll import FINALIZERS_AT_ONCE, FinalizeRequest
+from dashscribe.services.collect import FINALIZERS_AT_ONCE
+from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.ports import DueRecord, DueTask
 from local.documents import sample_job
 from tests.world import START, Records, VendorTask, World

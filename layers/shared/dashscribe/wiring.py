@@ -168,12 +168,13 @@ def transcribe_service() -> TranscribeService:
 def poll_service() -> PollService:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.sqs_queues import SqsJobQueue
+    from dashscribe.services.collect import TaskCollector
     from dashscribe.services.line import Line
     from dashscribe.services.poll import PollService
 
     settings = PollSettings.from_environ(os.environ)
     records = DynamoDbRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
-    return PollService(
+    collector = TaskCollector(
         store=records,
         tasks=records,
         due=records,
@@ -181,17 +182,26 @@ def poll_service() -> PollService:
         rates=records,
         sweeps=records,
         speech=_speech(settings, _api_key(settings)),
-        queue=SqsJobQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
-        line=Line(
-            due=records,
-            store=records,
-            limits=records,
-            rates=records,
-            max_files_per_task=settings.max_files_per_task,
-            submit_requests_per_second=settings.submit_requests_per_second,
-        ),
         clock=_now,
         query_requests_per_second=settings.query_requests_per_second,
+    )
+    line = Line(
+        due=records,
+        store=records,
+        limits=records,
+        rates=records,
+        max_files_per_task=settings.max_files_per_task,
+        submit_requests_per_second=settings.submit_requests_per_second,
+    )
+    return PollService(
+        collector=collector,
+        store=records,
+        tasks=records,
+        due=records,
+        gate=records,
+        queue=SqsJobQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
+        line=line,
+        clock=_now,
     )
 
 

@@ -47,15 +47,21 @@ def test_a_status_fault_can_answer_html(vendor: httpx.Client, play: Play) -> Non
     assert answer.text == "<html>Bad Gateway</html>"
 
 
+def tasks_of(vendor: httpx.Client, model: str) -> int:
+    """How many there are; other tests leave theirs behind."""
+    total: int = vendor.get(TASKS, params={"model_name": model}).json()["total"]
+    return total
+
+
 def test_a_reset_cuts_the_connection_before_anything_is_done(
     post_task: Callable[..., httpx.Response], vendor: httpx.Client, play: Play, recorded: Recorded
 ) -> None:
-    model = "paraformer-8k-v2"  # no other test uses it, so every task of it is ours
+    model, before = "paraformer-8k-v2", tasks_of(vendor, "paraformer-8k-v2")
     body = {"model": model, "input": {"file_urls": ["http://127.0.0.1:9/a.wav"]}, "parameters": {}}
     play(faults=[{"operation": "submit", "kind": "reset"}])
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
         post_task(body=body)
-    assert vendor.get(TASKS, params={"model_name": model}).json()["total"] == 0
+    assert tasks_of(vendor, model) == before
     assert [request["status"] for request in recorded("submit")] == [0]
     assert post_task(body=body).status_code == 200
 
@@ -63,12 +69,12 @@ def test_a_reset_cuts_the_connection_before_anything_is_done(
 def test_a_reset_after_does_what_was_asked_and_then_cuts_the_connection(
     post_task: Callable[..., httpx.Response], vendor: httpx.Client, play: Play, recorded: Recorded
 ) -> None:
-    model = "paraformer-mtl-v1"  # no other test uses it, so every task of it is ours
+    model, before = "paraformer-mtl-v1", tasks_of(vendor, "paraformer-mtl-v1")
     body = {"model": model, "input": {"file_urls": ["http://127.0.0.1:9/a.wav"]}, "parameters": {}}
     play(faults=[{"operation": "submit", "kind": "reset_after"}])
     with pytest.raises((httpx.ReadError, httpx.RemoteProtocolError)):
         post_task(body=body)
-    assert vendor.get(TASKS, params={"model_name": model}).json()["total"] == 1
+    assert tasks_of(vendor, model) == before + 1
     assert [request["status"] for request in recorded("submit")] == [0]
 
 

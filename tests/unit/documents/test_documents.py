@@ -11,8 +11,7 @@ import pytest
 
 from dashscribe.domain.events import DETAIL_TYPES
 from dashscribe.services.backfill import BackfillBatch
-from dashscribe.services.messages import parse_message
-from dashscribe.services.poll import FinalizeRequest
+from dashscribe.services.messages import FinalizeRequest, parse_message
 from local.documents import SAMPLES, SCHEMAS, documents, sample_event
 from local.stack import ROOT
 from tests.world import World

@@ -30,8 +30,7 @@ from dashscribe.domain.task import TASK_DEADLINE, TaskPhase
 from dashscribe.domain.vendor_codes import Verdict, classify
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
 from dashscribe.observability import logger
-from dashscribe.services.messages import ObjectCreated, parse_message
-from dashscribe.services.poll import FinalizeRequest
+from dashscribe.services.messages import FinalizeRequest, ObjectCreated, parse_message
 from tests.world import DETAIL_TYPES_SUBMITTED, World
 
 MOST_UPLOADS = 6

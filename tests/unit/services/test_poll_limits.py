@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from dashscribe.services.poll import FILES_PER_PASS, JOBS_PER_PASS
+from dashscribe.services.collect import FILES_PER_PASS
+from dashscribe.services.poll import JOBS_PER_PASS
 from tests.world import World
 
 STEP_FUNCTIONS_LIMIT = 256 * 1024

@@ -10,7 +10,7 @@ from dashscribe.domain.job import Due, Status
 from dashscribe.domain.task import RESULTS_LIVE, TASK_DEADLINE
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import AnswerLost, VendorError
-from dashscribe.services.poll import FinalizeRequest
+from dashscribe.services.messages import FinalizeRequest
 from tests.world import World
 
 SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"

@@ -359,6 +359,20 @@ def fail(job: Job, failure: Failure, now: datetime, completed_at: datetime | Non
     )
 
 
+def give_up(job: Job, now: datetime) -> Job:
+    """Something in our own system is broken for this file; the user must hear of it all the same."""
+    return fail(
+        job,
+        Failure(
+            code="INTERNAL_ERROR",
+            message=f"dashscribe could not handle this file (last trouble: {job.last_trouble or 'none noted'}). "
+            "The logs of the functions have the reason under this job_id; upload the file again once it is mended.",
+            category=Verdict.RETRYABLE.value,
+        ),
+        now,
+    )
+
+
 def published(job: Job, now: datetime) -> Job:
     """The terminal event is out. The record rests until it expires."""
     return _changed(job, published_at=now, due_kind=None, due_at=None, expires_at=int((now + KEEP_RECORDS).timestamp()))

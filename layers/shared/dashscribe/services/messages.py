@@ -1,4 +1,4 @@
-"""The messages of the submit queue: S3 events about uploads, and our own about jobs that need another turn."""
+"""What functions are told: S3 events about uploads, and our own messages about jobs that need a turn or an end."""
 
 from __future__ import annotations
 
@@ -97,6 +97,13 @@ class WakeUp(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     job_id: str
+
+
+class FinalizeRequest(BaseModel):
+    """What one finalizer is asked to do. Without a submission, it publishes the events of jobs that are over."""
+
+    submission_id: str | None
+    job_ids: list[str]
 
 
 def parse_message(body: str) -> ObjectCreated | WakeUp:

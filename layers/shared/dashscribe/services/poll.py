@@ -2,78 +2,31 @@
 
 from __future__ import annotations
 
-import random
-import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
-from itertools import groupby
-from operator import attrgetter
-from threading import Lock
 
 from pydantic import BaseModel
 
 from dashscribe.domain import gate as gates
 from dashscribe.domain import job as jobs
-from dashscribe.domain import sweep as sweeps
-from dashscribe.domain import task as tasks
-from dashscribe.domain.job import Due, Failure, Job, Status
-from dashscribe.domain.sweep import SweepMemory
-from dashscribe.domain.task import Task, TaskPhase
-from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskOutput, TaskReply, outcomes
-from dashscribe.errors import StaleRecord, VendorError
+from dashscribe.domain.job import Due, Job, Status
+from dashscribe.domain.task import TaskPhase
+from dashscribe.errors import StaleRecord
 from dashscribe.observability import logger
+from dashscribe.services.collect import CollectReport, TaskCollector
 from dashscribe.services.line import Line
-from dashscribe.services.ports import (
-    Clock,
-    DueStore,
-    DueTask,
-    GateStore,
-    JobQueue,
-    JobStore,
-    RateBudget,
-    SpeechService,
-    SweepStore,
-    TaskStore,
-)
-from dashscribe.services.sweep import sweep
+from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.ports import Clock, DueStore, GateStore, JobQueue, JobStore, TaskStore
 
-TASKS_WATCHED = 10_000
-"""How many tasks of the due list a pass reads: all that are in flight, or a pass would see the same ones each time."""
 JOBS_PER_PASS = 100
-FILES_PER_PASS = 400
-"""Bounds of one pass, so that its answer stays far below the 256 KB that Step Functions passes on."""
-FINALIZERS_AT_ONCE = 40
-"""`MaxConcurrency` of the state machine's Map, which is also the most that an inline Map does at once."""
-FILES_PER_FINALIZER = 5
-PASS_LASTS = timedelta(seconds=20)
-"""After this a pass asks no more questions."""
-ENDED_FILES_WAIT = timedelta(seconds=2)
-"""The same from the first ended task on: its files must not wait for the rest of a long list."""
-QUESTIONS_AT_ONCE = 8
-"""A question takes as long as the way to the vendor and back: one after the other they would never use up the rate."""
-SHARE_OF_RATE = 0.9
-"""The turns are spaced evenly, but some requests travel longer than others: a little room, and there is no 429."""
-SINGLY = 2
-"""So few tasks are asked about without a thought of the list."""
+"""A bound of one pass, so that its answer stays far below the 256 KB that Step Functions passes on."""
 LONGEST_WAIT = 3
 """Seconds. The loop must notice a task that was submitted while it slept, so it never sleeps longer."""
 FINALIZERS_TAKE = 1
 """Seconds, at least when there is much to do: the pause after a pass begins when its finalizers are done."""
 NEAR_FUTURE = timedelta(seconds=60)
 """A job due within this time is waited for; a later one is for the next tick."""
-
-
-class FinalizeRequest(BaseModel):
-    """What one finalizer is asked to do. Without a submission, it publishes the events of jobs that are over."""
-
-    submission_id: str | None
-    job_ids: list[str]
 
 
 class PassResult(BaseModel):
@@ -85,18 +38,12 @@ class PassResult(BaseModel):
 
 
 @dataclass
-class PassReport:
+class PassReport(CollectReport):
     """A pass, to be counted."""
 
-    queries: int = 0
-    list_pages: int = 0
-    finished_tasks: int = 0
     woken: int = 0
-    failed_steps: int = 0
-    gate_reason: str | None = None
     longest_overdue_seconds: float = 0
     oldest_job_seconds: float = 0
-    next_task_at: datetime | None = None
     result: PassResult = field(default_factory=lambda: PassResult(finalize=[], wait_seconds=1, work_left=False))
 
 
@@ -104,25 +51,19 @@ class PassReport:
 class PollService:
     """Runs under the loop's lease; a second one at the same time does no harm, since every write is conditional."""
 
+    collector: TaskCollector
     store: JobStore
     tasks: TaskStore
     due: DueStore
     gate: GateStore
-    rates: RateBudget
-    sweeps: SweepStore
-    speech: SpeechService
     queue: JobQueue
     line: Line
     clock: Clock
-    query_requests_per_second: float
-    questions_at_once: int = QUESTIONS_AT_ONCE
-    chance: Callable[[], float] = random.random
-    sleep: Callable[[float], None] = time.sleep
 
     def run(self) -> PassReport:
         report = PassReport()
         requests: list[FinalizeRequest] = []
-        for step in (self._collect_tasks, self._push_jobs, self._call_up_the_line, self._release_parked):
+        for step in (self.collector.collect, self._push_jobs, self._call_up_the_line, self._release_parked):
             try:
                 step(requests, report)
             except Exception:
@@ -131,241 +72,6 @@ class PollService:
                 report.failed_steps += 1
         report.result = self._next_pass(requests, report.next_task_at)
         return report
-
-    # tasks
-
-    def _collect_tasks(self, requests: list[FinalizeRequest], report: PassReport) -> None:
-        now = self.clock()
-        watched = self.due.due_tasks(now + timedelta(seconds=LONGEST_WAIT), TASKS_WATCHED)
-        collection = _Collection(until=now + PASS_LASTS)
-        # What a finalizer has in hand needs no question: it is closed, or comes back for another try.
-        to_look_at = [task for task in watched if task.phase is TaskPhase.ENDED and task.due_at <= now]
-        by_model = attrgetter("model")
-        for _, of_model in groupby(sorted(watched, key=by_model), key=by_model):
-            in_flight = [task for task in of_model if task.phase is not TaskPhase.ENDED]
-            if collection.stopped:
-                break
-            try:
-                to_look_at += self._worth_a_question(in_flight, collection)
-            except Exception:
-                # Whatever is wrong with the list, or with what is remembered of it: questions work without it.
-                logger.exception("a sweep failed")
-                collection.failed()
-                to_look_at += self._one_by_one([task for task in in_flight if task.due_at <= now], collection)
-        try:
-            for found in self._look_at_all(to_look_at, collection):
-                requests += found
-        finally:
-            report.queries, report.list_pages = collection.queries, collection.pages
-            report.finished_tasks, report.gate_reason = collection.ended, collection.gate_reason
-            report.failed_steps += collection.failures
-        for model, memory in collection.untrue():
-            logger.warning("the list of tasks is not true", model=model)
-            self.sweeps.save_sweep_memory(model, memory.turned_off(self.clock() + sweeps.OFF_FOR_UNTRUE))
-        report.next_task_at = collection.next_look(self.clock(), self.due.next_due(Due.TASK))
-
-    def _worth_a_question(self, in_flight: Sequence[DueTask], collection: _Collection) -> list[DueTask]:
-        """Of one model's tasks, those to ask about now: all that are due, or what a sweep makes of them."""
-        now = self.clock()
-        due = [task for task in in_flight if task.due_at <= now]
-        if len(due) <= SINGLY:
-            collection.singly |= bool(in_flight)
-            return due
-        model = due[0].model
-        memory = self.sweeps.sweep_memory(model) or SweepMemory(next_at=now)
-        if memory.is_off(now) or not sweeps.list_needs_fewer_calls(len(due), len(in_flight), memory.page_size):
-            return self._one_by_one(due, collection)
-        if memory.is_due(now):
-            try:
-                memory = self._swept(due, in_flight, memory, collection)
-            except VendorError as error:
-                logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
-                self.sweeps.save_sweep_memory(
-                    model, sweeps.after_refusal(memory, error.verdict, error.http_status, now)
-                )
-                collection.stopped = error.verdict is Verdict.THROTTLED
-                return self._one_by_one(due, collection)
-        collection.memories[model] = memory
-        over = collection.over
-        unended = sorted((task for task in due if not over.get(task.task_id)), key=lambda task: task.due_at)
-        anyway = [task for task in unended if sweeps.is_asked_anyway(task.due_at, task.accepted_at, now)]
-        if model in collection.told_at and unended and now - unended[0].due_at >= sweeps.SPOT_CHECK_AFTER:
-            anyway = anyway or (unended[:1] if self.chance() < sweeps.SPOT_CHECK_CHANCE else [])
-        return [task for task in due if over.get(task.task_id)] + anyway
-
-    def _one_by_one(self, due: Sequence[DueTask], collection: _Collection) -> list[DueTask]:
-        """Without a list: the oldest first, until some in a row still run, and whoever has waited too long."""
-        now = self.clock()
-        collection.singly = True
-        in_turn = [task for task in due if sweeps.is_asked_in_its_turn(task.due_at, now)]
-        ahead = sorted(set(due) - set(in_turn), key=lambda task: task.accepted_at)
-        collection.ahead_of_turn |= {task.submission_id for task in ahead}
-        return ahead + in_turn
-
-    def _swept(
-        self, due: Sequence[DueTask], in_flight: Sequence[DueTask], memory: SweepMemory, collection: _Collection
-    ) -> SweepMemory:
-        model, began = due[0].model, self.clock()
-        in_order = sorted(due, key=lambda task: task.accepted_at)
-        enough = int(ENDED_FILES_WAIT.total_seconds() * self.query_requests_per_second * SHARE_OF_RATE)
-
-        def read_page(page: int, page_size: int) -> TaskList | None:
-            if not self._has_turn(collection):
-                return None
-            collection.pages += 1
-            return self.speech.list_page(model, page, page_size)
-
-        ours = {task.task_id for task in in_flight}
-        told = sweep(in_order, ours, memory.page_size, enough, read_page, self.chance)
-        if not told.pages:
-            return memory
-        now = self.clock()
-        ages = [now - task.accepted_at for task in due if not told.over.get(task.task_id)]
-        following = SweepMemory(
-            next_at=now + sweeps.pause_after(told.pages, told.ended, ages), page_size=told.page_size
-        )
-        if not told.knows_ours:
-            following = following.turned_off(now + sweeps.OFF_FOR)
-        self.sweeps.save_sweep_memory(model, following)
-        collection.over |= told.over
-        collection.told_at[model] = began
-        return following
-
-    def _has_turn(self, collection: _Collection) -> bool:
-        """Wait for our turn to ask the vendor something. False when it would not come before the pass is over."""
-        now = self.clock()
-        rate = self.query_requests_per_second * SHARE_OF_RATE
-        turn = self.rates.reserve_turn("query", rate, now, max(timedelta(0), collection.until - now))
-        if turn is None:
-            return False
-        self.sleep(turn.total_seconds())
-        return True
-
-    def _look_at_all(self, to_look_at: Sequence[DueTask], collection: _Collection) -> Iterator[list[FinalizeRequest]]:
-        look = partial(self._look, collection)
-        if self.questions_at_once == 1:
-            yield from map(look, to_look_at)
-        elif to_look_at:
-            with ThreadPoolExecutor(min(self.questions_at_once, len(to_look_at))) as pool:
-                yield from pool.map(look, to_look_at)
-
-    def _look(self, collection: _Collection, listed: DueTask) -> list[FinalizeRequest]:
-        """What is to be finalized of this task. Runs beside others of its kind."""
-        name = listed.submission_id
-        if collection.is_over(self.clock()):
-            collection.left_out()
-            return []
-        if name in collection.ahead_of_turn and collection.misses >= sweeps.MOST_MISSES:
-            return []
-        try:
-            task = self.tasks.find_task(name)
-            if task is None or task.due_at is None or task.due_at > self.clock():
-                return []
-            job_ids = self._look_at(task, collection)
-        except StaleRecord:
-            logger.info("another loop looked at this task", submission_id=name)
-            return []
-        except VendorError as error:
-            self._vendor_in_trouble(name, error, collection)
-            return []
-        except Exception:
-            # One record that cannot be handled must not keep the others from being looked at.
-            logger.exception("a task could not be looked at", submission_id=name)
-            collection.failed()
-            return []
-        each = min(FILES_PER_FINALIZER, -(-len(job_ids) // FINALIZERS_AT_ONCE)) or 1
-        return [
-            FinalizeRequest(submission_id=name, job_ids=job_ids[start : start + each])
-            for start in range(0, len(job_ids), each)
-        ]
-
-    def _look_at(self, task: Task, collection: _Collection) -> list[str]:
-        """The jobs of this task that are ready for a finalizer."""
-        now = self.clock()
-        waiting = self._waiting_jobs(task)
-        if not waiting:
-            self.tasks.save_task(tasks.closed(task, now))
-            return []
-        if task.phase is TaskPhase.ENDED:  # it was handed to a finalizer, which has not finished all of its files
-            if tasks.is_beyond_collecting(task):
-                for job in waiting.values():
-                    self._save(_given_up(job, now))  # due at once: this very pass has its event published
-            self.tasks.save_task(tasks.collect_again(task, now))
-            return []
-        if not collection.has_room(len(waiting)):
-            collection.left_out()
-            return []
-        try:
-            return self._asked(task, waiting, collection)
-        finally:
-            collection.room_used(len(waiting))
-
-    def _asked(self, task: Task, waiting: dict[str, Job], collection: _Collection) -> list[str]:
-        if not self._has_turn(collection):
-            collection.left_out()
-            return []
-        collection.asked()
-        try:
-            reply = self.speech.query(task.task_id or "")
-        except VendorError:
-            if not tasks.is_beyond_asking(task, self.clock()):
-                raise
-            reply = TaskReply()
-        output = reply.output
-        now = self.clock()
-        collection.compare(task, output)
-        if not output.is_over:
-            if not tasks.is_overdue(task, now):
-                # Whom the list calls unfinished is looked at with the next sweep again, not after a pause of its own.
-                by_list = collection.over.get(task.task_id or "") is False
-                pause = tasks.FIRST_QUESTION_AFTER if by_list else None
-                self.tasks.save_task(tasks.still_running(task, now, pause=pause))
-                return []
-            self._cancel(task)
-            output = TaskOutput(
-                task_status="TIMED_OUT", code="TASK_TIMED_OUT", message="The task did not end within 4 hours."
-            )
-        logger.info("task ended", task_id=task.task_id, status=output.task_status, job_ids=list(waiting))
-        media = {job_id: job.media for job_id, job in waiting.items()}
-        found = outcomes(output, media, len(task.job_ids), reply.usage)
-        # The task first: of two loops that ask at once, only one may say what came of it.
-        task = self.tasks.save_task(tasks.ended(task, now))
-        ended_at = output.ended_at or task.ended_at or now
-        self.tasks.save_outcomes(
-            task.submission_id, {job_id: _ended_by(outcome, ended_at) for job_id, outcome in found.items()}
-        )
-        collection.found(len(waiting), now)
-        return list(waiting)
-
-    def _cancel(self, task: Task) -> None:
-        """The files will be submitted again: a task that has not even begun need not be paid for too."""
-        try:
-            self.speech.cancel(task.task_id or "")
-        except VendorError as error:
-            logger.info("an overdue task could not be cancelled", task_id=task.task_id, code=error.code)
-
-    def _waiting_jobs(self, task: Task) -> dict[str, Job]:
-        """The jobs that still count on this task: a job that was submitted again counts on another one."""
-        return {
-            job_id: job
-            for job_id, job in self.store.find_many(task.job_ids).items()
-            if job.submission_id == task.submission_id and not job.is_terminal
-        }
-
-    def _vendor_in_trouble(self, submission_id: str, error: VendorError, collection: _Collection) -> None:
-        """Ask later; and nothing else in this pass when no other question makes sense."""
-        now = self.clock()
-        logger.warning("query failed", submission_id=submission_id, code=error.code, reason=error.message)
-        if error.verdict is Verdict.ACCOUNT_WIDE:
-            collection.gate_reason = error.code
-            self.gate.close_gate(gates.close(error.code, error.message, now, self.gate.gate()))
-        if error.verdict in (Verdict.ACCOUNT_WIDE, Verdict.THROTTLED):
-            collection.stopped = True
-        pause = jobs.retry_delay(4 if error.verdict is Verdict.ACCOUNT_WIDE else 2)
-        task = self.tasks.find_task(submission_id)
-        if task is not None:
-            with suppress(StaleRecord):  # another loop looked at this task
-                self.tasks.save_task(tasks.still_running(task, now, pause=pause))
 
     # jobs
 
@@ -391,7 +97,7 @@ class PollService:
             elif job.status is Status.SUBMITTED:
                 self._save(self._looked_after(job, now))
             elif jobs.is_beyond_waking(job):
-                if self._save(_given_up(job, now)):
+                if self._save(jobs.give_up(job, now)):
                     to_publish.append(job.job_id)
             else:
                 to_wake.append(job)
@@ -405,7 +111,7 @@ class PollService:
             return jobs.look_again(job, now + jobs.TASK_SAFETY_NET)
         if jobs.may_be_resubmitted(job):
             return jobs.resubmit(job, "TASK_LOST", now)
-        return _given_up(job, now)
+        return jobs.give_up(job, now)
 
     def _call_up_the_line(self, _: list[FinalizeRequest], report: PassReport) -> None:
         """Behind a closed gate nobody is called up: all of them would only wait there."""
@@ -463,112 +169,3 @@ class PollService:
             wait_seconds=max(0, pause - FINALIZERS_TAKE) if requests else max(1, pause),
             work_left=bool(requests or near or next_task is not None),
         )
-
-
-@dataclass
-class _Collection:
-    """What one pass knows of the vendor's tasks; several questions are asked at once, so its counts have a lock.
-
-    `over` is what the list says: by task id, whether it has ended. `memories` has the models that were left to it.
-    `ahead_of_turn` has the submissions that are asked about only until there were so many `misses` in a row.
-    """
-
-    until: datetime
-    stopped: bool = False
-    singly: bool = False
-    ahead_of_turn: set[str] = field(default_factory=set)
-    misses: int = 0
-    over: dict[str, bool] = field(default_factory=dict)
-    told_at: dict[str, datetime] = field(default_factory=dict)
-    memories: dict[str, SweepMemory] = field(default_factory=dict)
-    stale: set[str] = field(default_factory=set)
-    confirmed: Counter[str] = field(default_factory=Counter)
-    denied: Counter[str] = field(default_factory=Counter)
-    pages: int = 0
-    queries: int = 0
-    ended: int = 0
-    files: int = 0
-    files_in_question: int = 0
-    unasked: int = 0
-    failures: int = 0
-    gate_reason: str | None = None
-    lock: Lock = field(default_factory=Lock)
-
-    def is_over(self, now: datetime) -> bool:
-        return self.stopped or now > self.until or self.files >= FILES_PER_PASS
-
-    def left_out(self) -> None:
-        with self.lock:
-            self.unasked += 1
-
-    def has_room(self, files: int) -> bool:
-        """Whether a task of so many files may be asked about: it might have ended. They count until it is answered."""
-        with self.lock:
-            if self.files + self.files_in_question >= FILES_PER_PASS:
-                return False
-            self.files_in_question += files
-            return True
-
-    def room_used(self, files: int) -> None:
-        with self.lock:
-            self.files_in_question -= files
-
-    def failed(self) -> None:
-        with self.lock:
-            self.failures += 1
-
-    def asked(self) -> None:
-        with self.lock:
-            self.queries += 1
-
-    def found(self, files: int, now: datetime) -> None:
-        with self.lock:
-            self.ended += 1
-            self.files += files
-            self.until = min(self.until, now + ENDED_FILES_WAIT)
-
-    def compare(self, task: Task, output: TaskOutput) -> None:
-        """What the list said of this task, or its age made us think, with what the vendor says of it now."""
-        if task.submission_id in self.ahead_of_turn:
-            self.misses = 0 if output.is_over else self.misses + 1
-        listed_as_over = self.over.get(task.task_id or "")
-        if listed_as_over is None:
-            return
-        with self.lock:
-            if listed_as_over:
-                (self.confirmed if output.is_over else self.denied)[task.model] += 1
-            elif output.ended_at is not None and output.ended_at < self.told_at[task.model] - sweeps.STALE_BY:
-                self.stale.add(task.model)
-
-    def untrue(self) -> Iterator[tuple[str, SweepMemory]]:
-        """The models whose list was found to be wrong."""
-        for model, memory in self.memories.items():
-            mostly_wrong = self.denied[model] >= max(sweeps.UNTRUE_FROM, self.confirmed[model])
-            if model in self.stale or mostly_wrong:
-                yield model, memory
-
-    def next_look(self, now: datetime, next_due: datetime | None) -> datetime | None:
-        """When to look at tasks again. What is left to the list stays due, so then the due list cannot tell."""
-        if self.unasked and not self.stopped:
-            return now
-        moments = [memory.next_at for memory in self.memories.values()]
-        if self.ahead_of_turn or (self.singly and moments):
-            moments.append(now + tasks.FIRST_QUESTION_AFTER)
-        return min(moments, default=next_due)
-
-
-def _ended_by(outcome: FileOutcome, moment: datetime) -> FileOutcome:
-    return outcome if outcome.completed_at else outcome.model_copy(update={"completed_at": moment})
-
-
-def _given_up(job: Job, now: datetime) -> Job:
-    return jobs.fail(
-        job,
-        Failure(
-            code="INTERNAL_ERROR",
-            message=f"dashscribe could not handle this file (last trouble: {job.last_trouble or 'none noted'}). "
-            "The logs of the functions have the reason under this job_id; upload the file again once it is mended.",
-            category=Verdict.RETRYABLE.value,
-        ),
-        now,
-    )
