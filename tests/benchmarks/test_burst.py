@@ -126,7 +126,7 @@ def test_what_would_move_the_burst(monkeypatch: pytest.MonkeyPatch) -> None:
         "the same, every function warm": (side_by_side, warm),
         "1 a task, as it is": (one, {}),
         "1 a task, every function warm": (one, warm),
-        "1 a task, a second of questions a pass": (one, {collect: {"ENDED_FILES_WAIT": timedelta(seconds=1)}}),
+        "1 a task, 3 s of questions a pass": (one, {collect: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
         "1 a task, questions one after the other": (partial(_OneQuestion, max_files_per_task=1), {}),
     }
     rows = {}
