@@ -2,7 +2,8 @@
 
 What runs is the product's own code: `tests.world` keeps the records and plays the outside. Here it gets AWS's
 concurrency (how SQS fills batches, how many functions run at the same time, the poll loop's lease and its Map) and a
-vendor that keeps its limits. The latencies are assumptions, the same for every design that is compared.
+vendor that keeps its limits. The latencies are assumptions, the same for every design that is compared. Where the
+product uses threads (several questions at once), their pool is one of greenlets: `virtual_time.Pool`.
 """
 
 from __future__ import annotations
@@ -12,42 +13,52 @@ import logging
 import math
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import count, islice
 from typing import Any, TypeVar
+
+import pytest
 
 from dashscribe.adapters.configuration import MAX_AGE_SECONDS
 from dashscribe.adapters.dynamodb_records import to_item
-from dashscribe.domain.catalogue import JsonObject, ModelSpec
+from dashscribe.domain.catalogue import ModelSpec
 from dashscribe.domain.job import Due, Job
+from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task
-from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.domain.vendor_replies import FileOutcome, TaskReply
+from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger, metrics
+from dashscribe.services import collect
+from dashscribe.services.collect import FINALIZERS_AT_ONCE, QUESTIONS_AT_ONCE
 from dashscribe.services.finalize import FinalizeReport
-from dashscribe.services.messages import FinalizeRequest, Message
-from dashscribe.services.poll import PassReport
-from dashscribe.services.ports import DueRecord
-from dashscribe.services.submit import SubmitReport
+from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.poll import PassReport, PollService
+from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
+from dashscribe.services.waiting_room import SubmitReport
 from functions.finalize_transcription import app as finalize_app
 from functions.poll_tasks import app as poll_app
 from functions.submit_transcription import app as submit_app
 from tests.benchmarks.aws_bill import Bill, item_size
-from tests.benchmarks.virtual_time import VirtualTime
-from tests.world import START, Crashes, Records, Vendor, World
+from tests.benchmarks.virtual_time import Pool, VirtualTime
+from tests.crashes import Crashes
+from tests.world import START, Queue, Records, Results, Vendor, World, due_task
 
 LATENCY = {
     "head": 0.020,
     "put result": 0.030,
     "publish": 0.020,
     "wake": 0.010,
+    "take messages": 0.010,
+    "delete message": 0.010,
     "bury": 0.010,
     "POST": 0.150,
     "query": 0.100,
+    "list": 0.100,
     "download": 0.100,
 }
 """Seconds from a function to S3, EventBridge, SQS and the vendor; what is not here is DynamoDB."""
@@ -58,11 +69,12 @@ STATE = 0.020
 """One step of a state machine."""
 COLD_START, WARM_START = 1.0, 0.010
 SUBMITS_PER_SECOND, QUERIES_PER_SECOND = 10, 20
-"""The vendor's limits for Fun-ASR (API reference 2.6)."""
+"""The vendor's limits for Fun-ASR (API reference 2.6); a page of the list is a query too."""
 WINDOW_SECONDS = 1.0
 SUBMITTERS = 4
-FINALIZERS = 20
-"""MaximumBatchingWindowInSeconds, MaximumConcurrency and the Map's MaxConcurrency, as in the template."""
+"""MaximumBatchingWindowInSeconds and MaximumConcurrency, as in the template."""
+INDEXED = ("pk", "due_kind", "due_at", "received_at", "accepted_at", "model", "phase", "task_id")
+"""What the index `due` has of a record, as in the template."""
 MEMORY_GB = {"submit": 0.5, "poll": 0.5, "finalize": 1.0}
 PLATFORM_LOG_BYTES = 3 * 26 + 330
 """START, END and REPORT of one invocation; CloudWatch adds 26 bytes to each line."""
@@ -79,6 +91,10 @@ class Latencies(Crashes):
 
     def wait(self, name: str) -> None:
         self.time.sleep(LATENCY.get(name, DYNAMODB) * self._chance.uniform(*JITTER))
+
+    def wait_for_slowest(self, name: str, of: int) -> None:
+        seconds = LATENCY.get(name, DYNAMODB)
+        self.time.sleep(max(seconds * self._chance.uniform(*JITTER) for _ in range(of)))
 
     def around(self, name: str, effect: Callable[[], Any]) -> Any:
         self.wait(name)
@@ -97,19 +113,22 @@ class BilledRecords(Records):
         self.bill = bill
         self.time = crashes.time
         self.sizes: dict[str, int] = {}
-        self.entries: dict[str, tuple[str, str]] = {}
+        self.entries: dict[str, dict[str, object]] = {}
         self.lists: dict[Due, dict[str, datetime]] = {kind: {} for kind in Due}
 
     def _wrote(self, pk: str, document: dict[str, Any]) -> None:
-        size = item_size(to_item({"pk": pk, **{name: value for name, value in document.items() if value is not None}}))
+        item = {"pk": pk, **{name: value for name, value in document.items() if value is not None}}
+        size = item_size(to_item(item))
         self.bill.dynamodb_write(size, self.sizes.get(pk, 0))
         self.sizes[pk] = size
-        before = self.entries.pop(pk, None)
-        after = (document["due_kind"], document["due_at"]) if document.get("due_kind") else None
-        if after is not None:
+        before = self.entries.pop(pk, {})
+        after = {name: item[name] for name in INDEXED if name in item} if "due_kind" in item else {}
+        if after:
             self.entries[pk] = after
-        if before != after:  # a changed key is a delete and a put in the index
-            self.bill["dynamodb_write_units"] += (before is not None) + (after is not None)
+        if before and after and (before["due_kind"], before["due_at"]) == (after["due_kind"], after["due_at"]):
+            self.bill["dynamodb_write_units"] += before != after
+        else:  # a changed key is a delete and a put in the index
+            self.bill["dynamodb_write_units"] += bool(before) + bool(after)
 
     def _record_written(self, pk: str, record: Job | Task) -> None:
         self._wrote(pk, record.model_dump(mode="json"))
@@ -119,8 +138,14 @@ class BilledRecords(Records):
             if record.due_kind is kind and record.due_at is not None:
                 listed[name] = record.due_at
 
-    def _listed(self, entries: int) -> None:
-        self.bill.dynamodb_read(entries * 140, consistent=False)
+    def _queried(self, kind: Due, names: Iterable[str]) -> None:
+        """One query of the index is billed by the sum of what it read."""
+        table = "TASK" if kind is Due.TASK else "JOB"
+        size = sum(item_size(to_item(self.entries[f"{table}#{name}"])) for name in names)
+        self.bill.dynamodb_read(size, consistent=False)
+
+    def _ripe(self, kind: Due, until: datetime, limit: int) -> list[tuple[datetime, str]]:
+        return sorted((at, name) for name, at in self.lists[kind].items() if at <= until)[:limit]
 
     def create(self, job: Job) -> bool:
         created = super().create(job)
@@ -175,21 +200,35 @@ class BilledRecords(Records):
         return super().find_outcomes(submission_id)
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
-        ripe = sorted((at, name) for name, at in self.lists[kind].items() if at <= until)[:limit]
+        ripe = self._ripe(kind, until, limit)
+        self._queried(kind, (name for _, name in ripe))
         found: list[DueRecord] = self.crashes.read("due list", [DueRecord(name, at) for at, name in ripe])
-        self._listed(len(found))
+        return found
+
+    def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
+        ripe = self._ripe(Due.TASK, until, limit)
+        self._queried(Due.TASK, (name for _, name in ripe))
+        found: list[DueTask] = self.crashes.read("due list", [due_task(self.tasks[name]) for _, name in ripe])
         return found
 
     def next_due(self, kind: Due) -> datetime | None:
-        self.time.sleep(DYNAMODB)
-        self._listed(1)
-        return min(self.lists[kind].values(), default=None)
+        first = min(((at, name) for name, at in self.lists[kind].items()), default=None)
+        self._queried(kind, [first[1]] if first else [])
+        return self.crashes.read("due list", first[0] if first else None)
 
     def oldest_received(self) -> datetime | None:
-        self.time.sleep(2 * DYNAMODB)
-        for kind in (Due.JOB, Due.PARKED):
-            self._listed(min(200, len(self.lists[kind])))
+        for kind in (Due.JOB, Due.TURN, Due.PARKED):
+            self._queried(kind, islice(self.lists[kind], 200))
+            self.crashes.read("due list", None)
         return None
+
+    def sweep_memory(self, model: str) -> SweepMemory | None:
+        self.bill.dynamodb_read(0)
+        return super().sweep_memory(model)
+
+    def save_sweep_memory(self, model: str, memory: SweepMemory) -> None:
+        super().save_sweep_memory(model, memory)
+        self._wrote(f"SWEEP#{model}", memory.model_dump(mode="json"))
 
     def gate(self) -> Any:
         self.bill.dynamodb_read(0)
@@ -202,8 +241,53 @@ class BilledRecords(Records):
 
     def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
         ahead = self.turns.get(name, now) > now
-        self.bill["dynamodb_write_units"] += 1 if ahead else 2
-        return super().reserve_turn(name, per_second, now, horizon)
+        wait = super().reserve_turn(name, per_second, now, horizon)
+        self.bill["dynamodb_write_units"] += 4 if wait is None else 1 if ahead else 2  # a refused write costs as much
+        return wait
+
+    def promised_ahead(self, name: str, now: datetime) -> timedelta:
+        self.bill.dynamodb_read(0)
+        return self.crashes.read("turn", super().promised_ahead(name, now))
+
+
+class BilledQueue(Queue):
+    """The submit queue. What was handed over, or taken, is not in `messages` any more, so nobody else sees it."""
+
+    def __init__(self, crashes: Latencies, bill: Bill) -> None:
+        super().__init__(crashes, "wake")
+        self.bill, self.time = bill, crashes.time
+        self._taken = count()
+
+    def wake(self, job_id: str) -> None:
+        super().wake(job_id)
+        self.bill["sqs_requests"] += 1
+
+    def take(self, most: int, wait_seconds: int) -> list[Message]:
+        """Long polling: it ends with the first messages that there are."""
+        self.bill["sqs_requests"] += 1
+        until = self.time.seconds + wait_seconds
+        self.time.wait_until(lambda: bool(self.messages) or self.time.seconds >= until)
+        taken = [self.messages.pop(0) for _ in range(min(most, 10, len(self.messages)))]
+        return self.crashes.read("take messages", [Message(f"taken {next(self._taken)}", body, "r") for body in taken])
+
+    def done(self, message: Message) -> None:
+        self.bill["sqs_requests"] += 1
+        self.crashes.read("delete message", None)
+
+
+class StoredSideBySide(Results):
+    """The first file on its own, then the others at the same time, as in `adapters/s3_results.py`."""
+
+    def __init__(self, latencies: Latencies) -> None:
+        super().__init__(latencies)
+        self._latencies = latencies
+
+    def store(self, files: Iterable[ResultFile]) -> None:
+        for number, file in enumerate(files):
+            self.files.setdefault(file.key, file.body)
+            if number == 0:
+                self._latencies.wait("put result")
+        self._latencies.wait_for_slowest("put result", number)
 
 
 class LimitedVendor(Vendor):
@@ -217,7 +301,6 @@ class LimitedVendor(Vendor):
         self._time = latencies.time
 
     def _let_in(self, operation: str, per_second: int) -> None:
-        self.calls[operation] += 1
         recent = self._recent[operation]
         while recent and recent[0] <= self._time.seconds - 1:
             recent.popleft()
@@ -227,22 +310,22 @@ class LimitedVendor(Vendor):
         recent.append(self._time.seconds)
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        self.calls["submit"] += 1
         self._let_in("submit", SUBMITS_PER_SECOND)
         return super().submit(spec, file_urls, parameters)
 
     def query(self, task_id: str) -> TaskReply:
+        self.calls["query"] += 1
         self._let_in("query", QUERIES_PER_SECOND)
         return super().query(task_id)
 
+    def list_page(self, model: str, page: int, page_size: int) -> TaskList:
+        self.calls["list"] += 1
+        self._let_in("query", QUERIES_PER_SECOND)
+        return super().list_page(model, page, page_size)
+
     def answer_to(self, url: str, task_id: str) -> str:
         return "ok"
-
-    def _output(self, task_id: str) -> JsonObject:
-        output = super()._output(task_id)
-        if output["task_status"] == "SUCCEEDED":
-            ready = self.tasks[task_id].ready_at.astimezone(VENDOR_ZONE)
-            output["end_time"] = ready.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-        return output
 
 
 @dataclass
@@ -305,6 +388,7 @@ class SimulatedRun:
     submissions: int = 0
     stored_bytes: int = 0
     simulated_seconds: float = 0.0
+    metrics_told: int = 0
 
     @property
     def calls_per_file(self) -> float:
@@ -312,16 +396,16 @@ class SimulatedRun:
 
 
 class SimulatedAws(World):
-    """The deployed template, in virtual time. `batch_size` is how many messages SQS hands over at most."""
+    """The deployed template, in virtual time. `sqs_batch` is how many messages Lambda hands over at most."""
 
     def __init__(
         self,
         *,
         max_files_per_task: int,
-        batch_size: int = 100,
+        sqs_batch: int = 100,
         task_seconds: float = 3.0,
         submitters: int = SUBMITTERS,
-        finalizers: int = FINALIZERS,
+        finalizers: int = FINALIZERS_AT_ONCE,
     ) -> None:
         super().__init__(max_files_per_task=max_files_per_task)
         self.time = VirtualTime(START)
@@ -330,8 +414,11 @@ class SimulatedAws(World):
         self.crashes = latencies
         self.records: BilledRecords = BilledRecords(latencies, self.bill)
         self.vendor: LimitedVendor = LimitedVendor(latencies, super().api_key, task_seconds)
-        self.media.crashes = self.bus.crashes = self.results.crashes = latencies
-        self.batch_size, self.submitters, self.finalizers = batch_size, submitters, finalizers
+        self.media.crashes = self.bus.crashes = latencies
+        self.results: StoredSideBySide = StoredSideBySide(latencies)
+        self.submit_queue: BilledQueue = BilledQueue(latencies, self.bill)
+        self.queue = self.submit_queue.messages
+        self.sqs_batch, self.submitters, self.finalizers = sqs_batch, submitters, finalizers
         self.submit_function, self.poll_function, self.finalize_function = (
             Function(name, memory, self.time, self.bill) for name, memory in MEMORY_GB.items()
         )
@@ -342,6 +429,7 @@ class SimulatedAws(World):
         self._holder: object | None = None
         self._nudged = False
         self._key_read: dict[str, float] = {}
+        self._metrics_told: set[tuple[str, str]] = set()
 
     # ports that are billed, or run beside the caller
 
@@ -365,9 +453,14 @@ class SimulatedAws(World):
         self.time.sleep(STATE)
         self.time.start(self._execution)
 
-    def wake(self, job_id: str) -> None:
-        super().wake(job_id)
-        self.bill["sqs_requests"] += 1
+    def take(self, most: int, wait_seconds: int) -> list[Message]:
+        return self.submit_queue.take(most, wait_seconds)
+
+    def done(self, message: Message) -> None:
+        self.submit_queue.done(message)
+
+    def poll_service(self, questions_at_once: int = QUESTIONS_AT_ONCE) -> PollService:
+        return super().poll_service(questions_at_once)
 
     # the outside
 
@@ -394,9 +487,11 @@ class SimulatedAws(World):
                 self.time.sleep(0.05)
                 continue
             waited_since = self.time.seconds
-            while len(self.queue) < self.batch_size and self.time.seconds < waited_since + WINDOW_SECONDS:
+            while len(self.queue) < self.sqs_batch and self.time.seconds < waited_since + WINDOW_SECONDS:
                 self.time.sleep(0.05)
-            batch = [self.queue.pop(0) for _ in range(min(self.batch_size, len(self.queue)))]
+            batch = [self.queue.pop(0) for _ in range(min(self.sqs_batch, len(self.queue)))]
+            if not batch:
+                continue  # a function that gathers has taken them
             self.batches.append(len(batch))
             self.bill["sqs_requests"] += 2 * math.ceil(len(batch) / 10)  # received and deleted ten at a time
             self._submitting += 1
@@ -406,7 +501,7 @@ class SimulatedAws(World):
         def work() -> SubmitReport:
             report = self.submit_service().run([Message(str(n), body) for n, body in enumerate(bodies)])
             submit_app.count(report)
-            self._metrics_logged()
+            self._metrics_logged("submit")
             return report
 
         report = self.submit_function.invoke(work)
@@ -414,8 +509,11 @@ class SimulatedAws(World):
         self._submitting -= 1
         self.queue += [body for n, body in enumerate(bodies) if str(n) in report.failed_message_ids]
 
-    def _metrics_logged(self) -> None:
-        """The line that Powertools prints at an invocation's end."""
+    def _metrics_logged(self, function: str) -> None:
+        """The line that Powertools prints at an invocation's end, if there is anything to tell."""
+        if not metrics.metric_set:
+            return
+        self._metrics_told |= {(function, name) for name in metrics.metric_set}
         self.bill["log_gb"] += (len(json.dumps(metrics.serialize_metric_set())) + 26) / 1e9
         metrics.clear_metrics()
 
@@ -461,16 +559,17 @@ class SimulatedAws(World):
                 self._lease_step()
                 self.time.start(self._execution)
                 return
-            self.time.sleep(report.result.wait_seconds)
+            if report.result.wait_seconds:
+                self.time.sleep(STATE + report.result.wait_seconds)
             self._lease_step()
 
     def _pass(self) -> PassReport:
         def work() -> PassReport:
             report = self.poll_service().run()
-            if report.queries:
+            if report.queries or report.list_pages:
                 self._read_key("poll")
             poll_app.count(report)
-            self._metrics_logged()
+            self._metrics_logged("poll")
             return report
 
         report = self.poll_function.invoke(work)
@@ -480,14 +579,17 @@ class SimulatedAws(World):
 
     def _finalize(self, request: FinalizeRequest) -> None:
         def work() -> FinalizeReport:
-            report = self.finalize_service().run(request.submission_id, request.job_ids)
+            report = self.finalized(request)
             finalize_app.count(report)
-            self._metrics_logged()
+            self._metrics_logged("finalize")
             return report
 
         self.time.sleep(STATE)
         report = self.finalize_function.invoke(work)
         self.finalize_reports.append(report)
+
+    def finalized(self, request: FinalizeRequest) -> FinalizeReport:
+        return self.finalize_service().run(request.submission_id, request.job_ids)
 
     # a run
 
@@ -500,7 +602,9 @@ class SimulatedAws(World):
         try:
             self.time.start(self._event_source_mapping)
             self.time.start(self._schedule)
-            self.time.run()
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(collect, "ThreadPoolExecutor", partial(Pool, self.time))
+                self.time.run()
         finally:
             logger.handlers[:] = handlers
         functions = (self.submit_function, self.poll_function, self.finalize_function)
@@ -509,7 +613,6 @@ class SimulatedAws(World):
         self.bill["s3_puts"] += len(self.results.files)
         self.bill["s3_gets"] += len(jobs) + sum(len(task.urls) for task in self.vendor.tasks.values())
         self.bill["custom_events"] += len(self.bus.events)
-        self.bill["traces"] += self.bill["express_requests"] + self.submit_function.invocations
         tasks = math.ceil(len(jobs) / self.max_files_per_task)
         return SimulatedRun(
             files=len(jobs),
@@ -529,4 +632,5 @@ class SimulatedAws(World):
             submissions=len(self.vendor.tasks),
             stored_bytes=sum(size for pk, size in self.records.sizes.items() if pk.startswith(("JOB#", "TASK#"))),
             simulated_seconds=self.time.seconds,
+            metrics_told=len(self._metrics_told),
         )

@@ -7,16 +7,23 @@ Twice: deployed on the local stack (real code, real processes, two cores), and w
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
+from types import ModuleType
 
 import pytest
 
-from dashscribe.services.submit import SubmitService
+from dashscribe.services import collect, poll
+from dashscribe.services.finalize import FinalizeReport
+from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.poll import PollService
+from tests.benchmarks import simulated_aws
 from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable
 from tests.benchmarks.deployed_burst import deployed_burst
 from tests.benchmarks.figures import BURST_HEADS, burst_row, percentiles, table
-from tests.benchmarks.simulated_aws import FINALIZERS, LATENCY, SUBMITTERS, SimulatedAws, SimulatedRun
+from tests.benchmarks.simulated_aws import SimulatedAws, SimulatedRun
+from tests.benchmarks.virtual_time import Pool
 
 UPLOADS_PER_SECOND = 1000
 
@@ -34,7 +41,7 @@ def test_burst_in_virtual_time(files: int) -> None:
         "1 a task": simulated_burst(SimulatedAws(max_files_per_task=1), files),
     }
     if files <= 1_000:
-        tens = SimulatedAws(max_files_per_task=100, batch_size=10)
+        tens = SimulatedAws(max_files_per_task=100, sqs_batch=10)
         runs["100 a task, but 10 messages a batch"] = simulated_burst(tens, files)
     print("\n" + table("virtual time", BURST_HEADS, {name: burst_row(run) for name, run in runs.items()}))
     for name, run in runs.items():
@@ -85,43 +92,49 @@ def test_burst_on_the_deployed_stack(files: int, max_files_per_task: int) -> Non
         assert burst.throttled.total() == 0
 
 
-class _AtItsOwnRate(SimulatedAws):
-    """One file a task, submitted at another rate than the vendor's."""
+class _OneQuestion(SimulatedAws):
+    def poll_service(self, questions_at_once: int = 1) -> PollService:
+        return super().poll_service(questions_at_once)
 
-    def __init__(self, per_second: float) -> None:
-        super().__init__(max_files_per_task=1)
-        self._per_second = per_second
 
-    def submit_service(self) -> SubmitService:
-        return replace(super().submit_service(), submit_requests_per_second=self._per_second)
+class _FilesSideBySide(SimulatedAws):
+    """A finalizer that works on all its files at the same time."""
+
+    def finalized(self, request: FinalizeRequest) -> FinalizeReport:
+        report = FinalizeReport()
+        single = [request.model_copy(update={"job_ids": [job_id]}) for job_id in request.job_ids]
+        for each in Pool(self.time, len(single)).map(super().finalized, single):
+            report.succeeded += each.succeeded
+            report.failed += each.failed
+        return report
 
 
 def test_what_would_move_the_burst(monkeypatch: pytest.MonkeyPatch) -> None:
     """One change at a time, in virtual time: what could be turned, and what that would give."""
-
-    def hundred(*, submitters: int = SUBMITTERS, finalizers: int = FINALIZERS) -> SimulatedAws:
-        return SimulatedAws(max_files_per_task=100, submitters=submitters, finalizers=finalizers)
-
-    def one(per_second: float = 10.0) -> SimulatedAws:
-        return _AtItsOwnRate(per_second)
-
-    six_at_once, five_at_once = {"put result": LATENCY["put result"] / 6}, {"query": LATENCY["query"] / 5}
-    changes: dict[str, tuple[Callable[[], SimulatedAws], dict[str, float]]] = {
+    hundred, one = partial(SimulatedAws, max_files_per_task=100), partial(SimulatedAws, max_files_per_task=1)
+    side_by_side = partial(_FilesSideBySide, max_files_per_task=100)
+    warm: Mapping[ModuleType, Mapping[str, object]] = {simulated_aws: {"COLD_START": simulated_aws.WARM_START}}
+    no_subtraction: Mapping[ModuleType, Mapping[str, object]] = {poll: {"FINALIZERS_TAKE": 0}}
+    changes: dict[str, tuple[Callable[[], SimulatedAws], Mapping[ModuleType, Mapping[str, object]]]] = {
         "100 a task, as it is": (hundred, {}),
-        "40 finalizers (the most of an inline Map)": (lambda: hundred(finalizers=40), {}),
-        "a file's six puts at once": (hundred, six_at_once),
-        "both": (lambda: hundred(finalizers=40), six_at_once),
-        "both, and 10 submit functions": (lambda: hundred(finalizers=40, submitters=10), six_at_once),
+        "every function warm": (hundred, warm),
+        "20 finalizers": (partial(hundred, finalizers=20), {}),
+        "10 submit functions": (partial(hundred, submitters=10), {}),
+        "200 files a pass": (hundred, {collect: {"FILES_PER_PASS": 200}}),
+        "the pause after finalizers as before": (hundred, no_subtraction),
+        "a finalizer's files side by side": (side_by_side, {}),
+        "the same, every function warm": (side_by_side, warm),
         "1 a task, as it is": (one, {}),
-        "9.5 submissions a second": (lambda: one(9.5), {}),
-        "five questions at once": (one, five_at_once),
-        "9.5 a second, five at once, six puts at once": (lambda: one(9.5), five_at_once | six_at_once),
+        "1 a task, every function warm": (one, warm),
+        "1 a task, 3 s of questions a pass": (one, {collect: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
+        "1 a task, questions one after the other": (partial(_OneQuestion, max_files_per_task=1), {}),
     }
     rows = {}
-    for name, (make, latencies) in changes.items():
+    for name, (make, settings) in changes.items():
         with monkeypatch.context() as patch:
-            for operation, seconds in latencies.items():
-                patch.setitem(LATENCY, operation, seconds)
+            for module, values in settings.items():
+                for setting, value in values.items():
+                    patch.setattr(module, setting, value)
             run = simulated_burst(make(), 1_000)
         assert run.failed == 0, name
         rows[name] = burst_row(run)

@@ -23,17 +23,19 @@ from local.stack import LOCAL, build
 
 CLIENTS = {
     "submit_transcription": ("dynamodb", "s3", "secretsmanager", "ssm", "events", "sqs", "stepfunctions"),
+    "transcribe_audio": ("dynamodb", "s3", "secretsmanager", "ssm", "events", "sqs", "stepfunctions"),
     "poll_tasks": ("dynamodb", "secretsmanager", "sqs"),
     "finalize_transcription": ("dynamodb", "s3", "events"),
     "backfill_uploads": ("dynamodb", "s3", "sqs"),
 }
 SERVICES = {
     "submit_transcription": "submit_service",
+    "transcribe_audio": "transcribe_service",
     "poll_tasks": "poll_service",
     "finalize_transcription": "finalize_service",
     "backfill_uploads": "backfill_service",
 }
-ROUNDS = 5
+ROUNDS = 10
 VARIABLES = {
     "JOBS_TABLE_NAME": "t",
     "EVENT_BUS_NAME": "b",
@@ -43,6 +45,7 @@ VARIABLES = {
     "PROFILES_PARAMETER_NAME": "p",
     "SUBMIT_DEAD_LETTER_QUEUE_URL": "u",
     "SUBMIT_QUEUE_URL": "u",
+    "SYNCHRONOUS_QUEUE_URL": "u",
     "MEDIA_BUCKET_NAME": "m",
     "BACKFILL_FILES_PER_SECOND": "5",
     "POLL_TASKS_STATE_MACHINE_ARN": "s",
@@ -100,11 +103,26 @@ def where(request: pytest.FixtureRequest) -> str:
     return place
 
 
+def folder_of_python(version: str) -> Path:
+    """Of a Python of this version that runs: only it can write the bytecode that the layers ship. A shim may not."""
+    on_path = [Path(folder) for folder in os.environ["PATH"].split(os.pathsep)]
+    for folder in [*on_path, *Path.home().glob(f".pyenv/versions/{version}.*/bin")]:
+        python = folder / f"python{version}"
+        if (
+            python.exists()
+            and subprocess.run([python, "-c", ""], stderr=subprocess.DEVNULL, check=False).returncode == 0
+        ):
+            return folder
+    pytest.skip(f"no Python {version} here to write the layers' bytecode")
+
+
 @pytest.fixture(scope="module")
 def built(where: str) -> Path:
-    if where == CONTAINER:
-        return build(LOCAL / "invoke", LAMBDA_PYTHON).parent
-    return build(LOCAL / "build", f"{sys.version_info.major}.{sys.version_info.minor}").parent
+    if where == HERE:
+        return build(LOCAL / "build", f"{sys.version_info.major}.{sys.version_info.minor}").parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", f"{folder_of_python(LAMBDA_PYTHON)}{os.pathsep}{os.environ['PATH']}")
+        return build(LOCAL / "cold_start", LAMBDA_PYTHON).parent
 
 
 @pytest.mark.parametrize("function", CLIENTS)

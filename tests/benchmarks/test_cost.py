@@ -11,7 +11,6 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
-from dashscribe.observability import metrics
 from local.stack import ROOT
 from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable, money, units_table
 from tests.benchmarks.simulated_aws import SimulatedAws, SimulatedRun
@@ -21,9 +20,7 @@ HOUR = 3600.0
 KEEP_MONTHS = 3
 """How long records stay in the table (`job.KEEP_RECORDS`)."""
 SQS_POLLERS = 5
-"""Lambda keeps so many long polls of 20 seconds open at a queue without messages."""
-CUSTOM_METRICS_IDLE, CUSTOM_METRICS = 7, 19
-"""Names that the poll function alone, and all three, send (their `count`)."""
+"""Lambda keeps so many long polls of 20 seconds open at each queue without messages."""
 
 Units = Mapping[str, float]
 
@@ -43,13 +40,14 @@ def run_hour(max_files_per_task: int, arrivals: list[float]) -> SimulatedRun:
     return aws.run(ticks_until=HOUR)
 
 
-def fixed_a_month(custom_metrics: int) -> dict[str, float]:
-    alarms = (ROOT / "template.yaml").read_text().count("Type: AWS::CloudWatch::Alarm")
+def fixed_a_month(run: SimulatedRun) -> dict[str, float]:
+    """A custom metric is billed for the hours in which it is told; here every hour is like the one of `run`."""
+    template = (ROOT / "template.yaml").read_text()
     return {
-        "alarms": alarms,
+        "alarms": template.count("Type: AWS::CloudWatch::Alarm"),
         "secrets": 1,
-        "custom_metrics": custom_metrics,
-        "sqs_requests": SQS_POLLERS * MONTH_SECONDS / 20,
+        "custom_metrics": run.metrics_told,
+        "sqs_requests": template.count("Type: SQS\n") * SQS_POLLERS * MONTH_SECONDS / 20,
     }
 
 
@@ -60,7 +58,8 @@ def stored(run: SimulatedRun, files_a_month: float) -> dict[str, float]:
 def ours(max_files_per_task: int) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Units of a month: at a thousand files one by one, at a million evenly, at a million in bursts of 1,000; idle."""
     chance = random.Random(7)  # noqa: S311 - the same arrivals each time
-    idle_hour = run_hour(max_files_per_task, []).bill
+    nothing = run_hour(max_files_per_task, [])
+    idle_hour = nothing.bill
     idle = scaled(idle_hour, MONTH_SECONDS / HOUR)
     lone = run_hour(max_files_per_task, [30 + 180.0 * number for number in range(20)])
     alone = {unit: (lone.bill[unit] - idle_hour[unit]) / 20 for unit in lone.bill}
@@ -70,13 +69,11 @@ def ours(max_files_per_task: int) -> tuple[dict[str, dict[str, float]], dict[str
     burst = run_hour(max_files_per_task, [number / 1000 for number in range(1000)])
     in_burst = {unit: (burst.bill[unit] - idle_hour[unit]) / 1000 for unit in burst.bill}
     months = {
-        "1,000 one by one": added(idle, scaled(alone, 1_000), stored(lone, 1e3), fixed_a_month(CUSTOM_METRICS)),
-        "1,000,000 evenly": added(
-            scaled(even.bill, MONTH_SECONDS / HOUR), stored(even, 1e6), fixed_a_month(CUSTOM_METRICS)
-        ),
-        "1,000,000 in bursts": added(idle, scaled(in_burst, 1e6), stored(burst, 1e6), fixed_a_month(CUSTOM_METRICS)),
+        "1,000 one by one": added(idle, scaled(alone, 1_000), stored(lone, 1e3), fixed_a_month(lone)),
+        "1,000,000 evenly": added(scaled(even.bill, MONTH_SECONDS / HOUR), stored(even, 1e6), fixed_a_month(even)),
+        "1,000,000 in bursts": added(idle, scaled(in_burst, 1e6), stored(burst, 1e6), fixed_a_month(burst)),
     }
-    return months, added(idle, fixed_a_month(CUSTOM_METRICS_IDLE))
+    return months, added(idle, fixed_a_month(nothing))
 
 
 def of_baseline(baseline: type[Baseline]) -> dict[str, float]:
@@ -116,23 +113,3 @@ def test_cost_of_a_thousand_files() -> None:
     for name, case in cases.items():
         if name.startswith("ours") and "1,000,000" in name:
             assert sum(case.values()) < cases[JobPoller.name]["Step Functions"], name
-
-
-def test_every_metric_is_priced() -> None:
-    """The numbers of custom metrics above are those that the functions send."""
-    from dashscribe.services.poll import PassReport
-    from dashscribe.services.submit import SubmitReport
-    from functions.finalize_transcription import app as finalize_app
-    from functions.poll_tasks import app as poll_app
-    from functions.submit_transcription import app as submit_app
-
-    poll_app.count(PassReport())
-    sent = set(metrics.metric_set)
-    metrics.clear_metrics()
-    assert len(sent) == CUSTOM_METRICS_IDLE
-    submit_app.count(SubmitReport())
-    also = set(metrics.metric_set)
-    metrics.clear_metrics()
-    source = (ROOT / "functions" / "finalize_transcription" / "app.py").read_text()
-    assert finalize_app is not None
-    assert len(sent) + len(also) + source.count("add_metric(") == CUSTOM_METRICS

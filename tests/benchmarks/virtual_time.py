@@ -7,11 +7,16 @@ and the code that runs is the real, blocking one.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from itertools import count
+from types import TracebackType
+from typing import TypeVar
 
 from greenlet import getcurrent, greenlet
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 
 
 class VirtualTime:
@@ -62,3 +67,27 @@ class VirtualTime:
 
     def _wake(self, sleeper: greenlet, after: float) -> None:
         heapq.heappush(self._waiting, (self.seconds + max(0.0, after), next(self._order), sleeper))
+
+
+class Pool:
+    """What the product uses of a `ThreadPoolExecutor`, with greenlets for threads."""
+
+    def __init__(self, time: VirtualTime, max_workers: int) -> None:
+        self._time = time
+        self._max_workers = max_workers
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        pass
+
+    def map(self, work: Callable[[Item], Answer], items: Iterable[Item]) -> list[Answer]:
+        given = list(items)
+        answers: dict[int, Answer] = {}
+
+        def answer(place: int) -> Callable[[], object]:
+            return lambda: answers.__setitem__(place, work(given[place]))
+
+        self._time.at_once([answer(place) for place in range(len(given))], self._max_workers)
+        return [answers[place] for place in range(len(given))]

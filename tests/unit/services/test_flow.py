@@ -529,3 +529,18 @@ def test_that_only_the_first_file_of_a_task_is_processed_is_remembered_too() -> 
     world.upload("d.wav")
     world.run_until_quiet()
     assert [len(task.urls) for task in world.vendor.tasks.values()] == [2, 1, 1, 1]
+
+
+@pytest.mark.parametrize(("seconds", "pause"), [(3, 0), (1000, 1)])
+def test_the_time_that_finalizers_take_is_part_of_the_pause(seconds: float, pause: int) -> None:
+    world = World()
+    world.vendor.seconds = seconds
+    world.upload("a.wav")
+    world.deliver()
+    world.now += timedelta(seconds=3)
+    world.upload("b.wav")
+    world.deliver()  # its first question is due in a second
+    report = world.poll_pass()
+    assert report is not None
+    assert bool(report.result.finalize) == (pause == 0)
+    assert report.result.wait_seconds == pause

@@ -54,7 +54,7 @@ FINALIZERS_AT_ONCE = 40
 FILES_PER_FINALIZER = 5
 PASS_LASTS = timedelta(seconds=20)
 """After this a pass asks no more questions."""
-ENDED_FILES_WAIT = timedelta(seconds=2)
+ENDED_FILES_WAIT = timedelta(seconds=1.5)
 """The same from the first ended task on: its files must not wait for the rest of a long list."""
 QUESTIONS_AT_ONCE = 8
 """A question takes as long as the way to the vendor and back: one after the other they would never use up the rate."""

@@ -23,6 +23,8 @@ JOBS_PER_PASS = 100
 """A bound of one pass, so that its answer stays far below the 256 KB that Step Functions passes on."""
 LONGEST_WAIT = 3
 """Seconds. The loop must notice a task that was submitted while it slept, so it never sleeps longer."""
+FINALIZERS_TAKE = 1
+"""Seconds, at least when there is much to do: the pause after a pass begins when its finalizers are done."""
 NEAR_FUTURE = timedelta(seconds=60)
 """A job due within this time is waited for; a later one is for the next tick."""
 
@@ -160,10 +162,10 @@ class PollService:
             moment for moment in (next_task, next_job, in_line) if moment is not None and moment <= now + NEAR_FUTURE
         ]
         wait = (min(near) - now).total_seconds() if near else LONGEST_WAIT
-        # The finalizers take a while too; without any, a pass that could do nothing must not be repeated at once.
-        shortest = 0 if requests else 1
+        pause = min(LONGEST_WAIT, max(0, round(wait)))
         return PassResult(
             finalize=requests,
-            wait_seconds=min(LONGEST_WAIT, max(shortest, round(wait))),
+            # Without finalizers a pass that could do nothing must not be repeated at once.
+            wait_seconds=max(0, pause - FINALIZERS_TAKE) if requests else max(1, pause),
             work_left=bool(requests or near or next_task is not None),
         )

@@ -98,7 +98,9 @@ class SubmitService:
             ready |= self._prepared_all(more, report)
         ready = self.room.behind_the_gate(ready, report)
         until = started + RUN_LASTS
-        for batch in self._batches(ready.values()):
+        nudged = False
+        batches = list(self._batches(ready.values()))
+        for batch in batches:
             try:
                 if self.clock() > until:
                     self.room.stand_in_line(batch, report)
@@ -108,6 +110,9 @@ class SubmitService:
                 # The jobs are in the table and stay due, so the loop brings them back; the other batches go on.
                 logger.exception("batch failed", job_ids=[job.job_id for job in batch])
                 report.broken_batches += 1
+            if report.submitted and not nudged and batch is not batches[-1]:
+                self.loop.nudge()  # the first task may be over long before the last one is submitted
+                nudged = True
         if report.changed_anything:
             self.loop.nudge()
         return report
