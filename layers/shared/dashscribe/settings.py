@@ -46,7 +46,18 @@ class VendorSettings(StackSettings):
     api_key_secret_arn: str
 
 
-class SubmitSettings(VendorSettings):
+class _ResultHosts(_Settings):
+    """`result_host_allow_list`: host suffixes, separated by commas."""
+
+    result_host_allow_list: str
+
+    @property
+    def allowed_hosts(self) -> tuple[str, ...]:
+        hosts = (host.strip().lower().lstrip("*.") for host in self.result_host_allow_list.split(","))
+        return tuple(host for host in hosts if host)
+
+
+class SubmitSettings(_ResultHosts, VendorSettings):
     """functions/submit_transcription."""
 
     profiles_parameter_name: str
@@ -80,15 +91,8 @@ class PollSettings(VendorSettings):
     query_requests_per_second: float = Field(gt=0)
 
 
-class FinalizeSettings(StackSettings):
-    """functions/finalize_transcription. `result_host_allow_list`: host suffixes, separated by commas."""
-
-    result_host_allow_list: str
-
-    @property
-    def allowed_hosts(self) -> tuple[str, ...]:
-        hosts = (host.strip().lower().lstrip("*.") for host in self.result_host_allow_list.split(","))
-        return tuple(host for host in hosts if host)
+class FinalizeSettings(_ResultHosts, StackSettings):
+    """functions/finalize_transcription."""
 
 
 class BackfillSettings(StackSettings):

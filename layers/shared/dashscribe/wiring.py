@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dashscribe.adapters.configuration import ApiKey
     from dashscribe.adapters.dashscope_http import DashScopeHttp
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
+    from dashscribe.adapters.result_download import ResultDownload
     from dashscribe.adapters.s3_media import S3Media
     from dashscribe.adapters.stepfunctions_loop import StepFunctionsLoop
     from dashscribe.services.backfill import BackfillService
@@ -110,6 +111,14 @@ def _loop(settings: SubmitSettings | TranscribeSettings) -> StepFunctionsLoop:
     return StepFunctionsLoop(boto3.client("stepfunctions", config=AWS), settings.poll_tasks_state_machine_arn)
 
 
+def _results(settings: SubmitSettings | FinalizeSettings) -> ResultDownload:
+    import httpx
+
+    from dashscribe.adapters.result_download import ResultDownload
+
+    return ResultDownload(httpx.Client(), settings.allowed_hosts)
+
+
 @cache
 def submit_service() -> SubmitService:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
@@ -126,6 +135,7 @@ def submit_service() -> SubmitService:
         rates=records,
         media=_media(settings, _s3_client()),
         speech=_speech(settings, api_key),
+        results=_results(settings),
         messages=SqsMessages(sqs, settings.submit_queue_url),
         synchronous_queue=SqsJobQueue(sqs, settings.synchronous_queue_url),
         loop=_loop(settings),
@@ -207,11 +217,9 @@ def poll_service() -> PollService:
 
 @cache
 def finalize_service() -> FinalizeService:
-    import httpx
 
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
-    from dashscribe.adapters.result_download import ResultDownload
     from dashscribe.adapters.s3_results import S3Results
     from dashscribe.services.finalize import FinalizeService
 
@@ -221,7 +229,7 @@ def finalize_service() -> FinalizeService:
         store=records,
         tasks=records,
         results=S3Results(_s3_client(), settings.results_bucket_name),
-        source=ResultDownload(httpx.Client(), settings.allowed_hosts),
+        source=_results(settings),
         events=EventBridgePublisher(boto3.client("events", config=AWS), settings.event_bus_name),
         clock=_now,
         results_bucket=settings.results_bucket_name,

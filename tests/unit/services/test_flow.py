@@ -362,6 +362,35 @@ def test_without_a_list_a_second_lost_answer_is_a_failure_and_no_third_submissio
     assert not world.vendor.tasks
 
 
+def test_a_lost_answer_is_settled_also_where_only_the_result_names_the_file() -> None:
+    world = World()
+    world.vendor.nameless = True
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert world.job_of("a.wav").status is Status.SUCCEEDED
+
+
+def test_a_result_that_cannot_be_had_yet_settles_nothing_and_costs_nothing() -> None:
+    world = World()
+    world.vendor.nameless = True
+    world.vendor.answers_to_lose = 1
+    world.vendor.downloads_to_fail = 2
+    world.upload("a.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_diarization_of_more_than_two_hours_is_doubted_in_the_event() -> None:
+    world = World()
+    world.vendor.audio_ms = 2 * 3600 * 1000 + 1
+    world.upload("a.wav", metadata={"dashscribe-parameters": '{"diarization_enabled": true}'})
+    world.upload("b.wav")
+    world.run_until_quiet()
+    assert [world.bus.ends_of(key)[0].warnings for key in ("a.wav", "b.wav")] == [["DIARIZATION_OVER_TWO_HOURS"], []]
+
+
 def test_a_forgotten_task_is_submitted_again() -> None:
     world = World()
     world.vendor.forgotten = {"task-0"}

@@ -25,8 +25,9 @@ LIST_PAGE_SIZE = 50
 """For `list_tasks`. The vendor's default is 10, its maximum is not documented."""
 MOST_LIST_PAGES = 20
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
-CALL_LASTS = timedelta(seconds=240)
-"""A synchronous call's bound: the vendor gives up itself after 300 s (`RequestTimeOut`), most audio takes seconds."""
+CALL_LASTS = timedelta(seconds=160)
+"""How long a synchronous call may be silent, and from when on nothing more is read of its answer: twice this at most.
+The vendor gives up itself after 300 s (`RequestTimeOut`), most audio takes seconds."""
 CALL_TIMEOUT = httpx.Timeout(CALL_LASTS.total_seconds(), connect=5.0)
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
 """Five minutes of speech with every word timed, repeated in every frame of a stream, are a few MB."""

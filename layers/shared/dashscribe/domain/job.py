@@ -44,7 +44,7 @@ TASKS_LISTED = timedelta(hours=23)
 """After this a task may have left the vendor's list, which goes back 24 hours (API reference 3.5)."""
 CLAIM_LASTS = timedelta(seconds=90)
 """Longer than the submit function can run, so that an expired claim means its owner is dead."""
-CALL_CLAIM_LASTS = timedelta(seconds=330)
+CALL_CLAIM_LASTS = timedelta(seconds=390)
 """The same for the function that calls the synchronous models."""
 HANDED_OVER_LOST_AFTER = timedelta(minutes=30)
 """When a job in the queue of the synchronous models, which is worked off one call at a time, is put there again."""

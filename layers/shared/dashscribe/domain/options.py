@@ -115,6 +115,16 @@ class Options(BaseModel):
         )
 
 
+DIARIZATION_MS = 2 * 3600 * 1000
+"""Beyond two hours the vendor's diarization may fail or be wrong (seed 003, API reference 2.3)."""
+
+
+def warnings_of(options: Options | None, duration_ms: int | None) -> list[str]:
+    """What the length of a recording, which is known at its end only, makes doubtful of its options."""
+    told_apart = options is not None and options.parameters.get("diarization_enabled") is True
+    return ["DIARIZATION_OVER_TWO_HOURS"] if told_apart and (duration_ms or 0) > DIARIZATION_MS else []
+
+
 def resolve_options(
     key: str, metadata: Mapping[str, str], profiles: Profiles, *, default_model: str, region: Region
 ) -> Options:

@@ -12,6 +12,7 @@ from dashscribe.domain import job as jobs
 from dashscribe.domain.catalogue import Region
 from dashscribe.domain.job import Failure, Job, Status, Usage
 from dashscribe.domain.job_report import job_report
+from dashscribe.domain.options import warnings_of
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.readable import cues, plain_text
 from dashscribe.domain.result_files import result_folder
@@ -120,7 +121,7 @@ class FinalizeService:
             if self.clock() - completed_at < RESULTS_LIVE:
                 raise
             return jobs.fail(job, _failure("RESULT_UNAVAILABLE", str(error)), self.clock(), completed_at)
-        return self._stored(job, outcome, result, transcript, [])
+        return self._stored(job, outcome, result, transcript, warnings_of(job.options, transcript.duration_ms))
 
     def _read(self, job: Job, url: str) -> tuple[bytes, Transcript]:
         """`result.json` and the transcript, one after the other: a reply's objects are several times its JSON."""

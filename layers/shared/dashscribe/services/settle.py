@@ -1,7 +1,7 @@
 """Finding out what became of a POST whose answer was lost, with the vendor's own list of tasks.
 
 A submission that was accepted is somewhere in the list, as a task that we know nothing of. The list does not say which
-files a task has, but a finished task names them.
+files a task has, but a finished task names them, itself or in its result.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dashscribe.domain.media import Media
 from dashscribe.domain.task import Task
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import ListedTask, mark_of, names_media
-from dashscribe.errors import VendorError
+from dashscribe.errors import ResultRefused, ResultUnavailable, VendorError
 from dashscribe.observability import logger
-from dashscribe.services.ports import SpeechService, TaskStore
+from dashscribe.services.ports import ResultSource, SpeechService, TaskStore
 
 CLOCKS_DIFFER_BY = timedelta(minutes=2)
 """How far the vendor's idea of the time of our POST may lie from ours, its own time-out included."""
@@ -47,10 +47,12 @@ def settle(
     media: Collection[Media],
     tasks: TaskStore,
     speech: SpeechService,
+    results: ResultSource,
     wait_for_turn: Callable[[], bool],
 ) -> Settlement:
     """Look for the task that came of this POST. `media` are the files that were in it.
 
+    A task of one file whose reply does not name it (qwen3-asr-flash-filetrans) names it in its result.
     `wait_for_turn` waits until the vendor may be asked one more question; False when that is too far away.
     """
     try:
@@ -72,9 +74,13 @@ def settle(
                 undecided = True
                 continue
             named = [result.file_url for result in output.results or [] if result.file_url]
+            if not named and output.result and output.result.transcription_url:
+                named = _named_in_result(results, output.result.transcription_url)
             if any(_was_posted(file_url, task, media) for file_url in named):
                 return Settlement(Fate.ACCEPTED, candidate.task_id)
             nameless = nameless or not named
+    except ResultUnavailable:
+        return Settlement(Fate.NOT_YET_KNOWN)
     except VendorError as error:
         logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
         no_list = error.verdict is Verdict.PERMANENT or error.http_status in (404, 405, 501)
@@ -82,6 +88,14 @@ def settle(
     if undecided:
         return Settlement(Fate.NOT_YET_KNOWN)
     return Settlement(Fate.NOT_TO_BE_KNOWN if nameless else Fate.NOT_ACCEPTED)
+
+
+def _named_in_result(results: ResultSource, url: str) -> list[str]:
+    try:
+        named = results.download(url).get("file_url")
+    except ResultRefused:
+        return []  # a result that must not be fetched names nothing
+    return [named] if isinstance(named, str) else []
 
 
 def _was_posted(file_url: str, task: Task, media: Collection[Media]) -> bool:

@@ -39,6 +39,7 @@ from dashscribe.services.ports import (
     MessageSource,
     PollLoop,
     RateBudget,
+    ResultSource,
     SpeechService,
     TaskLimits,
     TaskStore,
@@ -76,6 +77,7 @@ class SubmitService:
     rates: RateBudget
     media: MediaStore
     speech: SpeechService
+    results: ResultSource
     messages: MessageSource
     synchronous_queue: JobQueue
     loop: PollLoop
@@ -281,7 +283,7 @@ class SubmitService:
 
     def _settlement(self, task: Task) -> Settlement:
         media = [other.media for other in self.room.store.find_many(task.job_ids).values()]
-        found = settle(task, media, self.tasks, self.speech, self._wait_for_question)
+        found = settle(task, media, self.tasks, self.speech, self.results, self._wait_for_question)
         logger.info("a lost answer is looked into", fate=found.fate, task_id=found.task_id, job_ids=task.job_ids)
         return found
 
