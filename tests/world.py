@@ -136,6 +136,12 @@ class Records:
         found = [record.record_id for record in self._on_list(Due.TASK) if record.due_at <= until][:limit]
         return self.crashes.read("due tasks", [due_task(self.tasks[name]) for name in found])
 
+    def in_line(self, limit: int) -> dict[str, list[str]]:
+        lines: dict[str, list[str]] = {}
+        for record in self._on_list(Due.TURN)[:limit]:
+            lines.setdefault(self.jobs[record.record_id].model or "", []).append(record.record_id)
+        return self.crashes.read("lines", lines)
+
     def next_due(self, kind: Due) -> datetime | None:
         return next((record.due_at for record in self._on_list(kind)), None)
 

@@ -100,4 +100,5 @@ class BackfillSettings(StackSettings):
 
     media_bucket_name: str
     submit_queue_url: str
+    synchronous_queue_url: str
     backfill_files_per_second: float = Field(ge=1)

@@ -254,7 +254,9 @@ def backfill_service() -> BackfillService:
         rates=records,
         uploads=S3Uploads(s3),
         transcripts=S3Transcripts(s3, settings.results_bucket_name),
-        queue=SqsBackfillQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
+        queue=SqsBackfillQueue(
+            boto3.client("sqs", config=AWS), settings.submit_queue_url, settings.synchronous_queue_url
+        ),
         ledger=records,
         clock=_now,
         media_bucket=settings.media_bucket_name,

@@ -61,6 +61,7 @@ def as_json(record: Job | Task) -> Any:
 def full_job(make_job: MakeJob, now: datetime) -> Job:
     """A job with every field set."""
     return make_job(
+        model="fun-asr",
         revision=4,
         status=Status.SUCCEEDED,
         media={
@@ -616,3 +617,12 @@ def test_what_backfills_count_adds_up_for_each_run_and_expires(
     item = dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "BACKFILL#one"}})["Item"]
     assert {name: item[name]["N"] for name in COUNTS} == dict.fromkeys(COUNTS, "2")
     assert float(item["expires_at"]["N"]) > time.time() + 29 * 86400
+
+
+def test_the_lines_of_two_models_are_told_apart_oldest_first(records: DynamoDbRecords, make_job: MakeJob) -> None:
+    for number, model in enumerate(["fun-asr", "paraformer-v2", "fun-asr"]):
+        due_at = f"2026-01-01T12:00:0{number}.000Z"
+        records.create(make_job(job_id=f"{number}" * 32, model=model, due_kind=Due.TURN, due_at=due_at))
+    records.create(make_job(job_id="9" * 32, due_kind=Due.JOB, due_at="2026-01-01T12:00:00.000Z"))
+    assert records.in_line(10) == {"fun-asr": ["0" * 32, "2" * 32], "paraformer-v2": ["1" * 32]}
+    assert records.in_line(1) == {"fun-asr": ["0" * 32]}

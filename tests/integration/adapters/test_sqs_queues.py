@@ -58,9 +58,12 @@ def test_a_very_long_reason_is_cut(sqs: SQSClient, queue_url: str) -> None:
 
 
 def test_a_backfilled_upload_waits_for_its_turn_and_counts_as_waiting(sqs: SQSClient, queue_url: str) -> None:
-    queue = SqsBackfillQueue(sqs, queue_url)
+    synchronous = sqs.create_queue(QueueName="synchronous")["QueueUrl"]
+    queue = SqsBackfillQueue(sqs, queue_url, synchronous)
     assert queue.backlog() == 0
     queue.send_upload("now", timedelta(seconds=0.8))
     queue.send_upload("later", timedelta(minutes=12))
     assert queue.backlog() == 2
+    sqs.send_message(QueueUrl=synchronous, MessageBody="handed over")
+    assert queue.backlog() == 3
     assert only_message(sqs, queue_url)["Body"] == "now"

@@ -100,3 +100,20 @@ def test_a_hundred_files_a_task_leave_the_line_a_hundred_times_as_fast() -> None
     assert len(in_line(world)) == 1000
     world.run_until_quiet()
     assert len(world.vendor.tasks) <= 15
+
+
+def test_one_models_backlog_of_a_thousand_does_not_hide_another_models_line() -> None:
+    world = World(max_files_per_task=1)
+    slow = {"dashscribe-model": "qwen3-asr-flash-filetrans"}
+    for number in range(500):
+        world.upload(f"slow{number:03}.wav", metadata=slow)
+    world.deliver()
+    for number in range(300):
+        world.upload(f"fast{number:03}.wav")
+    world.deliver()
+    fast = [job for job in in_line(world) if job.media.key.startswith("fast")]
+    assert fast
+    assert len(in_line(world)) - len(fast) > 200
+    for _ in range(8):
+        world.step()
+    assert [job for job in fast if world.job_of(job.media.key).submitted_at], "nobody of this line was called up"

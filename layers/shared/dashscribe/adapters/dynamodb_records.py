@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 DUE_INDEX = "due"
+_ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
 _GATE = "GATE"
 _BATCH_GET_LIMIT = 100
 _RESERVATION_ROUNDS = 2
@@ -136,19 +137,28 @@ class DynamoDbRecords:
         return [_due_record(item) for item in reply["Items"]]
 
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
-        """Page by page: a page of an index holds 1 MB, which is some 4,000 tasks."""
-        found: list[DueTask] = []
+        return [_due_task(item) for item in self._entries(Due.TASK, until, limit)]
+
+    def in_line(self, limit: int) -> dict[str, list[str]]:
+        lines: dict[str, list[str]] = {}
+        for item in self._entries(Due.TURN, _ALWAYS, limit):
+            lines.setdefault(item["model"]["S"] if "model" in item else "", []).append(_due_record(item).record_id)
+        return lines
+
+    def _entries(self, kind: Due, until: datetime, limit: int) -> list[dict[str, Any]]:
+        """Page by page: a page of an index holds 1 MB, which is some 4,000 entries."""
+        found: list[dict[str, Any]] = []
         arguments: dict[str, Any] = {}
         while len(found) < limit:
             reply = self._client.query(
                 TableName=self._table,
                 IndexName=DUE_INDEX,
                 KeyConditionExpression="due_kind = :kind AND due_at <= :until",
-                ExpressionAttributeValues={":kind": {"S": Due.TASK}, ":until": {"S": to_iso(until)}},
+                ExpressionAttributeValues={":kind": {"S": kind}, ":until": {"S": to_iso(until)}},
                 Limit=limit - len(found),
                 **arguments,
             )
-            found += [_due_task(item) for item in reply["Items"]]
+            found += reply["Items"]
             if "LastEvaluatedKey" not in reply:
                 break
             arguments = {"ExclusiveStartKey": reply["LastEvaluatedKey"]}

@@ -52,15 +52,19 @@ class SqsMessages:
 
 
 class SqsBackfillQueue:
-    """`BackfillQueue`: the same queue. One SendMessage each, as above: 0.40 USD for a million."""
+    """`BackfillQueue`: the same queue. One SendMessage each, as above: 0.40 USD for a million.
 
-    def __init__(self, client: SQSClient, queue_url: str) -> None:
+    The synchronous queue, into which the submit function empties it at once, counts as its backlog too.
+    """
+
+    def __init__(self, client: SQSClient, queue_url: str, synchronous_queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
+        self._urls = (queue_url, synchronous_queue_url)
 
     def backlog(self) -> int:
-        reply = self._client.get_queue_attributes(QueueUrl=self._queue_url, AttributeNames=list(_WAITING))
-        return sum(int(reply["Attributes"][name]) for name in _WAITING)
+        replies = [self._client.get_queue_attributes(QueueUrl=url, AttributeNames=list(_WAITING)) for url in self._urls]
+        return sum(int(reply["Attributes"][name]) for reply in replies for name in _WAITING)
 
     def send_upload(self, body: str, delay: timedelta) -> None:
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=body, DelaySeconds=int(delay.total_seconds()))

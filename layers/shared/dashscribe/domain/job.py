@@ -110,7 +110,10 @@ class Usage(BaseModel):
 
 
 class Job(BaseModel):
-    """One record of the jobs table (`pk` = `JOB#<job_id>`). `revision` counts its writes."""
+    """One record of the jobs table (`pk` = `JOB#<job_id>`). `revision` counts its writes.
+
+    `model` is the one whose turn it waited for last: the index has it, so that a line can be told from another.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -127,6 +130,7 @@ class Job(BaseModel):
     fruitless_tries: int = 0
     ambiguous_submissions: int = 0
     last_trouble: str | None = None
+    model: str | None = None
     uploaded_at: Timestamp
     received_at: Timestamp
     submitted_at: Timestamp | None = None
@@ -268,6 +272,7 @@ def await_turn(job: Job) -> Job:
         submission_id=None,
         wakes=0,
         last_trouble="RATE",
+        model=job.options.model if job.options else None,
         due_kind=Due.TURN,
         due_at=job.received_at,
     )

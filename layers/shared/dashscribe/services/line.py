@@ -6,18 +6,19 @@ who comes now waiting behind it, as long as less arrives than that rest; beyond 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
 
 from dashscribe.domain.job import Due, Job
 from dashscribe.domain.options import Options
 from dashscribe.services.ports import DueStore, JobStore, RateBudget, TaskLimits
 from dashscribe.services.task_size import files_per_task, submissions_a_second
 
-LOOKED_AT = 200
-"""How far into the line one pass looks: more than a pass's share of any model's rate at one file a task."""
+LOOKED_AT = 5000
+"""How far into the lines one pass looks. The index alone is read, some 100 bytes an entry: one model's backlog of
+thousands must not hide another model's line."""
+MOST_AT_A_TIME = 200
+"""Of one model, in one pass: more than its share of any rate at one file a task."""
 AHEAD = timedelta(seconds=3)
 """How far ahead turns are given to the line: about as long as it takes until the next pass can give more."""
 SHARE = 0.8
@@ -36,24 +37,18 @@ class Line:
     submit_requests_per_second: float = 0
 
     def called_up(self, now: datetime) -> list[Job]:
-        """The jobs to wake, oldest first."""
-        records = self.due.due(Due.TURN, now, LOOKED_AT)
-        found = self.store.find_many([record.record_id for record in records])
-        waiting = [job for record in records if (job := found.get(record.record_id)) and job.due_kind is Due.TURN]
-        return sorted(self._with_a_turn(waiting, now), key=lambda job: job.received_at)
+        """The jobs to wake, of each model the oldest first."""
+        return [job for model, ids in self.due.in_line(LOOKED_AT).items() for job in self._with_a_turn(model, ids, now)]
 
-    def _with_a_turn(self, waiting: list[Job], now: datetime) -> Iterator[Job]:
-        def model(job: Job) -> str:
-            return job.options.model if job.options else ""
-
-        for name, of_model in groupby(sorted(waiting, key=model), key=model):
-            in_line = sorted(of_model, key=lambda job: job.received_at)
-            options = in_line[0].options
-            if options is None:
-                yield from in_line  # it has lost its options; the submit function gives it new ones
-            else:
-                ahead = AHEAD - self.rates.promised_ahead(f"submit#{name}", now)
-                yield from in_line[: int(self._files_a_second(options, now) * SHARE * ahead.total_seconds())]
+    def _with_a_turn(self, model: str, job_ids: list[str], now: datetime) -> list[Job]:
+        room = AHEAD - self.rates.promised_ahead(f"submit#{model}", now)
+        if room <= timedelta(0):
+            return []
+        found = self.store.find_many(job_ids[:MOST_AT_A_TIME])
+        waiting = [job for job_id in job_ids if (job := found.get(job_id)) and job.due_kind is Due.TURN]
+        if not waiting or waiting[0].options is None:
+            return waiting  # what has lost its options gets new ones from the submit function
+        return waiting[: int(self._files_a_second(waiting[0].options, now) * SHARE * room.total_seconds())]
 
     def _files_a_second(self, options: Options, now: datetime) -> float:
         files = files_per_task(options, self.max_files_per_task, self.limits, now)

@@ -87,6 +87,10 @@ class DueStore(Protocol):
         """The list of tasks, with what a sweep needs to know of each."""
         ...
 
+    def in_line(self, limit: int) -> dict[str, list[str]]:
+        """The ids of the jobs that wait for a turn, by model, oldest first; of the `limit` oldest of all."""
+        ...
+
     def next_due(self, kind: Due) -> datetime | None: ...
 
     def oldest_received(self) -> datetime | None:
