@@ -281,12 +281,6 @@ class Vendor:
     def cancel(self, task_id: str) -> None:
         self.cancelled.append(task_id)
 
-    def list_tasks(self, model: str) -> list[ListedTask]:
-        self.lists += 1
-        if self.list_refusal is not None:
-            raise self.list_refusal
-        return self._listed(self._on_list())
-
     def list_page(self, model: str, page: int, page_size: int) -> TaskList:
         """Newest first, as the list is at the moment when this page is asked for."""
         self.list_pages += 1

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.catalogue import CATALOGUE, ModelSpec
-from dashscribe.domain.job import Status
+from dashscribe.domain.gate import close
+from dashscribe.domain.job import Due, Status
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
@@ -550,14 +551,82 @@ def test_that_a_server_takes_one_file_a_task_is_remembered_for_a_day() -> None:
 
 def test_that_only_the_first_file_of_a_task_is_processed_is_remembered_too() -> None:
     world = World()
-    world.vendor.answers["b.wav"] = ["missing", "ok"]
-    world.upload("a.wav")
-    world.upload("b.wav")
+    world.vendor.answers |= {"b.wav": ["missing", "ok"], "c.wav": ["missing", "ok"]}
+    for key in ("a.wav", "b.wav", "c.wav"):
+        world.upload(key)
     world.run_until_quiet()
-    world.upload("c.wav")
     world.upload("d.wav")
+    world.upload("e.wav")
     world.run_until_quiet()
-    assert [len(task.urls) for task in world.vendor.tasks.values()] == [2, 1, 1, 1]
+    assert [len(task.urls) for task in world.vendor.tasks.values()] == [3, 1, 1, 1, 1]
+
+
+def test_one_missing_file_among_others_says_nothing_of_their_number() -> None:
+    world = World()
+    world.vendor.answers["b.wav"] = ["missing", "ok"]
+    for key in ("a.wav", "b.wav", "c.wav"):
+        world.upload(key)
+    world.run_until_quiet()
+    world.upload("d.wav")
+    world.upload("e.wav")
+    world.run_until_quiet()
+    assert [len(task.urls) for task in world.vendor.tasks.values()] == [3, 1, 2]
+
+
+def test_a_list_that_was_not_read_back_to_the_post_does_not_deny_it() -> None:
+    world = World()
+    world.vendor.seconds = 100
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    newer = world.now + timedelta(seconds=1)
+    world.vendor.largest_page = 10
+    world.vendor.foreign = [(newer + timedelta(minutes=3), False) for _ in range(300)]
+    for _ in range(40):
+        world.step()
+    assert world.vendor.submissions_of("a.wav") == 2, "it cannot be known, so it is repeated once, as documented"
+    assert world.job_of("a.wav").ambiguous_submissions == 1
+
+
+def test_a_list_longer_than_a_thousand_tasks_is_read_back_to_the_post() -> None:
+    world = World()
+    world.vendor.seconds = 100
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.vendor.foreign = [(world.now + timedelta(minutes=3), False) for _ in range(1500)]
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert world.job_of("a.wav").status is Status.SUCCEEDED
+
+
+def test_a_gate_that_closed_while_everybody_stood_in_line_is_probed() -> None:
+    world = World(max_files_per_task=1)
+    for number in range(400):
+        world.upload(f"{number}.wav")
+    world.deliver()
+    assert [job for job in world.records.jobs.values() if job.due_kind is Due.TURN]
+    world.records.close_gate(close("Arrearage", "unpaid", world.now))
+    world.run_until_quiet()
+    assert {job.status for job in world.records.jobs.values()} == {Status.SUCCEEDED}
+
+
+def test_a_lost_answer_does_not_keep_a_new_upload_from_being_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.now += timedelta(seconds=30)
+    [lost] = world.records.jobs
+
+    def hangs(*_: object) -> None:
+        world.now += timedelta(seconds=30)
+        assert len(world.records.jobs) == 2, "the new upload has no record yet"
+        raise AnswerLost("timed out")
+
+    monkeypatch.setattr(world.vendor, "list_page", hangs)
+    world.deliver([json.dumps({"job_id": lost}), world.upload("b.wav", queued=False)])
+    assert world.job_of("b.wav").due_kind is not None
 
 
 @pytest.mark.parametrize(("seconds", "pause"), [(5, 0), (1000, 1)])

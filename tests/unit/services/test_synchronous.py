@@ -334,6 +334,30 @@ def test_a_call_that_lasts_is_not_made_by_somebody_else_too() -> None:
     assert world.caller.calls == ["notes/a.wav"]
 
 
+def test_a_job_that_waits_in_the_queue_for_days_is_not_given_up() -> None:
+    world = made()
+    world.upload("notes/a.wav")
+    world.deliver()
+    for _ in range(200):
+        world.now += timedelta(minutes=31)
+        world.synchronous.messages.clear()  # others are before it
+        world.loop_pass()
+        world.deliver()
+    assert world.job_of("notes/a.wav").status is Status.RECEIVED
+    world.run_until_quiet()
+    assert world.job_of("notes/a.wav").status is Status.SUCCEEDED
+
+
+def test_an_echoed_url_of_an_odd_key_is_replaced_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = made()
+    monkeypatch.setattr(world.caller, "transcribe", lambda _, url, __: {**reply("Hi."), "heard": f"at {url}"})
+    key = 'notes/say "hi" \\ there.wav'
+    world.upload(key)
+    world.run_until_quiet()
+    assert world.job_of(key).status is Status.SUCCEEDED
+    assert b"secret" not in b"".join(world.results.files.values())
+
+
 def test_a_stranger_in_the_synchronous_queue_is_buried() -> None:
     world = made()
     world.call([world.upload("notes/a.wav", queued=False), "nonsense", json.dumps({"job_id": "unknown"})])

@@ -17,14 +17,13 @@ from dashscribe.domain.options import Options
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.requests import recognition_request, task_request
 from dashscribe.domain.vendor_codes import Verdict, classify
-from dashscribe.domain.vendor_replies import MOST_CHARACTERS, MOST_CODE_CHARACTERS, ListedTask, TaskList, TaskReply
+from dashscribe.domain.vendor_replies import MOST_CHARACTERS, MOST_CODE_CHARACTERS, TaskList, TaskReply
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
 from dashscribe.observability import redacted
 
-LIST_PAGE_SIZE = 50
-"""For `list_tasks`. The vendor's default is 10, its maximum is not documented."""
-MOST_LIST_PAGES = 20
-TIMEOUT = httpx.Timeout(30.0, connect=5.0)
+TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+LIST_TIMEOUT = httpx.Timeout(8.0, connect=5.0)
+"""A list is only a shortcut: who waits long for it could have asked about the tasks themselves."""
 CALL_LASTS = timedelta(seconds=160)
 """How long a synchronous call may be silent, and from when on nothing more is read of its answer: twice this at most.
 The vendor gives up itself after 300 s (`RequestTimeOut`), most audio takes seconds."""
@@ -87,31 +86,27 @@ class DashScopeHttp:
     def cancel(self, task_id: str) -> None:
         self._call("POST", f"{TASKS_PATH}/{quote(task_id, safe='')}/cancel")
 
-    def list_tasks(self, model: str) -> list[ListedTask]:
-        """Page by page, newest first; its default window is the last 24 hours (API reference 3.5)."""
-        found: list[ListedTask] = []
-        for page in range(1, MOST_LIST_PAGES + 1):
-            listed = self.list_page(model, page, LIST_PAGE_SIZE)
-            found += listed.data
-            if page >= listed.total_page or not listed.data:
-                break
-        return found
-
     def list_page(self, model: str, page: int, page_size: int) -> TaskList:
         query = f"model_name={quote(model)}&page_no={page}&page_size={page_size}"
-        body = self._call("GET", f"{TASKS_PATH}/?{query}")
+        body = self._call("GET", f"{TASKS_PATH}/?{query}", timeout=LIST_TIMEOUT)
         try:
             return TaskList.model_validate(body)
         except ValidationError as error:
             raise VendorError("NO_LIST", "What DashScope lists is no list of tasks.", Verdict.PERMANENT) from error
 
     def _call(
-        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, json: JsonObject | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        json: JsonObject | None = None,
+        timeout: httpx.Timeout = TIMEOUT,
     ) -> JsonObject:
         sent = {**self._headers(), **(headers or {})}
         try:
             response = self._client.request(
-                method, self._base_url + path, headers=sent, json=json, timeout=TIMEOUT, follow_redirects=False
+                method, self._base_url + path, headers=sent, json=json, timeout=timeout, follow_redirects=False
             )
         except _NOT_SENT as error:
             raise VendorUnreachable(f"No connection to {self._base_url}: {type(error).__name__}.") from error

@@ -33,18 +33,17 @@ class S3Media:
             raise
         etag = reply["ETag"].strip('"')
         if media.etag and etag != media.etag:
-            raise MediaGone(
-                f"The object {media.s3_uri} was replaced before its turn; the newer upload has its own job. "
-                "Switch on versioning for the bucket to have both transcribed."
-            )
+            raise _replaced(media)
         return reply["Metadata"]
 
     def read(self, media: Media) -> bytes:
         try:
-            return self._client.get_object(**_address(media))["Body"].read()
+            return self._client.get_object(**_address(media), **_if_unchanged(media))["Body"].read()
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 405):
                 raise _gone(media) from error
+            if error.response["Error"]["Code"] == "PreconditionFailed":
+                raise _replaced(media) from error
             raise
 
     def presign(self, media: Media) -> str:
@@ -66,6 +65,17 @@ def _gone(media: Media) -> MediaGone:
     return MediaGone(
         f"The object {media.s3_uri} is not there any more: it was deleted before its turn. "
         "Upload it again to have it transcribed."
+    )
+
+
+def _if_unchanged(media: Media) -> dict[str, Any]:
+    return {"IfMatch": f'"{media.etag}"'} if media.etag else {}
+
+
+def _replaced(media: Media) -> MediaGone:
+    return MediaGone(
+        f"The object {media.s3_uri} was replaced before its turn; the newer upload has its own job. "
+        "Switch on versioning for the bucket to have both transcribed."
     )
 
 

@@ -182,8 +182,8 @@ def can_be_claimed(job: Job, now: datetime) -> bool:
 
 
 def handed_over(job: Job, now: datetime) -> Job:
-    """It waits in the queue of the synchronous models."""
-    return look_again(job, now + HANDED_OVER_LOST_AFTER)
+    """It waits in the queue of the synchronous models, for as long as the others before it take."""
+    return _changed(look_again(job, now + HANDED_OVER_LOST_AFTER), wakes=0)
 
 
 def fallen_back(job: Job, trouble: str, now: datetime) -> Job:

@@ -155,6 +155,16 @@ MISSING_FROM_RESULTS = "MISSING_FROM_RESULTS"
 """Our word for a file that the vendor silently left out of a finished task."""
 
 
+ONE_OF_MANY_IN_RESULTS = "ONE_OF_MANY_IN_RESULTS"
+"""Our word for a task of several files of which one alone was answered: this server takes one file a task."""
+
+
+def one_alone_was_answered(outcomes_of_task: Mapping[str, FileOutcome], files_in_task: int) -> bool:
+    """Of two files one may be missing for a reason of its own; of more, not all but one."""
+    missing = sum(outcome.code == MISSING_FROM_RESULTS for outcome in outcomes_of_task.values())
+    return files_in_task > 2 and missing == files_in_task - 1
+
+
 def address_of(file_url: str) -> tuple[str, str, str | None]:
     """(host, path, version id) of a file URL, without its signature and however it is percent-encoded.
 

@@ -194,6 +194,8 @@ class TaskCollector:
     def _has_turn(self, collection: _Collection) -> bool:
         """Wait for our turn to ask the vendor something. False when it would not come before the pass is over."""
         now = self.clock()
+        if collection.is_over(now):
+            return False
         rate = self.query_requests_per_second * SHARE_OF_RATE
         turn = self.rates.reserve_turn("query", rate, now, max(timedelta(0), collection.until - now))
         if turn is None:

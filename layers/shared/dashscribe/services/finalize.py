@@ -20,7 +20,7 @@ from dashscribe.domain.subtitles import srt, vtt
 from dashscribe.domain.task import RESULTS_LIVE, Task
 from dashscribe.domain.transcript import Transcript, VendorResult, empty, neutral
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.domain.vendor_replies import FileOutcome
+from dashscribe.domain.vendor_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, one_alone_was_answered
 from dashscribe.domain.verdicts import NextStep, decide
 from dashscribe.errors import DashscribeError, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
 from dashscribe.observability import logger
@@ -82,7 +82,7 @@ class FinalizeService:
                 return
             if job.status is Status.SUBMITTING:
                 job = self._caught_up(job, task)
-            job = self.store.save(self._concluded(job, outcomes[job_id], len(task.job_ids)))
+            job = self.store.save(self._concluded(job, outcomes, len(task.job_ids)))
             if not job.is_terminal:
                 report.resubmitted.append(job)
                 logger.info("will be submitted again", trouble=job.last_trouble)
@@ -97,15 +97,17 @@ class FinalizeService:
         publish_start([accepted], self.events, self.clock)
         return accepted
 
-    def _concluded(self, job: Job, outcome: FileOutcome, files_in_task: int) -> Job:
+    def _concluded(self, job: Job, outcomes: dict[str, FileOutcome], files_in_task: int) -> Job:
         """The job's next record, after its files (if any) are stored."""
+        outcome = outcomes[job.job_id]
         decision = decide(job, outcome, files_in_task)
         completed_at = outcome.completed_at or self.clock()
         code = outcome.code or "UNKNOWN"
         if decision.failure is not None:
             return jobs.fail(job, decision.failure, self.clock(), completed_at)
         if decision.step in (NextStep.RESUBMIT, NextStep.RESUBMIT_ALONE):
-            return jobs.resubmit(job, code, self.clock(), alone=decision.step is NextStep.RESUBMIT_ALONE)
+            trouble = ONE_OF_MANY_IN_RESULTS if one_alone_was_answered(outcomes, files_in_task) else code
+            return jobs.resubmit(job, trouble, self.clock(), alone=decision.step is NextStep.RESUBMIT_ALONE)
         if decision.step is NextStep.STORE_EMPTY:
             reply: JsonObject = {"file_url": job.media.s3_uri, "code": code, "message": outcome.message}
             result = result_json(reply, job)

@@ -106,6 +106,11 @@ class FinalizeRequest(BaseModel):
     job_ids: list[str]
 
 
+def is_wake_up(body: str) -> bool:
+    """Whether a body looks like one of ours, without reading all of it."""
+    return body.startswith('{"job_id"')
+
+
 def parse_message(body: str) -> ObjectCreated | WakeUp:
     """Read a queue message. Raises `MalformedMessage` with a sentence that says what is wrong."""
     try:

@@ -70,7 +70,7 @@ class PollService:
                 # A step that breaks must not take back what the others found: finished files go to their finalizers.
                 logger.exception("a step of the pass failed", step=step.__name__)
                 report.failed_steps += 1
-        report.result = self._next_pass(requests, report.next_task_at)
+        report.result = self._next_pass(requests, report)
         return report
 
     # jobs
@@ -126,9 +126,11 @@ class PollService:
             report.gate_reason = gate.reason
             if not gates.probe_is_due(gate, now):
                 return
-        parked = self.due.due(Due.PARKED, now, JOBS_PER_PASS if gate is None else 1)
-        found = self.store.find_many([record.record_id for record in parked])
-        self._wake([job for job in found.values() if job.due_kind is Due.PARKED], report)
+        waiting = self.due.due(Due.PARKED, now, JOBS_PER_PASS if gate is None else 1)
+        if gate is not None and not waiting:  # it was closed while everybody stood in line: then one of them is tried
+            waiting = self.due.due(Due.TURN, now, 1)
+        found = self.store.find_many([record.record_id for record in waiting])
+        self._wake([job for job in found.values() if job.due_kind in (Due.PARKED, Due.TURN)], report)
 
     def _wake(self, waiting: Iterable[Job], report: PassReport) -> None:
         """Record first, message second: whoever gets the message must find a record that is not changed under it.
@@ -154,10 +156,11 @@ class PollService:
 
     # what next
 
-    def _next_pass(self, requests: list[FinalizeRequest], next_task: datetime | None) -> PassResult:
-        now = self.clock()
+    def _next_pass(self, requests: list[FinalizeRequest], report: PassReport) -> PassResult:
+        now, next_task = self.clock(), report.next_task_at
         next_job = self.due.next_due(Due.JOB)
-        in_line = now if self.due.next_due(Due.TURN) is not None else None
+        moves_on = report.gate_reason is None and self.due.next_due(Due.TURN) is not None
+        in_line = now if moves_on else None
         near = [
             moment for moment in (next_task, next_job, in_line) if moment is not None and moment <= now + NEAR_FUTURE
         ]

@@ -15,7 +15,7 @@ from dashscribe.domain.options import Options, Profiles
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task, TaskPhase
-from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskList, TaskReply
+from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
 
 
 class Clock(Protocol):
@@ -190,12 +190,11 @@ class SpeechService(Protocol):
         """Cancel a task that has not begun yet; the vendor refuses any other (API reference 3.5)."""
         ...
 
-    def list_tasks(self, model: str) -> list[ListedTask]:
-        """The account's tasks of this model in the last 24 hours, newest first, bounded."""
-        ...
-
     def list_page(self, model: str, page: int, page_size: int) -> TaskList:
-        """One page of that list; the first is page 1. Its size may be smaller than was asked for."""
+        """A page of the account's tasks of this model in the last 24 hours, newest first; the first is page 1.
+
+        It may hold fewer entries than were asked for.
+        """
         ...
 
 

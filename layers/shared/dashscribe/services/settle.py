@@ -21,6 +21,9 @@ from dashscribe.services.ports import ResultSource, SpeechService, TaskStore
 
 CLOCKS_DIFFER_BY = timedelta(minutes=2)
 """How far the vendor's idea of the time of our POST may lie from ours, its own time-out included."""
+PAGE_SIZE = 100
+"""The vendor's default is 10, its maximum is not documented; a server that allows less gives less."""
+MOST_PAGES = 20
 MOST_CANDIDATES = 20
 """Tasks of somebody else's on the same account look like candidates too; beyond this many the list cannot help."""
 
@@ -56,19 +59,14 @@ def settle(
     `wait_for_turn` waits until the vendor may be asked one more question; False when that is too far away.
     """
     try:
-        if not wait_for_turn():
-            return Settlement(Fate.NOT_YET_KNOWN)
-        candidates = [
-            listed
-            for listed in speech.list_tasks(task.model)
-            if _may_be(listed, task) and not tasks.is_our_task(listed.task_id)
-        ]
+        listed, is_whole = _listed_since(task, speech, wait_for_turn)
+        candidates = [each for each in listed if _may_be(each, task) and not tasks.is_our_task(each.task_id)]
         if len(candidates) > MOST_CANDIDATES:
             return Settlement(Fate.NOT_TO_BE_KNOWN)
-        undecided = nameless = False
+        undecided, nameless = False, not is_whole
         for candidate in candidates:
             if not wait_for_turn():
-                return Settlement(Fate.NOT_YET_KNOWN)
+                raise _NoTurn
             output = speech.query(candidate.task_id).output
             if not output.is_over:
                 undecided = True
@@ -79,7 +77,7 @@ def settle(
             if any(_was_posted(file_url, task, media) for file_url in named):
                 return Settlement(Fate.ACCEPTED, candidate.task_id)
             nameless = nameless or not named
-    except ResultUnavailable:
+    except (ResultUnavailable, _NoTurn):
         return Settlement(Fate.NOT_YET_KNOWN)
     except VendorError as error:
         logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
@@ -88,6 +86,30 @@ def settle(
     if undecided:
         return Settlement(Fate.NOT_YET_KNOWN)
     return Settlement(Fate.NOT_TO_BE_KNOWN if nameless else Fate.NOT_ACCEPTED)
+
+
+class _NoTurn(Exception):
+    """When the vendor may not be asked anything more for now."""
+
+
+def _listed_since(
+    task: Task, speech: SpeechService, wait_for_turn: Callable[[], bool]
+) -> tuple[list[ListedTask], bool]:
+    """The tasks of this model since the POST, newest first, and whether these are all of them.
+
+    A list that was not read back to the moment of the POST proves nothing by what it lacks.
+    """
+    found: list[ListedTask] = []
+    for page in range(1, MOST_PAGES + 1):
+        if not wait_for_turn():
+            raise _NoTurn
+        reply = speech.list_page(task.model, page, PAGE_SIZE)
+        found += reply.data
+        oldest = reply.data[-1].created_at if reply.data else None
+        reached = oldest is not None and oldest < task.posted_at - CLOCKS_DIFFER_BY
+        if reached or not reply.data or page >= reply.total_page:
+            return found, True
+    return found, False
 
 
 def _named_in_result(results: ResultSource, url: str) -> list[str]:

@@ -19,7 +19,7 @@ from dashscribe.domain.media import is_ignored, refusal, size_class, too_large_f
 from dashscribe.domain.options import resolve_options
 from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.domain.vendor_replies import MISSING_FROM_RESULTS, mark_of
+from dashscribe.domain.vendor_replies import ONE_OF_MANY_IN_RESULTS, mark_of
 from dashscribe.errors import (
     AnswerLost,
     InvalidOptions,
@@ -30,7 +30,7 @@ from dashscribe.errors import (
     VendorError,
 )
 from dashscribe.observability import logger
-from dashscribe.services.messages import WakeUp, parse_message
+from dashscribe.services.messages import WakeUp, is_wake_up, parse_message
 from dashscribe.services.ports import (
     Clock,
     JobQueue,
@@ -51,8 +51,11 @@ from dashscribe.services.waiting_room import SubmitReport, WaitingRoom, deferred
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
 """A turn further away than this is not waited for inside the function: the files wait in the table."""
-RUN_LASTS = timedelta(seconds=40)
-"""After this a run submits no further batch: the function must end in its own time (60 s in the template)."""
+RUN_LASTS = timedelta(seconds=25)
+"""After this a run submits no further batch: the last one may wait 8 s for its turn and 25 s for its answer, and the
+function has 60 s in the template."""
+SETTLE_LASTS = timedelta(seconds=12)
+"""After this a run asks nothing more about lost answers: they can wait, the uploads beside them should not."""
 GATHER_FOR = timedelta(seconds=1)
 """How long a run that finds much traffic waits for more of it, so that tasks are full."""
 GATHER_AT_MOST = timedelta(seconds=8)
@@ -63,7 +66,7 @@ ONE_FILE_ONLY_FOR = timedelta(hours=24)
 """How long it is remembered that several files in one task did not work, before that is tried again."""
 _ABOUT_THE_REQUEST = ("InvalidParameter", "BadRequest", "InvalidURL", "InvalidFile", "HTTP_4")
 """Refusals that may be about one file, or the number of files, of a submission: each file alone will tell."""
-_ABOUT_SEVERAL_FILES = (*_ABOUT_THE_REQUEST, MISSING_FROM_RESULTS)
+_ABOUT_SEVERAL_FILES = (*_ABOUT_THE_REQUEST, ONE_OF_MANY_IN_RESULTS)
 """Why a file is submitted alone; when it is then accepted, the number of files was the trouble."""
 
 
@@ -92,7 +95,8 @@ class SubmitService:
 
     def run(self, messages: Sequence[Message]) -> SubmitReport:
         """Record and submit. A message whose handling broke down is reported by id, and only that one."""
-        report, started = SubmitReport(), self.clock()
+        started = self.clock()
+        report = SubmitReport(settle_until=started + SETTLE_LASTS)
         ready = self._prepared_all(messages, report)
         handled = len(messages)
         while len(ready) < self.max_files_per_task and (more := self._more(handled, self.clock() - started)):
@@ -133,9 +137,9 @@ class SubmitService:
             return []
 
     def _prepared_all(self, messages: Sequence[Message], report: SubmitReport) -> dict[str, Job]:
-        """The jobs that are ready to be submitted, by id."""
+        """The jobs that are ready to be submitted, by id. New uploads first: they have no record yet."""
         ready: dict[str, Job] = {}
-        for message in messages:
+        for message in sorted(messages, key=lambda each: is_wake_up(each.body)):
             try:
                 job = self._prepared(message.body, report)
                 if job is not None:
@@ -259,7 +263,7 @@ class SubmitService:
         if job.last_trouble != "ANSWER_LOST":
             report.ambiguous += 1
             logger.warning("a submission died between its POST and the answer", submission_id=task.submission_id)
-        found = report.settlements.get(task.submission_id) or self._settlement(task)
+        found = report.settlements.get(task.submission_id) or self._settlement(task, report)
         report.settlements[task.submission_id] = found
         now = self.clock()
         if found.task_id is not None:
@@ -281,9 +285,13 @@ class SubmitService:
         self.room.each([job], report, lambda each: jobs.answer_lost(each, now))
         return None
 
-    def _settlement(self, task: Task) -> Settlement:
+    def _settlement(self, task: Task, report: SubmitReport) -> Settlement:
+        def may_ask() -> bool:
+            in_time = report.settle_until is None or self.clock() <= report.settle_until
+            return in_time and self._wait_for_question()
+
         media = [other.media for other in self.room.store.find_many(task.job_ids).values()]
-        found = settle(task, media, self.tasks, self.speech, self.results, self._wait_for_question)
+        found = settle(task, media, self.tasks, self.speech, self.results, may_ask)
         logger.info("a lost answer is looked into", fate=found.fate, task_id=found.task_id, job_ids=task.job_ids)
         return found
 

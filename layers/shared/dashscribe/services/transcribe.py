@@ -190,8 +190,8 @@ class TranscribeService:
 
 def _without(file_url: str, answer: JsonObject, job: Job) -> JsonObject:
     """The answer with the signed URL, should it be echoed, replaced by the object's address."""
-    text = json.dumps(answer)
-    kept: JsonObject = json.loads(text.replace(file_url, job.media.s3_uri)) if file_url in text else answer
+    text, echoed, address = json.dumps(answer), json.dumps(file_url)[1:-1], json.dumps(job.media.s3_uri)[1:-1]
+    kept: JsonObject = json.loads(text.replace(echoed, address)) if echoed in text else answer
     return kept
 
 

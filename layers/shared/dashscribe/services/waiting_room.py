@@ -16,6 +16,9 @@ from dashscribe.services.ports import Clock, DeadLetters, EventPublisher, GateSt
 from dashscribe.services.publish import publish_end
 from dashscribe.services.settle import Settlement
 
+THROTTLED_LIKE = 4
+"""A refusal for speed pauses a file like a fourth failure, 16 to 32 seconds: a limit recovers within a minute."""
+
 
 @dataclass
 class SubmitReport:
@@ -33,6 +36,7 @@ class SubmitReport:
     throttled: int = 0
     gate_reason: str | None = None
     settlements: dict[str, Settlement] = field(default_factory=dict)
+    settle_until: datetime | None = None
 
     @property
     def changed_anything(self) -> bool:
@@ -109,7 +113,8 @@ class WaitingRoom:
             self.park(claimed, error.code, error.message, report)
         elif error.verdict is Verdict.THROTTLED:
             report.throttled += 1
-            self.each(claimed, report, lambda job: jobs.defer(job, error.code, now, counts=False))
+            pause = jobs.retry_delay(THROTTLED_LIKE)
+            self.each(claimed, report, lambda job: jobs.defer(job, error.code, now, delay=pause, counts=False))
         elif error.verdict is Verdict.PERMANENT:
             self.each(claimed, report, lambda job: jobs.fail(job, failure(error.code, error.message), now))
         else:
