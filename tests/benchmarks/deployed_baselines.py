@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 import dashscope
 import httpx
 import pytest
@@ -73,6 +74,7 @@ def _functions(info: StackInfo, keys: list[str]) -> DeployedBaseline:
         for name, value in {**info.aws_environment, **_variables(info)}.items():
             patch.setenv(name, value)
         patch.setattr(dashscope, "base_http_api_url", f"{info.dashscope_base_url}/api/v1")
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # of an earlier test, it has that one's credentials
         app = baseline_module("one_function_per_file")
 
         def once(key: str) -> bool:

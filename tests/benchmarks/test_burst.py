@@ -54,7 +54,13 @@ def test_burst_in_virtual_time(files: int) -> None:
 def test_steady_load_in_virtual_time() -> None:
     """Uploads spread evenly over the month, some minutes of it (docs/scaling.md)."""
     rows = {}
-    for files_a_month, max_files_per_task, minutes in ((1e6, 100, 20), (1e7, 100, 10), (1e7, 1, 10), (5e7, 100, 5)):
+    for files_a_month, max_files_per_task, minutes in (
+        (1e6, 100, 20),
+        (1e7, 100, 10),
+        (1e7, 1, 10),
+        (5e7, 100, 5),
+        (1e8, 100, 2),
+    ):
         chance = random.Random(7)  # noqa: S311 - the same arrivals each time
         aws = SimulatedAws(max_files_per_task=max_files_per_task)
         files = int(files_a_month * 60 * minutes / MONTH_SECONDS)

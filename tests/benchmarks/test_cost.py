@@ -11,14 +11,15 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
+from dashscribe.domain.job import KEEP_RECORDS
 from local.stack import ROOT
 from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable, money, units_table
 from tests.benchmarks.simulated_aws import SimulatedAws, SimulatedRun
 from tests.benchmarks.simulated_baselines import Baseline, JobPoller, OneFunctionPerFile
 
 HOUR = 3600.0
-KEEP_MONTHS = 3
-"""How long records stay in the table (`job.KEEP_RECORDS`)."""
+KEEP_MONTHS = KEEP_RECORDS.total_seconds() / MONTH_SECONDS
+"""How long records stay in the table."""
 SQS_POLLERS = 5
 """Lambda keeps so many long polls of 20 seconds open at each queue without messages."""
 

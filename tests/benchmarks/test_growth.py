@@ -32,7 +32,8 @@ from tests.world import START, Records, VendorTask, World
 FINALIZE = timedelta(seconds=0.3)
 SUBMITS_PER_SECOND = 10
 """Of Fun-ASR (API reference 4)."""
-USD_A_WRITE, USD_A_READ = 1.25e-6, 0.25e-6
+USD_A_WRITE, USD_A_READ = 0.625e-6, 0.125e-6
+"""On demand, as in `prices.json`."""
 INDEX_ENTRY_KB = 0.25
 
 
