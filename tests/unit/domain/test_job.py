@@ -186,3 +186,16 @@ def test_whatever_happens_an_unfinished_job_is_on_a_list_and_is_read_back_as_it_
         assert job.due_kind is not None
         assert job.due_at is not None
         assert Job.model_validate_json(job.model_dump_json()) == job
+
+
+def test_a_claim_soon_after_the_receipt_moves_nothing_in_the_index(job: Job, now: datetime) -> None:
+    claimed = jobs.claim(job, "s", now + timedelta(seconds=2))
+    assert (claimed.due_kind, claimed.due_at) == (job.due_kind, job.due_at)
+    assert claimed.claimed_until is not None
+    assert claimed.due_at is not None
+    assert claimed.due_at >= claimed.claimed_until
+
+
+def test_a_late_claim_is_due_when_it_ends(job: Job, now: datetime) -> None:
+    claimed = jobs.claim(job, "s", now + timedelta(seconds=100))
+    assert claimed.due_at == claimed.claimed_until

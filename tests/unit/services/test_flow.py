@@ -573,6 +573,36 @@ def test_one_missing_file_among_others_says_nothing_of_their_number() -> None:
     assert [len(task.urls) for task in world.vendor.tasks.values()] == [3, 1, 2]
 
 
+def test_a_finalizer_that_dies_before_its_event_is_made_good_within_a_minute() -> None:
+    world = World()
+    world.upload("a.wav")
+    world.deliver()
+    world.now += timedelta(seconds=4)
+    world.bus.failures = 1
+    world.loop_pass()
+    assert world.job_of("a.wav").status is Status.SUCCEEDED
+    assert not world.bus.ends_of("a.wav")
+    ended = world.now
+    while not world.bus.ends_of("a.wav"):
+        world.step()
+    assert world.now - ended <= timedelta(minutes=1)
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
+def test_an_event_that_cannot_be_sent_for_days_turns_no_success_into_a_failure() -> None:
+    world = World()
+    world.upload("a.wav")
+    world.deliver()
+    world.bus.failures = 10_000
+    for _ in range(600):
+        world.step()
+        world.now += timedelta(minutes=5)
+    world.bus.failures = 0
+    world.run_until_quiet()
+    assert {end.status for end in world.bus.ends_of("a.wav")} == {Status.SUCCEEDED}
+
+
 def test_a_list_that_was_not_read_back_to_the_post_does_not_deny_it() -> None:
     world = World()
     world.vendor.seconds = 100

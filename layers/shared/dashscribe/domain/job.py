@@ -33,7 +33,7 @@ MAX_FRUITLESS_TRIES = 25
 MAX_REFUSED_TRIES = 5
 """The same for a 4xx that the table of codes does not know: about a minute."""
 MAX_WAKES = 20
-"""How often a job is put into the queue without any progress before it fails: an hour with `LOST_MESSAGE_AFTER`."""
+"""How often a job is queued without any progress before it fails: forty minutes with `LOST_MESSAGE_AFTER`."""
 SETTLE_AFTER = timedelta(seconds=10)
 """When the vendor is asked what became of a POST whose answer was lost, and how long between such questions."""
 LIST_IS_COMPLETE_AFTER = timedelta(seconds=30)
@@ -48,7 +48,7 @@ CALL_CLAIM_LASTS = timedelta(seconds=390)
 """The same for the function that calls the synchronous models."""
 HANDED_OVER_LOST_AFTER = timedelta(minutes=30)
 """When a job in the queue of the synchronous models, which is worked off one call at a time, is put there again."""
-LOST_MESSAGE_AFTER = timedelta(minutes=3)
+LOST_MESSAGE_AFTER = timedelta(minutes=2)
 """When a recorded job that nobody claimed is put into the queue again."""
 PUBLISH_AGAIN_AFTER = timedelta(seconds=30)
 """How long between tries to publish an end that EventBridge did not take."""
@@ -198,14 +198,19 @@ def fallen_back(job: Job, trouble: str, now: datetime) -> Job:
 
 
 def claim(job: Job, submission_id: str, now: datetime, lasts: timedelta = CLAIM_LASTS) -> Job:
-    """Take the job for one submission. Only one claimer can win the write."""
+    """Take the job for one submission. Only one claimer can win the write.
+
+    A due time that lies behind the claim's end stays: to move it is two writes of the index, for every file.
+    """
+    until = now + lasts
+    stays = job.due_kind is Due.JOB and job.due_at is not None and until <= job.due_at <= until + LOST_MESSAGE_AFTER
     return _changed(
         job,
         status=Status.SUBMITTING,
         submission_id=submission_id,
-        claimed_until=now + lasts,
+        claimed_until=until,
         due_kind=Due.JOB,
-        due_at=now + lasts,
+        due_at=job.due_at if stays else until,
     )
 
 
@@ -337,7 +342,11 @@ def succeed(
     completed_at: datetime,
     now: datetime,
 ) -> Job:
-    """Everything is stored. Due at once: the event still has to go out."""
+    """Everything is stored, and the event still has to go out.
+
+    Due at once, unless it has a task: that comes back until its files are told of, and the due time stays as it is,
+    which saves two writes of the index for every file.
+    """
     return _changed(
         job,
         status=Status.SUCCEEDED,
@@ -348,7 +357,7 @@ def succeed(
         completed_at=completed_at,
         failure=None,
         due_kind=Due.JOB,
-        due_at=now,
+        due_at=job.due_at if job.task_id and job.due_at else now,
     )
 
 
@@ -362,6 +371,11 @@ def fail(job: Job, failure: Failure, now: datetime, completed_at: datetime | Non
         due_kind=Due.JOB,
         due_at=now,
     )
+
+
+def is_untold_success(job: Job) -> bool:
+    """Stored, and its event not out: the finalizer died in between, or EventBridge refused."""
+    return job.status is Status.SUCCEEDED and not job.is_finished
 
 
 def give_up(job: Job, now: datetime) -> Job:

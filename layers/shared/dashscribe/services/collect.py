@@ -251,7 +251,8 @@ class TaskCollector:
         if task.phase is TaskPhase.ENDED:  # it was handed to a finalizer, which has not finished all of its files
             if tasks.is_beyond_collecting(task):
                 for job in waiting.values():
-                    self._give_up(job, now)
+                    if not job.is_terminal:
+                        self._give_up(job, now)
             self.tasks.save_task(tasks.collect_again(task, now))
             return []
         if not collection.has_room(len(waiting)):
@@ -312,11 +313,11 @@ class TaskCollector:
             logger.info("an overdue task could not be cancelled", task_id=task.task_id, code=error.code)
 
     def _waiting_jobs(self, task: Task) -> dict[str, Job]:
-        """The jobs that still count on this task: a job that was submitted again counts on another one."""
+        """The jobs that still count on this task, if only for their event. One submitted again counts on another."""
         return {
             job_id: job
             for job_id, job in self.store.find_many(task.job_ids).items()
-            if job.submission_id == task.submission_id and not job.is_terminal
+            if job.submission_id == task.submission_id and (not job.is_terminal or jobs.is_untold_success(job))
         }
 
     def _vendor_in_trouble(self, submission_id: str, error: VendorError, collection: _Collection) -> None:
