@@ -33,7 +33,7 @@ MAX_FRUITLESS_TRIES = 25
 MAX_REFUSED_TRIES = 5
 """The same for a 4xx that the table of codes does not know: about a minute."""
 MAX_WAKES = 20
-"""How often a job is queued without any progress before it fails: forty minutes with `LOST_MESSAGE_AFTER`."""
+"""How often a job is queued without any progress before it fails: half an hour with `LOST_MESSAGE_AFTER`."""
 SETTLE_AFTER = timedelta(seconds=10)
 """When the vendor is asked what became of a POST whose answer was lost, and how long between such questions."""
 LIST_IS_COMPLETE_AFTER = timedelta(seconds=30)
@@ -48,7 +48,7 @@ CALL_CLAIM_LASTS = timedelta(seconds=390)
 """The same for the function that calls the synchronous models."""
 HANDED_OVER_LOST_AFTER = timedelta(minutes=30)
 """When a job in the queue of the synchronous models, which is worked off one call at a time, is put there again."""
-LOST_MESSAGE_AFTER = timedelta(minutes=2)
+LOST_MESSAGE_AFTER = timedelta(seconds=100)
 """When a recorded job that nobody claimed is put into the queue again."""
 PUBLISH_AGAIN_AFTER = timedelta(seconds=30)
 """How long between tries to publish an end that EventBridge did not take."""
