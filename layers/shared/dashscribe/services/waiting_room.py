@@ -16,8 +16,8 @@ from dashscribe.services.ports import Clock, DeadLetters, EventPublisher, GateSt
 from dashscribe.services.publish import publish_end
 from dashscribe.services.settle import Settlement
 
-THROTTLED_LIKE = 4
-"""A refusal for speed pauses a file like a fourth failure, 16 to 32 seconds: a limit recovers within a minute."""
+THROTTLED_LIKE = 3
+"""A refusal for speed pauses a file like a third failure, 8 to 16 seconds: a limit recovers within a minute."""
 
 
 @dataclass
