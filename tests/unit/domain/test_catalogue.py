@@ -56,7 +56,7 @@ def test_an_estimate_for_an_unplaced_region_is_never_too_low(name: str) -> None:
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_model_can_be_told_the_language_exactly_when_it_has_languages(name: str) -> None:
     spec = CATALOGUE[name]
-    assert bool(spec.parameters().languages()) == bool(spec.languages)
+    assert bool(spec.parameters.languages_in({})) == bool(spec.languages)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

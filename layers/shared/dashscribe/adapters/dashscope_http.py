@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -55,29 +56,27 @@ class DashScopeHttp:
 
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
         request = recognition_request(options, file_url, extension)
-        accept = {"Accept": "text/event-stream"} if options.stream else {}
+        accept = {"Accept": _SSE} if options.stream else {}
         sent = {**self._headers(), **accept, **request.headers}
         started = time.monotonic()
-        try:
-            with self._client.stream(
+        with (
+            self._told_apart("POST", request.path),
+            self._client.stream(
                 "POST",
                 self._base_url + request.path,
                 headers=sent,
                 json=request.body,
                 timeout=CALL_TIMEOUT,
                 follow_redirects=False,
-            ) as response:
-                body = _BoundedBody(response, started + CALL_LASTS.total_seconds())
-                if _SSE not in response.headers.get("Content-Type", "").lower():
-                    content = b"".join(body)
-                elif response.status_code == 200:
-                    return {FRAMES: _frames(_events(body))}
-                else:  # who asks for a stream may be refused with an event too: the official SDK reads both
-                    content = next(_events(body), "").encode()
-        except _NOT_SENT as error:
-            raise VendorUnreachable(f"No connection to {self._base_url}: {type(error).__name__}.") from error
-        except httpx.RequestError as error:
-            raise AnswerLost(f"POST {request.path}: {type(error).__name__} after the request was sent.") from error
+            ) as response,
+        ):
+            body = _BoundedBody(response, started + CALL_LASTS.total_seconds())
+            if _SSE not in response.headers.get("Content-Type", "").lower():
+                content = b"".join(body)
+            elif response.status_code == 200:
+                return {FRAMES: _frames(_events(body))}
+            else:  # who asks for a stream may be refused with an event too: the official SDK reads both
+                content = next(_events(body), "").encode()
         return _read(response.status_code, content)
 
     def query(self, task_id: str) -> TaskReply:
@@ -104,15 +103,21 @@ class DashScopeHttp:
         timeout: httpx.Timeout = TIMEOUT,
     ) -> JsonObject:
         sent = {**self._headers(), **(headers or {})}
-        try:
+        with self._told_apart(method, path):
             response = self._client.request(
                 method, self._base_url + path, headers=sent, json=json, timeout=timeout, follow_redirects=False
             )
+        return _read(response.status_code, response.content)
+
+    @contextmanager
+    def _told_apart(self, method: str, path: str) -> Iterator[None]:
+        """What was certainly not received, and what may have been: only the former may be repeated at will."""
+        try:
+            yield
         except _NOT_SENT as error:
             raise VendorUnreachable(f"No connection to {self._base_url}: {type(error).__name__}.") from error
         except httpx.RequestError as error:
             raise AnswerLost(f"{method} {path}: {type(error).__name__} after the request was sent.") from error
-        return _read(response.status_code, response.content)
 
     def _headers(self) -> dict[str, str]:
         sent = {"Authorization": f"Bearer {self._api_key()}", "Accept": "application/json"}

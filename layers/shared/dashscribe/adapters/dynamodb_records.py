@@ -127,14 +127,7 @@ class DynamoDbRecords:
     # due lists
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
-        reply = self._client.query(
-            TableName=self._table,
-            IndexName=DUE_INDEX,
-            KeyConditionExpression="due_kind = :kind AND due_at <= :until",
-            ExpressionAttributeValues={":kind": {"S": kind}, ":until": {"S": to_iso(until)}},
-            Limit=limit,
-        )
-        return [_due_record(item) for item in reply["Items"]]
+        return [_due_record(item) for item in self._entries(kind, until, limit)]
 
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
         return [_due_task(item) for item in self._entries(Due.TASK, until, limit)]

@@ -90,6 +90,10 @@ class Failure(BaseModel):
     category: str
 
 
+def failure(code: str, message: str, verdict: Verdict = Verdict.PERMANENT) -> Failure:
+    return Failure(code=code, message=message, category=verdict.value)
+
+
 class AudioFacts(BaseModel):
     """What the transcript says of the audio. None where the model does not tell."""
 
@@ -187,7 +191,7 @@ def can_be_claimed(job: Job, now: datetime) -> bool:
 
 def handed_over(job: Job, now: datetime) -> Job:
     """It waits in the queue of the synchronous models, for as long as the others before it take."""
-    return _changed(look_again(job, now + HANDED_OVER_LOST_AFTER), wakes=0)
+    return _changed(job, wakes=0, due_kind=Due.JOB, due_at=now + HANDED_OVER_LOST_AFTER)
 
 
 def fallen_back(job: Job, trouble: str, now: datetime) -> Job:
@@ -289,12 +293,12 @@ def answer_lost(job: Job, now: datetime, most: int = MAX_AMBIGUOUS_SUBMISSIONS) 
         times = job.ambiguous_submissions + 1
         return fail(
             job,
-            Failure(
-                code="SUBMISSION_UNCONFIRMED",
-                message=f"DashScope's answer to the submission was lost {'twice' if times == 2 else f'{times} times'}. "
+            failure(
+                "SUBMISSION_UNCONFIRMED",
+                f"DashScope's answer to the submission was lost {'twice' if times == 2 else f'{times} times'}. "
                 "It may have accepted (and billed) the file; it was not submitted again. "
                 "Upload the file again to try once more.",
-                category=Verdict.RETRYABLE.value,
+                Verdict.RETRYABLE,
             ),
             now,
         )
@@ -361,12 +365,12 @@ def succeed(
     )
 
 
-def fail(job: Job, failure: Failure, now: datetime, completed_at: datetime | None = None) -> Job:
+def fail(job: Job, why: Failure, now: datetime, completed_at: datetime | None = None) -> Job:
     """The end without a transcript. Due at once: the event still has to go out."""
     return _changed(
         job,
         status=Status.FAILED,
-        failure=failure.model_dump(),
+        failure=why.model_dump(),
         completed_at=completed_at,
         due_kind=Due.JOB,
         due_at=now,
@@ -382,11 +386,11 @@ def give_up(job: Job, now: datetime) -> Job:
     """Something in our own system is broken for this file; the user must hear of it all the same."""
     return fail(
         job,
-        Failure(
-            code="INTERNAL_ERROR",
-            message=f"dashscribe could not handle this file (last trouble: {job.last_trouble or 'none noted'}). "
+        failure(
+            "INTERNAL_ERROR",
+            f"dashscribe could not handle this file (last trouble: {job.last_trouble or 'none noted'}). "
             "The logs of the functions have the reason under this job_id; upload the file again once it is mended.",
-            category=Verdict.RETRYABLE.value,
+            Verdict.RETRYABLE,
         ),
         now,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from email.errors import MessageError
 from email.header import decode_header, make_header
 
@@ -302,10 +302,8 @@ def _checked(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, list[str]]
     faults: list[str] = []
     fields = spec.parameters.model_fields
     checked: JsonObject = {}
-    languages: Mapping[str, Sequence[object]] = {}
     try:
-        model = spec.parameters.model_validate(given)
-        checked, languages = model.model_dump(exclude_none=True), model.languages()
+        checked = spec.parameters.model_validate(given).model_dump(exclude_none=True)
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_context=False):
             name = str(fault["loc"][0]) if fault["loc"] else ""
@@ -326,7 +324,7 @@ def _checked(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, list[str]]
                 f"Parameter {name!r} is {_shown(value)}: "
                 f"its size must lie between {SMALLEST_NUMBER} and {LARGEST_NUMBER}."
             )
-    for name, codes in (languages or _languages_in(given, fields)).items():
+    for name, codes in spec.parameters.languages_in(given).items():
         unknown = [code for code in codes if spec.languages is not None and code not in spec.languages]
         if unknown:
             other = [
@@ -337,19 +335,6 @@ def _checked(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, list[str]]
                 f"it knows {', '.join(spec.languages or ())}{''.join(f' ({hint})' for hint in other)}."
             )
     return checked, faults
-
-
-def _languages_in(given: JsonObject, fields: Collection[str]) -> dict[str, list[object]]:
-    """The same where other faults keep the parameters from being read: all faults are told at once."""
-    hints, options = given.get("language_hints"), given.get("asr_options")
-    found = {
-        "language_hints": hints if isinstance(hints, list) else [],
-        "language": [given["language"]] if isinstance(given.get("language"), str) else [],
-        "asr_options.language": [options["language"]]
-        if isinstance(options, dict) and isinstance(options.get("language"), str)
-        else [],
-    }
-    return {name: codes for name, codes in found.items() if name.partition(".")[0] in fields}
 
 
 def _lowered(message: str) -> str:

@@ -34,8 +34,9 @@ class ModelParameters(BaseModel):
         """As DashScope wants them; what was not given is not sent."""
         return self.model_dump(exclude_none=True, exclude=set(self.travels_elsewhere))
 
-    def languages(self) -> Mapping[str, list[str]]:
-        """The language codes that were given, by the name of their parameter."""
+    @classmethod
+    def languages_in(cls, given: JsonObject) -> Mapping[str, list[object]]:
+        """The language codes that were given, by the name of their parameter. `given` may be wrong in itself."""
         return {}
 
     @classmethod
@@ -131,8 +132,10 @@ class _Hinted(ModelParameters):
 
     language_hints: list[str] | None = Field(default=None, min_length=1, description="language codes")
 
-    def languages(self) -> Mapping[str, list[str]]:
-        return {"language_hints": self.language_hints or []}
+    @classmethod
+    def languages_in(cls, given: JsonObject) -> Mapping[str, list[object]]:
+        hints = given.get("language_hints")
+        return {"language_hints": hints if isinstance(hints, list) else []}
 
 
 class FunAsrParameters(_DiarizingParameters, _Hinted):
@@ -255,8 +258,10 @@ class Qwen3FiletransParameters(_Channels):
             *_language_misfit(given, "enable_words", WORD_LANGUAGES),
         ]
 
-    def languages(self) -> Mapping[str, list[str]]:
-        return {"language": [self.language] if self.language is not None else []}
+    @classmethod
+    def languages_in(cls, given: JsonObject) -> Mapping[str, list[object]]:
+        language = given.get("language")
+        return {"language": [language] if isinstance(language, str) else []}
 
 
 class AsrOptions(BaseModel):
@@ -286,9 +291,11 @@ class Qwen3FlashParameters(ModelParameters):
         options = given.get("asr_options")
         return _language_misfit(options, "enable_itn", ITN_LANGUAGES) if isinstance(options, dict) else []
 
-    def languages(self) -> Mapping[str, list[str]]:
-        language = self.asr_options.language if self.asr_options else None
-        return {"asr_options.language": [language] if language is not None else []}
+    @classmethod
+    def languages_in(cls, given: JsonObject) -> Mapping[str, list[object]]:
+        options = given.get("asr_options")
+        language = options.get("language") if isinstance(options, dict) else None
+        return {"asr_options.language": [language] if isinstance(language, str) else []}
 
 
 class FunAsrFlashParameters(_ConversationContext, _Hinted):

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.task import TASK_DEADLINE
 from dashscribe.domain.timestamps import Timestamp
-from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_codes import Verdict, says_there_is_no_list
 
 PAGE_SIZE = 100
 DEFAULT_PAGE_SIZE = 10
@@ -78,8 +78,7 @@ def after_refusal(memory: SweepMemory, verdict: Verdict, http_status: int | None
     """A server that refuses our page size gets its own default; one without a list is left alone for longer."""
     if http_status == 400 and memory.page_size > DEFAULT_PAGE_SIZE:
         return memory.model_copy(update={"page_size": DEFAULT_PAGE_SIZE})
-    has_none = verdict is Verdict.PERMANENT or http_status in (404, 405, 501)
-    return memory.turned_off(now + (OFF_FOR_ABSENT if has_none else OFF_FOR))
+    return memory.turned_off(now + (OFF_FOR_ABSENT if says_there_is_no_list(verdict, http_status) else OFF_FOR))
 
 
 def list_needs_fewer_calls(due: int, in_flight: int, page_size: int) -> bool:

@@ -111,6 +111,11 @@ VERDICTS: Mapping[str, Verdict] = MappingProxyType(_HTTP_LEVEL | _FILE_LEVEL)
 _FREE_QUOTA_SIGNS = ("free allocated quota", "free tier", "free quota")
 
 
+def says_there_is_no_list(verdict: Verdict, http_status: int | None) -> bool:
+    """Whether a refused list of tasks is one that this server does not have, and not one that it cannot give now."""
+    return verdict is Verdict.PERMANENT or http_status in (404, 405, 501)
+
+
 def classify(code: str, message: str = "", http_status: int | None = None) -> Verdict:
     """Class a vendor error.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dashscribe.domain.job import MAX_RESUBMISSIONS, Failure, Job, may_be_resubmitted
+from dashscribe.domain.job import MAX_RESUBMISSIONS, Failure, Job, failure, may_be_resubmitted
 from dashscribe.domain.vendor_codes import Verdict, classify
 from dashscribe.domain.vendor_replies import MISSING_FROM_RESULTS, FileOutcome
 
@@ -42,7 +42,7 @@ def decide(job: Job, outcome: FileOutcome, files_in_task: int) -> Decision:
         # A code about the request, in a task of several files, may be about their number and not about this file.
         if files_in_task > 1 and code.startswith(("InvalidParameter", "BadRequest", "REQUEST_")):
             return _again(job, NextStep.RESUBMIT_ALONE, code, message, verdict)
-        return Decision(NextStep.FAIL, Failure(code=code, message=message, category=Verdict.PERMANENT.value))
+        return Decision(NextStep.FAIL, failure(code, message))
     return _again(job, NextStep.RESUBMIT, code, message, verdict)
 
 
@@ -51,9 +51,9 @@ def _again(job: Job, step: NextStep, code: str, message: str, verdict: Verdict) 
         return Decision(step)
     return Decision(
         NextStep.FAIL,
-        Failure(
-            code=code,
-            message=f"{message} (still so after {MAX_RESUBMISSIONS} resubmissions)",
-            category=(Verdict.PERMANENT if verdict is Verdict.PERMANENT else Verdict.RETRYABLE).value,
+        failure(
+            code,
+            f"{message} (still so after {MAX_RESUBMISSIONS} resubmissions)",
+            Verdict.PERMANENT if verdict is Verdict.PERMANENT else Verdict.RETRYABLE,
         ),
     )

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from dashscribe.domain import job as jobs
 from dashscribe.domain.catalogue import Region
-from dashscribe.domain.job import Failure, Job, Status, Usage
+from dashscribe.domain.job import Job, Status, Usage
 from dashscribe.domain.job_report import job_report
 from dashscribe.domain.options import warnings_of
 from dashscribe.domain.parameters import JsonObject
@@ -19,7 +19,6 @@ from dashscribe.domain.result_files import result_folder
 from dashscribe.domain.subtitles import srt, vtt
 from dashscribe.domain.task import RESULTS_LIVE, Task
 from dashscribe.domain.transcript import Transcript, VendorResult, empty, neutral
-from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, one_alone_was_answered
 from dashscribe.domain.verdicts import NextStep, decide
 from dashscribe.errors import DashscribeError, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
@@ -116,13 +115,13 @@ class FinalizeService:
         try:
             result, transcript = self._read(job, outcome.transcription_url or "")
         except ResultRefused as error:
-            return jobs.fail(job, _failure(error.code, str(error)), self.clock(), completed_at)
+            return jobs.fail(job, jobs.failure(error.code, str(error)), self.clock(), completed_at)
         except ValidationError as error:
             raise ResultUnavailable(f"The result has an unknown shape: {error.error_count()} faults.") from error
         except ResultUnavailable as error:
             if self.clock() - completed_at < RESULTS_LIVE:
                 raise
-            return jobs.fail(job, _failure("RESULT_UNAVAILABLE", str(error)), self.clock(), completed_at)
+            return jobs.fail(job, jobs.failure("RESULT_UNAVAILABLE", str(error)), self.clock(), completed_at)
         return self._stored(job, outcome, result, transcript, warnings_of(job.options, transcript.duration_ms))
 
     def _read(self, job: Job, url: str) -> tuple[bytes, Transcript]:
@@ -176,10 +175,6 @@ def result_json(reply: JsonObject, job: Job) -> bytes:
 
 def _model(job: Job) -> str:
     return job.options.model if job.options else ""
-
-
-def _failure(code: str, message: str) -> Failure:
-    return Failure(code=code, message=message, category=Verdict.PERMANENT.value)
 
 
 def usage_of(job: Job, transcript: Transcript, said: int | None, region: Region) -> Usage:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from dashscribe.domain.job import Due, Job
 from dashscribe.domain.options import Options
 from dashscribe.services.ports import DueStore, JobStore, RateBudget, TaskLimits
-from dashscribe.services.task_size import files_per_task, submissions_a_second
+from dashscribe.services.task_size import files_per_task, submissions_a_second, turns_of
 
 LOOKED_AT = 5000
 """How far into the lines one pass looks. The index alone is read, some 100 bytes an entry: one model's backlog of
@@ -41,7 +41,7 @@ class Line:
         return [job for model, ids in self.due.in_line(LOOKED_AT).items() for job in self._with_a_turn(model, ids, now)]
 
     def _with_a_turn(self, model: str, job_ids: list[str], now: datetime) -> list[Job]:
-        room = AHEAD - self.rates.promised_ahead(f"submit#{model}", now)
+        room = AHEAD - self.rates.promised_ahead(turns_of(model), now)
         if room <= timedelta(0):
             return []
         found = self.store.find_many(job_ids[:MOST_AT_A_TIME])

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from dashscribe.domain.media import Media
 from dashscribe.domain.task import Task
-from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_codes import says_there_is_no_list
 from dashscribe.domain.vendor_replies import ListedTask, mark_of, names_media
 from dashscribe.errors import ResultRefused, ResultUnavailable, VendorError
 from dashscribe.observability import logger
@@ -81,7 +81,7 @@ def settle(
         return Settlement(Fate.NOT_YET_KNOWN)
     except VendorError as error:
         logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
-        no_list = error.verdict is Verdict.PERMANENT or error.http_status in (404, 405, 501)
+        no_list = says_there_is_no_list(error.verdict, error.http_status)
         return Settlement(Fate.NOT_TO_BE_KNOWN if no_list else Fate.NOT_YET_KNOWN)
     if undecided:
         return Settlement(Fate.NOT_YET_KNOWN)

@@ -23,7 +23,6 @@ from dashscribe.domain.vendor_replies import ONE_OF_MANY_IN_RESULTS, mark_of
 from dashscribe.errors import (
     AnswerLost,
     InvalidOptions,
-    MalformedMessage,
     MediaGone,
     ProfilesUnreadable,
     StaleRecord,
@@ -46,7 +45,7 @@ from dashscribe.services.ports import (
 )
 from dashscribe.services.publish import publish_start
 from dashscribe.services.settle import Fate, Settlement, settle
-from dashscribe.services.task_size import files_per_task, submissions_a_second
+from dashscribe.services.task_size import files_per_task, submissions_a_second, turns_of
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom, deferred_or_given_up
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
@@ -139,23 +138,15 @@ class SubmitService:
     def _prepared_all(self, messages: Sequence[Message], report: SubmitReport) -> dict[str, Job]:
         """The jobs that are ready to be submitted, by id. New uploads first: they have no record yet."""
         ready: dict[str, Job] = {}
+
+        def prepare(body: str) -> None:
+            job = self._prepared(body, report)
+            if job is not None:
+                ready[job.job_id] = job
+
         for message in sorted(messages, key=lambda each: is_wake_up(each.body)):
-            try:
-                job = self._prepared(message.body, report)
-                if job is not None:
-                    ready[job.job_id] = job
-            except MalformedMessage as error:
-                if not self.room.bury(message, str(error), report):
-                    continue
-            except StaleRecord:
-                logger.info("somebody else is handling this job", message_id=message.message_id)
-            except Exception:
-                # Whatever broke, the other messages of the batch must not wait for it; SQS brings this one back.
-                logger.exception("message failed", message_id=message.message_id)
-                if message.receipt is None:
-                    report.failed_message_ids.append(message.message_id)
-                continue
-            self._delete(message)
+            if self.room.handled(message, prepare, report):
+                self._delete(message)
         return ready
 
     def _delete(self, message: Message) -> None:
@@ -172,10 +163,7 @@ class SubmitService:
         message = parse_message(body)
         now = self.clock()
         if isinstance(message, WakeUp):
-            known = self.room.store.find(message.job_id)
-            if known is None:
-                raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
-            job = known
+            job = self.room.job_of(message)
         else:
             if is_ignored(message.media, self.results_bucket):
                 return None
@@ -344,7 +332,7 @@ class SubmitService:
             raise ValueError("a batch of jobs without options")
         spec = options.spec
         rate = submissions_a_second(options, self.submit_requests_per_second)
-        wait = self.rates.reserve_turn(f"submit#{spec.name}", rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
+        wait = self.rates.reserve_turn(turns_of(spec.name), rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
         if wait is None:
             self.room.stand_in_line(batch, report)
             return

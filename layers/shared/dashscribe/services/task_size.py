@@ -17,6 +17,11 @@ def submissions_a_second(options: Options, setting: float) -> float:
     return (setting or options.spec.submit_requests_per_second) * SHARE_OF_RATE
 
 
+def turns_of(model: str) -> str:
+    """The name of a model's rate: who submits and who calls up the line count the same turns."""
+    return f"submit#{model}"
+
+
 def files_per_task(options: Options, most: int, limits: TaskLimits, now: datetime) -> int:
     """By the stack (`most`), by the model, and by what was learned of the vendor."""
     allowed = min(most, options.spec.max_files_per_task)

@@ -23,13 +23,13 @@ from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.result_files import result_folder
 from dashscribe.domain.transcript import Transcript, empty, neutral
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import AnswerLost, MalformedMessage, MediaGone, PublishFailed, StaleRecord, VendorError
+from dashscribe.errors import AnswerLost, MalformedMessage, MediaGone, PublishFailed, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.finalize import result_files, result_json, usage_of
 from dashscribe.services.messages import WakeUp, parse_message
 from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateBudget, ResultStore, SynchronousSpeech
 from dashscribe.services.publish import publish_end, publish_start
-from dashscribe.services.task_size import submissions_a_second
+from dashscribe.services.task_size import submissions_a_second, turns_of
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=20)
@@ -40,6 +40,9 @@ _TOO_MUCH_FOR_IT = frozenset(
     {AUDIO_TOO_LONG, "InvalidFile.AudioLengthError", "BadRequest.TooLarge", "FILE_TOO_LARGE", "TRANSCRIPT_CUT_OFF"}
 )
 """What the vendor says of a recording that an asynchronous model would take."""
+
+_Reading = tuple[Transcript, list[str]]
+"""A transcript and its warnings."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +66,7 @@ class TranscribeService:
         """Transcribe. A message whose handling broke down is reported by id, and only that one."""
         report = SubmitReport()
         for message in messages:
-            try:
-                self._handle(message.body, report)
-            except MalformedMessage as error:
-                self.room.bury(message, str(error), report)
-            except StaleRecord:
-                logger.info("somebody else is handling this job", message_id=message.message_id)
-            except Exception:
-                # The record stays due, and SQS brings the message back; the other messages must not wait for it.
-                logger.exception("message failed", message_id=message.message_id)
-                report.failed_message_ids.append(message.message_id)
+            self.room.handled(message, lambda body: self._handle(body, report), report)
         if report.changed_anything:
             self.loop.nudge()
         return report
@@ -81,9 +75,7 @@ class TranscribeService:
         message = parse_message(body)
         if not isinstance(message, WakeUp):
             raise MalformedMessage("The message is an S3 event; the synchronous queue holds our own messages only.")
-        job = self.room.store.find(message.job_id)
-        if job is None:
-            raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
+        job = self.room.job_of(message)
         logger.append_keys(job_id=job.job_id)
         try:
             options = job.options
@@ -102,7 +94,7 @@ class TranscribeService:
         if stored is not None:
             logger.warning("a call's answer was stored by a function that died", job_id=job.job_id)
             started = (job.claimed_until or self.clock()) - jobs.CALL_CLAIM_LASTS
-            self._conclude(job, stored, started, report)
+            self._conclude(job, stored, _read(job, stored), started, report)
             return
         report.ambiguous += 1
         self._lost(job, report)
@@ -132,7 +124,7 @@ class TranscribeService:
     def _call(self, job: Job, options: Options, report: SubmitReport) -> None:
         """Claim, call, store the answer, write down the end."""
         rate = submissions_a_second(options, self.submit_requests_per_second)
-        wait = self.rates.reserve_turn(f"submit#{options.model}", rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
+        wait = self.rates.reserve_turn(turns_of(options.model), rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
         if wait is None:
             self.room.stand_in_line([job], report)
             return
@@ -142,11 +134,11 @@ class TranscribeService:
         try:
             file_url = self.media.presign(job.media)
             answer = _without(file_url, self.speech.transcribe(options, file_url, job.media.extension), job)
-            recognition_in(answer)  # raises for an answer that is not whole: it must not be stored
+            heard = _heard(claimed, answer)  # raises for an answer that is not whole: it must not be stored
         except VendorError as error:
             self._refused(claimed, options, error, started, report)
             return
-        self._conclude(claimed, answer, started, report)
+        self._conclude(claimed, answer, heard, started, report)
         self.room.open_the_gate()
 
     def _refused(
@@ -157,16 +149,19 @@ class TranscribeService:
             report.ambiguous += 1
             self._lost(claimed, report)
         elif error.verdict is Verdict.NO_SPEECH:
-            self._conclude(claimed, {"code": error.code, "message": error.message}, started, report)
+            note = {"code": error.code, "message": error.message}
+            self._conclude(claimed, note, _silence(claimed, error.code), started, report)
         elif error.code in _TOO_MUCH_FOR_IT and options.fallback is not None:
             self._fall_back(claimed, error.code, report)
         else:
             self.room.refused([claimed], error, self.clock(), report)
 
-    def _conclude(self, job: Job, answer: JsonObject, started: datetime, report: SubmitReport) -> None:
+    def _conclude(
+        self, job: Job, answer: JsonObject, reading: _Reading, started: datetime, report: SubmitReport
+    ) -> None:
         now = self.clock()
         accepted = jobs.submitted(job, None, started)
-        transcript, warnings = _read(job, answer)
+        transcript, warnings = reading
         ended = jobs.succeed(
             accepted,
             result_folder(self.results_bucket, job.media.key, job.job_id),
@@ -195,10 +190,20 @@ def _without(file_url: str, answer: JsonObject, job: Job) -> JsonObject:
     return kept
 
 
-def _read(job: Job, answer: JsonObject) -> tuple[Transcript, list[str]]:
-    """The transcript of a stored or fresh answer, and its warnings."""
-    names = {"job_id": job.job_id, "model": job.options.model if job.options else "", "media": job.media.s3_uri}
-    if set(answer) <= {"code", "message"}:
-        return empty(**names), [str(answer.get("code"))]
-    transcript = neutral(recognition_in(answer), **names)
+def _read(job: Job, stored: JsonObject) -> _Reading:
+    """Of a stored answer, which may be our own note that nobody speaks."""
+    return _silence(job, str(stored.get("code"))) if set(stored) <= {"code", "message"} else _heard(job, stored)
+
+
+def _heard(job: Job, answer: JsonObject) -> _Reading:
+    """Of a fresh answer. Raises for one that is not whole (`recognition_in`)."""
+    transcript = neutral(recognition_in(answer), **_names(job))
     return transcript, [] if transcript.text else [NO_WORDS]
+
+
+def _silence(job: Job, code: str) -> _Reading:
+    return empty(**_names(job)), [code]
+
+
+def _names(job: Job) -> dict[str, str]:
+    return {"job_id": job.job_id, "model": job.options.model if job.options else "", "media": job.media.s3_uri}

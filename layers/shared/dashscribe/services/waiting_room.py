@@ -8,10 +8,11 @@ from datetime import datetime
 
 from dashscribe.domain import gate as gates
 from dashscribe.domain import job as jobs
-from dashscribe.domain.job import Failure, Job, Status
+from dashscribe.domain.job import Job, Status
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import ProfilesUnreadable, PublishFailed, StaleRecord, VendorError
+from dashscribe.errors import MalformedMessage, ProfilesUnreadable, PublishFailed, StaleRecord, VendorError
 from dashscribe.observability import logger
+from dashscribe.services.messages import WakeUp
 from dashscribe.services.ports import Clock, DeadLetters, EventPublisher, GateStore, JobStore, Message, ProfilesSource
 from dashscribe.services.publish import publish_end
 from dashscribe.services.settle import Settlement
@@ -44,10 +45,6 @@ class SubmitReport:
         return bool(self.submitted or self.failed or self.waiting or self.broken_batches)
 
 
-def failure(code: str, message: str, verdict: Verdict = Verdict.PERMANENT) -> Failure:
-    return Failure(code=code, message=message, category=verdict.value)
-
-
 @dataclass(frozen=True)
 class WaitingRoom:
     """Every change of a job that is not on its way yet, or comes back. Whoever was faster wins; the loser lets go."""
@@ -60,15 +57,42 @@ class WaitingRoom:
     dead_letters: DeadLetters
     clock: Clock
 
-    def bury(self, message: Message, reason: str, report: SubmitReport) -> bool:
+    def handled(self, message: Message, handle: Callable[[str], None], report: SubmitReport) -> bool:
+        """Whether a message is done with, after `handle` had its body; else it comes back.
+
+        Whatever breaks breaks this message alone: the others of its batch must not wait for it.
+        """
+        try:
+            handle(message.body)
+        except MalformedMessage as error:
+            return self._bury(message, str(error), report)
+        except StaleRecord:
+            logger.info("somebody else is handling this job", message_id=message.message_id)
+        except Exception:
+            logger.exception("message failed", message_id=message.message_id)
+            self._comes_back(message, report)
+            return False
+        return True
+
+    def job_of(self, message: WakeUp) -> Job:
+        job = self.store.find(message.job_id)
+        if job is None:
+            raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
+        return job
+
+    def _comes_back(self, message: Message, report: SubmitReport) -> None:
+        """Lambda must be told of what it handed over; what we took ourselves comes back when it is not deleted."""
+        if message.receipt is None:
+            report.failed_message_ids.append(message.message_id)
+
+    def _bury(self, message: Message, reason: str, report: SubmitReport) -> bool:
         """To the dead-letter queue at once. False when it refuses, and the message must come back."""
         logger.error("broken message", reason=reason, message_id=message.message_id)
         try:
             self.dead_letters.bury(message.body, reason)
         except Exception:
             logger.exception("dead-letter queue refused a message", message_id=message.message_id)
-            if message.receipt is None:
-                report.failed_message_ids.append(message.message_id)
+            self._comes_back(message, report)
             return False
         report.buried += 1
         return True
@@ -76,7 +100,7 @@ class WaitingRoom:
     # ends and waits
 
     def fail(self, job: Job, code: str, message: str, report: SubmitReport) -> None:
-        self._told(self.store.save(jobs.fail(job, failure(code, message), self.clock())), report)
+        self._told(self.store.save(jobs.fail(job, jobs.failure(code, message), self.clock())), report)
 
     def each(self, batch: Iterable[Job], report: SubmitReport, change: Callable[[Job], Job]) -> None:
         """Write the next record of every job, and count it by where it is then."""
@@ -116,7 +140,7 @@ class WaitingRoom:
             pause = jobs.retry_delay(THROTTLED_LIKE)
             self.each(claimed, report, lambda job: jobs.defer(job, error.code, now, delay=pause, counts=False))
         elif error.verdict is Verdict.PERMANENT:
-            self.each(claimed, report, lambda job: jobs.fail(job, failure(error.code, error.message), now))
+            self.each(claimed, report, lambda job: jobs.fail(job, jobs.failure(error.code, error.message), now))
         else:
             self.each(claimed, report, lambda job: deferred_or_given_up(job, error, now))
 
@@ -180,4 +204,4 @@ def deferred_or_given_up(job: Job, error: VendorError, now: datetime) -> Job:
     if deferred.fruitless_tries < jobs.tries_for(error.http_status):
         return deferred
     message = f"{error.message} (given up after {deferred.fruitless_tries} tries)"
-    return jobs.fail(job, failure(error.code, message, Verdict.RETRYABLE), now)
+    return jobs.fail(job, jobs.failure(error.code, message, Verdict.RETRYABLE), now)
