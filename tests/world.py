@@ -561,7 +561,7 @@ class World:
             gate=records,
             rates=records,
             sweeps=records,
-            speech=self.vendor,
+            speech=lambda: self.vendor,
             clock=self.clock,
             query_requests_per_second=20,
             questions_at_once=questions_at_once,

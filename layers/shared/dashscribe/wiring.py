@@ -5,10 +5,12 @@ Adapters are imported where they are used: a function starts with its own ones o
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, TypeVar
 
 import boto3
 from botocore.config import Config
@@ -24,6 +26,9 @@ from dashscribe.settings import (
 )
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    import httpx
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
 
@@ -40,7 +45,22 @@ if TYPE_CHECKING:
     from dashscribe.services.transcribe import TranscribeService
     from dashscribe.services.waiting_room import WaitingRoom
 
+Made = TypeVar("Made")
 AWS = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+
+
+def made_once(make: Callable[[], Made]) -> Callable[[], Made]:
+    """For the first event, and kept for the others. Then the start is over, and what it left is no garbage."""
+
+    @cache
+    def made() -> Made:
+        try:
+            return make()
+        finally:
+            gc.freeze()
+            gc.enable()
+
+    return made
 
 
 def _now() -> datetime:
@@ -66,13 +86,25 @@ def _api_key(settings: VendorSettings) -> ApiKey:
     return ApiKey(boto3.client("secretsmanager", config=AWS), settings.api_key_secret_arn)
 
 
-def _speech(settings: VendorSettings, api_key: ApiKey) -> DashScopeHttp:
+def _http_client() -> httpx.Client:
+    """Each user has one of its own: nothing of one goes to the other's hosts. The trusted roots are read once."""
     import httpx
 
+    return httpx.Client(verify=_trusted_roots())
+
+
+@cache
+def _trusted_roots() -> SSLContext:
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
+def _speech(settings: VendorSettings, api_key: ApiKey) -> DashScopeHttp:
     from dashscribe.adapters.dashscope_http import DashScopeHttp
 
     return DashScopeHttp(
-        httpx.Client(),
+        _http_client(),
         settings.dashscope_base_url,
         api_key,
         settings.dashscope_workspace_id,
@@ -112,14 +144,12 @@ def _loop(settings: SubmitSettings | TranscribeSettings) -> StepFunctionsLoop:
 
 
 def _results(settings: SubmitSettings | FinalizeSettings) -> ResultDownload:
-    import httpx
-
     from dashscribe.adapters.result_download import ResultDownload
 
-    return ResultDownload(httpx.Client(), settings.allowed_hosts)
+    return ResultDownload(_http_client(), settings.allowed_hosts)
 
 
-@cache
+@made_once
 def submit_service() -> SubmitService:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.sqs_queues import SqsJobQueue, SqsMessages
@@ -149,7 +179,7 @@ def submit_service() -> SubmitService:
     )
 
 
-@cache
+@made_once
 def transcribe_service() -> TranscribeService:
     from dashscribe.adapters.audio_length import audio_length
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
@@ -174,7 +204,7 @@ def transcribe_service() -> TranscribeService:
     )
 
 
-@cache
+@made_once
 def poll_service() -> PollService:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.sqs_queues import SqsJobQueue
@@ -191,7 +221,7 @@ def poll_service() -> PollService:
         gate=records,
         rates=records,
         sweeps=records,
-        speech=_speech(settings, _api_key(settings)),
+        speech=cache(partial(_speech, settings, _api_key(settings))),
         clock=_now,
         query_requests_per_second=settings.query_requests_per_second,
     )
@@ -215,9 +245,8 @@ def poll_service() -> PollService:
     )
 
 
-@cache
+@made_once
 def finalize_service() -> FinalizeService:
-
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
     from dashscribe.adapters.s3_results import S3Results
@@ -237,7 +266,7 @@ def finalize_service() -> FinalizeService:
     )
 
 
-@cache
+@made_once
 def backfill_service() -> BackfillService:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.s3_results import S3Transcripts

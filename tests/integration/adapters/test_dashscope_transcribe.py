@@ -14,12 +14,13 @@ import pytest
 
 from dashscribe.adapters import dashscope_http
 from dashscribe.adapters.dashscope_http import DashScopeHttp
-from dashscribe.domain.answers import FRAMES, recognition_in
+from dashscribe.domain.answers import recognition_in
 from dashscribe.domain.catalogue import CATALOGUE, Endpoint
 from dashscribe.domain.options import Options
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.requests import recognition_request
 from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_replies import FRAMES
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
 from dashscribe.observability import logger
 

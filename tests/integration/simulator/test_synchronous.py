@@ -11,10 +11,11 @@ import httpx
 import pytest
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
-from dashscribe.domain.answers import FRAMES, billed_seconds, recognition_in
+from dashscribe.domain.answers import billed_seconds, recognition_in
 from dashscribe.domain.catalogue import CATALOGUE, CHAT_PATH, GENERATION_PATH, Endpoint
 from dashscribe.domain.options import Options
 from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_replies import FRAMES
 from dashscribe.errors import AnswerLost, VendorError
 
 URL = "http://127.0.0.1:9/walk.wav"

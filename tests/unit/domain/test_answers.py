@@ -10,11 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dashscribe.domain.answers import FRAMES, billed_seconds, recognition_in
+from dashscribe.domain.answers import billed_seconds, recognition_in
 from dashscribe.domain.readable import cues, plain_text
 from dashscribe.domain.subtitles import srt, vtt
 from dashscribe.domain.transcript import Transcript, neutral
 from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_replies import FRAMES
 from dashscribe.errors import AnswerLost, VendorError
 
 Json = dict[str, Any]

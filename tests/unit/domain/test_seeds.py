@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from dashscribe.domain.answers import FRAMES, billed_seconds, recognition_in
+from dashscribe.domain.answers import billed_seconds, recognition_in
 from dashscribe.domain.media import Media
 from dashscribe.domain.readable import cues, plain_text
 from dashscribe.domain.subtitles import srt, vtt
 from dashscribe.domain.transcript import Sentence, Transcript, VendorResult, neutral
-from dashscribe.domain.vendor_replies import FileOutcome, TaskReply, outcomes
+from dashscribe.domain.vendor_replies import FRAMES, FileOutcome, TaskReply, outcomes
 
 SEEDS = Path(__file__).parent / "seeds"
 RECORDING = Media(bucket="media", key="calls/a.wav", size_bytes=1)

@@ -12,13 +12,12 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from dashscribe.domain.answers import FRAMES
 from dashscribe.domain.catalogue import TASKS_PATH, ModelSpec
 from dashscribe.domain.options import Options
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.requests import recognition_request, task_request
 from dashscribe.domain.vendor_codes import Verdict, classify
-from dashscribe.domain.vendor_replies import MOST_CHARACTERS, MOST_CODE_CHARACTERS, TaskList, TaskReply
+from dashscribe.domain.vendor_replies import FRAMES, MOST_CHARACTERS, MOST_CODE_CHARACTERS, TaskList, TaskReply
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
 from dashscribe.observability import redacted
 

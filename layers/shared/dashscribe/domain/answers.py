@@ -1,7 +1,6 @@
 """What a synchronous model answers, read into the shape that the asynchronous ones leave in their result files.
 
-A streamed answer is kept as `{"frames": […]}`, one entry for each piece as it came, in order. Sources: seed 004 (both
-endpoints of qwen3-asr-flash), API reference 7.1 to 7.3.
+Sources: seed 004 (both endpoints of qwen3-asr-flash), API reference 7.1 to 7.3.
 """
 
 from __future__ import annotations
@@ -22,10 +21,9 @@ from pydantic import (
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.transcript import VendorResult, VendorSentence, VendorTranscript
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.domain.vendor_replies import TextOrNone, UsageOrNone
+from dashscribe.domain.vendor_replies import FRAMES, TextOrNone, UsageOrNone
 from dashscribe.errors import AnswerLost, VendorError
 
-FRAMES = "frames"
 _UNFINISHED = (None, "", "null")
 
 

@@ -24,10 +24,14 @@ WORD_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "es", "it", "pt", "ru")
 AUDIO_FORMATS = ("aac", "amr", "flac", "m4a", "mp3", "ogg", "opus", "pcm", "speex", "wav", "webm", "wma")
 
 
+_CHECKED = ConfigDict(extra="forbid", strict=True, defer_build=True)
+"""A function needs the parameters of one model, if any: the other families cost no cold start anything."""
+
+
 class ModelParameters(BaseModel):
     """The base of every family's `parameters`: unknown names are refused, types are not guessed."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = _CHECKED
     travels_elsewhere: ClassVar[frozenset[str]] = frozenset()
 
     def on_the_wire(self) -> JsonObject:
@@ -68,7 +72,7 @@ class _Channels(ModelParameters):
 class WordList(BaseModel):
     """The words of one rule of `special_word_filter`."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = _CHECKED
 
     word_list: list[str]
 
@@ -76,7 +80,7 @@ class WordList(BaseModel):
 class SpecialWordFilter(BaseModel):
     """Sensitive words: starred out, dropped, and whether the vendor's own list applies (seed 003)."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = _CHECKED
 
     filter_with_signed: WordList | None = None
     filter_with_empty: WordList | None = None
@@ -165,7 +169,7 @@ class ParaformerV2Parameters(ParaformerParameters, _Hinted):
 class ContextTurn(BaseModel):
     """One turn of the conversation before the audio: what a user or an assistant said."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = _CHECKED
 
     role: Literal["user", "assistant"] = "user"
     text: str = Field(min_length=1, max_length=MOST_TURN_CHARACTERS)
@@ -267,7 +271,7 @@ class Qwen3FiletransParameters(_Channels):
 class AsrOptions(BaseModel):
     """`asr_options` (seed 004)."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = _CHECKED
 
     language: str | None = None
     enable_itn: StrictBool | None = None

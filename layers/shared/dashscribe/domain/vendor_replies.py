@@ -23,6 +23,10 @@ OVER = frozenset({SUCCEEDED, FAILED, "CANCELED", "UNKNOWN"})
 """Statuses after which a task will not change any more. Any other word, known or not, means: ask again."""
 
 
+FRAMES = "frames"
+"""A streamed answer is kept as `{"frames": […]}`, one entry for each piece as it came, in order."""
+
+
 class _Reply(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 

@@ -78,7 +78,10 @@ class CollectReport:
 
 @dataclass(frozen=True)
 class TaskCollector:
-    """Several questions are asked at once, each of them about another task."""
+    """Several questions are asked at once, each of them about another task.
+
+    `speech` gives the same one each time, made at the first question: most passes of an idle stack have none.
+    """
 
     store: JobStore
     tasks: TaskStore
@@ -86,7 +89,7 @@ class TaskCollector:
     gate: GateStore
     rates: RateBudget
     sweeps: SweepStore
-    speech: SpeechService
+    speech: Callable[[], SpeechService]
     clock: Clock
     query_requests_per_second: float
     questions_at_once: int = QUESTIONS_AT_ONCE
@@ -173,7 +176,7 @@ class TaskCollector:
             if not self._has_turn(collection):
                 return None
             collection.pages += 1
-            return self.speech.list_page(model, page, page_size)
+            return self.speech().list_page(model, page, page_size)
 
         ours = {task.task_id for task in in_flight}
         told = sweep(in_order, ours, memory.page_size, enough, read_page, self.chance)
@@ -208,6 +211,7 @@ class TaskCollector:
         if self.questions_at_once == 1:
             yield from map(look, to_look_at)
         elif to_look_at:
+            self.speech()  # made before several would make it
             with ThreadPoolExecutor(min(self.questions_at_once, len(to_look_at))) as pool:
                 yield from pool.map(look, to_look_at)
 
@@ -269,7 +273,7 @@ class TaskCollector:
             return []
         collection.asked()
         try:
-            reply = self.speech.query(task.task_id or "")
+            reply = self.speech().query(task.task_id or "")
         except VendorError:
             if not tasks.is_beyond_asking(task, self.clock()):
                 raise
@@ -308,7 +312,7 @@ class TaskCollector:
     def _cancel(self, task: Task) -> None:
         """The files will be submitted again: a task that has not even begun need not be paid for too."""
         try:
-            self.speech.cancel(task.task_id or "")
+            self.speech().cancel(task.task_id or "")
         except VendorError as error:
             logger.info("an overdue task could not be cancelled", task_id=task.task_id, code=error.code)
 

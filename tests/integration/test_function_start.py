@@ -1,0 +1,45 @@
+"""How each function starts: in a fresh interpreter, as Lambda does it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from local.stack import ROOT
+from tests.benchmarks.test_cold_start import SERVICES, VARIABLES
+
+ANSWERS = {"dashscribe.domain.answers", "dashscribe.domain.transcript", "httpx_sse", "tinytag"}
+UNNEEDED = {
+    "submit_transcription": ANSWERS,
+    "transcribe_audio": {"httpx_sse", "dashscribe.services.collect"},
+    "poll_tasks": {"httpx", *ANSWERS},
+    "finalize_transcription": {"dashscribe.adapters.dashscope_http", "dashscribe.services.collect", "tinytag"},
+    "backfill_uploads": {"httpx", *ANSWERS},
+}
+"""Modules that a function can start without: each would be part of every cold start (docs/performance.md)."""
+SCRIPT = """
+import gc, json, sys
+import app
+from dashscribe import wiring
+collects = [gc.isenabled()]
+getattr(wiring, sys.argv[1])()
+collects.append(gc.isenabled())
+print(json.dumps({"collects": collects, "modules": sorted(sys.modules)}))
+"""
+
+
+@pytest.mark.parametrize("function", sorted(UNNEEDED))
+def test_a_function_starts_without_what_it_does_not_need(function: str) -> None:
+    folders = (ROOT / "functions" / function, ROOT / "layers/shared")
+    environment = VARIABLES | {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, folders))}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, SERVICES[function]], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    start = json.loads(done.stdout)
+    assert UNNEEDED[function].isdisjoint(start["modules"])
+    assert start["collects"] == [False, True]  # none until the service is there, then as ever
