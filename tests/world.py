@@ -374,7 +374,7 @@ class Vendor:
         }
         return {"file_url": url, "subtask_status": "SUCCEEDED", "transcription_url": result_url}
 
-    def download(self, url: str) -> JsonObject:
+    def download(self, url: str, *, beside_others: bool = False) -> JsonObject:
         if self.downloads_to_fail:
             self.downloads_to_fail -= 1
             raise ResultUnavailable("The result's host answered HTTP 403.")
@@ -552,7 +552,7 @@ class World:
             sleep=self.sleep,
         )
 
-    def poll_service(self, questions_at_once: int = 1) -> PollService:
+    def poll_service(self, at_once: int = 1) -> PollService:
         records = self.records
         collector = TaskCollector(
             store=records,
@@ -564,7 +564,7 @@ class World:
             speech=lambda: self.vendor,
             clock=self.clock,
             query_requests_per_second=20,
-            questions_at_once=questions_at_once,
+            questions_at_once=at_once,
             chance=self.chance.random,
             sleep=self.sleep,
         )
@@ -577,9 +577,10 @@ class World:
             queue=self.submit_queue,
             line=Line(records, records, records, records, self.max_files_per_task),
             clock=self.clock,
+            wakes_at_once=at_once,
         )
 
-    def finalize_service(self) -> FinalizeService:
+    def finalize_service(self, at_once: int = 1) -> FinalizeService:
         return FinalizeService(
             store=self.records,
             tasks=self.records,
@@ -589,6 +590,7 @@ class World:
             clock=self.clock,
             results_bucket=RESULTS_BUCKET,
             region=Region.INTERNATIONAL,
+            files_at_once=at_once,
         )
 
     # what happens

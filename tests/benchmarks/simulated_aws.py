@@ -33,10 +33,10 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger, metrics
-from dashscribe.services import collect
+from dashscribe.services import side_by_side
 from dashscribe.services.collect import FINALIZERS_AT_ONCE, QUESTIONS_AT_ONCE
-from dashscribe.services.finalize import FinalizeReport
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.finalize import FinalizeReport, FinalizeService
+from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.poll import PassReport, PollService
 from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
 from dashscribe.services.waiting_room import SubmitReport
@@ -459,8 +459,11 @@ class SimulatedAws(World):
     def done(self, message: Message) -> None:
         self.submit_queue.done(message)
 
-    def poll_service(self, questions_at_once: int = QUESTIONS_AT_ONCE) -> PollService:
-        return super().poll_service(questions_at_once)
+    def poll_service(self, at_once: int = QUESTIONS_AT_ONCE) -> PollService:
+        return super().poll_service(at_once)
+
+    def finalize_service(self, at_once: int = FILES_PER_FINALIZER) -> FinalizeService:
+        return super().finalize_service(at_once)
 
     # the outside
 
@@ -603,7 +606,7 @@ class SimulatedAws(World):
             self.time.start(self._event_source_mapping)
             self.time.start(self._schedule)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(collect, "ThreadPoolExecutor", partial(Pool, self.time))
+                patch.setattr(side_by_side, "ThreadPoolExecutor", partial(Pool, self.time))
                 self.time.run()
         finally:
             logger.handlers[:] = handlers

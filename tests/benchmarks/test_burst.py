@@ -99,8 +99,8 @@ def test_burst_on_the_deployed_stack(files: int, max_files_per_task: int) -> Non
 
 
 class _OneQuestion(SimulatedAws):
-    def poll_service(self, questions_at_once: int = 1) -> PollService:
-        return super().poll_service(questions_at_once)
+    def poll_service(self, at_once: int = 1) -> PollService:
+        return super().poll_service(at_once)
 
 
 class _FilesSideBySide(SimulatedAws):

@@ -90,5 +90,9 @@ class ResultRefused(DashscribeError):
         self.code = code
 
 
+class LargeResult(DashscribeError):
+    """When a result is too large to be in memory beside others: it is to be downloaded when it is alone."""
+
+
 class PublishFailed(DashscribeError):
     """When EventBridge refused one or more entries of a PutEvents call."""

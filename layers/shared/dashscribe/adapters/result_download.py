@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 import httpx
 
 from dashscribe.domain.parameters import JsonObject
-from dashscribe.errors import ResultRefused, ResultUnavailable
+from dashscribe.errors import LargeResult, ResultRefused, ResultUnavailable
 
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 """A 12-hour transcript with every word timed is some 15 MB a channel (tests/benchmarks)."""
+LARGE_RESULT_BYTES = 2 * 1024 * 1024
+"""Some two hours with every word timed. Handling a result takes up to 12 times its size (docs/performance.md)."""
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 
@@ -36,7 +38,7 @@ class ResultDownload:
         self._allowed_hosts = allowed_hosts
         self._resolve = resolve
 
-    def download(self, url: str) -> JsonObject:
+    def download(self, url: str, *, beside_others: bool = False) -> JsonObject:
         """Fetch the URL verbatim: decoding and encoding it again would break its signature (API reference 3.4)."""
         try:
             url = self._checked(url)
@@ -49,6 +51,8 @@ class ResultDownload:
                     raise ResultUnavailable(f"The result's host answered HTTP {response.status_code}.")
                 for chunk in response.iter_bytes():
                     body += chunk
+                    if beside_others and len(body) > LARGE_RESULT_BYTES:
+                        raise LargeResult(f"The result is larger than {LARGE_RESULT_BYTES:,} bytes.")
                     if len(body) > MAX_RESULT_BYTES:
                         raise ResultRefused(
                             "RESULT_TOO_LARGE",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-_PUTS_AT_ONCE = 5
+_PUTS_AT_ONCE = 10
+"""Of all files together that a function finishes at the same time: as many connections as its client keeps."""
 _LARGE_BYTES = 1024**2
 
 
@@ -30,6 +31,7 @@ class S3Results:
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
+        self._pool = ThreadPoolExecutor(_PUTS_AT_ONCE)
 
     def store(self, files: Iterable[ResultFile]) -> None:
         """The first file on its own, since it is the one that was paid for; then the others, small ones side by side.
@@ -39,15 +41,17 @@ class S3Results:
         remaining = iter(files)
         for first in islice(remaining, 1):
             self._put(first)
-        with ThreadPoolExecutor(_PUTS_AT_ONCE) as pool:
-            started: list[Future[None]] = []
+        started: list[Future[None]] = []
+        try:
             for file in remaining:
                 if len(file.body) > _LARGE_BYTES:
                     self._put(file)
                 else:
-                    started.append(pool.submit(self._put, file))
-            for put in started:
-                put.result()
+                    started.append(self._pool.submit(self._put, file))
+        finally:
+            wait(started)
+        for put in started:
+            put.result()
 
     def _put(self, file: ResultFile) -> None:
         try:

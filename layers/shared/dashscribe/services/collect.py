@@ -9,7 +9,6 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,7 +28,7 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskOutput, TaskReply, outcomes
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.ports import (
     Clock,
     DueStore,
@@ -41,6 +40,7 @@ from dashscribe.services.ports import (
     SweepStore,
     TaskStore,
 )
+from dashscribe.services.side_by_side import side_by_side
 from dashscribe.services.sweep import sweep
 
 TASKS_WATCHED = 10_000
@@ -51,7 +51,6 @@ FILES_PER_PASS = 400
 """So that a pass's answer stays far below the 256 KB that Step Functions passes on."""
 FINALIZERS_AT_ONCE = 40
 """`MaxConcurrency` of the state machine's Map, which is also the most that an inline Map does at once."""
-FILES_PER_FINALIZER = 5
 PASS_LASTS = timedelta(seconds=20)
 """After this a pass asks no more questions."""
 ENDED_FILES_WAIT = timedelta(seconds=1.5)
@@ -101,6 +100,7 @@ class TaskCollector:
         now = self.clock()
         watched = self.due.due_tasks(now + AHEAD, TASKS_WATCHED)
         collection = _Collection(until=now + PASS_LASTS)
+        ended: list[tuple[str, list[str]]] = []
         # What a finalizer has in hand needs no question: it is closed, or comes back for another try.
         to_look_at = [task for task in watched if task.phase is TaskPhase.ENDED and task.due_at <= now]
         by_model = attrgetter("model")
@@ -116,9 +116,12 @@ class TaskCollector:
                 collection.failed()
                 to_look_at += self._one_by_one([task for task in in_flight if task.due_at <= now], collection)
         try:
-            for found in self._look_at_all(to_look_at, collection):
-                requests += found
+            if to_look_at:
+                self.speech()  # made before several would make it
+            for found in side_by_side(partial(self._look, collection), to_look_at, self.questions_at_once):
+                ended += found
         finally:
+            requests += _shared_out(ended)
             report.queries, report.list_pages = collection.queries, collection.pages
             report.finished_tasks, report.gate_reason = collection.ended, collection.gate_reason
             report.failed_steps += collection.failures
@@ -206,17 +209,8 @@ class TaskCollector:
         self.sleep(turn.total_seconds())
         return True
 
-    def _look_at_all(self, to_look_at: Sequence[DueTask], collection: _Collection) -> Iterator[list[FinalizeRequest]]:
-        look = partial(self._look, collection)
-        if self.questions_at_once == 1:
-            yield from map(look, to_look_at)
-        elif to_look_at:
-            self.speech()  # made before several would make it
-            with ThreadPoolExecutor(min(self.questions_at_once, len(to_look_at))) as pool:
-                yield from pool.map(look, to_look_at)
-
-    def _look(self, collection: _Collection, listed: DueTask) -> list[FinalizeRequest]:
-        """What is to be finalized of this task. Runs beside others of its kind."""
+    def _look(self, collection: _Collection, listed: DueTask) -> list[tuple[str, list[str]]]:
+        """The task, if it has ended, with the jobs to finalize of it. Runs beside others of its kind."""
         name = listed.submission_id
         if collection.is_over(self.clock()):
             collection.left_out()
@@ -239,11 +233,7 @@ class TaskCollector:
             logger.exception("a task could not be looked at", submission_id=name)
             collection.failed()
             return []
-        each = min(FILES_PER_FINALIZER, -(-len(job_ids) // FINALIZERS_AT_ONCE)) or 1
-        return [
-            FinalizeRequest(submission_id=name, job_ids=job_ids[start : start + each])
-            for start in range(0, len(job_ids), each)
-        ]
+        return [(name, job_ids)] if job_ids else []
 
     def _look_at(self, task: Task, collection: _Collection) -> list[str]:
         """The jobs of this task that are ready for a finalizer."""
@@ -430,6 +420,17 @@ class _Collection:
         if self.ahead_of_turn or (self.singly and moments):
             moments.append(now + tasks.FIRST_QUESTION_AFTER)
         return min(moments, default=next_due)
+
+
+def _shared_out(ended: Sequence[tuple[str, list[str]]]) -> list[FinalizeRequest]:
+    """To as many finalizers as can run: one whose files are few is done sooner."""
+    files = sum(len(job_ids) for _, job_ids in ended)
+    each = min(FILES_PER_FINALIZER, -(-files // FINALIZERS_AT_ONCE))
+    return [
+        FinalizeRequest(submission_id=submission_id, job_ids=job_ids[start : start + each])
+        for submission_id, job_ids in ended
+        for start in range(0, len(job_ids), each)
+    ]
 
 
 def _ended_by(outcome: FileOutcome, moment: datetime) -> FileOutcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -21,10 +22,12 @@ from dashscribe.domain.task import RESULTS_LIVE, Task
 from dashscribe.domain.transcript import Transcript, VendorResult, empty, neutral
 from dashscribe.domain.vendor_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, one_alone_was_answered
 from dashscribe.domain.verdicts import NextStep, decide
-from dashscribe.errors import DashscribeError, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
+from dashscribe.errors import DashscribeError, LargeResult, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
 from dashscribe.observability import logger
+from dashscribe.services.messages import FILES_PER_FINALIZER
 from dashscribe.services.ports import Clock, EventPublisher, JobStore, ResultFile, ResultSource, ResultStore, TaskStore
 from dashscribe.services.publish import publish_end, publish_start
+from dashscribe.services.side_by_side import side_by_side
 
 
 @dataclass
@@ -38,8 +41,19 @@ class FinalizeReport:
 
 
 @dataclass(frozen=True)
+class _Ended:
+    """A task, unless these are jobs without one, and what came of its files."""
+
+    task: Task | None
+    outcomes: dict[str, FileOutcome]
+
+
+@dataclass(frozen=True)
 class FinalizeService:
-    """Finish some files of one task. Every step can be repeated: files have fixed keys and are never written over."""
+    """Finish some files of one task. Every step can be repeated: files have fixed keys and are never written over.
+
+    They are finished side by side, those with a large result one after the other when the small ones are done.
+    """
 
     store: JobStore
     tasks: TaskStore
@@ -49,27 +63,42 @@ class FinalizeService:
     clock: Clock
     results_bucket: str
     region: Region
+    files_at_once: int = FILES_PER_FINALIZER
 
     def run(self, submission_id: str | None, job_ids: list[str]) -> FinalizeReport:
         report = FinalizeReport()
         task = self.tasks.find_task(submission_id) if submission_id else None
         outcomes = self.tasks.find_outcomes(task.submission_id) if task else {}
-        for job_id in job_ids:
-            logger.append_keys(job_id=job_id)
-            try:
-                self._finish(job_id, task, outcomes, report)
-            except (ResultUnavailable, PublishFailed, StaleRecord) as error:
-                logger.warning("left to the next pass", reason=str(error), kind=type(error).__name__)
-                report.unfinished.append(job_id)
-            except Exception:
-                # One file's trouble must not keep its neighbours waiting; the task stays due and comes back.
-                logger.exception("finalizing failed")
-                report.unfinished.append(job_id)
-            finally:
-                logger.remove_keys(["job_id"])
+        finish = partial(self._finish_or_leave, _Ended(task, outcomes), report)
+        beside_others = self.files_at_once > 1 and len(job_ids) > 1
+        finished = side_by_side(partial(finish, beside_others=beside_others), job_ids, self.files_at_once)
+        large = [job_id for job_id, is_finished in zip(job_ids, finished, strict=True) if not is_finished]
+        for job_id in large:
+            finish(job_id)
         return report
 
-    def _finish(self, job_id: str, task: Task | None, outcomes: dict[str, FileOutcome], report: FinalizeReport) -> None:
+    def _finish_or_leave(
+        self, ended: _Ended, report: FinalizeReport, job_id: str, *, beside_others: bool = False
+    ) -> bool:
+        """False when its result is too large to be handled `beside_others`."""
+        logger.thread_safe_append_keys(job_id=job_id)
+        try:
+            self._finish(ended, report, job_id, beside_others)
+        except LargeResult:
+            return False
+        except (ResultUnavailable, PublishFailed, StaleRecord) as error:
+            logger.warning("left to the next pass", reason=str(error), kind=type(error).__name__)
+            report.unfinished.append(job_id)
+        except Exception:
+            # One file's trouble must not keep its neighbours waiting; the task stays due and comes back.
+            logger.exception("finalizing failed")
+            report.unfinished.append(job_id)
+        finally:
+            logger.thread_safe_remove_keys(["job_id"])
+        return True
+
+    def _finish(self, ended: _Ended, report: FinalizeReport, job_id: str, beside_others: bool) -> None:
+        task, outcomes = ended.task, ended.outcomes
         job = self.store.find(job_id)
         if job is None:
             raise DashscribeError(f"The job {job_id} is not in the table.")
@@ -81,7 +110,7 @@ class FinalizeService:
                 return
             if job.status is Status.SUBMITTING:
                 job = self._caught_up(job, task)
-            job = self.store.save(self._concluded(job, outcomes, len(task.job_ids)))
+            job = self.store.save(self._concluded(job, outcomes, len(task.job_ids), beside_others))
             if not job.is_terminal:
                 report.resubmitted.append(job)
                 logger.info("will be submitted again", trouble=job.last_trouble)
@@ -96,7 +125,7 @@ class FinalizeService:
         publish_start([accepted], self.events, self.clock)
         return accepted
 
-    def _concluded(self, job: Job, outcomes: dict[str, FileOutcome], files_in_task: int) -> Job:
+    def _concluded(self, job: Job, outcomes: dict[str, FileOutcome], files_in_task: int, beside_others: bool) -> Job:
         """The job's next record, after its files (if any) are stored."""
         outcome = outcomes[job.job_id]
         decision = decide(job, outcome, files_in_task)
@@ -113,7 +142,7 @@ class FinalizeService:
             transcript = empty(job_id=job.job_id, model=_model(job), media=job.media.s3_uri)
             return self._stored(job, outcome, result, transcript, [code])
         try:
-            result, transcript = self._read(job, outcome.transcription_url or "")
+            result, transcript = self._read(job, outcome.transcription_url or "", beside_others)
         except ResultRefused as error:
             return jobs.fail(job, jobs.failure(error.code, str(error)), self.clock(), completed_at)
         except ValidationError as error:
@@ -124,9 +153,9 @@ class FinalizeService:
             return jobs.fail(job, jobs.failure("RESULT_UNAVAILABLE", str(error)), self.clock(), completed_at)
         return self._stored(job, outcome, result, transcript, warnings_of(job.options, transcript.duration_ms))
 
-    def _read(self, job: Job, url: str) -> tuple[bytes, Transcript]:
+    def _read(self, job: Job, url: str, beside_others: bool) -> tuple[bytes, Transcript]:
         """`result.json` and the transcript, one after the other: a reply's objects are several times its JSON."""
-        reply = self.source.download(url)
+        reply = self.source.download(url, beside_others=beside_others)
         result = result_json(reply, job)
         vendor_result = VendorResult.model_validate(reply)
         del reply

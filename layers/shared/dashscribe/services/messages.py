@@ -99,6 +99,10 @@ class WakeUp(BaseModel):
     job_id: str
 
 
+FILES_PER_FINALIZER = 5
+"""It works on them side by side; each costs it some CPU, of which a finalizer has little more than half a core."""
+
+
 class FinalizeRequest(BaseModel):
     """What one finalizer is asked to do. Without a submission, it publishes the events of jobs that are over."""
 

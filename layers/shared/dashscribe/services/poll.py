@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -18,9 +18,12 @@ from dashscribe.services.collect import CollectReport, TaskCollector
 from dashscribe.services.line import Line
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.ports import Clock, DueStore, GateStore, JobQueue, JobStore, TaskStore
+from dashscribe.services.side_by_side import side_by_side
 
 JOBS_PER_PASS = 100
 """A bound of one pass, so that its answer stays far below the 256 KB that Step Functions passes on."""
+WAKES_AT_ONCE = 8
+"""Each is two writes; what has ended waits for its finalizer until the last one is done."""
 LONGEST_WAIT = 3
 """Seconds. The loop must notice a task that was submitted while it slept, so it never sleeps longer."""
 FINALIZERS_TAKE = 1
@@ -59,6 +62,7 @@ class PollService:
     queue: JobQueue
     line: Line
     clock: Clock
+    wakes_at_once: int = WAKES_AT_ONCE
 
     def run(self) -> PassReport:
         report = PassReport()
@@ -132,20 +136,26 @@ class PollService:
         found = self.store.find_many([record.record_id for record in waiting])
         self._wake([job for job in found.values() if job.due_kind in (Due.PARKED, Due.TURN)], report)
 
-    def _wake(self, waiting: Iterable[Job], report: PassReport) -> None:
+    def _wake(self, waiting: Sequence[Job], report: PassReport) -> None:
         """Record first, message second: whoever gets the message must find a record that is not changed under it.
 
         A crash in between is a lost message, which the record's new due time makes good.
         """
-        for job in waiting:
+
+        def wake(job: Job) -> tuple[int, int]:
             try:
-                if self._save(jobs.woken(job, self.clock())):
-                    self.queue.wake(job.job_id)
-                    report.woken += 1
+                if not self._save(jobs.woken(job, self.clock())):
+                    return 0, 0
+                self.queue.wake(job.job_id)
             except Exception:
                 # One record that cannot be written must not keep the others asleep.
                 logger.exception("a job could not be woken", job_id=job.job_id)
-                report.failed_steps += 1
+                return 0, 1
+            return 1, 0
+
+        for woken, failed in side_by_side(wake, waiting, self.wakes_at_once):
+            report.woken += woken
+            report.failed_steps += failed
 
     def _save(self, job: Job) -> bool:
         try:

@@ -176,8 +176,11 @@ class ResultStore(Protocol):
 class ResultSource(Protocol):
     """The vendor's result files."""
 
-    def download(self, url: str) -> JsonObject:
-        """The result JSON. Raises `ResultUnavailable` (try again) or `ResultRefused` (never)."""
+    def download(self, url: str, *, beside_others: bool = False) -> JsonObject:
+        """The result JSON. Raises `ResultUnavailable` (try again) or `ResultRefused` (never).
+
+        `beside_others`: other results are in memory too, so a large one raises `LargeResult`.
+        """
         ...
 
 
