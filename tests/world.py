@@ -27,7 +27,15 @@ from dashscribe.domain.task import Task
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskList, TaskReply
-from dashscribe.errors import AnswerLost, MediaGone, PublishFailed, ResultUnavailable, StaleRecord, VendorError
+from dashscribe.errors import (
+    AnswerLost,
+    LargeResult,
+    MediaGone,
+    PublishFailed,
+    ResultUnavailable,
+    StaleRecord,
+    VendorError,
+)
 from dashscribe.services.collect import TaskCollector
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.line import Line
@@ -246,6 +254,7 @@ class Vendor:
     forgotten: set[str] = field(default_factory=set)
     results: dict[str, JsonObject] = field(default_factory=dict)
     downloads_to_fail: int = 0
+    large_results: set[str] = field(default_factory=set)
     list_refusal: VendorError | None = None
     cancelled: list[str] = field(default_factory=list)
     lists: int = 0
@@ -375,6 +384,8 @@ class Vendor:
         return {"file_url": url, "subtask_status": "SUCCEEDED", "transcription_url": result_url}
 
     def download(self, url: str, *, beside_others: bool = False) -> JsonObject:
+        if beside_others and url in self.large_results:
+            raise LargeResult("The result is large.")
         if self.downloads_to_fail:
             self.downloads_to_fail -= 1
             raise ResultUnavailable("The result's host answered HTTP 403.")
@@ -461,6 +472,8 @@ class World:
         self.uploads = 0
         self.batch_size: int | None = None
         self.invisible: set[int] = set()
+        self.overlaps = False
+        self.meanwhile: list[FinalizeRequest] = []
         self.arrivals: list[str] = []
         self.chance = random.Random(0)  # noqa: S311 - it guards nothing
         self.submit_reports: list[SubmitReport] = []
@@ -640,10 +653,10 @@ class World:
         self.submit_reports.append(report)
         return report
 
-    def poll_pass(self) -> PassReport | None:
+    def poll_pass(self, in_hand: Sequence[FinalizeRequest] = ()) -> PassReport | None:
         """One pass without its finalizers; None when it was killed."""
         try:
-            report = self.poll_service().run()
+            report = self.poll_service().run(in_hand)
         except Kill:
             return None
         self.passes.append(report)
@@ -659,9 +672,16 @@ class World:
         return report
 
     def loop_pass(self) -> PassReport | None:
-        """One pass of the loop with its finalizers; a kill takes the one function that it hits."""
-        report = self.poll_pass()
-        for request in report.result.finalize if report else []:
+        """One pass of the loop with its finalizers; a kill takes the one function that it hits.
+
+        With `overlaps` the finalizers come with the next pass, and after it where it asks meanwhile.
+        """
+        meanwhile, self.meanwhile = self.meanwhile, []
+        report = self.poll_pass(meanwhile)
+        found = report.result.finalize if report else []
+        if self.overlaps and report and report.result.ask_meanwhile:
+            self.meanwhile = found
+        for request in meanwhile if self.meanwhile else [*meanwhile, *found]:
             self.finalize(request)
         return report
 

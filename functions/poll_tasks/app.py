@@ -6,15 +6,16 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
-from dashscribe.services.poll import PassReport
+from dashscribe.services.poll import PassReport, PassRequest
 from dashscribe.wiring import poll_service
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics
 def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
-    logger.append_keys(loop=event.get("loop"))
-    report = poll_service().run()
+    request = PassRequest.model_validate(event)
+    logger.append_keys(loop=request.loop)
+    report = poll_service().run(request.in_hand)
     count(report)
     return report.result.model_dump(mode="json")
 

@@ -37,7 +37,7 @@ from dashscribe.services import side_by_side
 from dashscribe.services.collect import FINALIZERS_AT_ONCE, QUESTIONS_AT_ONCE
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
-from dashscribe.services.poll import PassReport, PollService
+from dashscribe.services.poll import PassReport, PassResult, PollService
 from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
 from dashscribe.services.waiting_room import SubmitReport
 from functions.finalize_transcription import app as finalize_app
@@ -546,10 +546,11 @@ class SimulatedAws(World):
             self._lease_step()
             return
         self._holder = me
+        found = PassResult(finalize=[], wait_seconds=0, work_left=True)
         while True:
-            report = self._pass()
-            self.time.sleep(3 * STATE)
-            if not report.result.work_left:
+            is_late = self.time.seconds - began > 200
+            found = self._pass(found, asks=not found.finalize or (found.ask_meanwhile and not is_late))
+            if not found.work_left:
                 self._lease_step()
                 if not self._nudged:
                     self._holder = None
@@ -557,18 +558,37 @@ class SimulatedAws(World):
                 self._nudged = False
                 self._lease_step()
                 continue
-            if self.time.seconds - began > 200:
+            if is_late and not found.finalize:
                 self._holder, self._nudged = None, False
                 self._lease_step()
                 self.time.start(self._execution)
                 return
-            if report.result.wait_seconds:
-                self.time.sleep(STATE + report.result.wait_seconds)
             self._lease_step()
 
-    def _pass(self) -> PassReport:
+    def _pass(self, found: PassResult, *, asks: bool) -> PassResult:
+        """What the last pass found is finalized while this one asks."""
+        answers: list[PassResult] = []
+
+        def ask() -> None:
+            self.time.sleep(STATE)
+            if asks:
+                if found.wait_seconds:
+                    self.time.sleep(STATE + found.wait_seconds)
+                answers.append(self._ask(found.finalize))
+            else:
+                answers.append(PassResult(finalize=[], wait_seconds=0, work_left=True))
+
+        def finalize() -> None:
+            self.time.at_once([partial(self._finalize, request) for request in found.finalize], self.finalizers)
+
+        self.time.sleep(STATE)
+        self.time.at_once([finalize, ask], 2)
+        self.time.sleep(STATE)
+        return answers[0]
+
+    def _ask(self, in_hand: Sequence[FinalizeRequest]) -> PassResult:
         def work() -> PassReport:
-            report = self.poll_service().run()
+            report = self.poll_service().run(in_hand)
             if report.queries or report.list_pages:
                 self._read_key("poll")
             poll_app.count(report)
@@ -577,8 +597,7 @@ class SimulatedAws(World):
 
         report = self.poll_function.invoke(work)
         self.passes.append(report)
-        self.time.at_once([partial(self._finalize, request) for request in report.result.finalize], self.finalizers)
-        return report
+        return report.result
 
     def _finalize(self, request: FinalizeRequest) -> None:
         def work() -> FinalizeReport:

@@ -25,6 +25,7 @@ from dashscribe.errors import VendorError
 from dashscribe.observability import logger
 from dashscribe.services.collect import FINALIZERS_AT_ONCE
 from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.poll import PassResult
 from dashscribe.services.ports import DueRecord, DueTask
 from local.documents import sample_job
 from tests.world import START, Records, VendorTask, World
@@ -158,20 +159,24 @@ def play(
         ready = START + timedelta(seconds=all_end_at) if all_end_at else accepted + timedelta(seconds=length)
         arrivals.append((accepted, ready))
     template = sample_job(Status.SUBMITTED)
-    running = 0
+    running, found = 0, PassResult(finalize=[], wait_seconds=0, work_left=True)
     while arrivals or running:
+        finalized_at = _finalize(run, found.finalize)
+        alone = bool(found.finalize) and not found.ask_meanwhile
+        world.now = finalized_at if alone else world.now + timedelta(seconds=max(0.02, found.wait_seconds))
         while arrivals and arrivals[0][0] <= world.now:
             accepted, ready = arrivals.pop(0)
             _accept(world, template, f"{len(world.vendor.tasks):032x}", files_per_task, accepted, ready)
             running += 1
         run.most_in_flight = max(run.most_in_flight, running)
-        report = world.poll_service().run()
+        report = world.poll_service().run([] if alone else found.finalize)
         run.passes += 1
         running -= report.finished_tasks
-        _finalize(run, report.result.finalize)
-        world.now += timedelta(seconds=max(0.02, report.result.wait_seconds))
+        found = report.result
+        world.now = max(world.now, finalized_at)
         world.crashes.moments.clear()
         world.crashes.names.clear()
+    _finalize(run, found.finalize)
     return run
 
 
@@ -186,20 +191,20 @@ def _accept(world: World, template: Job, name: str, files: int, accepted: dateti
     world.vendor.tasks[task_id] = VendorTask([], ready, accepted)
 
 
-def _finalize(run: Run, requests: list[FinalizeRequest]) -> None:
-    """The Map: whoever is free takes the next request; a file's event is out when its own turn is over."""
+def _finalize(run: Run, requests: list[FinalizeRequest]) -> datetime:
+    """The Map: whoever is free takes the next request, whose files are done side by side. When all are done."""
     world = run.world
     free = [world.now] * FINALIZERS_AT_ONCE
     for request in requests:
         at = min(range(FINALIZERS_AT_ONCE), key=free.__getitem__)
         task = world.records.tasks[request.submission_id or ""]
         ended = world.vendor.tasks[task.task_id or ""].ready_at
+        free[at] += FINALIZE
         for job_id in request.job_ids:
-            free[at] += FINALIZE
             run.lags.append((free[at] - ended).total_seconds())
             update = {"status": Status.SUCCEEDED, "published_at": free[at]}
             world.records.jobs[job_id] = world.records.jobs[job_id].model_copy(update=update)
-    world.now = max(free)
+    return max(free)
 
 
 def _table(title: str, rows: dict[str, Run]) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import io
-import json
-import logging
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
@@ -16,7 +13,6 @@ from moto import mock_aws
 from dashscribe.adapters.dynamodb_records import DUE_INDEX, DynamoDbRecords
 from dashscribe.domain.job import Job, Status
 from dashscribe.domain.media import Media
-from dashscribe.observability import logger
 from tests.network import no_connections
 
 if TYPE_CHECKING:
@@ -98,15 +94,3 @@ def make_job(now: datetime) -> Callable[..., Job]:
         )
 
     return make
-
-
-@pytest.fixture
-def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
-    """What the product's own logger has written since the test began, each line read as JSON."""
-    handler = logger.registered_handler
-    assert isinstance(handler, logging.StreamHandler)
-    written = io.StringIO()
-    before = handler.setStream(written)
-    yield lambda: [json.loads(line) for line in written.getvalue().splitlines()]
-    if before is not None:
-        handler.setStream(before)

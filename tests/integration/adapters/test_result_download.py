@@ -11,7 +11,7 @@ import pytest
 
 from dashscribe.adapters import result_download
 from dashscribe.adapters.result_download import ResultDownload
-from dashscribe.errors import ResultRefused, ResultUnavailable
+from dashscribe.errors import LargeResult, ResultRefused, ResultUnavailable
 
 PUBLIC = "47.95.1.1"
 RESULT = {"file_url": "f", "transcripts": [{"channel_id": 0, "text": "你好"}]}
@@ -292,6 +292,17 @@ def test_a_result_without_an_end_is_refused_while_it_comes(monkeypatch: pytest.M
         Host(lambda _: httpx.Response(200, stream=stream)).source.download("https://x.aliyuncs.com/r")
     assert caught.value.code == "RESULT_TOO_LARGE"
     assert stream.sent <= 102_000
+
+
+def test_a_large_result_is_left_for_when_it_is_alone() -> None:
+    """Many at once would need more memory than a function has: whose turn it is not gets no more than is harmless."""
+    body = json.dumps(
+        {"file_url": "u", "transcripts": [], "padding": "x" * result_download.LARGE_RESULT_BYTES}
+    ).encode()
+    host = Host(lambda _: httpx.Response(200, content=body))
+    with pytest.raises(LargeResult):
+        host.source.download("https://x.aliyuncs.com/r", beside_others=True)
+    assert host.source.download("https://x.aliyuncs.com/r")["file_url"] == "u"
 
 
 def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ The side effects are found by a run that only counts them, so a new step is cove
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -46,6 +47,19 @@ def no_key_for_a_while(world: World) -> None:
     world.key = "sk-late"
 
 
+def finalizers_beside_questions(world: World) -> None:
+    """A second task runs when the first has ended: it is asked about while that one's files are finalized."""
+    world.overlaps = True
+    world.max_files_per_task = 1
+    world.vendor.answers["bad.wav"] = ["DECODE_ERROR"]
+    world.upload("a.wav")
+    world.upload("bad.wav")
+    world.deliver()
+    world.now += timedelta(seconds=2)
+    world.upload("b.wav")
+    world.deliver()
+
+
 SCENARIOS: list[Scenario] = [
     one_recording,
     two_in_a_task_and_a_bad_one,
@@ -53,6 +67,7 @@ SCENARIOS: list[Scenario] = [
     not_media,
     silence,
     no_key_for_a_while,
+    finalizers_beside_questions,
 ]
 
 

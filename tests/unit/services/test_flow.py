@@ -657,21 +657,3 @@ def test_a_lost_answer_does_not_keep_a_new_upload_from_being_recorded(monkeypatc
     monkeypatch.setattr(world.vendor, "list_page", hangs)
     world.deliver([json.dumps({"job_id": lost}), world.upload("b.wav", queued=False)])
     assert world.job_of("b.wav").due_kind is not None
-
-
-@pytest.mark.parametrize(("seconds", "pause"), [(5, 0), (1000, 1)])
-def test_the_time_that_finalizers_take_is_part_of_the_pause(seconds: float, pause: int) -> None:
-    world = World(max_files_per_task=1)
-    world.vendor.seconds = seconds
-    for number in range(2):
-        world.upload(f"early{number}.wav")
-    world.deliver()
-    world.now += timedelta(seconds=5)
-    for number in range(18):
-        world.upload(f"{number}.wav")
-    world.deliver()
-    world.now += timedelta(seconds=1.1)
-    report = world.poll_pass()
-    assert report is not None
-    assert len(report.result.finalize) == (2 if pause == 0 else 0)
-    assert report.result.wait_seconds == pause

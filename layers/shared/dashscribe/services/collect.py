@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from itertools import groupby
 from operator import attrgetter
 from threading import Lock
@@ -73,6 +73,29 @@ class CollectReport:
     failed_steps: int = 0
     gate_reason: str | None = None
     next_task_at: datetime | None = None
+    next_question_at: datetime | None = None
+
+
+@dataclass
+class Finalizing:
+    """What finalizers have in hand while a pass asks about other tasks, and what it finds for the next ones."""
+
+    in_hand: Sequence[FinalizeRequest] = ()
+    requests: list[FinalizeRequest] = field(default_factory=list)
+
+    def has_submission(self, submission_id: str) -> bool:
+        return submission_id in self._submissions
+
+    def has_job(self, job_id: str) -> bool:
+        return job_id in self._jobs
+
+    @cached_property
+    def _submissions(self) -> frozenset[str | None]:
+        return frozenset(request.submission_id for request in self.in_hand)
+
+    @cached_property
+    def _jobs(self) -> frozenset[str]:
+        return frozenset(job_id for request in self.in_hand for job_id in request.job_ids)
 
 
 @dataclass(frozen=True)
@@ -95,13 +118,14 @@ class TaskCollector:
     chance: Callable[[], float] = random.random
     sleep: Callable[[float], None] = time.sleep
 
-    def collect(self, requests: list[FinalizeRequest], report: CollectReport) -> None:
-        """Add what is to be finalized now to `requests`, and what was done to `report`, also when it breaks off."""
+    def collect(self, finalizing: Finalizing, report: CollectReport) -> None:
+        """Add what is to be finalized now to the requests, and what was done to `report`, also when it breaks off."""
         now = self.clock()
-        watched = self.due.due_tasks(now + AHEAD, TASKS_WATCHED)
+        listed = self.due.due_tasks(now + AHEAD, TASKS_WATCHED)
+        watched = [task for task in listed if not finalizing.has_submission(task.submission_id)]
         collection = _Collection(until=now + PASS_LASTS)
         ended: list[tuple[str, list[str]]] = []
-        # What a finalizer has in hand needs no question: it is closed, or comes back for another try.
+        # One that has ended needs no question: it is closed, or comes back for another try.
         to_look_at = [task for task in watched if task.phase is TaskPhase.ENDED and task.due_at <= now]
         by_model = attrgetter("model")
         for _, of_model in groupby(sorted(watched, key=by_model), key=by_model):
@@ -121,7 +145,7 @@ class TaskCollector:
             for found in side_by_side(partial(self._look, collection), to_look_at, self.questions_at_once):
                 ended += found
         finally:
-            requests += _shared_out(ended)
+            finalizing.requests += _shared_out(ended)
             report.queries, report.list_pages = collection.queries, collection.pages
             report.finished_tasks, report.gate_reason = collection.ended, collection.gate_reason
             report.failed_steps += collection.failures
@@ -129,6 +153,10 @@ class TaskCollector:
             logger.warning("the list of tasks is not true", model=model)
             self.sweeps.save_sweep_memory(model, memory.turned_off(self.clock() + sweeps.OFF_FOR_UNTRUE))
         report.next_task_at = collection.next_look(self.clock(), self.due.next_due(Due.TASK))
+        over = {name for name, _ in ended}
+        if any(task.phase is not TaskPhase.ENDED and task.submission_id not in over for task in watched):
+            now = self.clock()
+            report.next_question_at = collection.next_look(now, now + tasks.FIRST_QUESTION_AFTER)
 
     def _worth_a_question(self, in_flight: Sequence[DueTask], collection: _Collection) -> list[DueTask]:
         """Of one model's tasks, those to ask about now: all that are due, or what a sweep makes of them."""

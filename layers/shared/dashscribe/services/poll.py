@@ -14,7 +14,7 @@ from dashscribe.domain.job import Due, Job, Status
 from dashscribe.domain.task import TaskPhase
 from dashscribe.errors import StaleRecord
 from dashscribe.observability import logger
-from dashscribe.services.collect import CollectReport, TaskCollector
+from dashscribe.services.collect import CollectReport, Finalizing, TaskCollector
 from dashscribe.services.line import Line
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.ports import Clock, DueStore, GateStore, JobQueue, JobStore, TaskStore
@@ -26,8 +26,6 @@ WAKES_AT_ONCE = 8
 """Each is two writes; what has ended waits for its finalizer until the last one is done."""
 LONGEST_WAIT = 3
 """Seconds. The loop must notice a task that was submitted while it slept, so it never sleeps longer."""
-FINALIZERS_TAKE = 1
-"""Seconds, at least when there is much to do: the pause after a pass begins when its finalizers are done."""
 NEAR_FUTURE = timedelta(seconds=60)
 """A job due within this time is waited for; a later one is for the next tick."""
 
@@ -38,6 +36,14 @@ class PassResult(BaseModel):
     finalize: list[FinalizeRequest]
     wait_seconds: int
     work_left: bool
+    ask_meanwhile: bool = False
+
+
+class PassRequest(BaseModel):
+    """What the state machine says of itself. `in_hand` is being finalized while this pass asks about other tasks."""
+
+    loop: str | None = None
+    in_hand: list[FinalizeRequest] = []
 
 
 @dataclass
@@ -64,22 +70,23 @@ class PollService:
     clock: Clock
     wakes_at_once: int = WAKES_AT_ONCE
 
-    def run(self) -> PassReport:
+    def run(self, in_hand: Sequence[FinalizeRequest] = ()) -> PassReport:
+        """Nothing that finalizers have `in_hand` is looked at: neither the tasks nor their jobs."""
         report = PassReport()
-        requests: list[FinalizeRequest] = []
+        finalizing = Finalizing(in_hand)
         for step in (self.collector.collect, self._push_jobs, self._call_up_the_line, self._release_parked):
             try:
-                step(requests, report)
+                step(finalizing, report)
             except Exception:
                 # A step that breaks must not take back what the others found: finished files go to their finalizers.
                 logger.exception("a step of the pass failed", step=step.__name__)
                 report.failed_steps += 1
-        report.result = self._next_pass(requests, report)
+        report.result = self._next_pass(finalizing.requests, report)
         return report
 
     # jobs
 
-    def _push_jobs(self, requests: list[FinalizeRequest], report: PassReport) -> None:
+    def _push_jobs(self, finalizing: Finalizing, report: PassReport) -> None:
         """Jobs whose time has come: waiting ones go through the queue again, ended ones get their event published."""
         now = self.clock()
         records = self.due.due(Due.JOB, now, JOBS_PER_PASS)
@@ -92,7 +99,7 @@ class PollService:
         to_wake: list[Job] = []
         to_publish: list[str] = []
         for job in found.values():
-            if job.is_finished or job.due_at is None or job.due_at > now:
+            if job.is_finished or job.due_at is None or job.due_at > now or finalizing.has_job(job.job_id):
                 continue
             if job.is_terminal:
                 # Moved back in the list first: ends that cannot be published must not take everybody else's turn.
@@ -105,7 +112,7 @@ class PollService:
                     to_publish.append(job.job_id)
             else:
                 to_wake.append(job)
-        requests += [FinalizeRequest(submission_id=None, job_ids=[job_id]) for job_id in to_publish]
+        finalizing.requests += [FinalizeRequest(submission_id=None, job_ids=[job_id]) for job_id in to_publish]
         self._wake(to_wake, report)
 
     def _looked_after(self, job: Job, now: datetime) -> Job:
@@ -117,12 +124,12 @@ class PollService:
             return jobs.resubmit(job, "TASK_LOST", now)
         return jobs.give_up(job, now)
 
-    def _call_up_the_line(self, _: list[FinalizeRequest], report: PassReport) -> None:
+    def _call_up_the_line(self, _: Finalizing, report: PassReport) -> None:
         """Behind a closed gate nobody is called up: all of them would only wait there."""
         if self.gate.gate() is None:
             self._wake(self.line.called_up(self.clock()), report)
 
-    def _release_parked(self, _: list[FinalizeRequest], report: PassReport) -> None:
+    def _release_parked(self, _: Finalizing, report: PassReport) -> None:
         """Behind an open gate everybody may go on, in the order they came; behind a closed one, one probe at a time."""
         now = self.clock()
         gate = self.gate.gate()
@@ -167,18 +174,27 @@ class PollService:
     # what next
 
     def _next_pass(self, requests: list[FinalizeRequest], report: PassReport) -> PassResult:
-        now, next_task = self.clock(), report.next_task_at
-        next_job = self.due.next_due(Due.JOB)
+        now = self.clock()
         moves_on = report.gate_reason is None and self.due.next_due(Due.TURN) is not None
         in_line = now if moves_on else None
-        near = [
-            moment for moment in (next_task, next_job, in_line) if moment is not None and moment <= now + NEAR_FUTURE
-        ]
-        wait = (min(near) - now).total_seconds() if near else LONGEST_WAIT
-        pause = min(LONGEST_WAIT, max(0, round(wait)))
-        return PassResult(
-            finalize=requests,
-            # Without finalizers a pass that could do nothing must not be repeated at once.
-            wait_seconds=max(0, pause - FINALIZERS_TAKE) if requests else max(1, pause),
-            work_left=bool(requests or near or next_task is not None),
-        )
+        if requests:
+            # Finalizers need no company when there is nothing to ask meanwhile: the next pass closes what they finish.
+            next_at = _earliest(report.next_question_at, in_line)
+            meanwhile = next_at is not None and next_at <= now + timedelta(seconds=LONGEST_WAIT)
+            wait = _seconds(now, next_at) if meanwhile else 0
+            return PassResult(finalize=requests, wait_seconds=wait, work_left=True, ask_meanwhile=meanwhile)
+        next_at = _earliest(report.next_task_at, self.due.next_due(Due.JOB), in_line)
+        is_near = next_at is not None and next_at <= now + NEAR_FUTURE
+        # A pass that could do nothing must not be repeated at once.
+        wait = max(1, _seconds(now, next_at)) if is_near else LONGEST_WAIT
+        return PassResult(finalize=[], wait_seconds=wait, work_left=is_near or report.next_task_at is not None)
+
+
+def _earliest(*moments: datetime | None) -> datetime | None:
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def _seconds(now: datetime, moment: datetime | None) -> int:
+    """How long to wait for this moment, in whole seconds as Step Functions waits."""
+    seconds = LONGEST_WAIT if moment is None else (moment - now).total_seconds()
+    return min(LONGEST_WAIT, max(0, round(seconds)))
