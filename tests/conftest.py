@@ -20,10 +20,16 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "dashscribe"
 
 
+FAULTS = ("tests/end_to_end/test_faults.py", "tests/end_to_end/test_account_trouble.py")
+"""They wait most of their time, on a stack of their own."""
+
+
 class StackTogether(LoadScopeScheduling):  # type: ignore[misc]  # so its base is Any
-    """The end-to-end tests, which have one local stack, run in one process; another one does the rest meanwhile."""
+    """The end-to-end tests run in two processes, each with its own local stack; who is done first does the rest."""
 
     def _split_scope(self, nodeid: str) -> str:
+        if nodeid.startswith(FAULTS):
+            return "stack of faults"
         return "stack" if nodeid.startswith("tests/end_to_end/") else nodeid
 
 

@@ -14,16 +14,14 @@ from types import ModuleType
 
 import pytest
 
-from dashscribe.services import collect, poll
-from dashscribe.services.finalize import FinalizeReport
-from dashscribe.services.messages import FinalizeRequest
-from dashscribe.services.poll import PollService
+from dashscribe.services import collect
+from dashscribe.services.finalize import FinalizeService
+from dashscribe.services.poll import PassResult, PollService
 from tests.benchmarks import simulated_aws
 from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable
 from tests.benchmarks.deployed_burst import deployed_burst
 from tests.benchmarks.figures import BURST_HEADS, burst_row, percentiles, table
 from tests.benchmarks.simulated_aws import SimulatedAws, SimulatedRun
-from tests.benchmarks.virtual_time import Pool
 
 UPLOADS_PER_SECOND = 1000
 
@@ -103,37 +101,35 @@ class _OneQuestion(SimulatedAws):
         return super().poll_service(at_once)
 
 
-class _FilesSideBySide(SimulatedAws):
-    """A finalizer that works on all its files at the same time."""
+class _OneFile(SimulatedAws):
+    def finalize_service(self, at_once: int = 1) -> FinalizeService:
+        return super().finalize_service(at_once)
 
-    def finalized(self, request: FinalizeRequest) -> FinalizeReport:
-        report = FinalizeReport()
-        single = [request.model_copy(update={"job_ids": [job_id]}) for job_id in request.job_ids]
-        for each in Pool(self.time, len(single)).map(super().finalized, single):
-            report.succeeded += each.succeeded
-            report.failed += each.failed
-        return report
+
+class _FinalizersAlone(SimulatedAws):
+    """No pass asks while finalizers work."""
+
+    def _pass(self, found: PassResult, *, asks: bool) -> PassResult:
+        return super()._pass(found, asks=asks and not found.finalize)
 
 
 def test_what_would_move_the_burst(monkeypatch: pytest.MonkeyPatch) -> None:
     """One change at a time, in virtual time: what could be turned, and what that would give."""
     hundred, one = partial(SimulatedAws, max_files_per_task=100), partial(SimulatedAws, max_files_per_task=1)
-    side_by_side = partial(_FilesSideBySide, max_files_per_task=100)
     warm: Mapping[ModuleType, Mapping[str, object]] = {simulated_aws: {"COLD_START": simulated_aws.WARM_START}}
-    no_subtraction: Mapping[ModuleType, Mapping[str, object]] = {poll: {"FINALIZERS_TAKE": 0}}
     changes: dict[str, tuple[Callable[[], SimulatedAws], Mapping[ModuleType, Mapping[str, object]]]] = {
         "100 a task, as it is": (hundred, {}),
         "every function warm": (hundred, warm),
         "20 finalizers": (partial(hundred, finalizers=20), {}),
         "10 submit functions": (partial(hundred, submitters=10), {}),
         "200 files a pass": (hundred, {collect: {"FILES_PER_PASS": 200}}),
-        "the pause after finalizers as before": (hundred, no_subtraction),
-        "a finalizer's files side by side": (side_by_side, {}),
-        "the same, every function warm": (side_by_side, warm),
+        "a finalizer's files one after the other": (partial(_OneFile, max_files_per_task=100), {}),
+        "no questions while finalizers work": (partial(_FinalizersAlone, max_files_per_task=100), {}),
         "1 a task, as it is": (one, {}),
         "1 a task, every function warm": (one, warm),
         "1 a task, 3 s of questions a pass": (one, {collect: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
-        "1 a task, questions one after the other": (partial(_OneQuestion, max_files_per_task=1), {}),
+        "1 a task, questions and wakes one after the other": (partial(_OneQuestion, max_files_per_task=1), {}),
+        "1 a task, no questions while finalizers work": (partial(_FinalizersAlone, max_files_per_task=1), {}),
     }
     rows = {}
     for name, (make, settings) in changes.items():

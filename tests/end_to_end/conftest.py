@@ -42,8 +42,10 @@ PROFILES = {
     },
     "rules": [{"prefix": "meetings/", "profile": "meetings"}],
 }
-TEST_STACK = LOCAL / os.environ.get("DASHSCRIBE_TEST_STACK", "test")
-"""The stack's folder: one stack a folder, so that two test runs on one machine need two names."""
+TEST_STACK = LOCAL / "-".join(
+    [os.environ.get("DASHSCRIBE_TEST_STACK", "test"), *filter(None, [os.environ.get("PYTEST_XDIST_WORKER")])]
+)
+"""The stack's folder: one stack a folder, so that two test runs on one machine need two names. A process has its own."""
 ENDS = ("Transcription Succeeded", "Transcription Failed")
 
 

@@ -46,7 +46,12 @@ if TYPE_CHECKING:
     from dashscribe.services.waiting_room import WaitingRoom
 
 Made = TypeVar("Made")
-AWS = Config(connect_timeout=3, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 4})
+AWS = Config(
+    connect_timeout=3,
+    read_timeout=20,
+    retries={"mode": "standard", "total_max_attempts": 4},
+    max_pool_connections=30,  # some files side by side, each with several puts: who finds none free makes a new one
+)
 
 
 def made_once(make: Callable[[], Made]) -> Callable[[], Made]:

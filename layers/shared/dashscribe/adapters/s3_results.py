@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-_PUTS_AT_ONCE = 10
-"""Of all files together that a function finishes at the same time: as many connections as its client keeps."""
+_PUTS_AT_ONCE = 25
+"""Of all files together that a function finishes side by side: five of each but the first."""
 _LARGE_BYTES = 1024**2
 
 
