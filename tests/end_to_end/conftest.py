@@ -45,7 +45,7 @@ PROFILES = {
 TEST_STACK = LOCAL / "-".join(
     [os.environ.get("DASHSCRIBE_TEST_STACK", "test"), *filter(None, [os.environ.get("PYTEST_XDIST_WORKER")])]
 )
-"""The stack's folder: one stack a folder, so that two test runs on one machine need two names. A process has its own."""
+"""The stack's folder: one stack a folder and a process, so that two test runs on one machine need two names."""
 ENDS = ("Transcription Succeeded", "Transcription Failed")
 
 
