@@ -56,7 +56,7 @@ def due_task(task: Task) -> DueTask:
     """As the index has it."""
     if task.due_at is None or task.task_id is None or task.accepted_at is None:
         raise AssertionError(f"a task on the due list without what a sweep needs: {task}")
-    return DueTask(task.submission_id, task.due_at, task.task_id, task.model, task.phase, task.accepted_at)
+    return DueTask(task.submission_id, task.due_at, task.task_id, task.model, task.phase, task.accepted_at, task.files)
 
 
 @dataclass
@@ -691,7 +691,9 @@ class World:
         if self.synchronous.messages:
             self.call()
         report = self.loop_pass()
-        self.now += timedelta(seconds=report.result.wait_seconds if report and report.result.work_left else 60)
+        self.now += timedelta(
+            seconds=max(0.1, report.result.wait_seconds) if report and report.result.work_left else 60
+        )
 
     def run_until_quiet(self, most_steps: int = 2000) -> None:
         """Until every job is finished and nobody is told anything any more. Fails when that takes too long."""

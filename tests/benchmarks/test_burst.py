@@ -49,6 +49,21 @@ def test_burst_in_virtual_time(files: int) -> None:
     assert runs["1 a task"].calls_per_file <= 2.5
 
 
+def test_bursts_of_other_tasks_in_virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a task takes decides which pass finds it; how far the vendor is, how evenly requests arrive there."""
+    rows = {}
+    for max_files_per_task, task_seconds in ((100, 2), (100, 4), (100, 8), (100, 15), (1, 2), (1, 8)):
+        run = simulated_burst(SimulatedAws(max_files_per_task=max_files_per_task, task_seconds=task_seconds), 1_000)
+        rows[f"{max_files_per_task} a task, tasks of {task_seconds} s"] = burst_row(run)
+        assert (run.failed, run.throttled.total()) == (0, 0)
+    monkeypatch.setitem(simulated_aws.LATENCY, "way to the vendor", 0.11)
+    for max_files_per_task in (100, 1):
+        run = simulated_burst(SimulatedAws(max_files_per_task=max_files_per_task), 1_000)
+        rows[f"{max_files_per_task} a task, a vendor twice as far"] = burst_row(run)
+        assert (run.failed, run.throttled.total()) == (0, 0)
+    print("\n" + table("virtual time", BURST_HEADS, rows))
+
+
 def test_steady_load_in_virtual_time() -> None:
     """Uploads spread evenly over the month, some minutes of it (docs/scaling.md)."""
     rows = {}

@@ -270,7 +270,7 @@ def test_the_table_is_on_demand_expires_records_and_can_be_restored(resources: R
 def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: Resources) -> None:
     """The adapter's tests make the same table (tests/integration/adapters/conftest.py)."""
     table = resources["JobsTable"]["Properties"]
-    indexed = ["received_at", "accepted_at", "model", "phase", "task_id"]
+    indexed = ["received_at", "accepted_at", "model", "phase", "task_id", "files"]
     assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
     assert table["GlobalSecondaryIndexes"] == [
         {

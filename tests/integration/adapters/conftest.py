@@ -64,7 +64,7 @@ def dynamodb(aws: None) -> DynamoDBClient:
                 ],
                 "Projection": {
                     "ProjectionType": "INCLUDE",
-                    "NonKeyAttributes": ["received_at", "accepted_at", "model", "phase", "task_id"],
+                    "NonKeyAttributes": ["received_at", "accepted_at", "model", "phase", "task_id", "files"],
                 },
             }
         ],

@@ -382,7 +382,7 @@ def test_the_list_of_tasks_tells_what_a_sweep_asks(records: DynamoDbRecords, ful
         changed = {"submission_id": name, "revision": 0, "due_at": now + seconds * SECOND}
         records.save_task(full_task.model_copy(update=changed))
     first, second = records.due_tasks(now + SECOND, 10)
-    assert first == DueTask("a", now, "任务-1", "paraformer-v2", TaskPhase.ENDED, now + SECOND)
+    assert first == DueTask("a", now, "任务-1", "paraformer-v2", TaskPhase.ENDED, now + SECOND, len(full_task.job_ids))
     assert second.submission_id == "b"
     assert records.due_tasks(now + SECOND, 1) == [first]
 

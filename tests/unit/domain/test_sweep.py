@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 
 from dashscribe.domain import sweep as sweeps
 from dashscribe.domain.sweep import SweepMemory
+from dashscribe.domain.task import shortest_pause
 from dashscribe.domain.vendor_codes import Verdict
 
 SECOND = timedelta(seconds=1)
@@ -54,13 +56,20 @@ def test_every_page_is_read_sooner_or_later_and_a_far_one_seldom() -> None:
 
 def test_the_pause_grows_with_age_while_nothing_ends_and_with_the_price_of_what_was_found() -> None:
     young, old = [10 * SECOND] * 3, [timedelta(hours=1)] * 3
-    assert sweeps.pause_after(1, 0, young) == sweeps.SWEEP_AFTER
-    assert sweeps.pause_after(1, 0, [100 * SECOND] * 3) == 2 * SECOND
-    assert sweeps.pause_after(1, 0, old) == sweeps.LONGEST_SWEEP_PAUSE
-    assert sweeps.pause_after(1, 50, old) == sweeps.SWEEP_AFTER
-    assert sweeps.pause_after(4, 5, young) == 2 * SECOND
-    assert sweeps.pause_after(20, 1, young) == sweeps.LONGEST_SWEEP_PAUSE
-    assert sweeps.pause_after(1, 3, []) == sweeps.SWEEP_AFTER
+    pause_after = partial(sweeps.pause_after, shortest=SECOND)
+    assert pause_after(1, 0, young) == SECOND
+    assert pause_after(1, 0, [100 * SECOND] * 3) == 2 * SECOND
+    assert pause_after(1, 0, old) == sweeps.LONGEST_SWEEP_PAUSE
+    assert pause_after(1, 50, old) == SECOND
+    assert pause_after(4, 5, young) == 2 * SECOND
+    assert pause_after(20, 1, young) == sweeps.LONGEST_SWEEP_PAUSE
+    assert pause_after(1, 3, []) == SECOND
+
+
+def test_where_tasks_hold_many_files_the_list_is_read_sooner() -> None:
+    soon = shortest_pause(100)
+    assert sweeps.pause_after(1, 0, [10 * SECOND] * 3, soon) == soon < SECOND
+    assert sweeps.pause_after(1, 100, [10 * SECOND] * 3, soon) == soon
 
 
 def test_no_task_is_left_to_the_list_for_ever(now: datetime) -> None:

@@ -46,7 +46,7 @@ def test_an_accepted_task_of_small_files_is_asked_about_after_a_second(in_flight
 
 
 def test_the_largest_file_is_given_time_before_the_first_question() -> None:
-    assert pause_before_question(timedelta(0), 2 * 1024**3) == timedelta(seconds=21)
+    assert pause_before_question(timedelta(0), 2 * 1024**3, 1) == timedelta(seconds=21)
 
 
 @given(AGES, AGES, SIZES)
@@ -54,13 +54,20 @@ def test_the_pause_grows_with_the_age_of_the_task_from_a_second_to_a_minute(
     one: timedelta, other: timedelta, size: int
 ) -> None:
     younger, older = sorted((one, other))
-    assert timedelta(seconds=1) <= pause_before_question(younger, size) <= pause_before_question(older, size)
-    assert pause_before_question(older, size) <= timedelta(minutes=1)
+    assert timedelta(seconds=1) <= pause_before_question(younger, size, 1) <= pause_before_question(older, size, 1)
+    assert pause_before_question(older, size, 1) <= timedelta(minutes=1)
 
 
 @given(AGES, st.integers(0, 1_000_000))
 def test_an_answer_is_late_by_at_most_a_fifth_of_what_the_task_took(age: timedelta, size: int) -> None:
-    assert pause_before_question(age, size) <= max(timedelta(seconds=1.05), age * 0.2)
+    assert pause_before_question(age, size, 1) <= max(timedelta(seconds=1.05), age * 0.2)
+
+
+def test_a_task_of_many_files_is_asked_about_sooner_while_it_is_young() -> None:
+    """One question is for all of them, and all of them wait for it."""
+    young, old = timedelta(seconds=1), timedelta(minutes=1)
+    assert pause_before_question(young, 0, 100) < timedelta(seconds=0.5) < pause_before_question(young, 0, 1)
+    assert pause_before_question(old, 0, 100) == pause_before_question(old, 0, 1)
 
 
 def test_a_running_task_is_asked_again_later(in_flight: Task, now: datetime) -> None:

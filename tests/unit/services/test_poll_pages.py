@@ -35,7 +35,8 @@ class Listing:
 
 def due(numbers: range) -> list[DueTask]:
     return [
-        DueTask(f"s{n}", START, f"t{n}", "fun-asr", TaskPhase.IN_FLIGHT, START + timedelta(seconds=n)) for n in numbers
+        DueTask(f"s{n}", START, f"t{n}", "fun-asr", TaskPhase.IN_FLIGHT, START + timedelta(seconds=n), 1)
+        for n in numbers
     ]
 
 

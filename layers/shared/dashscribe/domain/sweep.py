@@ -24,7 +24,6 @@ MOST_PAGES = 20
 """Of one sweep: a second of the account's rate."""
 WORTH_A_PAGE = 2
 """A page that told of so many ended tasks is followed by its neighbour: ends come in groups."""
-SWEEP_AFTER = timedelta(seconds=1)
 ENDED_TO_PAY_A_PAGE = 2.5
 """With one file a task, a file may cost 2.5 calls: its submission, its question, and 0.4 of a page with some room."""
 LONGEST_SWEEP_PAUSE = timedelta(seconds=5)
@@ -106,14 +105,17 @@ def goes_on(ended_on_last_page: int, pages_so_far: int, chance: Callable[[], flo
     return ended_on_last_page >= WORTH_A_PAGE or chance() < pages_so_far / (pages_so_far + 1)
 
 
-def pause_after(pages: int, ended: int, ages: Sequence[timedelta]) -> timedelta:
-    """How long a sweep of so many pages, that found so many ended tasks, is good for; `ages` are of the unfinished."""
+def pause_after(pages: int, ended_files: int, ages: Sequence[timedelta], shortest: timedelta) -> timedelta:
+    """How long a sweep of so many pages, that found the end of so many files, is good for.
+
+    `ages` are of the unfinished tasks, `shortest` is `task.shortest_pause` of them.
+    """
     if not ages:
-        return SWEEP_AFTER
-    if ended:
-        return min(LONGEST_SWEEP_PAUSE, SWEEP_AFTER * max(1.0, ENDED_TO_PAY_A_PAGE * pages / ended))
+        return shortest
+    if ended_files:
+        return min(LONGEST_SWEEP_PAUSE, shortest * max(1.0, ENDED_TO_PAY_A_PAGE * pages / ended_files))
     median = sorted(ages)[len(ages) // 2]
-    return min(LONGEST_SWEEP_PAUSE, max(SWEEP_AFTER, median * SHARE_OF_AGE))
+    return min(LONGEST_SWEEP_PAUSE, max(shortest, median * SHARE_OF_AGE))
 
 
 def is_asked_anyway(due_at: datetime, accepted_at: datetime, now: datetime) -> bool:

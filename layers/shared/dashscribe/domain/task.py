@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from dashscribe.domain.job import KEEP_RECORDS, Due
 from dashscribe.domain.timestamps import Timestamp
 
 FIRST_QUESTION_AFTER = timedelta(seconds=1)
+OF_MANY_FILES = timedelta(seconds=0.4)
+MANY_FILES = 10
+"""A task of so many is asked about sooner: one question is for all of them, and all of them wait for it."""
 LONGEST_PAUSE = timedelta(seconds=60)
 SHARE_OF_AGE = 0.2
 """Ask again after a fifth of the task's age: the answer is late by at most a fifth of what the task itself took."""
@@ -55,6 +58,12 @@ class Task(BaseModel):
     due_at: Timestamp | None = None
     expires_at: int | None = None
 
+    @computed_field  # type: ignore[prop-decorator]  # pydantic's way
+    @property
+    def files(self) -> int:
+        """How many it holds: the index has it, so that the loop knows what a question is worth."""
+        return len(self.job_ids)
+
 
 def open_task(
     submission_id: str,
@@ -84,10 +93,15 @@ def _changed(task: Task, **changes: object) -> Task:
     return Task.model_validate({**task.model_dump(), **changes})
 
 
-def pause_before_question(age: timedelta, largest_file_bytes: int) -> timedelta:
-    """How long to wait before the next question about a task of this age."""
+def shortest_pause(files: int) -> timedelta:
+    """Between questions about a task of so many files."""
+    return OF_MANY_FILES if files >= MANY_FILES else FIRST_QUESTION_AFTER
+
+
+def pause_before_question(age: timedelta, largest_file_bytes: int, files: int) -> timedelta:
+    """How long to wait before the next question about a task of this age and so many files."""
     patience = min(timedelta(seconds=largest_file_bytes / BYTES_PER_SECOND_OF_PATIENCE), timedelta(seconds=20))
-    return min(LONGEST_PAUSE, max(FIRST_QUESTION_AFTER + patience, age * SHARE_OF_AGE))
+    return min(LONGEST_PAUSE, max(shortest_pause(files) + patience, age * SHARE_OF_AGE))
 
 
 def accepted(task: Task, task_id: str, now: datetime) -> Task:
@@ -97,14 +111,14 @@ def accepted(task: Task, task_id: str, now: datetime) -> Task:
         task_id=task_id,
         accepted_at=now,
         due_kind=Due.TASK,
-        due_at=now + pause_before_question(timedelta(0), task.largest_file_bytes),
+        due_at=now + pause_before_question(timedelta(0), task.largest_file_bytes, task.files),
     )
 
 
 def still_running(task: Task, now: datetime, *, pause: timedelta | None = None) -> Task:
     """Ask again later. `pause` overrides the usual back-off, for when the vendor could not answer."""
     age = now - (task.accepted_at or task.posted_at)
-    return _changed(task, due_at=now + (pause or pause_before_question(age, task.largest_file_bytes)))
+    return _changed(task, due_at=now + (pause or pause_before_question(age, task.largest_file_bytes, task.files)))
 
 
 def is_overdue(task: Task, now: datetime) -> bool:

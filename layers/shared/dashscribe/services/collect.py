@@ -29,6 +29,7 @@ from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskOutput, 
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
+from dashscribe.services.pace import QUESTIONS, questions_a_second
 from dashscribe.services.ports import (
     Clock,
     DueStore,
@@ -57,8 +58,6 @@ ENDED_FILES_WAIT = timedelta(seconds=1.5)
 """The same from the first ended task on: its files must not wait for the rest of a long list."""
 QUESTIONS_AT_ONCE = 8
 """A question takes as long as the way to the vendor and back: one after the other they would never use up the rate."""
-SHARE_OF_RATE = 0.9
-"""The turns are spaced evenly, but some requests travel longer than others: a little room, and there is no 429."""
 SINGLY = 2
 """So few tasks are asked about without a thought of the list."""
 
@@ -154,9 +153,11 @@ class TaskCollector:
             self.sweeps.save_sweep_memory(model, memory.turned_off(self.clock() + sweeps.OFF_FOR_UNTRUE))
         report.next_task_at = collection.next_look(self.clock(), self.due.next_due(Due.TASK))
         over = {name for name, _ in ended}
-        if any(task.phase is not TaskPhase.ENDED and task.submission_id not in over for task in watched):
+        left = [task for task in watched if task.phase is not TaskPhase.ENDED and task.submission_id not in over]
+        if left:
             now = self.clock()
-            report.next_question_at = collection.next_look(now, now + tasks.FIRST_QUESTION_AFTER)
+            soon = min(tasks.shortest_pause(task.files) for task in left)
+            report.next_question_at = collection.next_look(now, now + soon)
 
     def _worth_a_question(self, in_flight: Sequence[DueTask], collection: _Collection) -> list[DueTask]:
         """Of one model's tasks, those to ask about now: all that are due, or what a sweep makes of them."""
@@ -201,7 +202,7 @@ class TaskCollector:
     ) -> SweepMemory:
         model, began = due[0].model, self.clock()
         in_order = sorted(due, key=lambda task: task.accepted_at)
-        enough = int(ENDED_FILES_WAIT.total_seconds() * self.query_requests_per_second * SHARE_OF_RATE)
+        enough = int(ENDED_FILES_WAIT.total_seconds() * questions_a_second(self.query_requests_per_second))
 
         def read_page(page: int, page_size: int) -> TaskList | None:
             if not self._has_turn(collection):
@@ -215,8 +216,10 @@ class TaskCollector:
             return memory
         now = self.clock()
         ages = [now - task.accepted_at for task in due if not told.over.get(task.task_id)]
+        ended_files = sum(task.files for task in due if told.over.get(task.task_id))
+        shortest = tasks.shortest_pause(sum(task.files for task in due) // len(due))
         following = SweepMemory(
-            next_at=now + sweeps.pause_after(told.pages, told.ended, ages), page_size=told.page_size
+            next_at=now + sweeps.pause_after(told.pages, ended_files, ages, shortest), page_size=told.page_size
         )
         if not told.knows_ours:
             following = following.turned_off(now + sweeps.OFF_FOR)
@@ -230,8 +233,8 @@ class TaskCollector:
         now = self.clock()
         if collection.is_over(now):
             return False
-        rate = self.query_requests_per_second * SHARE_OF_RATE
-        turn = self.rates.reserve_turn("query", rate, now, max(timedelta(0), collection.until - now))
+        rate = questions_a_second(self.query_requests_per_second)
+        turn = self.rates.reserve_turn(QUESTIONS, rate, now, max(timedelta(0), collection.until - now))
         if turn is None:
             return False
         self.sleep(turn.total_seconds())
@@ -303,7 +306,7 @@ class TaskCollector:
             if not tasks.is_overdue(task, now):
                 # Whom the list calls unfinished is looked at with the next sweep again, not after a pause of its own.
                 by_list = collection.over.get(task.task_id or "") is False
-                pause = tasks.FIRST_QUESTION_AFTER if by_list else None
+                pause = tasks.shortest_pause(task.files) if by_list else None
                 self.tasks.save_task(tasks.still_running(task, now, pause=pause))
                 return []
             self._cancel(task)

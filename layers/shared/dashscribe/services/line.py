@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 
 from dashscribe.domain.job import Due, Job
 from dashscribe.domain.options import Options
+from dashscribe.services.pace import files_per_task, submissions_a_second, turns_of
 from dashscribe.services.ports import DueStore, JobStore, RateBudget, TaskLimits
-from dashscribe.services.task_size import files_per_task, submissions_a_second, turns_of
 
 LOOKED_AT = 5000
 """How far into the lines one pass looks. The index alone is read, some 100 bytes an entry: one model's backlog of

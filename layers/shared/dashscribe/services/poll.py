@@ -185,8 +185,9 @@ class PollService:
             return PassResult(finalize=requests, wait_seconds=wait, work_left=True, ask_meanwhile=meanwhile)
         next_at = _earliest(report.next_task_at, self.due.next_due(Due.JOB), in_line)
         is_near = next_at is not None and next_at <= now + NEAR_FUTURE
-        # A pass that could do nothing must not be repeated at once.
-        wait = max(1, _seconds(now, next_at)) if is_near else LONGEST_WAIT
+        # What is due, and could not be done in this pass, must not be tried again at once.
+        is_stuck = next_at is not None and next_at <= now
+        wait = max(int(is_stuck), _seconds(now, next_at)) if is_near else LONGEST_WAIT
         return PassResult(finalize=[], wait_seconds=wait, work_left=is_near or report.next_task_at is not None)
 
 

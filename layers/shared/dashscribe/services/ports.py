@@ -42,6 +42,7 @@ class DueTask:
     model: str
     phase: TaskPhase
     accepted_at: datetime
+    files: int
 
 
 class JobStore(Protocol):

@@ -30,6 +30,7 @@ from dashscribe.errors import (
 )
 from dashscribe.observability import logger
 from dashscribe.services.messages import WakeUp, is_wake_up, parse_message
+from dashscribe.services.pace import QUESTIONS, files_per_task, questions_a_second, submissions_a_second, turns_of
 from dashscribe.services.ports import (
     Clock,
     JobQueue,
@@ -45,7 +46,6 @@ from dashscribe.services.ports import (
 )
 from dashscribe.services.publish import publish_start
 from dashscribe.services.settle import Fate, Settlement, settle
-from dashscribe.services.task_size import files_per_task, submissions_a_second, turns_of
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom, deferred_or_given_up
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
@@ -285,7 +285,8 @@ class SubmitService:
 
     def _wait_for_question(self) -> bool:
         """The loop and this function share the account's rate of questions. False when our turn is too far away."""
-        wait = self.rates.reserve_turn("query", self.query_requests_per_second, self.clock(), LONGEST_WAIT_FOR_A_TURN)
+        rate = questions_a_second(self.query_requests_per_second)
+        wait = self.rates.reserve_turn(QUESTIONS, rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
         if wait is None:
             return False
         self.sleep(wait.total_seconds())

@@ -27,9 +27,9 @@ from dashscribe.errors import AnswerLost, MalformedMessage, MediaGone, PublishFa
 from dashscribe.observability import logger
 from dashscribe.services.finalize import result_files, result_json, usage_of
 from dashscribe.services.messages import WakeUp, parse_message
+from dashscribe.services.pace import submissions_a_second, turns_of
 from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateBudget, ResultStore, SynchronousSpeech
 from dashscribe.services.publish import publish_end, publish_start
-from dashscribe.services.task_size import submissions_a_second, turns_of
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
 
 LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=20)
