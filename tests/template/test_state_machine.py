@@ -15,6 +15,7 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]  # it ships no
 from dashscribe import errors
 from dashscribe.services import backfill as backfill_module
 from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillRequest, ListedObject
+from dashscribe.services.poll import PassRequest, PassResult
 from tests.template.conftest import StateMachine
 
 Machine = dict[str, Any]
@@ -207,6 +208,17 @@ def test_an_express_execution_stops_in_time_for_its_successor(
         if (found := re.search(r"StartTime\) > (\d+)", choice["Condition"]))
     ]
     assert limit / 1000 + functions["PollTasksFunction"]["Timeout"] < 300
+
+
+def test_the_loop_and_the_code_speak_of_the_same_fields(poll_loop: Machine) -> None:
+    inner = dict(states(poll_loop))
+    assert set(inner["PollTasks"]["Arguments"]["Payload"]) == set(PassRequest.model_fields)
+    known = set(PassResult.model_fields)
+    for name in ("TakeLease", "TakeNudge"):
+        assert set(poll_loop["States"][name]["Output"]) == known - {"work_left"}
+    assert PassResult.model_validate(inner["AskNothing"]["Output"]).work_left
+    asked = re.findall(r"\$states\.input\.(\w+)", json.dumps(poll_loop["States"]))
+    assert set(asked) - {"broke"} == known
 
 
 @pytest.mark.parametrize("secret", ["transcription_url", "api_key", "X-Amz", "Authorization"])

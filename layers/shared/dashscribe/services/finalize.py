@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from pydantic import ValidationError
@@ -41,11 +41,16 @@ class FinalizeReport:
 
 
 @dataclass(frozen=True)
-class _Ended:
-    """A task, unless these are jobs without one, and what came of its files."""
+class _Batch:
+    """What one run finishes: the task, unless these are jobs without one, and what came of its files.
+
+    `beside_others`: several are in memory at the same time, so a large result must wait.
+    """
 
     task: Task | None
     outcomes: dict[str, FileOutcome]
+    beside_others: bool
+    report: FinalizeReport = field(default_factory=FinalizeReport)
 
 
 @dataclass(frozen=True)
@@ -66,24 +71,22 @@ class FinalizeService:
     files_at_once: int = FILES_PER_FINALIZER
 
     def run(self, submission_id: str | None, job_ids: list[str]) -> FinalizeReport:
-        report = FinalizeReport()
         task = self.tasks.find_task(submission_id) if submission_id else None
         outcomes = self.tasks.find_outcomes(task.submission_id) if task else {}
-        finish = partial(self._finish_or_leave, _Ended(task, outcomes), report)
-        beside_others = self.files_at_once > 1 and len(job_ids) > 1
-        finished = side_by_side(partial(finish, beside_others=beside_others), job_ids, self.files_at_once)
+        batch = _Batch(task, outcomes, beside_others=self.files_at_once > 1 and len(job_ids) > 1)
+        finished = side_by_side(partial(self._finish_or_leave, batch), job_ids, self.files_at_once)
         large = [job_id for job_id, is_finished in zip(job_ids, finished, strict=True) if not is_finished]
+        one_by_one = replace(batch, beside_others=False)
         for job_id in large:
-            finish(job_id)
-        return report
+            self._finish_or_leave(one_by_one, job_id)
+        return batch.report
 
-    def _finish_or_leave(
-        self, ended: _Ended, report: FinalizeReport, job_id: str, *, beside_others: bool = False
-    ) -> bool:
-        """False when its result is too large to be handled `beside_others`."""
+    def _finish_or_leave(self, batch: _Batch, job_id: str) -> bool:
+        """False when its result is too large to be handled beside others."""
+        report = batch.report
         logger.thread_safe_append_keys(job_id=job_id)
         try:
-            self._finish(ended, report, job_id, beside_others)
+            self._finish(batch, job_id)
         except LargeResult:
             return False
         except (ResultUnavailable, PublishFailed, StaleRecord) as error:
@@ -97,20 +100,20 @@ class FinalizeService:
             logger.thread_safe_remove_keys(["job_id"])
         return True
 
-    def _finish(self, ended: _Ended, report: FinalizeReport, job_id: str, beside_others: bool) -> None:
-        task, outcomes = ended.task, ended.outcomes
+    def _finish(self, batch: _Batch, job_id: str) -> None:
+        task, report = batch.task, batch.report
         job = self.store.find(job_id)
         if job is None:
             raise DashscribeError(f"The job {job_id} is not in the table.")
         if job.is_finished:
             return
         if not job.is_terminal:
-            if task is None or job.submission_id != task.submission_id or job_id not in outcomes:
+            if task is None or job.submission_id != task.submission_id or job_id not in batch.outcomes:
                 logger.info("nothing to finalize", status=job.status)
                 return
             if job.status is Status.SUBMITTING:
                 job = self._caught_up(job, task)
-            job = self.store.save(self._concluded(job, outcomes, len(task.job_ids), beside_others))
+            job = self.store.save(self._concluded(job, batch, len(task.job_ids)))
             if not job.is_terminal:
                 report.resubmitted.append(job)
                 logger.info("will be submitted again", trouble=job.last_trouble)
@@ -125,16 +128,16 @@ class FinalizeService:
         publish_start([accepted], self.events, self.clock)
         return accepted
 
-    def _concluded(self, job: Job, outcomes: dict[str, FileOutcome], files_in_task: int, beside_others: bool) -> Job:
+    def _concluded(self, job: Job, batch: _Batch, files_in_task: int) -> Job:
         """The job's next record, after its files (if any) are stored."""
-        outcome = outcomes[job.job_id]
+        outcome = batch.outcomes[job.job_id]
         decision = decide(job, outcome, files_in_task)
         completed_at = outcome.completed_at or self.clock()
         code = outcome.code or "UNKNOWN"
         if decision.failure is not None:
             return jobs.fail(job, decision.failure, self.clock(), completed_at)
         if decision.step in (NextStep.RESUBMIT, NextStep.RESUBMIT_ALONE):
-            trouble = ONE_OF_MANY_IN_RESULTS if one_alone_was_answered(outcomes, files_in_task) else code
+            trouble = ONE_OF_MANY_IN_RESULTS if one_alone_was_answered(batch.outcomes, files_in_task) else code
             return jobs.resubmit(job, trouble, self.clock(), alone=decision.step is NextStep.RESUBMIT_ALONE)
         if decision.step is NextStep.STORE_EMPTY:
             reply: JsonObject = {"file_url": job.media.s3_uri, "code": code, "message": outcome.message}
@@ -142,7 +145,7 @@ class FinalizeService:
             transcript = empty(job_id=job.job_id, model=_model(job), media=job.media.s3_uri)
             return self._stored(job, outcome, result, transcript, [code])
         try:
-            result, transcript = self._read(job, outcome.transcription_url or "", beside_others)
+            result, transcript = self._read(job, outcome.transcription_url or "", batch.beside_others)
         except ResultRefused as error:
             return jobs.fail(job, jobs.failure(error.code, str(error)), self.clock(), completed_at)
         except ValidationError as error:
