@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -23,10 +25,11 @@ from local import processes
 from local.processes import StackError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
+BUILT = LOCAL / "build"
 STACK_NAME = "dashscribe-local"
 REGION = "us-east-1"
 CREDENTIALS = "test"
@@ -122,6 +125,15 @@ def _sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path) ->
         )
 
 
+@contextmanager
+def alone_with(folder: Path) -> Iterator[None]:
+    """Waits until no other process, or thread, is in here with this folder: sam builds into it, and deploys from it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # let go with the file, also when the process is killed
+        yield
+
+
 @dataclass
 class Stack:
     """One local stack, with its files in `folder`. `dashscope_base_url` names a server instead of the simulator."""
@@ -158,17 +170,17 @@ class Stack:
         )
         self.say("starting MiniStack, the DashScope simulator and sam build")
         python_version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        with ThreadPoolExecutor() as pool:
-            building = pool.submit(build, LOCAL / "build", python_version)
+        with alone_with(BUILT), ThreadPoolExecutor() as pool:
+            building = pool.submit(build, BUILT, python_version)
             starting = [pool.submit(self._start_ministack, info, endpoint_port)]
             if self.dashscope_base_url is None:
                 starting.append(pool.submit(self._start_simulator, simulator_port))
             for task in starting:
                 task.result()
             template = building.result()
-        if self.deploy_template:
-            self.say("sam deploy")
-            info = self._deployed(info, template)
+            if self.deploy_template:
+                self.say("sam deploy")
+                info = self._deployed(info, template)
         (self.folder / "stack.json").write_text(info.model_dump_json(indent=2))
         return info
 

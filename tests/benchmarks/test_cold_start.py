@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from local.invoke import LAMBDA_PYTHON
-from local.stack import LOCAL, build
+from local.stack import BUILT, LOCAL, build
 
 CLIENTS = {
     "submit_transcription": ("dynamodb", "s3", "secretsmanager", "ssm", "events", "sqs", "stepfunctions"),
@@ -120,7 +120,7 @@ def folder_of_python(version: str) -> Path:
 @pytest.fixture(scope="module")
 def built(where: str) -> Path:
     if where == HERE:
-        return build(LOCAL / "build", f"{sys.version_info.major}.{sys.version_info.minor}").parent
+        return build(BUILT, f"{sys.version_info.major}.{sys.version_info.minor}").parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", f"{folder_of_python(LAMBDA_PYTHON)}{os.pathsep}{os.environ['PATH']}")
         return build(LOCAL / "cold_start", LAMBDA_PYTHON).parent
