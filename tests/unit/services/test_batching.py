@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from dashscribe.domain.job import Job
 from dashscribe.services.submit import GATHER_AT_MOST, GATHER_FOR
-from tests.world import World, key_in
+from tests.world import START, World, key_in
 
 MB = 1024**2
 
@@ -162,3 +165,23 @@ def test_one_task_is_one_nudge() -> None:
         world.upload(f"{number}.wav")
     world.deliver()
     assert world.tasks_at_nudges == [1]
+
+
+def test_a_submission_leaves_when_its_turn_comes_however_long_its_claims_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Late ones come close to the next ones, and the vendor refuses what comes too close."""
+    world = World()
+    for number in range(3):
+        world.upload(f"{number}.wav")
+    turn = START + timedelta(seconds=4)
+    world.records.turns["submit#fun-asr"] = turn
+    save = world.records.save
+
+    def slowly(job: Job) -> Job:
+        world.now += timedelta(seconds=1)
+        return save(job)
+
+    monkeypatch.setattr(world.records, "save", slowly)
+    world.deliver()
+    [task] = world.vendor.tasks.values()
+    assert len(task.urls) == 3
+    assert task.accepted_at == turn

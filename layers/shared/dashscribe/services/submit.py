@@ -327,7 +327,11 @@ class SubmitService:
         return files_per_task(job.options, self.max_files_per_task, self.limits, self.clock()) if job.options else 1
 
     def _submit(self, batch: list[Job], report: SubmitReport) -> None:
-        """Claim, write down that a POST follows, POST, write down its answer."""
+        """Claim, write down that a POST follows, POST, write down its answer.
+
+        The claims are made while the turn is waited for: done after it, they would make the POST late, and close to
+        somebody else's.
+        """
         options = batch[0].options
         if options is None:
             raise ValueError("a batch of jobs without options")
@@ -337,7 +341,7 @@ class SubmitService:
         if wait is None:
             self.room.stand_in_line(batch, report)
             return
-        self.sleep(wait.total_seconds())
+        turn_at = self.clock() + wait
 
         submission_id = uuid.uuid4().hex
         claimed: list[Job] = []
@@ -349,6 +353,7 @@ class SubmitService:
         if not claimed:
             return
         file_urls = [self.media.presign(job.media) for job in claimed]
+        self.sleep(max(0.0, (turn_at - self.clock()).total_seconds()))
         task = self.tasks.save_task(
             tasks.open_task(
                 submission_id,
