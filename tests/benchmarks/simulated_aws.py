@@ -556,7 +556,7 @@ class SimulatedAws(World):
         self._holder = me
         found = PassResult(finalize=[], wait_seconds=0, work_left=True)
         while True:
-            is_late = self.time.seconds - began > 200
+            is_late = self.time.seconds - began > 160
             found = self._pass(found, asks=not found.finalize or (found.ask_meanwhile and not is_late))
             if not found.work_left:
                 self._lease_step()

@@ -201,13 +201,21 @@ def test_a_lease_outlives_the_longest_pass(poll_loop: Machine, functions: dict[s
 def test_an_express_execution_stops_in_time_for_its_successor(
     poll_loop: Machine, functions: dict[str, dict[str, Any]]
 ) -> None:
-    """Five minutes at most: the last pass, its finalizers and its wait begin just before the limit."""
+    """Five minutes at most: the last pass, beside a batch of finalizers, begins just before the limit; then its own."""
     [limit] = [
         int(found[1])
         for choice in poll_loop["States"]["DecideWhatNext"]["Choices"]
         if (found := re.search(r"StartTime\) > (\d+)", choice["Condition"]))
     ]
-    assert limit / 1000 + functions["PollTasksFunction"]["Timeout"] < 300
+    one_batch = dict(states(poll_loop))["FinalizeTranscription"]["TimeoutSeconds"]
+    assert limit / 1000 + max(functions["PollTasksFunction"]["Timeout"], one_batch) + one_batch < 300
+    assert f"> {limit} " in dict(states(poll_loop))["WhenToAsk"]["Choices"][0]["Condition"].replace(")", " ")
+
+
+def test_a_pass_that_finds_no_concurrency_left_comes_after_the_finalizers(poll_loop: Machine) -> None:
+    """A new account has ten: the finalizers of one batch use them up."""
+    first, *_ = dict(states(poll_loop))["PollTasks"]["Catch"]
+    assert first == {"ErrorEquals": ["Lambda.TooManyRequestsException"], "Next": "AskNothing"}
 
 
 def test_the_loop_and_the_code_speak_of_the_same_fields(poll_loop: Machine) -> None:

@@ -55,7 +55,7 @@ AWS = Config(
 
 
 def made_once(make: Callable[[], Made]) -> Callable[[], Made]:
-    """For the first event, and kept for the others. Then the start is over, and what it left is no garbage."""
+    """For the first event, and kept for the others. What the start left is no garbage to look for."""
 
     @cache
     def made() -> Made:

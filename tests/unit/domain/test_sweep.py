@@ -56,7 +56,7 @@ def test_every_page_is_read_sooner_or_later_and_a_far_one_seldom() -> None:
 
 def test_the_pause_grows_with_age_while_nothing_ends_and_with_the_price_of_what_was_found() -> None:
     young, old = [10 * SECOND] * 3, [timedelta(hours=1)] * 3
-    pause_after = partial(sweeps.pause_after, shortest=SECOND)
+    pause_after = partial(sweeps.pause_after, files_a_task=1)
     assert pause_after(1, 0, young) == SECOND
     assert pause_after(1, 0, [100 * SECOND] * 3) == 2 * SECOND
     assert pause_after(1, 0, old) == sweeps.LONGEST_SWEEP_PAUSE
@@ -66,10 +66,11 @@ def test_the_pause_grows_with_age_while_nothing_ends_and_with_the_price_of_what_
     assert pause_after(1, 3, []) == SECOND
 
 
-def test_where_tasks_hold_many_files_the_list_is_read_sooner() -> None:
-    soon = shortest_pause(100)
-    assert sweeps.pause_after(1, 0, [10 * SECOND] * 3, soon) == soon < SECOND
-    assert sweeps.pause_after(1, 100, [10 * SECOND] * 3, soon) == soon
+def test_where_tasks_hold_many_files_the_list_is_read_sooner_while_they_are_young() -> None:
+    young, older = [2 * SECOND] * 3, [10 * SECOND] * 3
+    assert sweeps.pause_after(1, 0, young, 100) == shortest_pause(100) < SECOND
+    assert sweeps.pause_after(1, 100, young, 100) == shortest_pause(100)
+    assert sweeps.pause_after(1, 0, older, 100) == sweeps.pause_after(1, 0, older, 1) == SECOND
 
 
 def test_no_task_is_left_to_the_list_for_ever(now: datetime) -> None:

@@ -63,11 +63,11 @@ def test_an_answer_is_late_by_at_most_a_fifth_of_what_the_task_took(age: timedel
     assert pause_before_question(age, size, 1) <= max(timedelta(seconds=1.05), age * 0.2)
 
 
-def test_a_task_of_many_files_is_asked_about_sooner_while_it_is_young() -> None:
+def test_a_task_of_many_files_is_asked_about_sooner() -> None:
     """One question is for all of them, and all of them wait for it."""
     young, old = timedelta(seconds=1), timedelta(minutes=1)
     assert pause_before_question(young, 0, 100) < timedelta(seconds=0.5) < pause_before_question(young, 0, 1)
-    assert pause_before_question(old, 0, 100) == pause_before_question(old, 0, 1)
+    assert pause_before_question(old, 0, 100) <= timedelta(seconds=5) < pause_before_question(old, 0, 1)
 
 
 def test_a_running_task_is_asked_again_later(in_flight: Task, now: datetime) -> None:

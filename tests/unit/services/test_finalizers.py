@@ -12,6 +12,9 @@ import pytest
 from dashscribe.domain.job import Status
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.task import TaskPhase
+from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.domain.vendor_replies import TaskReply
+from dashscribe.errors import VendorError
 from dashscribe.services.messages import FILES_PER_FINALIZER
 from dashscribe.services.poll import PassReport
 from tests.world import World
@@ -83,6 +86,40 @@ def test_a_job_whose_end_a_finalizer_is_about_to_tell_is_left_to_it(world: World
     assert told, "no pass came in between"
     assert all(passed(report).result.finalize == [] for report in told)
     assert len(world.bus.ends_of("first.wav")) == 1
+
+
+def test_after_a_refusal_nothing_is_asked_meanwhile() -> None:
+    """Whoever is told to slow down must not come back at once, only because another task has ended."""
+    world = World(max_files_per_task=10)
+    for number in range(20):
+        world.upload(f"{number:02}.wav")
+    world.deliver()
+    world.now += timedelta(seconds=5)
+    query = world.vendor.query
+
+    def refuses_the_second(task_id: str) -> TaskReply:
+        if task_id != "task-0":
+            raise VendorError("Throttling.RateQuota", "too fast", Verdict.THROTTLED, 429)
+        return query(task_id)
+
+    world.vendor.query = refuses_the_second  # type: ignore[method-assign]  # the same, but for one task
+    result = passed(world.poll_pass()).result
+    assert sum(len(request.job_ids) for request in result.finalize) == 10
+    assert not result.ask_meanwhile
+
+
+def test_what_becomes_due_while_a_pass_runs_is_looked_at_by_the_next_one_at_once(world: World) -> None:
+    """What was due before, and could not be done, is given a second."""
+    world.loop_pass()
+    world.now += timedelta(seconds=0.95)
+    query = world.vendor.query
+
+    def slowly(task_id: str) -> TaskReply:
+        world.now += timedelta(seconds=3)
+        return query(task_id)
+
+    world.vendor.query = slowly  # type: ignore[method-assign]  # the same, three seconds later
+    assert passed(world.poll_pass()).result.wait_seconds == 0
 
 
 def test_ended_files_are_shared_out_among_as_many_finalizers_as_run_at_once() -> None:

@@ -38,6 +38,15 @@ def test_a_task_that_ends_before_its_acceptance_is_written_down_is_announced_and
     assert end.timing.submitted_at is not None
 
 
+def test_a_start_that_a_finalizer_announced_is_not_announced_again_by_the_next_one() -> None:
+    world = World()
+    world.bus.failures = 1
+    world.vendor.downloads_to_fail = 1
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
 def test_a_death_after_the_answer_gives_no_resubmission_more_than_three() -> None:
     world = World()
     world.vendor.answers["a.wav"] = ["FILE_403_FORBIDDEN"]

@@ -349,5 +349,5 @@ def _due_task(item: Mapping[str, Any]) -> DueTask:
         model=item["model"]["S"],
         phase=TaskPhase(item["phase"]["S"]),
         accepted_at=datetime.fromisoformat(item["accepted_at"]["S"]),
-        files=int(item["files"]["N"]),
+        files=int(item["files"]["N"]) if "files" in item else 1,
     )

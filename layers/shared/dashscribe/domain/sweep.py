@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from dashscribe.domain.task import TASK_DEADLINE
+from dashscribe.domain.task import TASK_DEADLINE, shortest_pause
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.vendor_codes import Verdict, says_there_is_no_list
 
@@ -105,16 +105,17 @@ def goes_on(ended_on_last_page: int, pages_so_far: int, chance: Callable[[], flo
     return ended_on_last_page >= WORTH_A_PAGE or chance() < pages_so_far / (pages_so_far + 1)
 
 
-def pause_after(pages: int, ended_files: int, ages: Sequence[timedelta], shortest: timedelta) -> timedelta:
+def pause_after(pages: int, ended_files: int, ages: Sequence[timedelta], files_a_task: int) -> timedelta:
     """How long a sweep of so many pages, that found the end of so many files, is good for.
 
-    `ages` are of the unfinished tasks, `shortest` is `task.shortest_pause` of them.
+    `ages` are of the unfinished tasks.
     """
     if not ages:
-        return shortest
+        return shortest_pause(files_a_task)
+    median = sorted(ages)[len(ages) // 2]
+    shortest = shortest_pause(files_a_task, median)
     if ended_files:
         return min(LONGEST_SWEEP_PAUSE, shortest * max(1.0, ENDED_TO_PAY_A_PAGE * pages / ended_files))
-    median = sorted(ages)[len(ages) // 2]
     return min(LONGEST_SWEEP_PAUSE, max(shortest, median * SHARE_OF_AGE))
 
 

@@ -12,12 +12,16 @@ from dashscribe.domain.job import KEEP_RECORDS, Due
 from dashscribe.domain.timestamps import Timestamp
 
 FIRST_QUESTION_AFTER = timedelta(seconds=1)
-OF_MANY_FILES = timedelta(seconds=0.4)
 MANY_FILES = 10
 """A task of so many is asked about sooner: one question is for all of them, and all of them wait for it."""
+FIRST_OF_MANY_AFTER = timedelta(seconds=0.4)
+YOUNG_SHARE_OF_AGE = 0.1
+"""From the former to `FIRST_QUESTION_AFTER`: at 10 s of age they are treated alike again."""
 LONGEST_PAUSE = timedelta(seconds=60)
 SHARE_OF_AGE = 0.2
 """Ask again after a fifth of the task's age: the answer is late by at most a fifth of what the task itself took."""
+SHARE_OF_AGE_OF_MANY = 0.08
+"""The same for many files: 5 s late at most after a minute."""
 BYTES_PER_SECOND_OF_PATIENCE = 20_000_000
 """Files are processed at hundreds of times real time (API reference 2.5); a large one takes a while all the same."""
 TASK_DEADLINE = timedelta(hours=4)
@@ -93,15 +97,18 @@ def _changed(task: Task, **changes: object) -> Task:
     return Task.model_validate({**task.model_dump(), **changes})
 
 
-def shortest_pause(files: int) -> timedelta:
-    """Between questions about a task of so many files."""
-    return OF_MANY_FILES if files >= MANY_FILES else FIRST_QUESTION_AFTER
+def shortest_pause(files: int, age: timedelta = timedelta(0)) -> timedelta:
+    """Between questions about a task of so many files, when it is of this age."""
+    if files < MANY_FILES:
+        return FIRST_QUESTION_AFTER
+    return min(FIRST_QUESTION_AFTER, max(FIRST_OF_MANY_AFTER, age * YOUNG_SHARE_OF_AGE))
 
 
 def pause_before_question(age: timedelta, largest_file_bytes: int, files: int) -> timedelta:
     """How long to wait before the next question about a task of this age and so many files."""
     patience = min(timedelta(seconds=largest_file_bytes / BYTES_PER_SECOND_OF_PATIENCE), timedelta(seconds=20))
-    return min(LONGEST_PAUSE, max(shortest_pause(files) + patience, age * SHARE_OF_AGE))
+    share = SHARE_OF_AGE_OF_MANY if files >= MANY_FILES else SHARE_OF_AGE
+    return min(LONGEST_PAUSE, max(shortest_pause(files, age) + patience, age * share))
 
 
 def accepted(task: Task, task_id: str, now: datetime) -> Task:

@@ -101,7 +101,7 @@ class Finalizing:
 class TaskCollector:
     """Several questions are asked at once, each of them about another task.
 
-    `speech` gives the same one each time, made at the first question: most passes of an idle stack have none.
+    `speech` gives the same one each time, made when there is a task to look at: most passes of an idle stack have none.
     """
 
     store: JobStore
@@ -153,11 +153,9 @@ class TaskCollector:
             self.sweeps.save_sweep_memory(model, memory.turned_off(self.clock() + sweeps.OFF_FOR_UNTRUE))
         report.next_task_at = collection.next_look(self.clock(), self.due.next_due(Due.TASK))
         over = {name for name, _ in ended}
-        left = [task for task in watched if task.phase is not TaskPhase.ENDED and task.submission_id not in over]
-        if left:
-            now = self.clock()
-            soon = min(tasks.shortest_pause(task.files) for task in left)
-            report.next_question_at = collection.next_look(now, now + soon)
+        if not collection.stopped:
+            running = [task for task in watched if task.phase is not TaskPhase.ENDED and task.submission_id not in over]
+            report.next_question_at = collection.next_question(self.clock(), running)
 
     def _worth_a_question(self, in_flight: Sequence[DueTask], collection: _Collection) -> list[DueTask]:
         """Of one model's tasks, those to ask about now: all that are due, or what a sweep makes of them."""
@@ -217,10 +215,9 @@ class TaskCollector:
         now = self.clock()
         ages = [now - task.accepted_at for task in due if not told.over.get(task.task_id)]
         ended_files = sum(task.files for task in due if told.over.get(task.task_id))
-        shortest = tasks.shortest_pause(sum(task.files for task in due) // len(due))
-        following = SweepMemory(
-            next_at=now + sweeps.pause_after(told.pages, ended_files, ages, shortest), page_size=told.page_size
-        )
+        files_a_task = sum(task.files for task in due) // len(due)
+        pause = sweeps.pause_after(told.pages, ended_files, ages, files_a_task)
+        following = SweepMemory(next_at=now + pause, page_size=told.page_size)
         if not told.knows_ours:
             following = following.turned_off(now + sweeps.OFF_FOR)
         self.sweeps.save_sweep_memory(model, following)
@@ -306,8 +303,8 @@ class TaskCollector:
             if not tasks.is_overdue(task, now):
                 # Whom the list calls unfinished is looked at with the next sweep again, not after a pause of its own.
                 by_list = collection.over.get(task.task_id or "") is False
-                pause = tasks.shortest_pause(task.files) if by_list else None
-                self.tasks.save_task(tasks.still_running(task, now, pause=pause))
+                pause = tasks.shortest_pause(task.files, now - (task.accepted_at or now)) if by_list else None
+                collection.put_off(self.tasks.save_task(tasks.still_running(task, now, pause=pause)))
                 return []
             self._cancel(task)
             output = TaskOutput(
@@ -373,6 +370,7 @@ class _Collection:
     stopped: bool = False
     singly: bool = False
     ahead_of_turn: set[str] = field(default_factory=set)
+    put_off_until: dict[str, datetime] = field(default_factory=dict)
     misses: int = 0
     over: dict[str, bool] = field(default_factory=dict)
     told_at: dict[str, datetime] = field(default_factory=dict)
@@ -442,6 +440,22 @@ class _Collection:
             mostly_wrong = self.denied[model] >= max(sweeps.UNTRUE_FROM, self.confirmed[model])
             if model in self.stale or mostly_wrong:
                 yield model, memory
+
+    def put_off(self, task: Task) -> None:
+        """It still runs, and is due again later."""
+        with self.lock:
+            self.put_off_until[task.submission_id] = task.due_at or task.posted_at
+
+    def next_question(self, now: datetime, running: Sequence[DueTask]) -> datetime | None:
+        """When to ask on about these, which have not ended; None where there are none."""
+        if not running:
+            return None
+        singly = [
+            self.put_off_until.get(task.submission_id, task.due_at)
+            for task in running
+            if task.model not in self.memories
+        ]
+        return self.next_look(now, min(singly, default=None))
 
     def next_look(self, now: datetime, next_due: datetime | None) -> datetime | None:
         """When to look at tasks again. What is left to the list stays due, so then the due list cannot tell."""

@@ -126,7 +126,7 @@ class FinalizeService:
         """The task was over before the job's record said that it runs: whoever had to write that is slow, or dead."""
         accepted = jobs.submitted(job, task.task_id or "", task.accepted_at or self.clock())
         publish_start([accepted], self.events, self.clock)
-        return accepted
+        return self.store.save(accepted)  # at once: whoever tries again must not announce it again
 
     def _concluded(self, job: Job, batch: _Batch, files_in_task: int) -> Job:
         """The job's next record, after its files (if any) are stored."""

@@ -31,7 +31,11 @@ NEAR_FUTURE = timedelta(seconds=60)
 
 
 class PassResult(BaseModel):
-    """What the state machine goes by: ids and numbers only, nothing that must stay secret."""
+    """What the state machine goes by: ids and numbers only, nothing that must stay secret.
+
+    With `ask_meanwhile` the next pass asks, after `wait_seconds`, while these files are finalized; without it, when
+    they are done.
+    """
 
     finalize: list[FinalizeRequest]
     wait_seconds: int
@@ -72,8 +76,7 @@ class PollService:
 
     def run(self, in_hand: Sequence[FinalizeRequest] = ()) -> PassReport:
         """Nothing that finalizers have `in_hand` is looked at: neither the tasks nor their jobs."""
-        report = PassReport()
-        finalizing = Finalizing(in_hand)
+        began, report, finalizing = self.clock(), PassReport(), Finalizing(in_hand)
         for step in (self.collector.collect, self._push_jobs, self._call_up_the_line, self._release_parked):
             try:
                 step(finalizing, report)
@@ -81,7 +84,7 @@ class PollService:
                 # A step that breaks must not take back what the others found: finished files go to their finalizers.
                 logger.exception("a step of the pass failed", step=step.__name__)
                 report.failed_steps += 1
-        report.result = self._next_pass(finalizing.requests, report)
+        report.result = self._next_pass(finalizing.requests, report, began)
         return report
 
     # jobs
@@ -173,7 +176,7 @@ class PollService:
 
     # what next
 
-    def _next_pass(self, requests: list[FinalizeRequest], report: PassReport) -> PassResult:
+    def _next_pass(self, requests: list[FinalizeRequest], report: PassReport, began: datetime) -> PassResult:
         now = self.clock()
         moves_on = report.gate_reason is None and self.due.next_due(Due.TURN) is not None
         in_line = now if moves_on else None
@@ -185,8 +188,8 @@ class PollService:
             return PassResult(finalize=requests, wait_seconds=wait, work_left=True, ask_meanwhile=meanwhile)
         next_at = _earliest(report.next_task_at, self.due.next_due(Due.JOB), in_line)
         is_near = next_at is not None and next_at <= now + NEAR_FUTURE
-        # What is due, and could not be done in this pass, must not be tried again at once.
-        is_stuck = next_at is not None and next_at <= now
+        # What was due before this pass, and could not be done in it, must not be tried again at once.
+        is_stuck = next_at is not None and next_at <= began
         wait = max(int(is_stuck), _seconds(now, next_at)) if is_near else LONGEST_WAIT
         return PassResult(finalize=[], wait_seconds=wait, work_left=is_near or report.next_task_at is not None)
 
