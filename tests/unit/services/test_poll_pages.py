@@ -96,11 +96,20 @@ def test_tasks_pushed_back_by_others_of_the_account_are_followed() -> None:
     assert ended(told) == {f"t{n}" for n in range(20, 100)}
 
 
+def test_a_straggler_does_not_hide_the_page_where_the_others_end() -> None:
+    """Task 5 is older than all that run: counted with them, the oldest would be a page further than it is."""
+    listing = Listing(1000, ended=set(range(300, 310)))
+    ours = {"t5"} | {f"t{n}" for n in range(300, 1000)}
+    told = sweep(due(range(300, 1000)), ours, 100, 36, listing.page, lambda: 0.999)
+    assert ended(told) == {f"t{n}" for n in range(300, 310)}
+    assert listing.read[:2] == [8, 7]
+
+
 def test_where_none_of_ours_are_the_first_page_is_tried() -> None:
     listing = Listing(300, ended=set(range(250, 260)))
     ours = {f"t{n}" for n in range(250, 300)} | {f"gone{n}" for n in range(200)}
     told = sweep(due(range(250, 300)), ours, 100, 36, listing.page, lambda: 0.999)
-    assert listing.read == [3, 1]
+    assert listing.read == [3, 2, 1]
     assert told.knows_ours
     assert len(ended(told)) == 10
 

@@ -63,9 +63,7 @@ class ResultDownload:
         except httpx.HTTPError as error:
             raise ResultUnavailable(f"The result's download broke: {type(error).__name__}.") from error
         try:
-            text = body.decode(json.detect_encoding(body), "surrogatepass")
-            del body  # a long one: what is read next takes several times its size
-            document = json.loads(text)
+            document = json.loads(body)
         except (ValueError, RecursionError) as error:
             raise ResultUnavailable("The result is not JSON; it may be cut off.") from error
         if not isinstance(document, dict):

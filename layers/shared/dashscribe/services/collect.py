@@ -152,8 +152,8 @@ class TaskCollector:
             logger.warning("the list of tasks is not true", model=model)
             self.sweeps.save_sweep_memory(model, memory.turned_off(self.clock() + sweeps.OFF_FOR_UNTRUE))
         report.next_task_at = collection.next_look(self.clock(), self.due.next_due(Due.TASK))
-        over = {name for name, _ in ended}
         if not collection.stopped:
+            over = {name for name, _ in ended}
             running = [task for task in watched if task.phase is not TaskPhase.ENDED and task.submission_id not in over]
             report.next_question_at = collection.next_question(self.clock(), running)
 

@@ -66,9 +66,11 @@ def sweep(
     if best_start != start:  # the server's pages are smaller than we thought, or this one is beyond the last
         start = best_start
         first = read(start)
-    if first is not None and not told.knows_ours and start > 1:  # far from where we thought: the newest are on page 1
-        start = 1
-        first = read(start)
+    # A few that are older than all others move the start across a page's edge. Else the newest are on page 1.
+    for fallback in (start - 1, 1):
+        if first is not None and not told.knows_ours and 1 <= fallback < start:
+            start = fallback
+            first = read(start)
     if first is None:
         return told
     page, ended_here = first
