@@ -123,7 +123,7 @@ class TaskCollector:
         listed = self.due.due_tasks(now + AHEAD, TASKS_WATCHED)
         watched = [task for task in listed if not finalizing.has_submission(task.submission_id)]
         collection = _Collection(until=now + PASS_LASTS)
-        ended: list[tuple[str, list[str]]] = []
+        ended: list[FinalizeRequest] = []
         # One that has ended needs no question: it is closed, or comes back for another try.
         to_look_at = [task for task in watched if task.phase is TaskPhase.ENDED and task.due_at <= now]
         by_model = attrgetter("model")
@@ -151,9 +151,10 @@ class TaskCollector:
         for model, memory in collection.untrue():
             logger.warning("the list of tasks is not true", model=model)
             self.sweeps.save_sweep_memory(model, memory.turned_off(self.clock() + sweeps.OFF_FOR_UNTRUE))
-        report.next_task_at = collection.next_look(self.clock(), self.due.next_due(Due.TASK))
+        if not ended:  # else finalizers run, and only the next question counts
+            report.next_task_at = collection.next_look(self.clock(), self.due.next_due(Due.TASK))
         if not collection.stopped:
-            over = {name for name, _ in ended}
+            over = {request.submission_id for request in ended}
             running = [task for task in watched if task.phase is not TaskPhase.ENDED and task.submission_id not in over]
             report.next_question_at = collection.next_question(self.clock(), running)
 
@@ -237,8 +238,8 @@ class TaskCollector:
         self.sleep(turn.total_seconds())
         return True
 
-    def _look(self, collection: _Collection, listed: DueTask) -> list[tuple[str, list[str]]]:
-        """The task, if it has ended, with the jobs to finalize of it. Runs beside others of its kind."""
+    def _look(self, collection: _Collection, listed: DueTask) -> list[FinalizeRequest]:
+        """What is to be finalized of this task, in one request. Runs beside others of its kind."""
         name = listed.submission_id
         if collection.is_over(self.clock()):
             collection.left_out()
@@ -261,7 +262,7 @@ class TaskCollector:
             logger.exception("a task could not be looked at", submission_id=name)
             collection.failed()
             return []
-        return [(name, job_ids)] if job_ids else []
+        return [FinalizeRequest(submission_id=name, job_ids=job_ids)] if job_ids else []
 
     def _look_at(self, task: Task, collection: _Collection) -> list[str]:
         """The jobs of this task that are ready for a finalizer."""
@@ -467,14 +468,14 @@ class _Collection:
         return min(moments, default=next_due)
 
 
-def _shared_out(ended: Sequence[tuple[str, list[str]]]) -> list[FinalizeRequest]:
+def _shared_out(ended: Sequence[FinalizeRequest]) -> list[FinalizeRequest]:
     """To as many finalizers as can run: one whose files are few is done sooner."""
-    files = sum(len(job_ids) for _, job_ids in ended)
+    files = sum(len(request.job_ids) for request in ended)
     each = min(FILES_PER_FINALIZER, -(-files // FINALIZERS_AT_ONCE))
     return [
-        FinalizeRequest(submission_id=submission_id, job_ids=job_ids[start : start + each])
-        for submission_id, job_ids in ended
-        for start in range(0, len(job_ids), each)
+        FinalizeRequest(submission_id=request.submission_id, job_ids=request.job_ids[start : start + each])
+        for request in ended
+        for start in range(0, len(request.job_ids), each)
     ]
 
 
