@@ -14,6 +14,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # the package has no types
 
 ROOT = Path(__file__).resolve().parent.parent
+LogLines = Callable[[], list[dict[str, Any]]]
+"""What the fixture `log_lines` gives."""
 
 # Powertools reads these when dashscribe.observability is imported, before any fixture runs.
 os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
@@ -52,7 +54,7 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def log_lines() -> Iterator[Callable[[], list[dict[str, Any]]]]:
+def log_lines() -> Iterator[LogLines]:
     """What the product's own logger has written since the test began, each line read as JSON."""
     from dashscribe.observability import logger  # not before the environment above is set
 

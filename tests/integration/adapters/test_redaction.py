@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -12,6 +10,7 @@ from dashscribe import wiring
 from dashscribe.adapters.s3_media import S3Media
 from dashscribe.domain.media import Media
 from dashscribe.observability import logger, redacted
+from tests.conftest import LogLines
 
 SIGNATURE = "5ec7e7" + "0" * 58
 S3_URL = (
@@ -25,7 +24,6 @@ RESULT_URL = (
 )
 KEY = "sk-5ec7e70123456789abcdef"
 SECRETS = (SIGNATURE, "ASIA5ECRET", "IQoJ5ECRET", "LTAI5ECRET", "5ecReT", KEY)
-LogLines = Callable[[], list[dict[str, Any]]]
 
 
 def leaked(text: str) -> list[str]:

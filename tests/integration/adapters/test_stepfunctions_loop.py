@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from dashscribe.adapters.stepfunctions_loop import StepFunctionsLoop
+from tests.conftest import LogLines
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
-
-LogLines = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture

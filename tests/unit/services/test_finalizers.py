@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 from threading import Barrier
-from typing import Any
 
 import pytest
 
@@ -17,9 +15,8 @@ from dashscribe.domain.vendor_replies import TaskReply
 from dashscribe.errors import VendorError
 from dashscribe.services.messages import FILES_PER_FINALIZER
 from dashscribe.services.poll import PassReport
+from tests.conftest import LogLines
 from tests.world import World
-
-LogLines = Callable[[], list[dict[str, Any]]]
 
 
 def passed(report: PassReport | None) -> PassReport:
