@@ -17,11 +17,11 @@ from functools import partial
 from dashscribe.adapters.dynamodb_records import from_item, to_item
 from dashscribe.domain.catalogue import ModelSpec, Region
 from dashscribe.domain.events import DETAIL_TYPES, Detail, detail_of
-from dashscribe.domain.gate import Gate
 from dashscribe.domain.job import Due, Job
 from dashscribe.domain.media import Media
 from dashscribe.domain.options import Profiles
 from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.pause import Pause
 from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task
 from dashscribe.domain.timestamps import VENDOR_ZONE
@@ -36,9 +36,9 @@ from dashscribe.errors import (
     StaleRecord,
     VendorError,
 )
+from dashscribe.services.backlog import Backlog
 from dashscribe.services.collect import TaskCollector
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
-from dashscribe.services.line import Line
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.poll import PassReport, PollService
 from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
@@ -68,7 +68,7 @@ class Records:
     tasks: dict[str, Task] = field(default_factory=dict)
     outcomes: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
     known_task_ids: set[str] = field(default_factory=set)
-    closed: Gate | None = None
+    closed: Pause | None = None
     one_file_only: dict[str, datetime] = field(default_factory=dict)
     turns: dict[str, datetime] = field(default_factory=dict)
     swept: dict[str, SweepMemory] = field(default_factory=dict)
@@ -144,9 +144,9 @@ class Records:
         found = [record.record_id for record in self._on_list(Due.TASK) if record.due_at <= until][:limit]
         return self.crashes.read("due tasks", [due_task(self.tasks[name]) for name in found])
 
-    def in_line(self, limit: int) -> dict[str, list[str]]:
+    def rate_limited_jobs(self, limit: int) -> dict[str, list[str]]:
         lines: dict[str, list[str]] = {}
-        for record in self._on_list(Due.TURN)[:limit]:
+        for record in self._on_list(Due.RATE_LIMITED)[:limit]:
             lines.setdefault(self.jobs[record.record_id].model or "", []).append(record.record_id)
         return self.crashes.read("lines", lines)
 
@@ -156,13 +156,13 @@ class Records:
     def oldest_received(self) -> datetime | None:
         return min((job.received_at for job in self.jobs.values() if job.due_kind is not None), default=None)
 
-    def gate(self) -> Gate | None:
+    def current_pause(self) -> Pause | None:
         return self.crashes.read("gate", self.closed)
 
-    def close_gate(self, gate: Gate) -> None:
-        self.crashes.around("close gate", lambda: setattr(self, "closed", gate))
+    def save_pause(self, pause: Pause) -> None:
+        self.crashes.around("close gate", lambda: setattr(self, "closed", pause))
 
-    def take_probe(self, seen: Gate, following: Gate) -> bool:
+    def claim_probe(self, seen: Pause, following: Pause) -> bool:
         def effect() -> bool:
             if self.closed is None or self.closed.probe_at != seen.probe_at:
                 return False
@@ -171,7 +171,7 @@ class Records:
 
         return bool(self.crashes.around("take probe", effect))
 
-    def open_gate(self) -> None:
+    def delete_pause(self) -> None:
         self.crashes.around("open gate", lambda: setattr(self, "closed", None))
 
     def takes_one_file_only(self, model: str, now: datetime) -> bool:
@@ -186,14 +186,14 @@ class Records:
     def save_sweep_memory(self, model: str, memory: SweepMemory) -> None:
         self.crashes.around("save sweep memory", partial(self.swept.__setitem__, model, memory))
 
-    def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
+    def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
         turn = max(self.turns.get(name, now), now)
         if turn > now + horizon:
             return None
         self.turns[name] = turn + timedelta(seconds=1 / per_second)
         return self.crashes.read("turn", turn - now)
 
-    def promised_ahead(self, name: str, now: datetime) -> timedelta:
+    def reserved_ahead(self, name: str, now: datetime) -> timedelta:
         return max(timedelta(0), self.turns.get(name, now) - now)
 
 
@@ -522,7 +522,7 @@ class World:
     def waiting_room(self) -> WaitingRoom:
         return WaitingRoom(
             store=self.records,
-            gate=self.records,
+            pauses=self.records,
             api_key=self.api_key,
             profiles=self,
             events=self.bus,
@@ -533,7 +533,7 @@ class World:
     def transcribe_service(self) -> TranscribeService:
         return TranscribeService(
             room=self.waiting_room(),
-            rates=self.records,
+            rate_limiter=self.records,
             media=self.media,
             speech=self.caller,
             results=self.results,
@@ -550,7 +550,7 @@ class World:
             room=self.waiting_room(),
             tasks=self.records,
             limits=self.records,
-            rates=self.records,
+            rate_limiter=self.records,
             media=self.media,
             speech=self.vendor,
             results=self.vendor,
@@ -571,8 +571,8 @@ class World:
             store=records,
             tasks=records,
             due=records,
-            gate=records,
-            rates=records,
+            pauses=records,
+            rate_limiter=records,
             sweeps=records,
             speech=lambda: self.vendor,
             clock=self.clock,
@@ -586,9 +586,9 @@ class World:
             store=records,
             tasks=records,
             due=records,
-            gate=records,
+            pauses=records,
             queue=self.submit_queue,
-            line=Line(records, records, records, records, self.max_files_per_task),
+            backlog=Backlog(records, records, records, records, self.max_files_per_task),
             clock=self.clock,
             wakes_at_once=at_once,
         )

@@ -32,4 +32,4 @@ def count(report: PassReport) -> None:
         )
     metrics.add_metric("LongestOverdue", MetricUnit.Seconds, report.longest_overdue_seconds)
     metrics.add_metric("OldestJobAge", MetricUnit.Seconds, report.oldest_job_seconds)
-    metrics.add_metric("SubmissionsPaused", MetricUnit.Count, int(report.gate_reason is not None))
+    metrics.add_metric("SubmissionsPaused", MetricUnit.Count, int(report.pause_reason is not None))

@@ -223,7 +223,7 @@ class BilledRecords(Records):
         return self.crashes.read("due list", first[0] if first else None)
 
     def oldest_received(self) -> datetime | None:
-        for kind in (Due.JOB, Due.TURN, Due.PARKED):
+        for kind in (Due.JOB, Due.RATE_LIMITED, Due.PARKED):
             self._queried(kind, islice(self.lists[kind], 200))
             self.crashes.read("due list", None)
         return None
@@ -236,24 +236,24 @@ class BilledRecords(Records):
         super().save_sweep_memory(model, memory)
         self._wrote(f"SWEEP#{model}", memory.model_dump(mode="json"))
 
-    def gate(self) -> Any:
+    def current_pause(self) -> Any:
         self.bill.dynamodb_read(0)
-        return super().gate()
+        return super().current_pause()
 
     def takes_one_file_only(self, model: str, now: datetime) -> bool:
         self.bill.dynamodb_read(0)
         self.time.sleep(DYNAMODB)
         return super().takes_one_file_only(model, now)
 
-    def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
+    def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
         ahead = self.turns.get(name, now) > now
-        wait = super().reserve_turn(name, per_second, now, horizon)
+        wait = super().reserve(name, per_second, now, horizon)
         self.bill["dynamodb_write_units"] += 4 if wait is None else 1 if ahead else 2  # a refused write costs as much
         return wait
 
-    def promised_ahead(self, name: str, now: datetime) -> timedelta:
+    def reserved_ahead(self, name: str, now: datetime) -> timedelta:
         self.bill.dynamodb_read(0)
-        return self.crashes.read("turn", super().promised_ahead(name, now))
+        return self.crashes.read("turn", super().reserved_ahead(name, now))
 
 
 class BilledQueue(Queue):

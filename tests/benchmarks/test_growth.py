@@ -89,9 +89,9 @@ class MeteredRecords(Records):
         self.writes += 1
         super().save_sweep_memory(model, memory)
 
-    def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
+    def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
         self.writes += 1 if self.turns.get(name, now) > now else 2
-        return super().reserve_turn(name, per_second, now, horizon)
+        return super().reserve(name, per_second, now, horizon)
 
 
 @dataclass

@@ -49,7 +49,7 @@ def test_uploads_wait_for_the_key_and_go_on_when_it_is_there(deployment: Deploym
             return str(parked[-1]["media"]["M"]["key"]["S"]) if parked else None
 
         key: str = deployment.wait_for(waiting, "the changed secret to take effect", 60)
-        assert "submitting is paused" in deployment.log_lines()
+        assert "submissions paused" in deployment.log_lines()
         assert arn in deployment.log_lines()
 
         def alarm() -> bool:

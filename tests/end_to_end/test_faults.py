@@ -186,10 +186,10 @@ class Player:
 
     def _probe_is_due(self) -> bool:
         self._deployment.listen()
-        gate = self._deployment.info.client("dynamodb").get_item(
-            TableName=self._deployment.info.outputs["JobsTableName"], Key={"pk": {"S": "GATE"}}
+        pause = self._deployment.info.client("dynamodb").get_item(
+            TableName=self._deployment.info.outputs["JobsTableName"], Key={"pk": {"S": "PAUSE"}}
         )
-        return "Item" not in gate or datetime.fromisoformat(gate["Item"]["probe_at"]["S"]) <= datetime.now(UTC)
+        return "Item" not in pause or datetime.fromisoformat(pause["Item"]["probe_at"]["S"]) <= datetime.now(UTC)
 
     def _tick(self) -> None:
         """What the schedule does every minute: a loop in which nothing is in flight has ended."""

@@ -314,7 +314,7 @@ def test_the_output_of_a_million_objects_fits_into_an_execution(backfill: Machin
 
 def test_batches_that_wait_for_a_week_do_not_fill_their_history() -> None:
     """25,000 events an execution; a wait and the look after it are nine of them."""
-    assert 25_000 / 9 * backfill_module.GATE_IS_CLOSED_SECONDS > 7 * 86400
+    assert 25_000 / 9 * backfill_module.PAUSED_SECONDS > 7 * 86400
 
 
 def test_what_the_batches_at_work_add_still_leaves_a_delay_that_a_queue_takes(

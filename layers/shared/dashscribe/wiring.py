@@ -126,7 +126,7 @@ def _waiting_room(
 
     return WaitingRoom(
         store=records,
-        gate=records,
+        pauses=records,
         api_key=api_key,
         profiles=SsmProfiles(boto3.client("ssm", config=AWS), settings.profiles_parameter_name),
         events=EventBridgePublisher(boto3.client("events", config=AWS), settings.event_bus_name),
@@ -167,7 +167,7 @@ def submit_service() -> SubmitService:
         room=_waiting_room(settings, records, api_key, sqs),
         tasks=records,
         limits=records,
-        rates=records,
+        rate_limiter=records,
         media=_media(settings, _s3_client()),
         speech=_speech(settings, api_key),
         results=_results(settings),
@@ -196,7 +196,7 @@ def transcribe_service() -> TranscribeService:
     api_key, s3 = _api_key(settings), _s3_client()
     return TranscribeService(
         room=_waiting_room(settings, records, api_key, boto3.client("sqs", config=AWS)),
-        rates=records,
+        rate_limiter=records,
         media=_media(settings, s3),
         speech=_speech(settings, api_key),
         results=S3Results(s3, settings.results_bucket_name),
@@ -213,8 +213,8 @@ def transcribe_service() -> TranscribeService:
 def poll_service() -> PollService:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.sqs_queues import SqsJobQueue
+    from dashscribe.services.backlog import Backlog
     from dashscribe.services.collect import TaskCollector
-    from dashscribe.services.line import Line
     from dashscribe.services.poll import PollService
 
     settings = PollSettings.from_environ(os.environ)
@@ -223,18 +223,18 @@ def poll_service() -> PollService:
         store=records,
         tasks=records,
         due=records,
-        gate=records,
-        rates=records,
+        pauses=records,
+        rate_limiter=records,
         sweeps=records,
         speech=cache(partial(_speech, settings, _api_key(settings))),
         clock=_now,
         query_requests_per_second=settings.query_requests_per_second,
     )
-    line = Line(
+    backlog = Backlog(
         due=records,
         store=records,
         limits=records,
-        rates=records,
+        rate_limiter=records,
         max_files_per_task=settings.max_files_per_task,
         submit_requests_per_second=settings.submit_requests_per_second,
     )
@@ -243,9 +243,9 @@ def poll_service() -> PollService:
         store=records,
         tasks=records,
         due=records,
-        gate=records,
+        pauses=records,
         queue=SqsJobQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
-        line=line,
+        backlog=backlog,
         clock=_now,
     )
 
@@ -284,8 +284,8 @@ def backfill_service() -> BackfillService:
     s3 = _s3_client()
     return BackfillService(
         store=records,
-        gate=records,
-        rates=records,
+        pauses=records,
+        rate_limiter=records,
         uploads=S3Uploads(s3),
         transcripts=S3Transcripts(s3, settings.results_bucket_name),
         queue=SqsBackfillQueue(

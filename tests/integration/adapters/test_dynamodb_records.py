@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dashscribe.adapters.dynamodb_records import DynamoDbRecords
-from dashscribe.domain import gate as gates
+from dashscribe.domain import pause as pauses
 from dashscribe.domain.job import Due, Job, Status
 from dashscribe.domain.media import Media
 from dashscribe.domain.sweep import SweepMemory
@@ -458,8 +458,8 @@ def test_a_record_without_a_due_time_is_on_no_list(
     records.create(job)
     records.save(job.model_copy(update={"due_kind": None, "due_at": None}))
     records.save_outcomes("s", {})
-    records.close_gate(gates.close("Arrearage", "", now))
-    records.reserve_turn("query", 1, now, SECOND)
+    records.save_pause(pauses.start_pause("Arrearage", "", now))
+    records.reserve("query", 1, now, SECOND)
     assert dynamodb.scan(TableName="jobs", IndexName="due")["Items"] == []
     assert dynamodb.scan(TableName="jobs")["Count"] == 4
 
@@ -478,37 +478,37 @@ def test_the_next_due_time_is_the_earliest_one_also_in_the_future(
 
 
 def test_the_gate_is_open_until_it_is_closed_and_again_when_opened(records: DynamoDbRecords, now: datetime) -> None:
-    assert records.gate() is None
-    closed = gates.close("Arrearage", "欠费 – pay the bill", now)
-    records.close_gate(closed)
-    assert records.gate() == closed
-    records.open_gate()
-    assert records.gate() is None
-    records.open_gate()
+    assert records.current_pause() is None
+    closed = pauses.start_pause("Arrearage", "欠费 – pay the bill", now)
+    records.save_pause(closed)
+    assert records.current_pause() == closed
+    records.delete_pause()
+    assert records.current_pause() is None
+    records.delete_pause()
 
 
 def test_closing_a_closed_gate_replaces_it(records: DynamoDbRecords, now: datetime) -> None:
-    records.close_gate(gates.close("Arrearage", "", now))
-    second = gates.close("InvalidApiKey", "", now + SECOND)
-    records.close_gate(second)
-    assert records.gate() == second
+    records.save_pause(pauses.start_pause("Arrearage", "", now))
+    second = pauses.start_pause("InvalidApiKey", "", now + SECOND)
+    records.save_pause(second)
+    assert records.current_pause() == second
 
 
 def test_only_one_of_many_takes_the_probe(
     records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamodb, "put_item", one_at_a_time(dynamodb.put_item))
-    seen = gates.close("Arrearage", "", now)
-    records.close_gate(seen)
-    following = gates.close("Arrearage", "", now + 30 * SECOND, seen)
-    assert sorted(at_once([lambda: records.take_probe(seen, following)] * 8)) == [False] * 7 + [True]
-    assert records.gate() == following
+    seen = pauses.start_pause("Arrearage", "", now)
+    records.save_pause(seen)
+    following = pauses.start_pause("Arrearage", "", now + 30 * SECOND, seen)
+    assert sorted(at_once([lambda: records.claim_probe(seen, following)] * 8)) == [False] * 7 + [True]
+    assert records.current_pause() == following
 
 
 def test_a_gate_that_was_opened_meanwhile_is_not_closed_by_a_probe(records: DynamoDbRecords, now: datetime) -> None:
-    seen = gates.close("Arrearage", "", now)
-    assert records.take_probe(seen, gates.close("Arrearage", "", now + SECOND, seen)) is False
-    assert records.gate() is None
+    seen = pauses.start_pause("Arrearage", "", now)
+    assert records.claim_probe(seen, pauses.start_pause("Arrearage", "", now + SECOND, seen)) is False
+    assert records.current_pause() is None
 
 
 # rates
@@ -518,7 +518,7 @@ def test_turns_are_one_over_the_rate_apart_whoever_asks(
     records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamodb, "update_item", one_at_a_time(dynamodb.update_item))
-    waits = at_once([lambda: records.reserve_turn("query", 20, now, timedelta(seconds=30))] * 40)
+    waits = at_once([lambda: records.reserve("query", 20, now, timedelta(seconds=30))] * 40)
     assert sorted(wait for wait in waits if wait is not None) == [number * SECOND / 20 for number in range(40)]
 
 
@@ -528,7 +528,7 @@ def test_turns_are_apart_also_when_the_clocks_of_the_askers_differ(
     monkeypatch.setattr(dynamodb, "update_item", one_at_a_time(dynamodb.update_item))
 
     def turn(skew: timedelta) -> datetime:
-        wait = records.reserve_turn("query", 10, now + skew, timedelta(seconds=30))
+        wait = records.reserve("query", 10, now + skew, timedelta(seconds=30))
         assert wait is not None
         return now + skew + wait
 
@@ -551,41 +551,41 @@ def test_whoever_is_overtaken_while_starting_an_idle_rate_gets_the_next_turn(
             return real(**request)
         finally:
             monkeypatch.setattr(dynamodb, "update_item", real)
-            rival.append(records.reserve_turn("query", 10, now, SECOND))
+            rival.append(records.reserve("query", 10, now, SECOND))
 
     monkeypatch.setattr(dynamodb, "update_item", overtaken)
-    assert records.reserve_turn("query", 10, now, SECOND) == SECOND / 10
+    assert records.reserve("query", 10, now, SECOND) == SECOND / 10
     assert rival == [timedelta(0)]
 
 
 def test_an_idle_rate_starts_at_once(records: DynamoDbRecords, now: datetime) -> None:
     for start in (now, now + timedelta(hours=1), now + timedelta(hours=1, microseconds=100_000)):
-        assert records.reserve_turn("query", 10, start, SECOND) == timedelta(0)
-    assert records.reserve_turn("query", 10, now + timedelta(hours=1, microseconds=100_000), SECOND) == SECOND / 10
+        assert records.reserve("query", 10, start, SECOND) == timedelta(0)
+    assert records.reserve("query", 10, now + timedelta(hours=1, microseconds=100_000), SECOND) == SECOND / 10
 
 
 def test_a_turn_beyond_the_horizon_is_refused_and_not_reserved(records: DynamoDbRecords, now: datetime) -> None:
     near = timedelta(seconds=2)
-    waits = [records.reserve_turn("submit", 1, now, near) for _ in range(6)]
+    waits = [records.reserve("submit", 1, now, near) for _ in range(6)]
     assert waits == [0 * SECOND, SECOND, 2 * SECOND, None, None, None]
-    assert records.reserve_turn("submit", 1, now, timedelta(seconds=10)) == 3 * SECOND
+    assert records.reserve("submit", 1, now, timedelta(seconds=10)) == 3 * SECOND
 
 
 def test_rates_of_different_names_do_not_touch_each_other(records: DynamoDbRecords, now: datetime) -> None:
-    assert records.reserve_turn("submit#fun-asr", 1, now, SECOND) == timedelta(0)
-    assert records.reserve_turn("submit#paraformer-v2", 1, now, SECOND) == timedelta(0)
+    assert records.reserve("submit#fun-asr", 1, now, SECOND) == timedelta(0)
+    assert records.reserve("submit#paraformer-v2", 1, now, SECOND) == timedelta(0)
 
 
 def test_a_rate_below_one_a_second_spaces_turns_by_more_than_a_second(records: DynamoDbRecords, now: datetime) -> None:
     horizon = timedelta(minutes=1)
-    assert [records.reserve_turn("x", 0.5, now, horizon) for _ in range(3)] == [0 * SECOND, 2 * SECOND, 4 * SECOND]
+    assert [records.reserve("x", 0.5, now, horizon) for _ in range(3)] == [0 * SECOND, 2 * SECOND, 4 * SECOND]
 
 
 def test_a_fault_of_the_table_is_not_taken_for_a_turn_beyond_the_horizon(
     dynamodb: DynamoDBClient, now: datetime
 ) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        DynamoDbRecords(dynamodb, "elsewhere").reserve_turn("x", 1, now, SECOND)
+        DynamoDbRecords(dynamodb, "elsewhere").reserve("x", 1, now, SECOND)
 
 
 def test_the_oldest_unfinished_job_is_the_one_received_first(
@@ -622,7 +622,7 @@ def test_what_backfills_count_adds_up_for_each_run_and_expires(
 def test_the_lines_of_two_models_are_told_apart_oldest_first(records: DynamoDbRecords, make_job: MakeJob) -> None:
     for number, model in enumerate(["fun-asr", "paraformer-v2", "fun-asr"]):
         due_at = f"2026-01-01T12:00:0{number}.000Z"
-        records.create(make_job(job_id=f"{number}" * 32, model=model, due_kind=Due.TURN, due_at=due_at))
+        records.create(make_job(job_id=f"{number}" * 32, model=model, due_kind=Due.RATE_LIMITED, due_at=due_at))
     records.create(make_job(job_id="9" * 32, due_kind=Due.JOB, due_at="2026-01-01T12:00:00.000Z"))
-    assert records.in_line(10) == {"fun-asr": ["0" * 32, "2" * 32], "paraformer-v2": ["1" * 32]}
-    assert records.in_line(1) == {"fun-asr": ["0" * 32]}
+    assert records.rate_limited_jobs(10) == {"fun-asr": ["0" * 32, "2" * 32], "paraformer-v2": ["1" * 32]}
+    assert records.rate_limited_jobs(1) == {"fun-asr": ["0" * 32]}

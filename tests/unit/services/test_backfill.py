@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dashscribe.domain.gate import Gate
 from dashscribe.domain.media import MAX_SIZE_BYTES, Media
+from dashscribe.domain.pause import Pause
 from dashscribe.domain.result_files import results_of
 from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillReport, BackfillService
 from dashscribe.services.messages import BACKFILL, ObjectCreated, parse_message
@@ -83,8 +83,8 @@ class Past:
         records = self.world.records
         return BackfillService(
             store=records,
-            gate=records,
-            rates=records,
+            pauses=records,
+            rate_limiter=records,
             uploads=self,
             transcripts=self,
             queue=self,
@@ -253,8 +253,8 @@ def test_messages_arrive_at_the_rate_over_all_batches(past: Past) -> None:
     assert delays == pytest.approx([number / RATE for number in range(30)])
 
 
-def close_gate(past: Past) -> None:
-    past.world.records.closed = Gate(reason="Arrearage", message="unpaid", closed_at=START, probe_at=START)
+def save_pause(past: Past) -> None:
+    past.world.records.closed = Pause(reason="Arrearage", message="unpaid", paused_at=START, probe_at=START)
 
 
 def fill_queue(past: Past) -> None:
@@ -265,7 +265,7 @@ def take_turns(past: Past) -> None:
     past.world.records.turns["backfill"] = START + timedelta(minutes=11)
 
 
-@pytest.mark.parametrize(("trouble", "wait"), [(close_gate, 300), (fill_queue, 60), (take_turns, 60)])
+@pytest.mark.parametrize(("trouble", "wait"), [(save_pause, 300), (fill_queue, 60), (take_turns, 60)])
 def test_a_batch_waits_whole_while_new_uploads_have_nowhere_to_go(
     past: Past, trouble: Callable[[Past], None], wait: int
 ) -> None:

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.catalogue import CATALOGUE, ModelSpec
-from dashscribe.domain.gate import close
 from dashscribe.domain.job import Due, Status
 from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.pause import start_pause
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
 from tests.world import World
@@ -168,7 +168,7 @@ def test_uploads_wait_for_the_key_and_then_go_on_by_themselves() -> None:
     for _ in range(20):
         world.step()
     assert (world.bus.events, world.vendor.tasks) == ([], {})
-    assert world.submit_reports[-1].gate_reason == "API_KEY_MISSING"
+    assert world.submit_reports[-1].pause_reason == "API_KEY_MISSING"
     world.key = "sk-real"
     before = world.now
     world.run_until_quiet()
@@ -194,7 +194,7 @@ def test_a_broken_profiles_document_keeps_uploads_waiting_until_it_is_mended() -
     for _ in range(10):
         world.step()
     assert world.bus.events == []
-    assert world.submit_reports[-1].gate_reason == "PROFILES_UNREADABLE"
+    assert world.submit_reports[-1].pause_reason == "PROFILES_UNREADABLE"
     world.profiles_document = (
         '{"profiles": {"p": {"model": "fun-asr-mtl"}}, "rules": [{"prefix": "a", "profile": "p"}]}'
     )
@@ -635,8 +635,8 @@ def test_a_gate_that_closed_while_everybody_stood_in_line_is_probed() -> None:
     for number in range(400):
         world.upload(f"{number}.wav")
     world.deliver()
-    assert [job for job in world.records.jobs.values() if job.due_kind is Due.TURN]
-    world.records.close_gate(close("Arrearage", "unpaid", world.now))
+    assert [job for job in world.records.jobs.values() if job.due_kind is Due.RATE_LIMITED]
+    world.records.save_pause(start_pause("Arrearage", "unpaid", world.now))
     world.run_until_quiet()
     assert {job.status for job in world.records.jobs.values()} == {Status.SUCCEEDED}
 

@@ -10,7 +10,7 @@ import pytest
 
 from dashscribe.domain import job as jobs
 from dashscribe.domain.job import Due, Status
-from dashscribe.services.transcribe import LONGEST_WAIT_FOR_A_TURN
+from dashscribe.services.transcribe import MAX_SLOT_WAIT
 from tests.caller import SAID, reply
 from tests.world import World
 
@@ -312,10 +312,10 @@ def test_calls_begin_no_faster_than_the_model_allows_and_the_rest_wait_in_the_ta
     started = world.now
     report = world.call()
     assert world.now - started >= timedelta(seconds=len(report.succeeded) / 5 - 1)
-    assert {job.last_trouble for job in report.waiting} <= {"RATE"}
+    assert {job.last_trouble for job in report.waiting} <= {"RATE_LIMITED"}
     world.run_until_quiet()
     assert len(world.caller.calls) == len(set(world.caller.calls)) == 200
-    assert LONGEST_WAIT_FOR_A_TURN < jobs.CALL_CLAIM_LASTS
+    assert MAX_SLOT_WAIT < jobs.CALL_CLAIM_LASTS
 
 
 def test_a_call_that_lasts_is_not_made_by_somebody_else_too() -> None:

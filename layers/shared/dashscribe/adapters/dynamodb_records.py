@@ -1,4 +1,4 @@
-"""The one table: jobs, tasks, their outcomes, the gate, the rate budgets and what backfills counted.
+"""The one table: jobs, tasks, their outcomes, the pause, the rate budgets and what backfills counted.
 
 Every item has `pk`. Items that somebody must look at have `due_kind` and `due_at` too, and so appear in the index
 `due` (sparse; keys, the time of receipt, and what a sweep asks of a task): what is finished costs nothing there.
@@ -16,8 +16,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ValidationError
 
-from dashscribe.domain.gate import Gate
 from dashscribe.domain.job import KEEP_RECORDS, Due, Job
+from dashscribe.domain.pause import Pause
 from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.timestamps import to_iso
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 DUE_INDEX = "due"
 _ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)
-_GATE = "GATE"
+_PAUSE = "PAUSE"
 _BATCH_GET_LIMIT = 100
 _RESERVATION_ROUNDS = 2
 _JOBS_LOOKED_AT_FOR_AGE = 200
@@ -43,7 +43,7 @@ _from_dynamodb = TypeDeserializer().deserialize
 
 
 class DynamoDbRecords:
-    """Every port of the table: jobs, tasks, due lists, gate, limits, sweeps, rates and the backfill's ledger."""
+    """Every port of the table: jobs, tasks, due lists, pause, limits, sweeps, rates and the backfill's ledger."""
 
     def __init__(self, client: DynamoDBClient, table_name: str) -> None:
         self._client = client
@@ -132,9 +132,9 @@ class DynamoDbRecords:
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
         return [_due_task(item) for item in self._entries(Due.TASK, until, limit)]
 
-    def in_line(self, limit: int) -> dict[str, list[str]]:
+    def rate_limited_jobs(self, limit: int) -> dict[str, list[str]]:
         lines: dict[str, list[str]] = {}
-        for item in self._entries(Due.TURN, _ALWAYS, limit):
+        for item in self._entries(Due.RATE_LIMITED, _ALWAYS, limit):
             lines.setdefault(item["model"]["S"] if "model" in item else "", []).append(_due_record(item).record_id)
         return lines
 
@@ -169,7 +169,7 @@ class DynamoDbRecords:
 
     def oldest_received(self) -> datetime | None:
         oldest: datetime | None = None
-        for kind in (Due.JOB, Due.TURN, Due.PARKED):
+        for kind in (Due.JOB, Due.RATE_LIMITED, Due.PARKED):
             reply = self._client.query(
                 TableName=self._table,
                 IndexName=DUE_INDEX,
@@ -183,18 +183,18 @@ class DynamoDbRecords:
 
     # the gate
 
-    def gate(self) -> Gate | None:
-        item = self._get(_GATE)
-        return Gate.model_validate(item) if item else None
+    def current_pause(self) -> Pause | None:
+        item = self._get(_PAUSE)
+        return Pause.model_validate(item) if item else None
 
-    def close_gate(self, gate: Gate) -> None:
-        self._client.put_item(TableName=self._table, Item=to_item({"pk": _GATE, **gate.model_dump(mode="json")}))
+    def save_pause(self, pause: Pause) -> None:
+        self._client.put_item(TableName=self._table, Item=to_item({"pk": _PAUSE, **pause.model_dump(mode="json")}))
 
-    def take_probe(self, seen: Gate, following: Gate) -> bool:
+    def claim_probe(self, seen: Pause, following: Pause) -> bool:
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=to_item({"pk": _GATE, **following.model_dump(mode="json")}),
+                Item=to_item({"pk": _PAUSE, **following.model_dump(mode="json")}),
                 ConditionExpression="probe_at = :seen",
                 ExpressionAttributeValues={":seen": {"S": to_iso(seen.probe_at)}},
             )
@@ -204,8 +204,8 @@ class DynamoDbRecords:
             return False
         return True
 
-    def open_gate(self) -> None:
-        self._client.delete_item(TableName=self._table, Key={"pk": {"S": _GATE}})
+    def delete_pause(self) -> None:
+        self._client.delete_item(TableName=self._table, Key={"pk": {"S": _PAUSE}})
 
     # what was learned of the vendor
 
@@ -230,7 +230,7 @@ class DynamoDbRecords:
 
     # rates
 
-    def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
+    def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
         """Reserve the next free slot of a rate: slots are 1/rate apart, whoever asks, wherever it runs.
 
         One atomic write when somebody is ahead of us, two when nobody is (the idle rate is first brought up to now).
@@ -252,7 +252,7 @@ class DynamoDbRecords:
                 return timedelta(microseconds=max(0, turn_us - now_us))
         return None
 
-    def promised_ahead(self, name: str, now: datetime) -> timedelta:
+    def reserved_ahead(self, name: str, now: datetime) -> timedelta:
         item = self._get(f"RATE#{name}")
         next_us = int(item["next_us"]) if item else 0
         return timedelta(microseconds=max(0, next_us - int(now.timestamp() * 1_000_000)))

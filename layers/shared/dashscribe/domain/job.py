@@ -76,7 +76,7 @@ class Due(StrEnum):
 
     TASK = "TASK"  # a task to ask the vendor about
     JOB = "JOB"  # a job that needs a push
-    TURN = "TURN"  # a job that waits for the model's rate, in the order of arrival
+    RATE_LIMITED = "RATE_LIMITED"  # a job that waits for the model's rate, in the order of arrival
     PARKED = "PARKED"  # a job that waits for the account-wide gate or the profiles document
 
 
@@ -273,16 +273,16 @@ def park(job: Job, reason: str) -> Job:
     )
 
 
-def await_turn(job: Job) -> Job:
+def rate_limited(job: Job) -> Job:
     """Stand in line: the model's rate is used up for now. Nothing went wrong, so nothing is counted."""
     return _changed(
         job,
         status=Status.RECEIVED,
         submission_id=None,
         wakes=0,
-        last_trouble="RATE",
+        last_trouble="RATE_LIMITED",
         model=job.options.model if job.options else None,
-        due_kind=Due.TURN,
+        due_kind=Due.RATE_LIMITED,
         due_at=job.received_at,
     )
 

@@ -25,9 +25,9 @@ from dashscribe.services.ports import (
     BackfillLedger,
     BackfillQueue,
     Clock,
-    GateStore,
     JobStore,
-    RateBudget,
+    PauseStore,
+    RateLimiter,
     TranscriptFinder,
     Upload,
     UploadFinder,
@@ -45,7 +45,7 @@ LONGEST_DELAY = timedelta(minutes=10)
 """A turn further away is not taken: a message can be delayed by 15 minutes at most, and a batch lasts a while."""
 QUEUE_IS_FULL_SECONDS = 60
 """How long a batch waits for room. Each wait is three transitions of the state machine."""
-GATE_IS_CLOSED_SECONDS = 300
+PAUSED_SECONDS = 300
 """How long while nothing is submitted at all: an execution's history has room for a week of such waits."""
 LOOKS_AT_ONCE = 8
 """Objects that are looked at in S3 at the same time; botocore keeps 10 connections."""
@@ -134,8 +134,8 @@ class BackfillService:
     """Queue what is not done yet. Whatever else is in the queue goes first."""
 
     store: JobStore
-    gate: GateStore
-    rates: RateBudget
+    pauses: PauseStore
+    rate_limiter: RateLimiter
     uploads: UploadFinder
     transcripts: TranscriptFinder
     queue: BackfillQueue
@@ -178,8 +178,8 @@ class BackfillService:
 
     def _hold_back_seconds(self) -> int:
         """New uploads go first: how long to stay away from a queue that is full, or that leads nowhere now."""
-        if self.gate.gate() is not None:
-            return GATE_IS_CLOSED_SECONDS
+        if self.pauses.current_pause() is not None:
+            return PAUSED_SECONDS
         room = self.files_per_second * QUEUE_HOLDS.total_seconds()
         return QUEUE_IS_FULL_SECONDS if self.queue.backlog() >= room else 0
 
@@ -213,7 +213,7 @@ class BackfillService:
         The queue keeps the pace, by the delay of each message: no function sleeps, and no file goes before its turn.
         """
         rate = self.files_per_second
-        wait = self.rates.reserve_turn("backfill", rate / len(events), self.clock(), LONGEST_DELAY)
+        wait = self.rate_limiter.reserve("backfill", rate / len(events), self.clock(), LONGEST_DELAY)
         if wait is None:
             return False
         for place, event in enumerate(events):

@@ -17,8 +17,8 @@ from itertools import groupby
 from operator import attrgetter
 from threading import Lock
 
-from dashscribe.domain import gate as gates
 from dashscribe.domain import job as jobs
+from dashscribe.domain import pause as pauses
 from dashscribe.domain import sweep as sweeps
 from dashscribe.domain import task as tasks
 from dashscribe.domain.job import Due, Job
@@ -29,18 +29,18 @@ from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskOutput, 
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
-from dashscribe.services.pace import QUESTIONS, questions_a_second
 from dashscribe.services.ports import (
     Clock,
     DueStore,
     DueTask,
-    GateStore,
     JobStore,
-    RateBudget,
+    PauseStore,
+    RateLimiter,
     SpeechService,
     SweepStore,
     TaskStore,
 )
+from dashscribe.services.rate_limits import QUERY_RATE_KEY, query_rate
 from dashscribe.services.side_by_side import side_by_side
 from dashscribe.services.sweep import sweep
 
@@ -70,7 +70,7 @@ class CollectReport:
     list_pages: int = 0
     finished_tasks: int = 0
     failed_steps: int = 0
-    gate_reason: str | None = None
+    pause_reason: str | None = None
     next_task_at: datetime | None = None
     next_question_at: datetime | None = None
 
@@ -107,8 +107,8 @@ class TaskCollector:
     store: JobStore
     tasks: TaskStore
     due: DueStore
-    gate: GateStore
-    rates: RateBudget
+    pauses: PauseStore
+    rate_limiter: RateLimiter
     sweeps: SweepStore
     speech: Callable[[], SpeechService]
     clock: Clock
@@ -146,7 +146,7 @@ class TaskCollector:
         finally:
             finalizing.requests += _shared_out(ended)
             report.queries, report.list_pages = collection.queries, collection.pages
-            report.finished_tasks, report.gate_reason = collection.ended, collection.gate_reason
+            report.finished_tasks, report.pause_reason = collection.ended, collection.pause_reason
             report.failed_steps += collection.failures
         for model, memory in collection.untrue():
             logger.warning("the list of tasks is not true", model=model)
@@ -201,10 +201,10 @@ class TaskCollector:
     ) -> SweepMemory:
         model, began = due[0].model, self.clock()
         in_order = sorted(due, key=lambda task: task.accepted_at)
-        enough = int(ENDED_FILES_WAIT.total_seconds() * questions_a_second(self.query_requests_per_second))
+        enough = int(ENDED_FILES_WAIT.total_seconds() * query_rate(self.query_requests_per_second))
 
         def read_page(page: int, page_size: int) -> TaskList | None:
-            if not self._has_turn(collection):
+            if not self._reserve_query_slot(collection):
                 return None
             collection.pages += 1
             return self.speech().list_page(model, page, page_size)
@@ -226,13 +226,13 @@ class TaskCollector:
         collection.told_at[model] = began
         return following
 
-    def _has_turn(self, collection: _Collection) -> bool:
+    def _reserve_query_slot(self, collection: _Collection) -> bool:
         """Wait for our turn to ask the vendor something. False when it would not come before the pass is over."""
         now = self.clock()
         if collection.is_over(now):
             return False
-        rate = questions_a_second(self.query_requests_per_second)
-        turn = self.rates.reserve_turn(QUESTIONS, rate, now, max(timedelta(0), collection.until - now))
+        rate = query_rate(self.query_requests_per_second)
+        turn = self.rate_limiter.reserve(QUERY_RATE_KEY, rate, now, max(timedelta(0), collection.until - now))
         if turn is None:
             return False
         self.sleep(turn.total_seconds())
@@ -287,7 +287,7 @@ class TaskCollector:
             collection.room_used(len(waiting))
 
     def _asked(self, task: Task, waiting: dict[str, Job], collection: _Collection) -> list[str]:
-        if not self._has_turn(collection):
+        if not self._reserve_query_slot(collection):
             collection.left_out()
             return []
         collection.asked()
@@ -348,8 +348,8 @@ class TaskCollector:
         now = self.clock()
         logger.warning("query failed", submission_id=submission_id, code=error.code, reason=error.message)
         if error.verdict is Verdict.ACCOUNT_WIDE:
-            collection.gate_reason = error.code
-            self.gate.close_gate(gates.close(error.code, error.message, now, self.gate.gate()))
+            collection.pause_reason = error.code
+            self.pauses.save_pause(pauses.start_pause(error.code, error.message, now, self.pauses.current_pause()))
         if error.verdict in (Verdict.ACCOUNT_WIDE, Verdict.THROTTLED):
             collection.stopped = True
         pause = jobs.retry_delay(4 if error.verdict is Verdict.ACCOUNT_WIDE else 2)
@@ -386,7 +386,7 @@ class _Collection:
     files_in_question: int = 0
     unasked: int = 0
     failures: int = 0
-    gate_reason: str | None = None
+    pause_reason: str | None = None
     lock: Lock = field(default_factory=Lock)
 
     def is_over(self, now: datetime) -> bool:

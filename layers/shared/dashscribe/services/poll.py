@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
-from dashscribe.domain import gate as gates
 from dashscribe.domain import job as jobs
+from dashscribe.domain import pause as pauses
 from dashscribe.domain.job import Due, Job, Status
 from dashscribe.domain.task import TaskPhase
 from dashscribe.errors import StaleRecord
 from dashscribe.observability import logger
+from dashscribe.services.backlog import Backlog
 from dashscribe.services.collect import CollectReport, Finalizing, TaskCollector
-from dashscribe.services.line import Line
 from dashscribe.services.messages import FinalizeRequest
-from dashscribe.services.ports import Clock, DueStore, GateStore, JobQueue, JobStore, TaskStore
+from dashscribe.services.ports import Clock, DueStore, JobQueue, JobStore, PauseStore, TaskStore
 from dashscribe.services.side_by_side import side_by_side
 
 JOBS_PER_PASS = 100
@@ -68,16 +68,16 @@ class PollService:
     store: JobStore
     tasks: TaskStore
     due: DueStore
-    gate: GateStore
+    pauses: PauseStore
     queue: JobQueue
-    line: Line
+    backlog: Backlog
     clock: Clock
     wakes_at_once: int = WAKES_AT_ONCE
 
     def run(self, in_hand: Sequence[FinalizeRequest] = ()) -> PassReport:
         """Nothing that finalizers have `in_hand` is looked at: neither the tasks nor their jobs."""
         began, report, finalizing = self.clock(), PassReport(), Finalizing(in_hand)
-        for step in (self.collector.collect, self._push_jobs, self._call_up_the_line, self._release_parked):
+        for step in (self.collector.collect, self._push_jobs, self._release_backlog, self._release_parked):
             try:
                 step(finalizing, report)
             except Exception:
@@ -127,24 +127,24 @@ class PollService:
             return jobs.resubmit(job, "TASK_LOST", now)
         return jobs.give_up(job, now)
 
-    def _call_up_the_line(self, _: Finalizing, report: PassReport) -> None:
+    def _release_backlog(self, _: Finalizing, report: PassReport) -> None:
         """Behind a closed gate nobody is called up: all of them would only wait there."""
-        if self.gate.gate() is None:
-            self._wake(self.line.called_up(self.clock()), report)
+        if self.pauses.current_pause() is None:
+            self._wake(self.backlog.due_jobs(self.clock()), report)
 
     def _release_parked(self, _: Finalizing, report: PassReport) -> None:
         """Behind an open gate everybody may go on, in the order they came; behind a closed one, one probe at a time."""
         now = self.clock()
-        gate = self.gate.gate()
-        if gate is not None:
-            report.gate_reason = gate.reason
-            if not gates.probe_is_due(gate, now):
+        pause = self.pauses.current_pause()
+        if pause is not None:
+            report.pause_reason = pause.reason
+            if not pauses.probe_is_due(pause, now):
                 return
-        waiting = self.due.due(Due.PARKED, now, JOBS_PER_PASS if gate is None else 1)
-        if gate is not None and not waiting:  # it was closed while everybody stood in line: then one of them is tried
-            waiting = self.due.due(Due.TURN, now, 1)
+        waiting = self.due.due(Due.PARKED, now, JOBS_PER_PASS if pause is None else 1)
+        if pause is not None and not waiting:  # it was closed while everybody stood in line: then one of them is tried
+            waiting = self.due.due(Due.RATE_LIMITED, now, 1)
         found = self.store.find_many([record.record_id for record in waiting])
-        self._wake([job for job in found.values() if job.due_kind in (Due.PARKED, Due.TURN)], report)
+        self._wake([job for job in found.values() if job.due_kind in (Due.PARKED, Due.RATE_LIMITED)], report)
 
     def _wake(self, waiting: Sequence[Job], report: PassReport) -> None:
         """Record first, message second: whoever gets the message must find a record that is not changed under it.
@@ -178,15 +178,15 @@ class PollService:
 
     def _next_pass(self, requests: list[FinalizeRequest], report: PassReport, began: datetime) -> PassResult:
         now = self.clock()
-        moves_on = report.gate_reason is None and self.due.next_due(Due.TURN) is not None
-        in_line = now if moves_on else None
+        moves_on = report.pause_reason is None and self.due.next_due(Due.RATE_LIMITED) is not None
+        backlog_at = now if moves_on else None
         if requests:
             # Finalizers need no company when there is nothing to ask meanwhile: the next pass closes what they finish.
-            next_at = _earliest(report.next_question_at, in_line)
+            next_at = _earliest(report.next_question_at, backlog_at)
             meanwhile = next_at is not None and next_at <= now + timedelta(seconds=LONGEST_WAIT)
             wait = _seconds(now, next_at) if meanwhile else 0
             return PassResult(finalize=requests, wait_seconds=wait, work_left=True, ask_meanwhile=meanwhile)
-        next_at = _earliest(report.next_task_at, self.due.next_due(Due.JOB), in_line)
+        next_at = _earliest(report.next_task_at, self.due.next_due(Due.JOB), backlog_at)
         is_near = next_at is not None and next_at <= now + NEAR_FUTURE
         # What was due before this pass, and could not be done in it, must not be tried again at once.
         is_stuck = next_at is not None and next_at <= began

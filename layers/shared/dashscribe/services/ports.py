@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from dashscribe.domain.catalogue import ModelSpec
-from dashscribe.domain.gate import Gate
 from dashscribe.domain.job import Due, Job
 from dashscribe.domain.media import Media
 from dashscribe.domain.options import Options, Profiles
 from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.pause import Pause
 from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
@@ -88,7 +88,7 @@ class DueStore(Protocol):
         """The list of tasks, with what a sweep needs to know of each."""
         ...
 
-    def in_line(self, limit: int) -> dict[str, list[str]]:
+    def rate_limited_jobs(self, limit: int) -> dict[str, list[str]]:
         """The ids of the jobs that wait for a turn, by model, oldest first; of the `limit` oldest of all."""
         ...
 
@@ -99,18 +99,18 @@ class DueStore(Protocol):
         ...
 
 
-class GateStore(Protocol):
-    """The account-wide gate."""
+class PauseStore(Protocol):
+    """The account-wide pause."""
 
-    def gate(self) -> Gate | None: ...
+    def current_pause(self) -> Pause | None: ...
 
-    def close_gate(self, gate: Gate) -> None: ...
+    def save_pause(self, pause: Pause) -> None: ...
 
-    def take_probe(self, seen: Gate, following: Gate) -> bool:
+    def claim_probe(self, seen: Pause, following: Pause) -> bool:
         """Replace the gate that was seen; False when somebody else took this probe."""
         ...
 
-    def open_gate(self) -> None: ...
+    def delete_pause(self) -> None: ...
 
 
 class TaskLimits(Protocol):
@@ -121,14 +121,14 @@ class TaskLimits(Protocol):
     def remember_one_file_only(self, model: str, until: datetime) -> None: ...
 
 
-class RateBudget(Protocol):
+class RateLimiter(Protocol):
     """A rate that holds over all concurrent executions."""
 
-    def reserve_turn(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
+    def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
         """Reserve the next turn; how long to wait for it. None, and none reserved, when it is beyond the horizon."""
         ...
 
-    def promised_ahead(self, name: str, now: datetime) -> timedelta:
+    def reserved_ahead(self, name: str, now: datetime) -> timedelta:
         """For how long from now every turn is reserved already."""
         ...
 

@@ -51,22 +51,22 @@ def settle(
     tasks: TaskStore,
     speech: SpeechService,
     results: ResultSource,
-    wait_for_turn: Callable[[], bool],
+    reserve_slot: Callable[[], bool],
 ) -> Settlement:
     """Look for the task that came of this POST. `media` are the files that were in it.
 
     A task of one file whose reply does not name it (qwen3-asr-flash-filetrans) names it in its result.
-    `wait_for_turn` waits until the vendor may be asked one more question; False when that is too far away.
+    `reserve_slot` waits until the vendor may be asked one more question; False when that is too far away.
     """
     try:
-        listed, is_whole = _listed_since(task, speech, wait_for_turn)
+        listed, is_whole = _listed_since(task, speech, reserve_slot)
         candidates = [each for each in listed if _may_be(each, task) and not tasks.is_our_task(each.task_id)]
         if len(candidates) > MOST_CANDIDATES:
             return Settlement(Fate.NOT_TO_BE_KNOWN)
         undecided, nameless = False, not is_whole
         for candidate in candidates:
-            if not wait_for_turn():
-                raise _NoTurn
+            if not reserve_slot():
+                raise _NoSlot
             output = speech.query(candidate.task_id).output
             if not output.is_over:
                 undecided = True
@@ -77,7 +77,7 @@ def settle(
             if any(_was_posted(file_url, task, media) for file_url in named):
                 return Settlement(Fate.ACCEPTED, candidate.task_id)
             nameless = nameless or not named
-    except (ResultUnavailable, _NoTurn):
+    except (ResultUnavailable, _NoSlot):
         return Settlement(Fate.NOT_YET_KNOWN)
     except VendorError as error:
         logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
@@ -88,21 +88,19 @@ def settle(
     return Settlement(Fate.NOT_TO_BE_KNOWN if nameless else Fate.NOT_ACCEPTED)
 
 
-class _NoTurn(Exception):
+class _NoSlot(Exception):
     """When the vendor may not be asked anything more for now."""
 
 
-def _listed_since(
-    task: Task, speech: SpeechService, wait_for_turn: Callable[[], bool]
-) -> tuple[list[ListedTask], bool]:
+def _listed_since(task: Task, speech: SpeechService, reserve_slot: Callable[[], bool]) -> tuple[list[ListedTask], bool]:
     """The tasks of this model since the POST, newest first, and whether these are all of them.
 
     A list that was not read back to the moment of the POST proves nothing by what it lacks.
     """
     found: list[ListedTask] = []
     for page in range(1, MOST_PAGES + 1):
-        if not wait_for_turn():
-            raise _NoTurn
+        if not reserve_slot():
+            raise _NoSlot
         reply = speech.list_page(task.model, page, PAGE_SIZE)
         found += reply.data
         oldest = reply.data[-1].created_at if reply.data else None

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 
-from dashscribe.domain import gate as gates
 from dashscribe.domain import job as jobs
+from dashscribe.domain import pause as pauses
 from dashscribe.domain import task as tasks
 from dashscribe.domain.catalogue import Region
 from dashscribe.domain.job import Job, Status
@@ -30,7 +30,6 @@ from dashscribe.errors import (
 )
 from dashscribe.observability import logger
 from dashscribe.services.messages import WakeUp, is_wake_up, parse_message
-from dashscribe.services.pace import QUESTIONS, files_per_task, questions_a_second, submissions_a_second, turns_of
 from dashscribe.services.ports import (
     Clock,
     JobQueue,
@@ -38,17 +37,18 @@ from dashscribe.services.ports import (
     Message,
     MessageSource,
     PollLoop,
-    RateBudget,
+    RateLimiter,
     ResultSource,
     SpeechService,
     TaskLimits,
     TaskStore,
 )
 from dashscribe.services.publish import publish_start
+from dashscribe.services.rate_limits import QUERY_RATE_KEY, files_per_task, query_rate, submit_rate, submit_rate_key
 from dashscribe.services.settle import Fate, Settlement, settle
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom, deferred_or_given_up
 
-LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=8)
+MAX_SLOT_WAIT = timedelta(seconds=8)
 """A turn further away than this is not waited for inside the function: the files wait in the table."""
 RUN_LASTS = timedelta(seconds=25)
 """After this a run submits no further batch: the last one may wait 8 s for its turn and 25 s for its answer, and the
@@ -76,7 +76,7 @@ class SubmitService:
     room: WaitingRoom
     tasks: TaskStore
     limits: TaskLimits
-    rates: RateBudget
+    rate_limiter: RateLimiter
     media: MediaStore
     speech: SpeechService
     results: ResultSource
@@ -101,14 +101,14 @@ class SubmitService:
         while len(ready) < self.max_files_per_task and (more := self._more(handled, self.clock() - started)):
             handled += len(more)
             ready |= self._prepared_all(more, report)
-        ready = self.room.behind_the_gate(ready, report)
+        ready = self.room.hold_while_paused(ready, report)
         until = started + RUN_LASTS
         nudged = False
         batches = list(self._batches(ready.values()))
         for batch in batches:
             try:
                 if self.clock() > until:
-                    self.room.stand_in_line(batch, report)
+                    self.room.join_backlog(batch, report)
                 else:
                     self._submit(batch, report)
             except Exception:
@@ -213,7 +213,7 @@ class SubmitService:
             return None
         except ProfilesUnreadable as error:
             logger.error("profiles unreadable: uploads wait", reason=str(error))
-            self.room.park([job], gates.PROFILES_BROKEN, str(error), report)
+            self.room.park([job], pauses.PROFILES_UNREADABLE, str(error), report)
             return None
         return self._sent_its_way(job, report)
 
@@ -276,17 +276,17 @@ class SubmitService:
     def _settlement(self, task: Task, report: SubmitReport) -> Settlement:
         def may_ask() -> bool:
             in_time = report.settle_until is None or self.clock() <= report.settle_until
-            return in_time and self._wait_for_question()
+            return in_time and self._reserve_query_slot()
 
         media = [other.media for other in self.room.store.find_many(task.job_ids).values()]
         found = settle(task, media, self.tasks, self.speech, self.results, may_ask)
         logger.info("a lost answer is looked into", fate=found.fate, task_id=found.task_id, job_ids=task.job_ids)
         return found
 
-    def _wait_for_question(self) -> bool:
+    def _reserve_query_slot(self) -> bool:
         """The loop and this function share the account's rate of questions. False when our turn is too far away."""
-        rate = questions_a_second(self.query_requests_per_second)
-        wait = self.rates.reserve_turn(QUESTIONS, rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
+        rate = query_rate(self.query_requests_per_second)
+        wait = self.rate_limiter.reserve(QUERY_RATE_KEY, rate, self.clock(), MAX_SLOT_WAIT)
         if wait is None:
             return False
         self.sleep(wait.total_seconds())
@@ -336,10 +336,10 @@ class SubmitService:
         if options is None:
             raise ValueError("a batch of jobs without options")
         spec = options.spec
-        rate = submissions_a_second(options, self.submit_requests_per_second)
-        wait = self.rates.reserve_turn(turns_of(spec.name), rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
+        rate = submit_rate(options, self.submit_requests_per_second)
+        wait = self.rate_limiter.reserve(submit_rate_key(spec.name), rate, self.clock(), MAX_SLOT_WAIT)
         if wait is None:
-            self.room.stand_in_line(batch, report)
+            self.room.join_backlog(batch, report)
             return
         turn_at = self.clock() + wait
 
@@ -376,7 +376,7 @@ class SubmitService:
         if claimed[0].alone and (claimed[0].last_trouble or "").startswith(_ABOUT_SEVERAL_FILES):
             logger.warning("this server takes one file a task", model=spec.name, after=claimed[0].last_trouble)
             self.limits.remember_one_file_only(spec.name, now + ONE_FILE_ONLY_FOR)
-        self.room.open_the_gate()
+        self.room.resume()
         accepted = [jobs.submitted(job, task_id, now) for job in claimed]
         publish_start(accepted, self.room.events, self.clock)
         self.room.each(accepted, report, lambda job: job)

@@ -27,12 +27,12 @@ from dashscribe.errors import AnswerLost, MalformedMessage, MediaGone, PublishFa
 from dashscribe.observability import logger
 from dashscribe.services.finalize import result_files, result_json, usage_of
 from dashscribe.services.messages import WakeUp, parse_message
-from dashscribe.services.pace import submissions_a_second, turns_of
-from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateBudget, ResultStore, SynchronousSpeech
+from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateLimiter, ResultStore, SynchronousSpeech
 from dashscribe.services.publish import publish_end, publish_start
+from dashscribe.services.rate_limits import submit_rate, submit_rate_key
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
 
-LONGEST_WAIT_FOR_A_TURN = timedelta(seconds=20)
+MAX_SLOT_WAIT = timedelta(seconds=20)
 """One file is all that this function has to do, so it may wait; beyond this the file waits in the table."""
 NO_WORDS = "ASR_RESPONSE_HAVE_NO_WORDS"
 """The vendor's word for a recording in which nothing was understood (API reference 5.2)."""
@@ -50,7 +50,7 @@ class TranscribeService:
     """One run handles some messages of the synchronous queue, usually one."""
 
     room: WaitingRoom
-    rates: RateBudget
+    rate_limiter: RateLimiter
     media: MediaStore
     speech: SynchronousSpeech
     results: ResultStore
@@ -83,7 +83,7 @@ class TranscribeService:
                 logger.info("nothing to do", status=job.status)
             elif job.status is Status.SUBMITTING:
                 self._after_a_lost_answer(job, report)
-            elif self._is_short_enough(job, options, report) and self.room.behind_the_gate({job.job_id: job}, report):
+            elif self._is_short_enough(job, options, report) and self.room.hold_while_paused({job.job_id: job}, report):
                 self._call(job, options, report)
         finally:
             logger.remove_keys(["job_id"])
@@ -123,10 +123,10 @@ class TranscribeService:
 
     def _call(self, job: Job, options: Options, report: SubmitReport) -> None:
         """Claim, call, store the answer, write down the end."""
-        rate = submissions_a_second(options, self.submit_requests_per_second)
-        wait = self.rates.reserve_turn(turns_of(options.model), rate, self.clock(), LONGEST_WAIT_FOR_A_TURN)
+        rate = submit_rate(options, self.submit_requests_per_second)
+        wait = self.rate_limiter.reserve(submit_rate_key(options.model), rate, self.clock(), MAX_SLOT_WAIT)
         if wait is None:
-            self.room.stand_in_line([job], report)
+            self.room.join_backlog([job], report)
             return
         self.sleep(wait.total_seconds())
         started = self.clock()
@@ -139,7 +139,7 @@ class TranscribeService:
             self._refused(claimed, options, error, started, report)
             return
         self._conclude(claimed, answer, heard, started, report)
-        self.room.open_the_gate()
+        self.room.resume()
 
     def _refused(
         self, claimed: Job, options: Options, error: VendorError, started: datetime, report: SubmitReport

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from dashscribe.domain import gate as gates
 from dashscribe.domain import job as jobs
+from dashscribe.domain import pause as pauses
 from dashscribe.domain.job import Job, Status
+from dashscribe.domain.pause import Pause
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import MalformedMessage, ProfilesUnreadable, PublishFailed, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import WakeUp
-from dashscribe.services.ports import Clock, DeadLetters, EventPublisher, GateStore, JobStore, Message, ProfilesSource
+from dashscribe.services.ports import Clock, DeadLetters, EventPublisher, JobStore, Message, PauseStore, ProfilesSource
 from dashscribe.services.publish import publish_end
 from dashscribe.services.settle import Settlement
 
@@ -35,7 +36,7 @@ class SubmitReport:
     broken_batches: int = 0
     ambiguous: int = 0
     throttled: int = 0
-    gate_reason: str | None = None
+    pause_reason: str | None = None
     settlements: dict[str, Settlement] = field(default_factory=dict)
     settle_until: datetime | None = None
 
@@ -50,7 +51,7 @@ class WaitingRoom:
     """Every change of a job that is not on its way yet, or comes back. Whoever was faster wins; the loser lets go."""
 
     store: JobStore
-    gate: GateStore
+    pauses: PauseStore
     api_key: Callable[[], str]
     profiles: ProfilesSource
     events: EventPublisher
@@ -127,9 +128,9 @@ class WaitingRoom:
         except StaleRecord:
             logger.info("the poll loop published this end too", job_id=ended.job_id)
 
-    def stand_in_line(self, batch: Iterable[Job], report: SubmitReport) -> None:
+    def join_backlog(self, batch: Iterable[Job], report: SubmitReport) -> None:
         """It is not their turn yet: the loop calls them up as the rate allows."""
-        self.each(batch, report, jobs.await_turn)
+        self.each(batch, report, jobs.rate_limited)
 
     def refused(self, claimed: Iterable[Job], error: VendorError, now: datetime, report: SubmitReport) -> None:
         """The vendor said no to a submission, for certain: nothing was accepted."""
@@ -148,55 +149,57 @@ class WaitingRoom:
 
     def park(self, waiting: Iterable[Job], reason: str, message: str, report: SubmitReport) -> None:
         """Close the gate (again), and let the jobs wait behind it."""
-        report.gate_reason = reason
-        self.gate.close_gate(gates.close(reason, message, self.clock(), self.gate.gate()))
+        report.pause_reason = reason
+        self.pauses.save_pause(pauses.start_pause(reason, message, self.clock(), self.pauses.current_pause()))
         self.each(waiting, report, lambda job: jobs.park(job, reason))
 
-    def behind_the_gate(self, ready: dict[str, Job], report: SubmitReport) -> dict[str, Job]:
-        """Whoever may pass: everybody when the gate is open, one probe when it is time, else nobody."""
+    def hold_while_paused(self, ready: dict[str, Job], report: SubmitReport) -> dict[str, Job]:
+        """Whoever may pass: everybody when the pause is open, one probe when it is time, else nobody."""
         if not ready:
             return ready
-        gate = self.gate.gate()
-        if gate is None or gate.reason in gates.VISIBLE:
-            trouble = self._visible_trouble()
+        pause = self.pauses.current_pause()
+        if pause is None or pause.reason in pauses.LOCALLY_CHECKED:
+            trouble = self._local_cause()
             if trouble is None:
-                if gate is not None:
-                    self._open(gate)
+                if pause is not None:
+                    self._resume(pause)
                 return ready
-            logger.error("submitting is paused", reason=trouble[0], explanation=trouble[1])
+            logger.error("submissions paused", reason=trouble[0], explanation=trouble[1])
             self.park(ready.values(), *trouble, report)
             return {}
         probes: dict[str, Job] = {}
-        if gates.probe_is_due(gate, self.clock()):
-            following = gates.close(gate.reason, gate.message, self.clock(), gate)
-            if self.gate.take_probe(gate, following):
+        if pauses.probe_is_due(pause, self.clock()):
+            following = pauses.start_pause(pause.reason, pause.message, self.clock(), pause)
+            if self.pauses.claim_probe(pause, following):
                 first = next(iter(ready.values()))
                 probes = {first.job_id: first}
-        report.gate_reason = gate.reason
+        report.pause_reason = pause.reason
         self.each(
-            [job for job in ready.values() if job.job_id not in probes], report, lambda job: jobs.park(job, gate.reason)
+            [job for job in ready.values() if job.job_id not in probes],
+            report,
+            lambda job: jobs.park(job, pause.reason),
         )
         return probes
 
-    def open_the_gate(self) -> None:
+    def resume(self) -> None:
         """The vendor took something: whatever was wrong with the account is over."""
-        gate = self.gate.gate()
-        if gate is not None:
-            self._open(gate)
+        pause = self.pauses.current_pause()
+        if pause is not None:
+            self._resume(pause)
 
-    def _visible_trouble(self) -> tuple[str, str] | None:
+    def _local_cause(self) -> tuple[str, str] | None:
         try:
             self.api_key()
             self.profiles.profiles()
         except VendorError as error:
             return error.code, error.message
         except ProfilesUnreadable as error:
-            return gates.PROFILES_BROKEN, str(error)
+            return pauses.PROFILES_UNREADABLE, str(error)
         return None
 
-    def _open(self, gate: gates.Gate) -> None:
-        self.gate.open_gate()
-        logger.info("submitting goes on", after=gate.reason)
+    def _resume(self, pause: Pause) -> None:
+        self.pauses.delete_pause()
+        logger.info("submissions resumed", after=pause.reason)
 
 
 def deferred_or_given_up(job: Job, error: VendorError, now: datetime) -> Job:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from dashscribe.domain.gate import close
 from dashscribe.domain.job import Due, Job, Status
-from dashscribe.services.line import SHARE
+from dashscribe.domain.pause import start_pause
+from dashscribe.services.backlog import SHARE
 from tests.world import World
 
 FUN_ASR_RATE = 10
@@ -22,8 +22,8 @@ def backlog(files: int) -> World:
     return world
 
 
-def in_line(world: World) -> list[Job]:
-    return [job for job in world.records.jobs.values() if job.due_kind is Due.TURN]
+def rate_limited_jobs(world: World) -> list[Job]:
+    return [job for job in world.records.jobs.values() if job.due_kind is Due.RATE_LIMITED]
 
 
 def submitted_at(world: World, key: str) -> datetime:
@@ -34,29 +34,31 @@ def submitted_at(world: World, key: str) -> datetime:
 
 def test_what_finds_the_rate_used_up_stands_in_line_and_is_not_counted_as_a_failure() -> None:
     world = backlog(600)
-    waiting = in_line(world)
+    waiting = rate_limited_jobs(world)
     assert 100 < len(waiting) < 600
-    assert {(job.status, job.fruitless_tries, job.last_trouble) for job in waiting} == {(Status.RECEIVED, 0, "RATE")}
+    assert {(job.status, job.fruitless_tries, job.last_trouble) for job in waiting} == {
+        (Status.RECEIVED, 0, "RATE_LIMITED")
+    }
 
 
 def test_a_backlog_of_thousands_keeps_no_new_upload_waiting() -> None:
     world = backlog(1200)
     for _ in range(5):
         world.step()
-    assert len(in_line(world)) > 600
+    assert len(rate_limited_jobs(world)) > 600
     arrived = world.now
     world.upload("new.wav")
     world.step()
     while world.job_of("new.wav").submitted_at is None:
         world.step()
     assert submitted_at(world, "new.wav") - arrived < timedelta(seconds=20)
-    assert len(in_line(world)) > 500
+    assert len(rate_limited_jobs(world)) > 500
 
 
 def test_the_line_moves_in_the_order_of_arrival_at_its_share_of_the_rate() -> None:
     world = backlog(600)
-    started, waiting = world.now, sorted(job.media.key for job in in_line(world))
-    while in_line(world):
+    started, waiting = world.now, sorted(job.media.key for job in rate_limited_jobs(world))
+    while rate_limited_jobs(world):
         world.step()
     took = (world.now - started).total_seconds()
     assert took <= 10 + len(waiting) / (FUN_ASR_RATE * SHARE) * 2  # this world does nothing at the same time
@@ -68,7 +70,7 @@ def test_the_line_moves_in_the_order_of_arrival_at_its_share_of_the_rate() -> No
 
 def test_who_is_called_up_gets_a_turn() -> None:
     world = backlog(600)
-    waiting = len(in_line(world))
+    waiting = len(rate_limited_jobs(world))
     world.run_until_quiet()
     woken = sum(report.woken for report in world.passes)
     assert woken <= waiting * 1.1
@@ -77,7 +79,7 @@ def test_who_is_called_up_gets_a_turn() -> None:
 
 def test_behind_a_closed_gate_nobody_is_called_up() -> None:
     world = backlog(600)
-    world.records.close_gate(close("Arrearage", "unpaid", world.now))
+    world.records.save_pause(start_pause("Arrearage", "unpaid", world.now))
     report = world.poll_pass()
     assert report is not None
     assert report.woken == 0
@@ -97,7 +99,7 @@ def test_a_hundred_files_a_task_leave_the_line_a_hundred_times_as_fast() -> None
         world.upload(f"{number}.wav")
     world.records.turns["submit#fun-asr"] = world.now + timedelta(seconds=9)
     world.deliver()
-    assert len(in_line(world)) == 1000
+    assert len(rate_limited_jobs(world)) == 1000
     world.run_until_quiet()
     assert len(world.vendor.tasks) <= 15
 
@@ -111,9 +113,9 @@ def test_one_models_backlog_of_a_thousand_does_not_hide_another_models_line() ->
     for number in range(300):
         world.upload(f"fast{number:03}.wav")
     world.deliver()
-    fast = [job for job in in_line(world) if job.media.key.startswith("fast")]
+    fast = [job for job in rate_limited_jobs(world) if job.media.key.startswith("fast")]
     assert fast
-    assert len(in_line(world)) - len(fast) > 200
+    assert len(rate_limited_jobs(world)) - len(fast) > 200
     for _ in range(8):
         world.step()
     assert [job for job in fast if world.job_of(job.media.key).submitted_at], "nobody of this line was called up"

@@ -7,24 +7,24 @@ from datetime import datetime
 from dashscribe.domain.options import Options
 from dashscribe.services.ports import TaskLimits
 
-SHARE_OF_RATE = 0.9
+USED_SHARE_OF_RATE = 0.9
 """Turns are evenly spaced, but the vendor counts arrivals, and what lies between takes not always the same: an eleventh
 POST falls into a second now and then (virtual time, 0.08 to 0.18 s on the way: 48 refusals in 1,000 at 95 %)."""
-QUESTIONS = "query"
+QUERY_RATE_KEY = "query"
 """The name of the account's rate for questions and pages of the list."""
 
 
-def submissions_a_second(options: Options, setting: float) -> float:
+def submit_rate(options: Options, setting: float) -> float:
     """The pace of a model: the stack's `setting`, or what the catalogue says when that is 0."""
-    return (setting or options.spec.submit_requests_per_second) * SHARE_OF_RATE
+    return (setting or options.spec.submit_requests_per_second) * USED_SHARE_OF_RATE
 
 
-def questions_a_second(setting: float) -> float:
+def query_rate(setting: float) -> float:
     """The pace of questions and pages, of all functions together."""
-    return setting * SHARE_OF_RATE
+    return setting * USED_SHARE_OF_RATE
 
 
-def turns_of(model: str) -> str:
+def submit_rate_key(model: str) -> str:
     """The name of a model's rate: who submits and who calls up the line count the same turns."""
     return f"submit#{model}"
 

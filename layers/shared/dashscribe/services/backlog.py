@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 
 from dashscribe.domain.job import Due, Job
 from dashscribe.domain.options import Options
-from dashscribe.services.pace import files_per_task, submissions_a_second, turns_of
-from dashscribe.services.ports import DueStore, JobStore, RateBudget, TaskLimits
+from dashscribe.services.ports import DueStore, JobStore, RateLimiter, TaskLimits
+from dashscribe.services.rate_limits import files_per_task, submit_rate, submit_rate_key
 
-LOOKED_AT = 5000
+ENTRIES_READ = 5000
 """How far into the lines one pass looks. The index alone is read, some 100 bytes an entry: one model's backlog of
 thousands must not hide another model's line."""
-MOST_AT_A_TIME = 200
+MAX_RELEASED_PER_MODEL = 200
 """Of one model, in one pass: more than its share of any rate at one file a task."""
 AHEAD = timedelta(seconds=3)
 """How far ahead turns are given to the line: about as long as it takes until the next pass can give more."""
@@ -26,30 +26,34 @@ SHARE = 0.8
 
 
 @dataclass(frozen=True)
-class Line:
+class Backlog:
     """Reads only; whoever is called up is woken by the poll loop."""
 
     due: DueStore
     store: JobStore
     limits: TaskLimits
-    rates: RateBudget
+    rate_limiter: RateLimiter
     max_files_per_task: int
     submit_requests_per_second: float = 0
 
-    def called_up(self, now: datetime) -> list[Job]:
+    def due_jobs(self, now: datetime) -> list[Job]:
         """The jobs to wake, of each model the oldest first."""
-        return [job for model, ids in self.due.in_line(LOOKED_AT).items() for job in self._with_a_turn(model, ids, now)]
+        return [
+            job
+            for model, ids in self.due.rate_limited_jobs(ENTRIES_READ).items()
+            for job in self._jobs_with_a_slot(model, ids, now)
+        ]
 
-    def _with_a_turn(self, model: str, job_ids: list[str], now: datetime) -> list[Job]:
-        room = AHEAD - self.rates.promised_ahead(turns_of(model), now)
+    def _jobs_with_a_slot(self, model: str, job_ids: list[str], now: datetime) -> list[Job]:
+        room = AHEAD - self.rate_limiter.reserved_ahead(submit_rate_key(model), now)
         if room <= timedelta(0):
             return []
-        found = self.store.find_many(job_ids[:MOST_AT_A_TIME])
-        waiting = [job for job_id in job_ids if (job := found.get(job_id)) and job.due_kind is Due.TURN]
+        found = self.store.find_many(job_ids[:MAX_RELEASED_PER_MODEL])
+        waiting = [job for job_id in job_ids if (job := found.get(job_id)) and job.due_kind is Due.RATE_LIMITED]
         if not waiting or waiting[0].options is None:
             return waiting  # what has lost its options gets new ones from the submit function
         return waiting[: int(self._files_a_second(waiting[0].options, now) * SHARE * room.total_seconds())]
 
     def _files_a_second(self, options: Options, now: datetime) -> float:
         files = files_per_task(options, self.max_files_per_task, self.limits, now)
-        return submissions_a_second(options, self.submit_requests_per_second) * files
+        return submit_rate(options, self.submit_requests_per_second) * files
