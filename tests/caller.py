@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlsplit
 from dashscribe.domain.options import Options
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.vendor_codes import classify
-from dashscribe.errors import AnswerLost, VendorError
+from dashscribe.errors import ResponseLost, VendorError
 from tests.crashes import Crashes
 
 SAID = "Hello world."
@@ -36,7 +36,7 @@ class Caller:
             raise VendorError(answer, f"the vendor says {answer}", classify(answer, "", 400), 400)
         self.crashes.around("call", lambda: self.calls.append(key))
         if answer == "lost":
-            raise AnswerLost("ReadTimeout after the request was sent.")
+            raise ResponseLost("ReadTimeout after the request was sent.")
         return reply("" if answer == "silent" else SAID, "length" if answer == "cut" else "stop")
 
 

@@ -28,21 +28,21 @@ from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskList, TaskReply
 from dashscribe.errors import (
-    AnswerLost,
     LargeResult,
     MediaGone,
     PublishFailed,
+    ResponseLost,
     ResultUnavailable,
     StaleRecord,
     VendorError,
 )
 from dashscribe.services.backlog import Backlog
-from dashscribe.services.collect import TaskCollector
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.poll import PassReport, PollService
 from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
 from dashscribe.services.submit import SubmitService
+from dashscribe.services.task_poller import TaskPoller
 from dashscribe.services.transcribe import TranscribeService
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
 from tests.caller import Caller
@@ -287,7 +287,7 @@ class Vendor:
             self.tasks[task_id] = VendorTask(list(file_urls), now + timedelta(seconds=self.seconds), now)
             if self.answers_to_lose:
                 self.answers_to_lose -= 1
-                raise AnswerLost("reset after the request was sent")
+                raise ResponseLost("reset after the request was sent")
             return task_id
 
         answer: str = self.crashes.around("POST", effect)
@@ -567,7 +567,7 @@ class World:
 
     def poll_service(self, at_once: int = 1) -> PollService:
         records = self.records
-        collector = TaskCollector(
+        task_poller = TaskPoller(
             store=records,
             tasks=records,
             due=records,
@@ -577,12 +577,12 @@ class World:
             speech=lambda: self.vendor,
             clock=self.clock,
             query_requests_per_second=20,
-            questions_at_once=at_once,
+            concurrent_queries=at_once,
             chance=self.chance.random,
             sleep=self.sleep,
         )
         return PollService(
-            collector=collector,
+            task_poller=task_poller,
             store=records,
             tasks=records,
             due=records,
@@ -679,7 +679,7 @@ class World:
         meanwhile, self.meanwhile = self.meanwhile, []
         report = self.poll_pass(meanwhile)
         found = report.result.finalize if report else []
-        if self.overlaps and report and report.result.ask_meanwhile:
+        if self.overlaps and report and report.result.poll_meanwhile:
             self.meanwhile = found
         for request in meanwhile if self.meanwhile else [*meanwhile, *found]:
             self.finalize(request)

@@ -34,11 +34,11 @@ from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger, metrics
 from dashscribe.services import side_by_side
-from dashscribe.services.collect import FINALIZERS_AT_ONCE, QUESTIONS_AT_ONCE
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.poll import PassReport, PassResult, PollService
 from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
+from dashscribe.services.task_poller import CONCURRENT_QUERIES, FINALIZERS_AT_ONCE
 from dashscribe.services.waiting_room import SubmitReport
 from functions.finalize_transcription import app as finalize_app
 from functions.poll_tasks import app as poll_app
@@ -467,7 +467,7 @@ class SimulatedAws(World):
     def done(self, message: Message) -> None:
         self.submit_queue.done(message)
 
-    def poll_service(self, at_once: int = QUESTIONS_AT_ONCE) -> PollService:
+    def poll_service(self, at_once: int = CONCURRENT_QUERIES) -> PollService:
         return super().poll_service(at_once)
 
     def finalize_service(self, at_once: int = FILES_PER_FINALIZER) -> FinalizeService:
@@ -557,7 +557,7 @@ class SimulatedAws(World):
         found = PassResult(finalize=[], wait_seconds=0, work_left=True)
         while True:
             is_late = self.time.seconds - began > 160
-            found = self._pass(found, asks=not found.finalize or (found.ask_meanwhile and not is_late))
+            found = self._pass(found, asks=not found.finalize or (found.poll_meanwhile and not is_late))
             if not found.work_left:
                 self._lease_step()
                 if not self._nudged:

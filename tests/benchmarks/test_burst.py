@@ -14,7 +14,7 @@ from types import ModuleType
 
 import pytest
 
-from dashscribe.services import collect
+from dashscribe.services import task_poller
 from dashscribe.services.finalize import FinalizeService
 from dashscribe.services.poll import PassResult, PollService
 from tests.benchmarks import simulated_aws
@@ -111,7 +111,7 @@ def test_burst_on_the_deployed_stack(files: int, max_files_per_task: int) -> Non
         assert burst.throttled.total() == 0
 
 
-class _OneQuestion(SimulatedAws):
+class _OneQuery(SimulatedAws):
     def poll_service(self, at_once: int = 1) -> PollService:
         return super().poll_service(at_once)
 
@@ -137,13 +137,13 @@ def test_what_would_move_the_burst(monkeypatch: pytest.MonkeyPatch) -> None:
         "every function warm": (hundred, warm),
         "20 finalizers": (partial(hundred, finalizers=20), {}),
         "10 submit functions": (partial(hundred, submitters=10), {}),
-        "200 files a pass": (hundred, {collect: {"FILES_PER_PASS": 200}}),
+        "200 files a pass": (hundred, {task_poller: {"FILES_PER_PASS": 200}}),
         "a finalizer's files one after the other": (partial(_OneFile, max_files_per_task=100), {}),
         "no questions while finalizers work": (partial(_FinalizersAlone, max_files_per_task=100), {}),
         "1 a task, as it is": (one, {}),
         "1 a task, every function warm": (one, warm),
-        "1 a task, 3 s of questions a pass": (one, {collect: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
-        "1 a task, questions and wakes one after the other": (partial(_OneQuestion, max_files_per_task=1), {}),
+        "1 a task, 3 s of questions a pass": (one, {task_poller: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
+        "1 a task, questions and wakes one after the other": (partial(_OneQuery, max_files_per_task=1), {}),
         "1 a task, no questions while finalizers work": (partial(_FinalizersAlone, max_files_per_task=1), {}),
     }
     rows = {}

@@ -23,10 +23,10 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome
 from dashscribe.errors import VendorError
 from dashscribe.observability import logger
-from dashscribe.services.collect import FINALIZERS_AT_ONCE
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.poll import PassResult
 from dashscribe.services.ports import DueRecord, DueTask
+from dashscribe.services.task_poller import FINALIZERS_AT_ONCE
 from local.documents import sample_job
 from tests.world import START, Records, VendorTask, World
 
@@ -164,7 +164,7 @@ def play(
     running, found = 0, PassResult(finalize=[], wait_seconds=0, work_left=True)
     while arrivals or running:
         finalized_at = _finalize(run, found.finalize)
-        alone = bool(found.finalize) and not found.ask_meanwhile
+        alone = bool(found.finalize) and not found.poll_meanwhile
         world.now = finalized_at if alone else world.now + timedelta(seconds=found.wait_seconds)
         world.now += A_PASS
         while arrivals and arrivals[0][0] <= world.now:

@@ -15,9 +15,9 @@ from tests.benchmarks.test_cold_start import SERVICES, VARIABLES
 ANSWERS = {"dashscribe.domain.answers", "dashscribe.domain.transcript", "httpx_sse", "tinytag"}
 UNNEEDED = {
     "submit_transcription": ANSWERS,
-    "transcribe_audio": {"httpx_sse", "dashscribe.services.collect"},
+    "transcribe_audio": {"httpx_sse", "dashscribe.services.task_poller"},
     "poll_tasks": {"httpx", *ANSWERS},
-    "finalize_transcription": {"dashscribe.adapters.dashscope_http", "dashscribe.services.collect", "tinytag"},
+    "finalize_transcription": {"dashscribe.adapters.dashscope_http", "dashscribe.services.task_poller", "tinytag"},
     "backfill_uploads": {"httpx", *ANSWERS},
 }
 """Modules that a function can start without: each would be part of every cold start (docs/performance.md)."""

@@ -9,7 +9,7 @@
   * StaleRecord             somebody else changed the record first: read it again
   * VendorError             DashScope refused or could not answer; `verdict` says what to do
     * VendorUnreachable     no connection was made: nothing was submitted
-    * AnswerLost            the request was sent and its answer never came
+    * ResponseLost            the request was sent and its answer never came
   * ResultUnavailable       a result could not be downloaded now: ask the task again
   * ResultRefused           a result that must not or cannot be taken, however often it is asked for
   * PublishFailed           EventBridge did not take an event: the next pass publishes it
@@ -71,11 +71,11 @@ class VendorUnreachable(VendorError):
         super().__init__("VENDOR_UNREACHABLE", message, Verdict.RETRYABLE)
 
 
-class AnswerLost(VendorError):
+class ResponseLost(VendorError):
     """When a request was sent and the connection broke or timed out before its answer was read."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("ANSWER_LOST", message, Verdict.RETRYABLE)
+        super().__init__("RESPONSE_LOST", message, Verdict.RETRYABLE)
 
 
 class ResultUnavailable(DashscribeError):

@@ -214,12 +214,12 @@ def poll_service() -> PollService:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.sqs_queues import SqsJobQueue
     from dashscribe.services.backlog import Backlog
-    from dashscribe.services.collect import TaskCollector
     from dashscribe.services.poll import PollService
+    from dashscribe.services.task_poller import TaskPoller
 
     settings = PollSettings.from_environ(os.environ)
     records = DynamoDbRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
-    collector = TaskCollector(
+    task_poller = TaskPoller(
         store=records,
         tasks=records,
         due=records,
@@ -239,7 +239,7 @@ def poll_service() -> PollService:
         submit_requests_per_second=settings.submit_requests_per_second,
     )
     return PollService(
-        collector=collector,
+        task_poller=task_poller,
         store=records,
         tasks=records,
         due=records,

@@ -11,7 +11,7 @@ import pytest
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.catalogue import CATALOGUE
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
+from dashscribe.errors import ResponseLost, VendorError, VendorUnreachable
 
 BASE = "https://dashscope-intl.aliyuncs.com"
 FUN_ASR = CATALOGUE["fun-asr"]
@@ -245,7 +245,7 @@ def test_a_redirect_is_not_followed_with_the_key() -> None:
 )
 def test_a_submission_answered_without_a_readable_task_id_may_have_been_accepted(answer: Answer) -> None:
     vendor = Vendor(answer)
-    with pytest.raises(AnswerLost) as caught:
+    with pytest.raises(ResponseLost) as caught:
         vendor.adapter.submit(FUN_ASR, ["u"], {})
     assert caught.value.verdict is Verdict.RETRYABLE
     assert len(vendor.requests) == 1
@@ -268,9 +268,9 @@ def test_a_connection_that_broke_after_sending_leaves_it_open_whether_it_was_acc
     error: type[httpx.TransportError],
 ) -> None:
     vendor = Vendor(breaking(error))
-    with pytest.raises(AnswerLost, match=error.__name__) as caught:
+    with pytest.raises(ResponseLost, match=error.__name__) as caught:
         vendor.adapter.submit(FUN_ASR, ["https://m/a?X-Amz-Signature=5ec7e7"], {})
-    assert (caught.value.code, caught.value.verdict) == ("ANSWER_LOST", Verdict.RETRYABLE)
+    assert (caught.value.code, caught.value.verdict) == ("RESPONSE_LOST", Verdict.RETRYABLE)
     assert "5ec7e7" not in str(caught.value)
     assert len(vendor.requests) == 1
 

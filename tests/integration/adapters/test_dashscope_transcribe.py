@@ -21,7 +21,7 @@ from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.requests import recognition_request
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FRAMES
-from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
+from dashscribe.errors import ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import logger
 
 BASE = "https://dashscope-intl.aliyuncs.com"
@@ -221,7 +221,7 @@ def test_a_stream_that_just_ends_leaves_out_its_broken_frame_and_is_no_whole_ans
     body = event(frame("Hel")) + event(frame("Hello.", ends=True))[:-cut]
     answer = Vendor(streaming(body)).transcribe(FLASH_STREAMED)
     assert answer == {FRAMES: [frame("Hel")]}
-    with pytest.raises(AnswerLost):
+    with pytest.raises(ResponseLost):
         recognition_in(answer)
 
 
@@ -308,17 +308,17 @@ def test_a_page_from_something_in_between_never_fails_a_file(status: int) -> Non
 )
 def test_a_frame_that_is_no_object_is_no_answer(data: str) -> None:
     body = event(frame("Hel")) + f"data: {data}\n\n".encode()
-    assert isinstance(Vendor(streaming(body)).refusal(), AnswerLost)
+    assert isinstance(Vendor(streaming(body)).refusal(), ResponseLost)
 
 
 @pytest.mark.parametrize("text", ["", "<html>captive portal</html>", '{"output": {"text": "cut', "[]", "[" * 200_000])
 def test_a_reply_that_is_no_object_is_no_answer(text: str) -> None:
-    assert isinstance(Vendor(answering(200, text=text)).refusal(WHOLE), AnswerLost)
+    assert isinstance(Vendor(answering(200, text=text)).refusal(WHOLE), ResponseLost)
 
 
 def test_a_body_that_is_not_what_its_encoding_says_is_no_answer() -> None:
     response = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=Chunks([b"no gzip"]))
-    assert isinstance(Vendor(lambda _: response).refusal(WHOLE), AnswerLost)
+    assert isinstance(Vendor(lambda _: response).refusal(WHOLE), ResponseLost)
 
 
 @pytest.mark.parametrize("error", [httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError])
@@ -327,7 +327,7 @@ def test_a_connection_that_breaks_in_the_middle_of_a_stream_loses_the_answer(
     error: type[httpx.TransportError], chunks: list[bytes]
 ) -> None:
     lost = Vendor(streaming(*chunks, error=error("broken"))).refusal()
-    assert isinstance(lost, AnswerLost)
+    assert isinstance(lost, ResponseLost)
     assert error.__name__ in lost.message
 
 
@@ -336,7 +336,7 @@ def test_a_connection_that_breaks_before_the_answer_loses_it_too(error: type[htt
     def answer(request: httpx.Request) -> httpx.Response:
         raise error("broken", request=request)
 
-    assert isinstance(Vendor(answer).refusal(), AnswerLost)
+    assert isinstance(Vendor(answer).refusal(), ResponseLost)
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError])
@@ -364,7 +364,7 @@ def test_an_answer_may_be_as_large_as_allowed_and_not_a_byte_larger(
     assert vendor().transcribe()
     monkeypatch.setattr(dashscope_http, "MAX_ANSWER_BYTES", len(body) - 1)
     lost = vendor().refusal()
-    assert isinstance(lost, AnswerLost)
+    assert isinstance(lost, ResponseLost)
     assert "larger than" in lost.message
 
 
@@ -379,7 +379,7 @@ def test_an_endless_answer_is_left_in_the_middle(monkeypatch: pytest.MonkeyPatch
 
     body = Chunks(endless())
     assert isinstance(
-        Vendor(lambda _: httpx.Response(200, headers={"Content-Type": SSE}, stream=body)).refusal(), AnswerLost
+        Vendor(lambda _: httpx.Response(200, headers={"Content-Type": SSE}, stream=body)).refusal(), ResponseLost
     )
     assert len(taken) < 20
     assert body.closed
@@ -406,7 +406,7 @@ def test_an_answer_that_trickles_in_is_not_waited_for_longer_than_a_call_lasts(
         assert vendor.transcribe()
         return
     error = vendor.refusal()
-    assert isinstance(error, AnswerLost)
+    assert isinstance(error, ResponseLost)
     assert "longer than 160 seconds" in error.message
 
 

@@ -125,7 +125,7 @@ def full_task(now: datetime) -> Task:
         posted_at=now,
         accepted_at=now + SECOND,
         ended_at=now + 2 * SECOND,
-        collections=3,
+        finalize_attempts=3,
         due_kind=Due.TASK,
         due_at=now + 3 * SECOND,
         expires_at=1_800_000_000,
@@ -313,7 +313,7 @@ def test_a_second_new_task_under_the_same_name_is_refused(records: DynamoDbRecor
 
 def test_saving_a_task_over_a_stale_revision_is_refused(records: DynamoDbRecords, full_task: Task) -> None:
     read = records.save_task(full_task.model_copy(update={"revision": 0}))
-    newer = records.save_task(read.model_copy(update={"collections": 9}))
+    newer = records.save_task(read.model_copy(update={"finalize_attempts": 9}))
     with pytest.raises(StaleRecord):
         records.save_task(read)
     assert records.find_task(full_task.submission_id) == newer

@@ -19,7 +19,7 @@ from dashscribe.domain.catalogue import CATALOGUE
 from dashscribe.domain.job import AudioFacts
 from dashscribe.domain.media import Media
 from dashscribe.domain.vendor_codes import Verdict, classify
-from dashscribe.errors import AnswerLost, ResultRefused, VendorError
+from dashscribe.errors import ResponseLost, ResultRefused, VendorError
 from dashscribe.observability import redacted
 from dashscribe.settings import FinalizeSettings
 from dashscribe.wiring import _s3_client
@@ -101,7 +101,7 @@ def dashscope(response: httpx.Response) -> DashScopeHttp:
 
 def test_a_body_that_does_not_unpack_is_a_lost_answer() -> None:
     broken = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"no gzip"))
-    with pytest.raises(AnswerLost):
+    with pytest.raises(ResponseLost):
         dashscope(broken).submit(CATALOGUE["fun-asr"], ["https://m"], {})
 
 

@@ -16,7 +16,7 @@ from dashscribe.domain.catalogue import CATALOGUE, CHAT_PATH, GENERATION_PATH, E
 from dashscribe.domain.options import Options
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FRAMES
-from dashscribe.errors import AnswerLost, VendorError
+from dashscribe.errors import ResponseLost, VendorError
 
 URL = "http://127.0.0.1:9/walk.wav"
 SCRIPTS = [{"match": "walk.wav", "answers": [{"text": "We walked along the river."}]}]
@@ -117,7 +117,7 @@ def test_half_an_answer_is_a_lost_one(
     play: Play,
 ) -> None:
     play(scripts=SCRIPTS, faults=[{"operation": operation_of(endpoint), "kind": kind, "match": "walk.wav"}])
-    with pytest.raises(AnswerLost):
+    with pytest.raises(ResponseLost):
         heard(model, endpoint, stream=stream)
     assert heard(model, endpoint, stream=stream).transcripts[0].text == "We walked along the river."
 

@@ -16,7 +16,7 @@ from dashscribe.domain.subtitles import srt, vtt
 from dashscribe.domain.transcript import Transcript, neutral
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FRAMES
-from dashscribe.errors import AnswerLost, VendorError
+from dashscribe.errors import ResponseLost, VendorError
 
 Json = dict[str, Any]
 
@@ -127,7 +127,7 @@ def test_a_text_that_the_vendor_cut_off_is_no_transcript_and_says_what_to_do(ans
     ],
 )
 def test_a_stream_that_ends_before_its_text_is_lost(answer: Json) -> None:
-    with pytest.raises(AnswerLost, match="before its text did"):
+    with pytest.raises(ResponseLost, match="before its text did"):
         recognition_in(answer)
 
 
@@ -226,7 +226,7 @@ def test_blanks_between_the_sentences_do_not_cost_the_times() -> None:
     ],
 )
 def test_a_stream_that_ends_in_the_middle_of_a_sentence_is_lost(last: Json) -> None:
-    with pytest.raises(AnswerLost, match="middle of a sentence"):
+    with pytest.raises(ResponseLost, match="middle of a sentence"):
         recognition_in(frames(flash("One. ", sentence("One. ", 0), usage={"duration": 1}), last))
 
 
@@ -255,7 +255,7 @@ def test_a_stream_that_ends_in_the_middle_of_a_sentence_is_lost(last: Json) -> N
     ],
 )
 def test_an_answer_that_is_not_to_be_understood_is_lost(answer: Json) -> None:
-    with pytest.raises(AnswerLost):
+    with pytest.raises(ResponseLost):
         recognition_in(answer)
 
 

@@ -97,9 +97,9 @@ def test_a_parked_job_waits_in_the_order_of_arrival(job: Job, now: datetime) -> 
 def test_a_lost_answer_is_followed_by_one_more_submission_and_then_the_user_hears_of_it(
     job: Job, now: datetime
 ) -> None:
-    once = jobs.answer_lost(jobs.claim(job, "s-1", now), now)
+    once = jobs.response_lost(jobs.claim(job, "s-1", now), now)
     assert (once.status, once.submission_id) == (Status.RECEIVED, None)
-    twice = jobs.answer_lost(jobs.claim(once, "s-2", now), now)
+    twice = jobs.response_lost(jobs.claim(once, "s-2", now), now)
     assert twice.status is Status.FAILED
     assert twice.failure is not None
     assert twice.failure.code == "SUBMISSION_UNCONFIRMED"
@@ -107,8 +107,8 @@ def test_a_lost_answer_is_followed_by_one_more_submission_and_then_the_user_hear
 
 
 def test_an_answered_submission_between_does_not_make_a_second_lost_answer_the_first(job: Job, now: datetime) -> None:
-    once = jobs.submitted(jobs.answer_lost(job, now), "t-1", now)
-    assert jobs.answer_lost(jobs.resubmit(once, "FILE_403_FORBIDDEN", now), now).status is Status.FAILED
+    once = jobs.submitted(jobs.response_lost(job, now), "t-1", now)
+    assert jobs.response_lost(jobs.resubmit(once, "FILE_403_FORBIDDEN", now), now).status is Status.FAILED
 
 
 def test_a_resubmitted_job_leaves_its_task_and_keeps_its_attempts(job: Job, now: datetime) -> None:
@@ -163,7 +163,7 @@ STEPS: list[Callable[[Job, datetime], Job]] = [
     lambda job, now: jobs.submitted(job, "t", now),
     lambda job, now: jobs.defer(job, "InternalError", now),
     lambda job, now: jobs.park(job, "Arrearage"),
-    jobs.answer_lost,
+    jobs.response_lost,
     lambda job, now: jobs.resubmit(job, "FILE_403_FORBIDDEN", now),
     jobs.woken,
     lambda job, now: jobs.look_again(job, now + timedelta(minutes=1)),

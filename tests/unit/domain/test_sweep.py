@@ -10,7 +10,7 @@ import pytest
 
 from dashscribe.domain import sweep as sweeps
 from dashscribe.domain.sweep import SweepMemory
-from dashscribe.domain.task import shortest_pause
+from dashscribe.domain.task import min_query_delay
 from dashscribe.domain.vendor_codes import Verdict
 
 SECOND = timedelta(seconds=1)
@@ -39,7 +39,7 @@ def test_a_sweep_starts_where_the_oldest_task_is(in_flight: int, page_size: int,
 
 def test_a_sweep_follows_what_pays_and_ends_at_last() -> None:
     assert sweeps.goes_on(sweeps.WORTH_A_PAGE, 1, lambda: 0.999)
-    assert not sweeps.goes_on(100, sweeps.MOST_PAGES, lambda: 0.0)
+    assert not sweeps.goes_on(100, sweeps.MAX_PAGES, lambda: 0.0)
 
 
 def test_every_page_is_read_sooner_or_later_and_a_far_one_seldom() -> None:
@@ -68,8 +68,8 @@ def test_the_pause_grows_with_age_while_nothing_ends_and_with_the_price_of_what_
 
 def test_where_tasks_hold_many_files_the_list_is_read_sooner_while_they_are_young() -> None:
     young, older = [2 * SECOND] * 3, [10 * SECOND] * 3
-    assert sweeps.pause_after(1, 0, young, 100) == shortest_pause(100) < SECOND
-    assert sweeps.pause_after(1, 100, young, 100) == shortest_pause(100)
+    assert sweeps.pause_after(1, 0, young, 100) == min_query_delay(100) < SECOND
+    assert sweeps.pause_after(1, 100, young, 100) == min_query_delay(100)
     assert sweeps.pause_after(1, 0, older, 100) == sweeps.pause_after(1, 0, older, 1) == SECOND
 
 
@@ -77,10 +77,10 @@ def test_no_task_is_left_to_the_list_for_ever(now: datetime) -> None:
     for age in (SECOND * 20, timedelta(minutes=20), timedelta(hours=3)):
         accepted = now - age
         trusted = next(
-            n for n in range(3600) if sweeps.is_asked_anyway(now, accepted + n * SECOND * -1, now + n * SECOND)
+            n for n in range(3600) if sweeps.is_queried_anyway(now, accepted + n * SECOND * -1, now + n * SECOND)
         )
         assert timedelta(seconds=trusted) <= sweeps.MOST_TRUSTED_FOR
-    assert sweeps.is_asked_anyway(now, now - timedelta(hours=5), now)
+    assert sweeps.is_queried_anyway(now, now - timedelta(hours=5), now)
 
 
 def test_a_refused_page_size_is_not_a_list_that_is_not_there(now: datetime) -> None:

@@ -12,11 +12,11 @@ from dashscribe.domain.task import (
     TaskPhase,
     accepted,
     closed,
-    collect_again,
+    delay_before_query,
     ended,
+    finalize_again,
     is_overdue,
     open_task,
-    pause_before_question,
     still_running,
 )
 
@@ -46,7 +46,7 @@ def test_an_accepted_task_of_small_files_is_asked_about_after_a_second(in_flight
 
 
 def test_the_largest_file_is_given_time_before_the_first_question() -> None:
-    assert pause_before_question(timedelta(0), 2 * 1024**3, 1) == timedelta(seconds=21)
+    assert delay_before_query(timedelta(0), 2 * 1024**3, 1) == timedelta(seconds=21)
 
 
 @given(AGES, AGES, SIZES)
@@ -54,20 +54,20 @@ def test_the_pause_grows_with_the_age_of_the_task_from_a_second_to_a_minute(
     one: timedelta, other: timedelta, size: int
 ) -> None:
     younger, older = sorted((one, other))
-    assert timedelta(seconds=1) <= pause_before_question(younger, size, 1) <= pause_before_question(older, size, 1)
-    assert pause_before_question(older, size, 1) <= timedelta(minutes=1)
+    assert timedelta(seconds=1) <= delay_before_query(younger, size, 1) <= delay_before_query(older, size, 1)
+    assert delay_before_query(older, size, 1) <= timedelta(minutes=1)
 
 
 @given(AGES, st.integers(0, 1_000_000))
 def test_an_answer_is_late_by_at_most_a_fifth_of_what_the_task_took(age: timedelta, size: int) -> None:
-    assert pause_before_question(age, size, 1) <= max(timedelta(seconds=1.05), age * 0.2)
+    assert delay_before_query(age, size, 1) <= max(timedelta(seconds=1.05), age * 0.2)
 
 
 def test_a_task_of_many_files_is_asked_about_sooner() -> None:
     """One question is for all of them, and all of them wait for it."""
     young, old = timedelta(seconds=1), timedelta(minutes=1)
-    assert pause_before_question(young, 0, 100) < timedelta(seconds=0.5) < pause_before_question(young, 0, 1)
-    assert pause_before_question(old, 0, 100) <= timedelta(seconds=5) < pause_before_question(old, 0, 1)
+    assert delay_before_query(young, 0, 100) < timedelta(seconds=0.5) < delay_before_query(young, 0, 1)
+    assert delay_before_query(old, 0, 100) <= timedelta(seconds=5) < delay_before_query(old, 0, 1)
 
 
 def test_a_running_task_is_asked_again_later(in_flight: Task, now: datetime) -> None:
@@ -89,8 +89,8 @@ def test_an_ended_task_stays_due_so_that_a_dead_finalizer_is_noticed(in_flight: 
 
 def test_the_first_end_is_kept_however_often_results_are_collected(in_flight: Task, now: datetime) -> None:
     later = now + timedelta(hours=1)
-    again = ended(collect_again(ended(in_flight, now), now), later)
-    assert (again.ended_at, again.collections) == (now, 2)
+    again = ended(finalize_again(ended(in_flight, now), now), later)
+    assert (again.ended_at, again.finalize_attempts) == (now, 2)
 
 
 def test_collecting_again_waits_longer_each_time_but_never_more_than_a_quarter_of_an_hour(
@@ -99,7 +99,7 @@ def test_collecting_again_waits_longer_each_time_but_never_more_than_a_quarter_o
     pauses = []
     task = in_flight
     for _ in range(15):
-        task = collect_again(ended(task, now), now)
+        task = finalize_again(ended(task, now), now)
         assert (task.phase, task.due_kind) == (TaskPhase.IN_FLIGHT, Due.TASK)
         assert task.due_at is not None
         pauses.append(task.due_at - now)

@@ -47,7 +47,7 @@ def no_key_for_a_while(world: World) -> None:
     world.key = "sk-late"
 
 
-def finalizers_beside_questions(world: World) -> None:
+def finalizers_during_queries(world: World) -> None:
     """A second task runs when the first has ended: it is asked about while that one's files are finalized."""
     world.overlaps = True
     world.max_files_per_task = 1
@@ -67,7 +67,7 @@ SCENARIOS: list[Scenario] = [
     not_media,
     silence,
     no_key_for_a_while,
-    finalizers_beside_questions,
+    finalizers_during_queries,
 ]
 
 

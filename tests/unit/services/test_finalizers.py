@@ -40,7 +40,7 @@ def world() -> World:
 def test_a_pass_that_leaves_other_tasks_running_asks_on_meanwhile(world: World) -> None:
     result = passed(world.poll_pass()).result
     assert [len(request.job_ids) for request in result.finalize] == [1]
-    assert (result.ask_meanwhile, result.wait_seconds, result.work_left) == (True, 1, True)
+    assert (result.poll_meanwhile, result.wait_seconds, result.work_left) == (True, 1, True)
 
 
 def test_the_last_tasks_finalizers_are_waited_for_alone(world: World) -> None:
@@ -49,7 +49,7 @@ def test_the_last_tasks_finalizers_are_waited_for_alone(world: World) -> None:
     world.now += timedelta(seconds=3)
     result = passed(world.poll_pass()).result
     assert [len(request.job_ids) for request in result.finalize] == [1]
-    assert (result.ask_meanwhile, result.wait_seconds, result.work_left) == (False, 0, True)
+    assert (result.poll_meanwhile, result.wait_seconds, result.work_left) == (False, 0, True)
 
 
 def test_what_finalizers_have_in_hand_is_neither_asked_about_nor_handed_out_again(world: World) -> None:
@@ -102,7 +102,7 @@ def test_after_a_refusal_nothing_is_asked_meanwhile() -> None:
     world.vendor.query = refuses_the_second  # type: ignore[method-assign]  # the same, but for one task
     result = passed(world.poll_pass()).result
     assert sum(len(request.job_ids) for request in result.finalize) == 10
-    assert not result.ask_meanwhile
+    assert not result.poll_meanwhile
 
 
 def test_what_becomes_due_while_a_pass_runs_is_looked_at_by_the_next_one_at_once() -> None:

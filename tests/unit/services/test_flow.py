@@ -13,7 +13,7 @@ from dashscribe.domain.job import Due, Status
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.pause import start_pause
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
+from dashscribe.errors import ResponseLost, VendorError, VendorUnreachable
 from tests.world import World
 
 SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
@@ -319,7 +319,7 @@ def test_a_lost_answer_of_an_accepted_submission_is_found_in_the_list_and_not_pa
 
 def test_a_lost_submission_that_never_arrived_is_submitted_again() -> None:
     world = World()
-    world.vendor.refusals = [AnswerLost("timed out"), AnswerLost("timed out"), AnswerLost("timed out")]
+    world.vendor.refusals = [ResponseLost("timed out"), ResponseLost("timed out"), ResponseLost("timed out")]
     world.upload("a.wav")
     world.run_until_quiet()
     assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
@@ -330,7 +330,7 @@ def test_somebody_else_s_tasks_on_the_account_are_not_taken_for_ours() -> None:
     world = World()
     for number in range(3):
         world.vendor.submit(CATALOGUE["fun-asr"], [f"https://other.s3.us-east-1.amazonaws.com/{number}.wav?X"], {})
-    world.vendor.refusals = [AnswerLost("timed out")]
+    world.vendor.refusals = [ResponseLost("timed out")]
     world.upload("a.wav")
     world.run_until_quiet()
     assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
@@ -354,7 +354,7 @@ def test_without_a_list_a_lost_answer_is_repeated_once_and_counted(trouble: Vend
 def test_without_a_list_a_second_lost_answer_is_a_failure_and_no_third_submission() -> None:
     world = World()
     world.vendor.list_refusal = NO_LIST
-    world.vendor.refusals = [AnswerLost("timed out"), AnswerLost("timed out")]
+    world.vendor.refusals = [ResponseLost("timed out"), ResponseLost("timed out")]
     world.upload("a.wav")
     world.run_until_quiet()
     error = world.bus.ends_of("a.wav")[0].error
@@ -417,7 +417,7 @@ def test_queries_that_fail_are_repeated_later() -> None:
     world.vendor.query_errors = [
         VendorError("Throttling.RateQuota", "slow", Verdict.THROTTLED, 429),
         VendorError("InternalError", "oops", Verdict.RETRYABLE, 500),
-        AnswerLost("reset"),
+        ResponseLost("reset"),
         VendorError("InvalidApiKey", "rotated", Verdict.ACCOUNT_WIDE, 401),
     ]
     world.upload("a.wav")
@@ -652,7 +652,7 @@ def test_a_lost_answer_does_not_keep_a_new_upload_from_being_recorded(monkeypatc
     def hangs(*_: object) -> None:
         world.now += timedelta(seconds=30)
         assert len(world.records.jobs) == 2, "the new upload has no record yet"
-        raise AnswerLost("timed out")
+        raise ResponseLost("timed out")
 
     monkeypatch.setattr(world.vendor, "list_page", hangs)
     world.deliver([json.dumps({"job_id": lost}), world.upload("b.wav", queued=False)])

@@ -28,7 +28,7 @@ from dashscribe.domain.job import MAX_AMBIGUOUS_SUBMISSIONS, MAX_RESUBMISSIONS, 
 from dashscribe.domain.media import Media
 from dashscribe.domain.task import TASK_DEADLINE, TaskPhase
 from dashscribe.domain.vendor_codes import Verdict, classify
-from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
+from dashscribe.errors import ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest, ObjectCreated, parse_message
 from tests.world import DETAIL_TYPES_SUBMITTED, World
@@ -64,7 +64,7 @@ REFUSALS: list[Callable[[], VendorError]] = [
             (SILENCE, Verdict.NO_SPEECH),
         ]
     ),
-    partial(AnswerLost, "timed out"),
+    partial(ResponseLost, "timed out"),
     partial(VendorUnreachable, "no connection"),
 ]
 SOME_TIME = [1, 5, 30, 200, 400, 3_600, 20_000]

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from dashscribe.services.collect import FILES_PER_PASS
 from dashscribe.services.poll import JOBS_PER_PASS
+from dashscribe.services.task_poller import FILES_PER_PASS
 from tests.world import World
 
 STEP_FUNCTIONS_LIMIT = 256 * 1024
@@ -26,8 +26,8 @@ def ended(files: int, files_per_task: int) -> World:
 
 
 @pytest.mark.parametrize(("files", "files_per_task"), [(1000, 1), (3000, 100)])
-@pytest.mark.parametrize("questions_at_once", [1, 8])
-def test_the_result_of_the_largest_pass_is_small(files: int, files_per_task: int, questions_at_once: int) -> None:
+@pytest.mark.parametrize("concurrent_queries", [1, 8])
+def test_the_result_of_the_largest_pass_is_small(files: int, files_per_task: int, concurrent_queries: int) -> None:
     world = ended(files, files_per_task)
     world.bus.failures = 10**9
     for number in range(150):
@@ -36,7 +36,7 @@ def test_the_result_of_the_largest_pass_is_small(files: int, files_per_task: int
     world.now += timedelta(minutes=1)
     largest = most_files = 0
     for _ in range(5):
-        report = world.poll_service(questions_at_once).run()
+        report = world.poll_service(concurrent_queries).run()
         largest = max(largest, len(report.result.model_dump_json()))
         most_files = max(most_files, sum(len(request.job_ids) for request in report.result.finalize))
         world.now += timedelta(seconds=1)

@@ -9,7 +9,7 @@ import pytest
 
 from dashscribe.domain import sweep as sweeps
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import AnswerLost, VendorError
+from dashscribe.errors import ResponseLost, VendorError
 from tests.world import World
 
 SUCCEEDED = "Transcription Succeeded"
@@ -108,7 +108,7 @@ def test_without_a_list_those_behind_the_oldest_are_not_asked_while_the_oldest_s
 
 
 BROKEN: dict[str, Callable[[World], None]] = {
-    "does not answer": lambda world: setattr(world.vendor, "list_refusal", AnswerLost("timed out")),
+    "does not answer": lambda world: setattr(world.vendor, "list_refusal", ResponseLost("timed out")),
     "breaks": lambda world: setattr(
         world.vendor, "list_refusal", VendorError("InternalError", "x", Verdict.RETRYABLE, 500)
     ),

@@ -9,7 +9,7 @@ import pytest
 from dashscribe.domain.job import Due, Status
 from dashscribe.domain.task import RESULTS_LIVE, TASK_DEADLINE
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import AnswerLost, VendorError
+from dashscribe.errors import ResponseLost, VendorError
 from dashscribe.services.messages import FinalizeRequest
 from tests.world import World
 
@@ -215,7 +215,7 @@ def test_a_lost_answer_is_not_settled_with_the_task_of_another_upload_of_the_key
     world.vendor.answers_to_lose = 1
     world.upload("a.wav")
     world.deliver()
-    world.vendor.refusals = [AnswerLost("timed out")]
+    world.vendor.refusals = [ResponseLost("timed out")]
     world.upload("a.wav")
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 2
@@ -237,7 +237,7 @@ def test_a_task_that_names_no_file_settles_nothing() -> None:
 
 def test_submissions_that_are_never_answered_nor_accepted_end() -> None:
     world = World()
-    world.vendor.refusals = [AnswerLost("timed out")] * 100
+    world.vendor.refusals = [ResponseLost("timed out")] * 100
     world.upload("a.wav")
     world.run_until_quiet(most_steps=10_000)
     assert world.bus.of("a.wav") == [FAILED]

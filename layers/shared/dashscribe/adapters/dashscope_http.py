@@ -18,7 +18,7 @@ from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.requests import recognition_request, task_request
 from dashscribe.domain.vendor_codes import Verdict, classify
 from dashscribe.domain.vendor_replies import FRAMES, MOST_CHARACTERS, MOST_CODE_CHARACTERS, TaskList, TaskReply
-from dashscribe.errors import AnswerLost, VendorError, VendorUnreachable
+from dashscribe.errors import ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import redacted
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
@@ -50,7 +50,7 @@ class DashScopeHttp:
         body = self._call("POST", request.path, headers=request.headers, json=request.body)
         task_id = _task(body).output.task_id
         if not task_id:
-            raise AnswerLost("DashScope accepted the submission but its answer names no task.")
+            raise ResponseLost("DashScope accepted the submission but its answer names no task.")
         return task_id
 
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
@@ -116,7 +116,7 @@ class DashScopeHttp:
         except _NOT_SENT as error:
             raise VendorUnreachable(f"No connection to {self._base_url}: {type(error).__name__}.") from error
         except httpx.RequestError as error:
-            raise AnswerLost(f"{method} {path}: {type(error).__name__} after the request was sent.") from error
+            raise ResponseLost(f"{method} {path}: {type(error).__name__} after the request was sent.") from error
 
     def _headers(self) -> dict[str, str]:
         sent = {"Authorization": f"Bearer {self._api_key()}", "Accept": "application/json"}
@@ -137,9 +137,9 @@ class _BoundedBody(httpx.SyncByteStream):
         for chunk in self._response.iter_bytes():
             size += len(chunk)
             if size > MAX_ANSWER_BYTES:
-                raise AnswerLost(f"DashScope's answer is larger than {MAX_ANSWER_BYTES:,} bytes.")
+                raise ResponseLost(f"DashScope's answer is larger than {MAX_ANSWER_BYTES:,} bytes.")
             if time.monotonic() > self._until:
-                raise AnswerLost(f"DashScope's answer took longer than {CALL_LASTS.seconds} seconds.")
+                raise ResponseLost(f"DashScope's answer took longer than {CALL_LASTS.seconds} seconds.")
             yield chunk
 
 
@@ -153,7 +153,7 @@ def _events(body: _BoundedBody) -> Iterator[str]:
 
 
 def _frames(events: Iterator[str]) -> list[JsonObject]:
-    """The JSON of each event. Raises `VendorError` for one that is an error, `AnswerLost` for one that is cut off."""
+    """The JSON of each event. Raises `VendorError` for one that is an error, `ResponseLost` for one that is cut off."""
     frames: list[JsonObject] = []
     for data in events:
         if data.strip() == _DONE:
@@ -161,9 +161,9 @@ def _frames(events: Iterator[str]) -> list[JsonObject]:
         try:
             frame = json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise AnswerLost("DashScope's stream holds what is not JSON.") from error
+            raise ResponseLost("DashScope's stream holds what is not JSON.") from error
         if not isinstance(frame, dict):
-            raise AnswerLost("DashScope's stream holds what is no object.")
+            raise ResponseLost("DashScope's stream holds what is no object.")
         code, message = _error_in(frame)
         if code and not frame.get("output"):
             raise VendorError(code, message or "DashScope broke its stream off.", classify(code, message, 500))
@@ -194,7 +194,7 @@ def _read(status: int, content: bytes) -> JsonObject:
     if status == 200 and body and (body.get("output") or not code):
         return body
     if status == 200 and not code:
-        raise AnswerLost("DashScope answered 200 without a readable body.")
+        raise ResponseLost("DashScope answered 200 without a readable body.")
     code = code or f"HTTP_{status}"
     verdict = classify(code, message, status)
     if not body and verdict is Verdict.PERMANENT:
@@ -206,4 +206,4 @@ def _task(body: JsonObject) -> TaskReply:
     try:
         return TaskReply.model_validate(body)
     except ValidationError as error:
-        raise AnswerLost("DashScope's reply has an unknown shape.") from error
+        raise ResponseLost("DashScope's reply has an unknown shape.") from error

@@ -22,7 +22,7 @@ from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.transcript import VendorResult, VendorSentence, VendorTranscript
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FRAMES, TextOrNone, UsageOrNone
-from dashscribe.errors import AnswerLost, VendorError
+from dashscribe.errors import ResponseLost, VendorError
 
 _UNFINISHED = (None, "", "null")
 
@@ -109,15 +109,15 @@ class _Reply(_Shape):
 def recognition_in(document: JsonObject) -> VendorResult:
     """The recognised speech of an answer.
 
-    Raises `AnswerLost` for one that is not whole or not to be understood, `VendorError` for one that the vendor itself
-    ended early: half a transcript is none.
+    Raises `ResponseLost` for one that is cut off or not understood, `VendorError` for one that the vendor ended early:
+    half a transcript is not stored.
     """
     replies = _replies(document)
     if any(reply.choice for reply in replies):
         return _from_choices([reply.choice for reply in replies if reply.choice], streamed=FRAMES in document)
     if any(reply.output and reply.output.text is not None for reply in replies):
         return _from_sentences(replies, streamed=FRAMES in document)
-    raise AnswerLost("DashScope's answer holds no text.")
+    raise ResponseLost("DashScope's answer holds no text.")
 
 
 def billed_seconds(document: JsonObject) -> int | None:
@@ -132,7 +132,7 @@ def _replies(document: JsonObject) -> list[_Reply]:
     try:
         return [_Reply.model_validate(frame) for frame in document.get(FRAMES, [document])]
     except (ValidationError, TypeError) as error:
-        raise AnswerLost("DashScope's answer has an unknown shape.") from error
+        raise ResponseLost("DashScope's answer has an unknown shape.") from error
 
 
 def _from_choices(choices: Sequence[_Choice], *, streamed: bool) -> VendorResult:
@@ -140,7 +140,7 @@ def _from_choices(choices: Sequence[_Choice], *, streamed: bool) -> VendorResult
         (choice.finish_reason for choice in reversed(choices) if choice.finish_reason not in _UNFINISHED), None
     )
     if streamed and reason is None:
-        raise AnswerLost("DashScope's stream ended before its text did.")
+        raise ResponseLost("DashScope's stream ended before its text did.")
     if reason not in (None, "stop"):
         raise VendorError(
             "TRANSCRIPT_CUT_OFF",
@@ -174,7 +174,7 @@ def _from_sentences(replies: Sequence[_Reply], *, streamed: bool) -> VendorResul
     text = next(output.text for output in reversed(outputs) if output.text is not None)
     last = outputs[-1].spoken
     if streamed and not (any(sentence.sentence_end for sentence in last) or replies[-1].usage):
-        raise AnswerLost("DashScope's stream ended in the middle of a sentence.")
+        raise ResponseLost("DashScope's stream ended in the middle of a sentence.")
     ended: dict[tuple[int | None, int | None], VendorSentence] = {}
     for output in outputs:
         for sentence in output.spoken:

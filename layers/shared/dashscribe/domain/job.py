@@ -34,13 +34,13 @@ MAX_REFUSED_TRIES = 5
 """The same for a 4xx that the table of codes does not know: about a minute."""
 MAX_WAKES = 20
 """How often a job is queued without any progress before it fails: half an hour with `LOST_MESSAGE_AFTER`."""
-SETTLE_AFTER = timedelta(seconds=10)
+RECONCILE_AFTER = timedelta(seconds=10)
 """When the vendor is asked what became of a POST whose answer was lost, and how long between such questions."""
-LIST_IS_COMPLETE_AFTER = timedelta(seconds=30)
+LIST_COMPLETE_AFTER = timedelta(seconds=30)
 """A new task may take a moment to appear in the vendor's list; before this its absence proves nothing."""
-SETTLE_WITHIN = timedelta(minutes=10)
+RECONCILE_WITHIN = timedelta(minutes=10)
 """How long that is tried before the file is submitted again without knowing."""
-TASKS_LISTED = timedelta(hours=23)
+TASK_LIST_WINDOW = timedelta(hours=23)
 """After this a task may have left the vendor's list, which goes back 24 hours (API reference 3.5)."""
 CLAIM_LASTS = timedelta(seconds=90)
 """Longer than the submit function can run, so that an expired claim means its owner is dead."""
@@ -287,7 +287,7 @@ def rate_limited(job: Job) -> Job:
     )
 
 
-def answer_lost(job: Job, now: datetime, most: int = MAX_AMBIGUOUS_SUBMISSIONS) -> Job:
+def response_lost(job: Job, now: datetime, most: int = MAX_AMBIGUOUS_SUBMISSIONS) -> Job:
     """The POST went out and nothing came back. Submit again, `most` times; then the user must hear of it."""
     if job.ambiguous_submissions >= most:
         times = job.ambiguous_submissions + 1
@@ -303,18 +303,18 @@ def answer_lost(job: Job, now: datetime, most: int = MAX_AMBIGUOUS_SUBMISSIONS) 
             now,
         )
     lost = _changed(job, ambiguous_submissions=job.ambiguous_submissions + 1)
-    return defer(lost, "ANSWER_LOST", now)
+    return defer(lost, "RESPONSE_LOST", now)
 
 
-def await_settlement(job: Job, now: datetime) -> Job:
+def await_reconciliation(job: Job, now: datetime) -> Job:
     """The POST's answer was lost: find out first whether it was accepted, before anything is submitted again."""
     return _changed(
         job,
-        last_trouble="ANSWER_LOST",
+        last_trouble="RESPONSE_LOST",
         wakes=0,
         claimed_until=now,
         due_kind=Due.JOB,
-        due_at=now + SETTLE_AFTER,
+        due_at=now + RECONCILE_AFTER,
     )
 
 

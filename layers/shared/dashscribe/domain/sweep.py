@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from dashscribe.domain.task import TASK_DEADLINE, shortest_pause
+from dashscribe.domain.task import TASK_DEADLINE, min_query_delay
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.vendor_codes import Verdict, says_there_is_no_list
 
@@ -20,7 +20,7 @@ PAGE_SIZE = 100
 DEFAULT_PAGE_SIZE = 10
 """What is asked for first, and the vendor's default (API reference 3.5). The maximum is not documented: from the first
 reply on, what came back counts, and a server that refuses the first is asked for the second."""
-MOST_PAGES = 20
+MAX_PAGES = 20
 """Of one sweep: a second of the account's rate."""
 WORTH_A_PAGE = 2
 """A page that told of so many ended tasks is followed by its neighbour: ends come in groups."""
@@ -100,7 +100,7 @@ def goes_on(ended_on_last_page: int, pages_so_far: int, chance: Callable[[], flo
     It follows what pays. Else the n-th page is read in one sweep of n on average: each page is seen sooner or later,
     and sweeping 10 pages costs 3 calls, 100 pages 5.
     """
-    if pages_so_far >= MOST_PAGES:
+    if pages_so_far >= MAX_PAGES:
         return False
     return ended_on_last_page >= WORTH_A_PAGE or chance() < pages_so_far / (pages_so_far + 1)
 
@@ -111,20 +111,20 @@ def pause_after(pages: int, ended_files: int, ages: Sequence[timedelta], files_a
     `ages` are of the unfinished tasks.
     """
     if not ages:
-        return shortest_pause(files_a_task)
+        return min_query_delay(files_a_task)
     median = sorted(ages)[len(ages) // 2]
-    shortest = shortest_pause(files_a_task, median)
+    shortest = min_query_delay(files_a_task, median)
     if ended_files:
         return min(LONGEST_SWEEP_PAUSE, shortest * max(1.0, ENDED_TO_PAY_A_PAGE * pages / ended_files))
     return min(LONGEST_SWEEP_PAUSE, max(shortest, median * SHARE_OF_AGE))
 
 
-def is_asked_anyway(due_at: datetime, accepted_at: datetime, now: datetime) -> bool:
+def is_queried_anyway(due_at: datetime, accepted_at: datetime, now: datetime) -> bool:
     """Whether a task that no list calls ended is asked about all the same: it has been due for too long."""
     age = now - accepted_at
     return age > TASK_DEADLINE or now - due_at >= min(MOST_TRUSTED_FOR, max(TRUSTED_FOR, age))
 
 
-def is_asked_in_its_turn(due_at: datetime, now: datetime) -> bool:
+def is_query_overdue(due_at: datetime, now: datetime) -> bool:
     """The same without a list."""
     return now - due_at >= MISSED_FOR

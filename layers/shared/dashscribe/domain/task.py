@@ -11,13 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 from dashscribe.domain.job import KEEP_RECORDS, Due
 from dashscribe.domain.timestamps import Timestamp
 
-FIRST_QUESTION_AFTER = timedelta(seconds=1)
+FIRST_QUERY_AFTER = timedelta(seconds=1)
 MANY_FILES = 10
 """A task of so many is asked about sooner: one question is for all of them, and all of them wait for it."""
 FIRST_OF_MANY_AFTER = timedelta(seconds=0.4)
 YOUNG_SHARE_OF_AGE = 0.1
-"""From the former to `FIRST_QUESTION_AFTER`: at 10 s of age they are treated alike again."""
-LONGEST_PAUSE = timedelta(seconds=60)
+"""From the former to `FIRST_QUERY_AFTER`: at 10 s of age they are treated alike again."""
+MAX_QUERY_DELAY = timedelta(seconds=60)
 SHARE_OF_AGE = 0.2
 """Ask again after a fifth of the task's age: the answer is late by at most a fifth of what the task itself took."""
 SHARE_OF_AGE_OF_MANY = 0.08
@@ -26,8 +26,8 @@ BYTES_PER_SECOND_OF_PATIENCE = 20_000_000
 """Files are processed at hundreds of times real time (API reference 2.5); a large one takes a while all the same."""
 TASK_DEADLINE = timedelta(hours=4)
 """The vendor gives up after 3 hours (`InternalError.Timeout`, API reference 2.5); an hour more for its queue."""
-MAX_COLLECTIONS = 40
-"""How often a finished task is handed to finalizers; with `collect_again` that is about eight hours."""
+MAX_FINALIZE_ATTEMPTS = 40
+"""How often a finished task is handed to finalizers; with `finalize_again` that is about eight hours."""
 RESULTS_LIVE = timedelta(hours=23)
 """The vendor deletes results 24 hours after the task's end (API reference 3.4)."""
 
@@ -57,7 +57,7 @@ class Task(BaseModel):
     posted_at: Timestamp
     accepted_at: Timestamp | None = None
     ended_at: Timestamp | None = None
-    collections: int = 0
+    finalize_attempts: int = 0
     due_kind: Due | None = None
     due_at: Timestamp | None = None
     expires_at: int | None = None
@@ -97,18 +97,18 @@ def _changed(task: Task, **changes: object) -> Task:
     return Task.model_validate({**task.model_dump(), **changes})
 
 
-def shortest_pause(files: int, age: timedelta = timedelta(0)) -> timedelta:
+def min_query_delay(files: int, age: timedelta = timedelta(0)) -> timedelta:
     """Between questions about a task of so many files, when it is of this age."""
     if files < MANY_FILES:
-        return FIRST_QUESTION_AFTER
-    return min(FIRST_QUESTION_AFTER, max(FIRST_OF_MANY_AFTER, age * YOUNG_SHARE_OF_AGE))
+        return FIRST_QUERY_AFTER
+    return min(FIRST_QUERY_AFTER, max(FIRST_OF_MANY_AFTER, age * YOUNG_SHARE_OF_AGE))
 
 
-def pause_before_question(age: timedelta, largest_file_bytes: int, files: int) -> timedelta:
+def delay_before_query(age: timedelta, largest_file_bytes: int, files: int) -> timedelta:
     """How long to wait before the next question about a task of this age and so many files."""
     patience = min(timedelta(seconds=largest_file_bytes / BYTES_PER_SECOND_OF_PATIENCE), timedelta(seconds=20))
     share = SHARE_OF_AGE_OF_MANY if files >= MANY_FILES else SHARE_OF_AGE
-    return min(LONGEST_PAUSE, max(shortest_pause(files, age) + patience, age * share))
+    return min(MAX_QUERY_DELAY, max(min_query_delay(files, age) + patience, age * share))
 
 
 def accepted(task: Task, task_id: str, now: datetime) -> Task:
@@ -118,21 +118,21 @@ def accepted(task: Task, task_id: str, now: datetime) -> Task:
         task_id=task_id,
         accepted_at=now,
         due_kind=Due.TASK,
-        due_at=now + pause_before_question(timedelta(0), task.largest_file_bytes, task.files),
+        due_at=now + delay_before_query(timedelta(0), task.largest_file_bytes, task.files),
     )
 
 
 def still_running(task: Task, now: datetime, *, pause: timedelta | None = None) -> Task:
     """Ask again later. `pause` overrides the usual back-off, for when the vendor could not answer."""
     age = now - (task.accepted_at or task.posted_at)
-    return _changed(task, due_at=now + (pause or pause_before_question(age, task.largest_file_bytes, task.files)))
+    return _changed(task, due_at=now + (pause or delay_before_query(age, task.largest_file_bytes, task.files)))
 
 
 def is_overdue(task: Task, now: datetime) -> bool:
     return now - (task.accepted_at or task.posted_at) > TASK_DEADLINE
 
 
-def is_beyond_asking(task: Task, now: datetime) -> bool:
+def is_beyond_querying(task: Task, now: datetime) -> bool:
     """No answer can help any more: however late the task ended, the vendor has deleted its results."""
     return now - (task.accepted_at or task.posted_at) > TASK_DEADLINE + RESULTS_LIVE
 
@@ -140,19 +140,23 @@ def is_beyond_asking(task: Task, now: datetime) -> bool:
 def ended(task: Task, now: datetime) -> Task:
     """The vendor is done with it. It stays due, so that a finalizer that dies is noticed."""
     return _changed(
-        task, phase=TaskPhase.ENDED, ended_at=task.ended_at or now, collections=task.collections + 1, due_at=now
+        task,
+        phase=TaskPhase.ENDED,
+        ended_at=task.ended_at or now,
+        finalize_attempts=task.finalize_attempts + 1,
+        due_at=now,
     )
 
 
-def collect_again(task: Task, now: datetime) -> Task:
+def finalize_again(task: Task, now: datetime) -> Task:
     """Some of its files could not be finalized: ask for fresh result URLs after a pause that grows with each try."""
-    pause = min(timedelta(minutes=15), timedelta(seconds=2) * 2 ** min(task.collections, 10))
+    pause = min(timedelta(minutes=15), timedelta(seconds=2) * 2 ** min(task.finalize_attempts, 10))
     return _changed(task, phase=TaskPhase.IN_FLIGHT, due_at=now + pause)
 
 
-def is_beyond_collecting(task: Task) -> bool:
+def is_out_of_finalize_attempts(task: Task) -> bool:
     """Its files could not be finalized for so long that something in our own system is broken for them."""
-    return task.collections >= MAX_COLLECTIONS
+    return task.finalize_attempts >= MAX_FINALIZE_ATTEMPTS
 
 
 def closed(task: Task, now: datetime) -> Task:

@@ -15,16 +15,16 @@ from dashscribe.domain.task import TaskPhase
 from dashscribe.errors import StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.backlog import Backlog
-from dashscribe.services.collect import CollectReport, Finalizing, TaskCollector
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.ports import Clock, DueStore, JobQueue, JobStore, PauseStore, TaskStore
 from dashscribe.services.side_by_side import side_by_side
+from dashscribe.services.task_poller import Finalizing, TaskPoller, TaskPollReport
 
 JOBS_PER_PASS = 100
 """A bound of one pass, so that its answer stays far below the 256 KB that Step Functions passes on."""
 WAKES_AT_ONCE = 8
 """Each is two writes; what has ended waits for its finalizer until the last one is done."""
-LONGEST_WAIT = 3
+MAX_WAIT_SECONDS = 3
 """Seconds. The loop must notice a task that was submitted while it slept, so it never sleeps longer."""
 NEAR_FUTURE = timedelta(seconds=60)
 """A job due within this time is waited for; a later one is for the next tick."""
@@ -33,14 +33,14 @@ NEAR_FUTURE = timedelta(seconds=60)
 class PassResult(BaseModel):
     """What the state machine goes by: ids and numbers only, nothing that must stay secret.
 
-    With `ask_meanwhile` the next pass asks, after `wait_seconds`, while these files are finalized; without it, when
+    With `poll_meanwhile` the next pass asks, after `wait_seconds`, while these files are finalized; without it, when
     they are done.
     """
 
     finalize: list[FinalizeRequest]
     wait_seconds: int
     work_left: bool
-    ask_meanwhile: bool = False
+    poll_meanwhile: bool = False
 
 
 class PassRequest(BaseModel):
@@ -51,7 +51,7 @@ class PassRequest(BaseModel):
 
 
 @dataclass
-class PassReport(CollectReport):
+class PassReport(TaskPollReport):
     """A pass, to be counted."""
 
     woken: int = 0
@@ -64,7 +64,7 @@ class PassReport(CollectReport):
 class PollService:
     """Runs under the loop's lease; a second one at the same time does no harm, since every write is conditional."""
 
-    collector: TaskCollector
+    task_poller: TaskPoller
     store: JobStore
     tasks: TaskStore
     due: DueStore
@@ -77,7 +77,7 @@ class PollService:
     def run(self, in_hand: Sequence[FinalizeRequest] = ()) -> PassReport:
         """Nothing that finalizers have `in_hand` is looked at: neither the tasks nor their jobs."""
         began, report, finalizing = self.clock(), PassReport(), Finalizing(in_hand)
-        for step in (self.collector.collect, self._push_jobs, self._release_backlog, self._release_parked):
+        for step in (self.task_poller.poll, self._push_jobs, self._release_backlog, self._release_parked):
             try:
                 step(finalizing, report)
             except Exception:
@@ -182,15 +182,15 @@ class PollService:
         backlog_at = now if moves_on else None
         if requests:
             # Finalizers need no company when there is nothing to ask meanwhile: the next pass closes what they finish.
-            next_at = _earliest(report.next_question_at, backlog_at)
-            meanwhile = next_at is not None and next_at <= now + timedelta(seconds=LONGEST_WAIT)
+            next_at = _earliest(report.next_query_at, backlog_at)
+            meanwhile = next_at is not None and next_at <= now + timedelta(seconds=MAX_WAIT_SECONDS)
             wait = _seconds(now, next_at) if meanwhile else 0
-            return PassResult(finalize=requests, wait_seconds=wait, work_left=True, ask_meanwhile=meanwhile)
+            return PassResult(finalize=requests, wait_seconds=wait, work_left=True, poll_meanwhile=meanwhile)
         next_at = _earliest(report.next_task_at, self.due.next_due(Due.JOB), backlog_at)
         is_near = next_at is not None and next_at <= now + NEAR_FUTURE
         # What was due before this pass, and could not be done in it, must not be tried again at once.
         is_stuck = next_at is not None and next_at <= began
-        wait = max(int(is_stuck), _seconds(now, next_at)) if is_near else LONGEST_WAIT
+        wait = max(int(is_stuck), _seconds(now, next_at)) if is_near else MAX_WAIT_SECONDS
         return PassResult(finalize=[], wait_seconds=wait, work_left=is_near or report.next_task_at is not None)
 
 
@@ -200,5 +200,5 @@ def _earliest(*moments: datetime | None) -> datetime | None:
 
 def _seconds(now: datetime, moment: datetime | None) -> int:
     """How long to wait for this moment, in whole seconds as Step Functions waits."""
-    seconds = LONGEST_WAIT if moment is None else (moment - now).total_seconds()
-    return min(LONGEST_WAIT, max(0, round(seconds)))
+    seconds = MAX_WAIT_SECONDS if moment is None else (moment - now).total_seconds()
+    return min(MAX_WAIT_SECONDS, max(0, round(seconds)))

@@ -21,10 +21,10 @@ from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import ONE_OF_MANY_IN_RESULTS, mark_of
 from dashscribe.errors import (
-    AnswerLost,
     InvalidOptions,
     MediaGone,
     ProfilesUnreadable,
+    ResponseLost,
     StaleRecord,
     VendorError,
 )
@@ -45,7 +45,7 @@ from dashscribe.services.ports import (
 )
 from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import QUERY_RATE_KEY, files_per_task, query_rate, submit_rate, submit_rate_key
-from dashscribe.services.settle import Fate, Settlement, settle
+from dashscribe.services.reconcile import PostOutcome, Reconciliation, reconcile
 from dashscribe.services.waiting_room import SubmitReport, WaitingRoom, deferred_or_given_up
 
 MAX_SLOT_WAIT = timedelta(seconds=8)
@@ -53,7 +53,7 @@ MAX_SLOT_WAIT = timedelta(seconds=8)
 RUN_LASTS = timedelta(seconds=25)
 """After this a run submits no further batch: the last one may wait 8 s for its turn and 25 s for its answer, and the
 function has 60 s in the template."""
-SETTLE_LASTS = timedelta(seconds=12)
+RECONCILE_TIME = timedelta(seconds=12)
 """After this a run asks nothing more about lost answers: they can wait, the uploads beside them should not."""
 GATHER_FOR = timedelta(seconds=1)
 """How long a run that finds much traffic waits for more of it, so that tasks are full."""
@@ -95,7 +95,7 @@ class SubmitService:
     def run(self, messages: Sequence[Message]) -> SubmitReport:
         """Record and submit. A message whose handling broke down is reported by id, and only that one."""
         started = self.clock()
-        report = SubmitReport(settle_until=started + SETTLE_LASTS)
+        report = SubmitReport(reconcile_until=started + RECONCILE_TIME)
         ready = self._prepared_all(messages, report)
         handled = len(messages)
         while len(ready) < self.max_files_per_task and (more := self._more(handled, self.clock() - started)):
@@ -172,11 +172,11 @@ class SubmitService:
                 job = self.room.store.find(message.job_id) or job
         logger.append_keys(job_id=job.job_id)
         try:
-            return self._settled(job, now, report)
+            return self._validated(job, now, report)
         finally:
             logger.remove_keys(["job_id"])
 
-    def _settled(self, job: Job, now: datetime, report: SubmitReport) -> Job | None:
+    def _validated(self, job: Job, now: datetime, report: SubmitReport) -> Job | None:
         if not jobs.can_be_claimed(job, now):
             logger.info("nothing to do", status=job.status)
             return None
@@ -184,7 +184,7 @@ class SubmitService:
             self._hand_over(job, report)
             return None
         if job.status is Status.SUBMITTING:
-            revived = self._after_a_lost_answer(job, report)
+            revived = self._reconcile_lost_response(job, report)
             if revived is None:
                 return None
             job = revived
@@ -240,7 +240,7 @@ class SubmitService:
         report.handed_over.append(self.room.store.save(jobs.handed_over(job, self.clock())))
         self.synchronous_queue.wake(job.job_id)
 
-    def _after_a_lost_answer(self, job: Job, report: SubmitReport) -> Job | None:
+    def _reconcile_lost_response(self, job: Job, report: SubmitReport) -> Job | None:
         """Whoever submitted this job died, or never heard back. The job if it is to be submitted (again) now."""
         task = self.tasks.find_task(job.submission_id or "")
         if task is None or task.phase is TaskPhase.CLOSED:
@@ -248,39 +248,39 @@ class SubmitService:
         if task.task_id is not None:
             self._adopt(job, task.task_id, task.accepted_at or self.clock(), report)
             return None
-        if job.last_trouble != "ANSWER_LOST":
+        if job.last_trouble != "RESPONSE_LOST":
             report.ambiguous += 1
             logger.warning("a submission died between its POST and the answer", submission_id=task.submission_id)
-        found = report.settlements.get(task.submission_id) or self._settlement(task, report)
-        report.settlements[task.submission_id] = found
+        found = report.reconciliations.get(task.submission_id) or self._reconciliation(task, report)
+        report.reconciliations[task.submission_id] = found
         now = self.clock()
         if found.task_id is not None:
             self.tasks.save_task(tasks.accepted(task, found.task_id, now))
             self.tasks.remember_task_id(found.task_id)
             self._adopt(job, found.task_id, now, report)
             return None
-        if found.fate is Fate.NOT_ACCEPTED and now - task.posted_at < jobs.LIST_IS_COMPLETE_AFTER:
-            report.waiting.append(self.room.store.save(jobs.await_settlement(job, now)))
+        if found.outcome is PostOutcome.NOT_ACCEPTED and now - task.posted_at < jobs.LIST_COMPLETE_AFTER:
+            report.waiting.append(self.room.store.save(jobs.await_reconciliation(job, now)))
             return None
-        if found.fate is Fate.NOT_ACCEPTED and now - task.posted_at < jobs.TASKS_LISTED:
+        if found.outcome is PostOutcome.NOT_ACCEPTED and now - task.posted_at < jobs.TASK_LIST_WINDOW:
             # Like any other refusal: later again, and not for ever.
-            not_accepted = AnswerLost("The connection to DashScope broke before it accepted the submission.")
+            not_accepted = ResponseLost("The connection to DashScope broke before it accepted the submission.")
             self.room.each([job], report, lambda each: deferred_or_given_up(each, not_accepted, now))
             return None
-        if found.fate is Fate.NOT_YET_KNOWN and now - task.posted_at < jobs.SETTLE_WITHIN:
-            report.waiting.append(self.room.store.save(jobs.await_settlement(job, now)))
+        if found.outcome is PostOutcome.PENDING and now - task.posted_at < jobs.RECONCILE_WITHIN:
+            report.waiting.append(self.room.store.save(jobs.await_reconciliation(job, now)))
             return None
-        self.room.each([job], report, lambda each: jobs.answer_lost(each, now))
+        self.room.each([job], report, lambda each: jobs.response_lost(each, now))
         return None
 
-    def _settlement(self, task: Task, report: SubmitReport) -> Settlement:
-        def may_ask() -> bool:
-            in_time = report.settle_until is None or self.clock() <= report.settle_until
+    def _reconciliation(self, task: Task, report: SubmitReport) -> Reconciliation:
+        def may_query() -> bool:
+            in_time = report.reconcile_until is None or self.clock() <= report.reconcile_until
             return in_time and self._reserve_query_slot()
 
         media = [other.media for other in self.room.store.find_many(task.job_ids).values()]
-        found = settle(task, media, self.tasks, self.speech, self.results, may_ask)
-        logger.info("a lost answer is looked into", fate=found.fate, task_id=found.task_id, job_ids=task.job_ids)
+        found = reconcile(task, media, self.tasks, self.speech, self.results, may_query)
+        logger.info("a lost answer is looked into", outcome=found.outcome, task_id=found.task_id, job_ids=task.job_ids)
         return found
 
     def _reserve_query_slot(self) -> bool:
@@ -391,9 +391,9 @@ class SubmitService:
             reason=error.message,
             job_ids=task.job_ids,
         )
-        if isinstance(error, AnswerLost):
+        if isinstance(error, ResponseLost):
             report.ambiguous += len(claimed)
-            self.room.each(claimed, report, lambda job: jobs.await_settlement(job, now))
+            self.room.each(claimed, report, lambda job: jobs.await_reconciliation(job, now))
             return
         self.tasks.save_task(tasks.closed(task, now))
         about_one_of_them = error.verdict not in (Verdict.ACCOUNT_WIDE, Verdict.THROTTLED)

@@ -23,7 +23,7 @@ from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.result_files import result_folder
 from dashscribe.domain.transcript import Transcript, empty, neutral
 from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import AnswerLost, MalformedMessage, MediaGone, PublishFailed, VendorError
+from dashscribe.errors import MalformedMessage, MediaGone, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.finalize import result_files, result_json, usage_of
 from dashscribe.services.messages import WakeUp, parse_message
@@ -82,13 +82,13 @@ class TranscribeService:
             if not jobs.can_be_claimed(job, self.clock()) or options is None or not options.spec.is_synchronous:
                 logger.info("nothing to do", status=job.status)
             elif job.status is Status.SUBMITTING:
-                self._after_a_lost_answer(job, report)
+                self._reconcile_lost_response(job, report)
             elif self._is_short_enough(job, options, report) and self.room.hold_while_paused({job.job_id: job}, report):
                 self._call(job, options, report)
         finally:
             logger.remove_keys(["job_id"])
 
-    def _after_a_lost_answer(self, job: Job, report: SubmitReport) -> None:
+    def _reconcile_lost_response(self, job: Job, report: SubmitReport) -> None:
         """Whoever made the call died, or never heard back. What was stored before that is not asked for again."""
         stored = self.results.find_json(result_folder(self.results_bucket, job.media.key, job.job_id).files.result)
         if stored is not None:
@@ -100,7 +100,7 @@ class TranscribeService:
         self._lost(job, report)
 
     def _lost(self, job: Job, report: SubmitReport) -> None:
-        self.room.each([job], report, lambda each: jobs.answer_lost(each, self.clock(), jobs.MAX_RESUBMISSIONS))
+        self.room.each([job], report, lambda each: jobs.response_lost(each, self.clock(), jobs.MAX_RESUBMISSIONS))
 
     def _is_short_enough(self, job: Job, options: Options, report: SubmitReport) -> bool:
         """Whether the model takes a recording of this length; if not, the job is already sent on, or failed."""
@@ -145,7 +145,7 @@ class TranscribeService:
         self, claimed: Job, options: Options, error: VendorError, started: datetime, report: SubmitReport
     ) -> None:
         logger.warning("call refused", code=error.code, verdict=error.verdict, reason=error.message)
-        if isinstance(error, AnswerLost):
+        if isinstance(error, ResponseLost):
             report.ambiguous += 1
             self._lost(claimed, report)
         elif error.verdict is Verdict.NO_SPEECH:

@@ -16,7 +16,7 @@ from dashscribe.observability import logger
 from dashscribe.services.messages import WakeUp
 from dashscribe.services.ports import Clock, DeadLetters, EventPublisher, JobStore, Message, PauseStore, ProfilesSource
 from dashscribe.services.publish import publish_end
-from dashscribe.services.settle import Settlement
+from dashscribe.services.reconcile import Reconciliation
 
 THROTTLED_LIKE = 3
 """A refusal for speed pauses a file like a third failure, 8 to 16 seconds: a limit recovers within a minute."""
@@ -37,8 +37,8 @@ class SubmitReport:
     ambiguous: int = 0
     throttled: int = 0
     pause_reason: str | None = None
-    settlements: dict[str, Settlement] = field(default_factory=dict)
-    settle_until: datetime | None = None
+    reconciliations: dict[str, Reconciliation] = field(default_factory=dict)
+    reconcile_until: datetime | None = None
 
     @property
     def changed_anything(self) -> bool:

@@ -44,7 +44,7 @@ from dashscribe.services.rate_limits import QUERY_RATE_KEY, query_rate
 from dashscribe.services.side_by_side import side_by_side
 from dashscribe.services.sweep import sweep
 
-TASKS_WATCHED = 10_000
+MAX_TASKS_READ = 10_000
 """How many tasks of the due list a pass reads: all that are in flight, or a pass would see the same ones each time."""
 AHEAD = timedelta(seconds=3)
 """Tasks that are due so soon count among those in flight: the next pass may be that far away."""
@@ -56,14 +56,14 @@ PASS_LASTS = timedelta(seconds=20)
 """After this a pass asks no more questions."""
 ENDED_FILES_WAIT = timedelta(seconds=1.5)
 """The same from the first ended task on: its files must not wait for the rest of a long list."""
-QUESTIONS_AT_ONCE = 8
+CONCURRENT_QUERIES = 8
 """A question takes as long as the way to the vendor and back: one after the other they would never use up the rate."""
-SINGLY = 2
+SINGLE_QUERY_LIMIT = 2
 """So few tasks are asked about without a thought of the list."""
 
 
 @dataclass
-class CollectReport:
+class TaskPollReport:
     """What one collection did, to be counted."""
 
     queries: int = 0
@@ -72,7 +72,7 @@ class CollectReport:
     failed_steps: int = 0
     pause_reason: str | None = None
     next_task_at: datetime | None = None
-    next_question_at: datetime | None = None
+    next_query_at: datetime | None = None
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Finalizing:
 
 
 @dataclass(frozen=True)
-class TaskCollector:
+class TaskPoller:
     """Several questions are asked at once, each of them about another task.
 
     `speech` gives the same one each time, made when there is a task to look at: most passes of an idle stack have none.
@@ -113,14 +113,14 @@ class TaskCollector:
     speech: Callable[[], SpeechService]
     clock: Clock
     query_requests_per_second: float
-    questions_at_once: int = QUESTIONS_AT_ONCE
+    concurrent_queries: int = CONCURRENT_QUERIES
     chance: Callable[[], float] = random.random
     sleep: Callable[[float], None] = time.sleep
 
-    def collect(self, finalizing: Finalizing, report: CollectReport) -> None:
+    def poll(self, finalizing: Finalizing, report: TaskPollReport) -> None:
         """Add what is to be finalized now to the requests, and what was done to `report`, also when it breaks off."""
         now = self.clock()
-        listed = self.due.due_tasks(now + AHEAD, TASKS_WATCHED)
+        listed = self.due.due_tasks(now + AHEAD, MAX_TASKS_READ)
         watched = [task for task in listed if not finalizing.has_submission(task.submission_id)]
         collection = _Collection(until=now + PASS_LASTS)
         ended: list[FinalizeRequest] = []
@@ -132,7 +132,7 @@ class TaskCollector:
             if collection.stopped:
                 break
             try:
-                to_look_at += self._worth_a_question(in_flight, collection)
+                to_look_at += self._tasks_to_query(in_flight, collection)
             except Exception:
                 # Whatever is wrong with the list, or with what is remembered of it: questions work without it.
                 logger.exception("a sweep failed")
@@ -141,7 +141,7 @@ class TaskCollector:
         try:
             if to_look_at:
                 self.speech()  # made before several would make it
-            for found in side_by_side(partial(self._look, collection), to_look_at, self.questions_at_once):
+            for found in side_by_side(partial(self._look, collection), to_look_at, self.concurrent_queries):
                 ended += found
         finally:
             finalizing.requests += _shared_out(ended)
@@ -156,13 +156,13 @@ class TaskCollector:
         if not collection.stopped:
             over = {request.submission_id for request in ended}
             running = [task for task in watched if task.phase is not TaskPhase.ENDED and task.submission_id not in over]
-            report.next_question_at = collection.next_question(self.clock(), running)
+            report.next_query_at = collection.next_query(self.clock(), running)
 
-    def _worth_a_question(self, in_flight: Sequence[DueTask], collection: _Collection) -> list[DueTask]:
+    def _tasks_to_query(self, in_flight: Sequence[DueTask], collection: _Collection) -> list[DueTask]:
         """Of one model's tasks, those to ask about now: all that are due, or what a sweep makes of them."""
         now = self.clock()
         due = [task for task in in_flight if task.due_at <= now]
-        if len(due) <= SINGLY:
+        if len(due) <= SINGLE_QUERY_LIMIT:
             collection.singly |= bool(in_flight)
             return due
         model = due[0].model
@@ -182,7 +182,7 @@ class TaskCollector:
         collection.memories[model] = memory
         over = collection.over
         unended = sorted((task for task in due if not over.get(task.task_id)), key=lambda task: task.due_at)
-        anyway = [task for task in unended if sweeps.is_asked_anyway(task.due_at, task.accepted_at, now)]
+        anyway = [task for task in unended if sweeps.is_queried_anyway(task.due_at, task.accepted_at, now)]
         if model in collection.told_at and unended and now - unended[0].due_at >= sweeps.SPOT_CHECK_AFTER:
             anyway = anyway or (unended[:1] if self.chance() < sweeps.SPOT_CHECK_CHANCE else [])
         return [task for task in due if over.get(task.task_id)] + anyway
@@ -191,7 +191,7 @@ class TaskCollector:
         """Without a list: the oldest first, until some in a row still run, and whoever has waited too long."""
         now = self.clock()
         collection.singly = True
-        in_turn = [task for task in due if sweeps.is_asked_in_its_turn(task.due_at, now)]
+        in_turn = [task for task in due if sweeps.is_query_overdue(task.due_at, now)]
         ahead = sorted(set(due) - set(in_turn), key=lambda task: task.accepted_at)
         collection.ahead_of_turn |= {task.submission_id for task in ahead}
         return ahead + in_turn
@@ -255,7 +255,7 @@ class TaskCollector:
             logger.info("another loop looked at this task", submission_id=name)
             return []
         except VendorError as error:
-            self._vendor_in_trouble(name, error, collection)
+            self._record_query_error(name, error, collection)
             return []
         except Exception:
             # One record that cannot be handled must not keep the others from being looked at.
@@ -272,21 +272,21 @@ class TaskCollector:
             self.tasks.save_task(tasks.closed(task, now))
             return []
         if task.phase is TaskPhase.ENDED:  # it was handed to a finalizer, which has not finished all of its files
-            if tasks.is_beyond_collecting(task):
+            if tasks.is_out_of_finalize_attempts(task):
                 for job in waiting.values():
                     if not job.is_terminal:
                         self._give_up(job, now)
-            self.tasks.save_task(tasks.collect_again(task, now))
+            self.tasks.save_task(tasks.finalize_again(task, now))
             return []
         if not collection.has_room(len(waiting)):
             collection.left_out()
             return []
         try:
-            return self._asked(task, waiting, collection)
+            return self._query(task, waiting, collection)
         finally:
             collection.room_used(len(waiting))
 
-    def _asked(self, task: Task, waiting: dict[str, Job], collection: _Collection) -> list[str]:
+    def _query(self, task: Task, waiting: dict[str, Job], collection: _Collection) -> list[str]:
         if not self._reserve_query_slot(collection):
             collection.left_out()
             return []
@@ -294,7 +294,7 @@ class TaskCollector:
         try:
             reply = self.speech().query(task.task_id or "")
         except VendorError:
-            if not tasks.is_beyond_asking(task, self.clock()):
+            if not tasks.is_beyond_querying(task, self.clock()):
                 raise
             reply = TaskReply()
         output = reply.output
@@ -304,7 +304,7 @@ class TaskCollector:
             if not tasks.is_overdue(task, now):
                 # Whom the list calls unfinished is looked at with the next sweep again, not after a pause of its own.
                 by_list = collection.over.get(task.task_id or "") is False
-                pause = tasks.shortest_pause(task.files, now - (task.accepted_at or now)) if by_list else None
+                pause = tasks.min_query_delay(task.files, now - (task.accepted_at or now)) if by_list else None
                 collection.put_off(self.tasks.save_task(tasks.still_running(task, now, pause=pause)))
                 return []
             self._cancel(task)
@@ -343,7 +343,7 @@ class TaskCollector:
             if job.submission_id == task.submission_id and (not job.is_terminal or jobs.is_untold_success(job))
         }
 
-    def _vendor_in_trouble(self, submission_id: str, error: VendorError, collection: _Collection) -> None:
+    def _record_query_error(self, submission_id: str, error: VendorError, collection: _Collection) -> None:
         """Ask later; and nothing else in this pass when no other question makes sense."""
         now = self.clock()
         logger.warning("query failed", submission_id=submission_id, code=error.code, reason=error.message)
@@ -383,8 +383,8 @@ class _Collection:
     queries: int = 0
     ended: int = 0
     files: int = 0
-    files_in_question: int = 0
-    unasked: int = 0
+    files_being_queried: int = 0
+    not_queried: int = 0
     failures: int = 0
     pause_reason: str | None = None
     lock: Lock = field(default_factory=Lock)
@@ -394,19 +394,19 @@ class _Collection:
 
     def left_out(self) -> None:
         with self.lock:
-            self.unasked += 1
+            self.not_queried += 1
 
     def has_room(self, files: int) -> bool:
         """Whether a task of so many files may be asked about: it might have ended. They count until it is answered."""
         with self.lock:
-            if self.files + self.files_in_question >= FILES_PER_PASS:
+            if self.files + self.files_being_queried >= FILES_PER_PASS:
                 return False
-            self.files_in_question += files
+            self.files_being_queried += files
             return True
 
     def room_used(self, files: int) -> None:
         with self.lock:
-            self.files_in_question -= files
+            self.files_being_queried -= files
 
     def failed(self) -> None:
         with self.lock:
@@ -447,7 +447,7 @@ class _Collection:
         with self.lock:
             self.put_off_until[task.submission_id] = task.due_at or task.posted_at
 
-    def next_question(self, now: datetime, running: Sequence[DueTask]) -> datetime | None:
+    def next_query(self, now: datetime, running: Sequence[DueTask]) -> datetime | None:
         """When to ask on about these, which have not ended; None where there are none."""
         if not running:
             return None
@@ -460,11 +460,11 @@ class _Collection:
 
     def next_look(self, now: datetime, next_due: datetime | None) -> datetime | None:
         """When to look at tasks again. What is left to the list stays due, so then the due list cannot tell."""
-        if self.unasked and not self.stopped:
+        if self.not_queried and not self.stopped:
             return now
         moments = [memory.next_at for memory in self.memories.values()]
         if self.ahead_of_turn or (self.singly and moments):
-            moments.append(now + tasks.FIRST_QUESTION_AFTER)
+            moments.append(now + tasks.FIRST_QUERY_AFTER)
         return min(moments, default=next_due)
 
 

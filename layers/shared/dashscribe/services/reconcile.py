@@ -19,40 +19,40 @@ from dashscribe.errors import ResultRefused, ResultUnavailable, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import ResultSource, SpeechService, TaskStore
 
-CLOCKS_DIFFER_BY = timedelta(minutes=2)
+CLOCK_TOLERANCE = timedelta(minutes=2)
 """How far the vendor's idea of the time of our POST may lie from ours, its own time-out included."""
 PAGE_SIZE = 100
 """The vendor's default is 10, its maximum is not documented; a server that allows less gives less."""
-MOST_PAGES = 20
-MOST_CANDIDATES = 20
+MAX_PAGES = 20
+MAX_CANDIDATES = 20
 """Tasks of somebody else's on the same account look like candidates too; beyond this many the list cannot help."""
 
 
-class Fate(StrEnum):
+class PostOutcome(StrEnum):
     """What became of a POST."""
 
     ACCEPTED = "accepted"
-    NOT_ACCEPTED = "not accepted"
-    NOT_YET_KNOWN = "not yet known"  # a task that may be it still runs, or the vendor cannot answer now
-    NOT_TO_BE_KNOWN = "not to be known"  # no list here, too many tasks could be it, or one names no files
+    NOT_ACCEPTED = "not_accepted"
+    PENDING = "pending"  # a task that may be it still runs, or the vendor cannot answer now
+    UNDETERMINED = "undetermined"  # no list here, too many tasks could be it, or one names no files
 
 
 @dataclass(frozen=True)
-class Settlement:
-    """A fate, and the task id of what was accepted."""
+class Reconciliation:
+    """A outcome, and the task id of what was accepted."""
 
-    fate: Fate
+    outcome: PostOutcome
     task_id: str | None = None
 
 
-def settle(
+def reconcile(
     task: Task,
     media: Collection[Media],
     tasks: TaskStore,
     speech: SpeechService,
     results: ResultSource,
     reserve_slot: Callable[[], bool],
-) -> Settlement:
+) -> Reconciliation:
     """Look for the task that came of this POST. `media` are the files that were in it.
 
     A task of one file whose reply does not name it (qwen3-asr-flash-filetrans) names it in its result.
@@ -61,8 +61,8 @@ def settle(
     try:
         listed, is_whole = _listed_since(task, speech, reserve_slot)
         candidates = [each for each in listed if _may_be(each, task) and not tasks.is_our_task(each.task_id)]
-        if len(candidates) > MOST_CANDIDATES:
-            return Settlement(Fate.NOT_TO_BE_KNOWN)
+        if len(candidates) > MAX_CANDIDATES:
+            return Reconciliation(PostOutcome.UNDETERMINED)
         undecided, nameless = False, not is_whole
         for candidate in candidates:
             if not reserve_slot():
@@ -75,17 +75,17 @@ def settle(
             if not named and output.result and output.result.transcription_url:
                 named = _named_in_result(results, output.result.transcription_url)
             if any(_was_posted(file_url, task, media) for file_url in named):
-                return Settlement(Fate.ACCEPTED, candidate.task_id)
+                return Reconciliation(PostOutcome.ACCEPTED, candidate.task_id)
             nameless = nameless or not named
     except (ResultUnavailable, _NoSlot):
-        return Settlement(Fate.NOT_YET_KNOWN)
+        return Reconciliation(PostOutcome.PENDING)
     except VendorError as error:
         logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
         no_list = says_there_is_no_list(error.verdict, error.http_status)
-        return Settlement(Fate.NOT_TO_BE_KNOWN if no_list else Fate.NOT_YET_KNOWN)
+        return Reconciliation(PostOutcome.UNDETERMINED if no_list else PostOutcome.PENDING)
     if undecided:
-        return Settlement(Fate.NOT_YET_KNOWN)
-    return Settlement(Fate.NOT_TO_BE_KNOWN if nameless else Fate.NOT_ACCEPTED)
+        return Reconciliation(PostOutcome.PENDING)
+    return Reconciliation(PostOutcome.UNDETERMINED if nameless else PostOutcome.NOT_ACCEPTED)
 
 
 class _NoSlot(Exception):
@@ -98,13 +98,13 @@ def _listed_since(task: Task, speech: SpeechService, reserve_slot: Callable[[], 
     A list that was not read back to the moment of the POST proves nothing by what it lacks.
     """
     found: list[ListedTask] = []
-    for page in range(1, MOST_PAGES + 1):
+    for page in range(1, MAX_PAGES + 1):
         if not reserve_slot():
             raise _NoSlot
         reply = speech.list_page(task.model, page, PAGE_SIZE)
         found += reply.data
         oldest = reply.data[-1].created_at if reply.data else None
-        reached = oldest is not None and oldest < task.posted_at - CLOCKS_DIFFER_BY
+        reached = oldest is not None and oldest < task.posted_at - CLOCK_TOLERANCE
         if reached or not reply.data or page >= reply.total_page:
             return found, True
     return found, False
@@ -126,4 +126,4 @@ def _was_posted(file_url: str, task: Task, media: Collection[Media]) -> bool:
 
 def _may_be(listed: ListedTask, task: Task) -> bool:
     created = listed.created_at
-    return created is None or abs(created - task.posted_at) <= CLOCKS_DIFFER_BY
+    return created is None or abs(created - task.posted_at) <= CLOCK_TOLERANCE
