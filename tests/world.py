@@ -444,7 +444,7 @@ class Queue:
     name: str
     messages: list[str] = field(default_factory=list)
 
-    def wake(self, job_id: str) -> None:
+    def requeue(self, job_id: str) -> None:
         self.crashes.around(self.name, lambda: self.messages.append(json.dumps({"job_id": job_id})))
 
 
@@ -461,7 +461,7 @@ class World:
         self.results = Results(self.crashes)
         self.caller = Caller(self.crashes, self.api_key)
         self.lengths: dict[str, float | None] = {}
-        self.submit_queue = Queue(self.crashes, "wake")
+        self.submit_queue = Queue(self.crashes, "requeue")
         self.queue = self.submit_queue.messages
         self.synchronous = Queue(self.crashes, "hand over")
         self.buried: list[tuple[str, str]] = []
@@ -590,7 +590,7 @@ class World:
             queue=self.submit_queue,
             backlog=Backlog(records, records, records, records, self.max_files_per_task),
             clock=self.clock,
-            wakes_at_once=at_once,
+            concurrent_requeues=at_once,
         )
 
     def finalize_service(self, at_once: int = 1) -> FinalizeService:

@@ -22,13 +22,13 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 def count(report: PassReport) -> None:
     count_when_any(FailedSteps=report.failed_steps)
-    if report.queries or report.list_pages or report.woken:
+    if report.queries or report.list_pages or report.requeued:
         logger.info(
             "pass ended",
             queries=report.queries,
             list_pages=report.list_pages,
             tasks_ended=report.finished_tasks,
-            woken=report.woken,
+            requeued=report.requeued,
         )
     metrics.add_metric("LongestOverdue", MetricUnit.Seconds, report.longest_overdue_seconds)
     metrics.add_metric("OldestJobAge", MetricUnit.Seconds, report.oldest_job_seconds)

@@ -52,7 +52,7 @@ LATENCY = {
     "head": 0.020,
     "put result": 0.030,
     "publish": 0.020,
-    "wake": 0.010,
+    "requeue": 0.010,
     "take messages": 0.010,
     "delete message": 0.010,
     "bury": 0.010,
@@ -260,12 +260,12 @@ class BilledQueue(Queue):
     """The submit queue. What was handed over, or taken, is not in `messages` any more, so nobody else sees it."""
 
     def __init__(self, crashes: Latencies, bill: Bill) -> None:
-        super().__init__(crashes, "wake")
+        super().__init__(crashes, "requeue")
         self.bill, self.time = bill, crashes.time
         self._taken = count()
 
-    def wake(self, job_id: str) -> None:
-        super().wake(job_id)
+    def requeue(self, job_id: str) -> None:
+        super().requeue(job_id)
         self.bill["sqs_requests"] += 1
 
     def take(self, most: int, wait_seconds: int) -> list[Message]:

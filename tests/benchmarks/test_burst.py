@@ -143,7 +143,7 @@ def test_what_would_move_the_burst(monkeypatch: pytest.MonkeyPatch) -> None:
         "1 a task, as it is": (one, {}),
         "1 a task, every function warm": (one, warm),
         "1 a task, 3 s of questions a pass": (one, {task_poller: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
-        "1 a task, questions and wakes one after the other": (partial(_OneQuery, max_files_per_task=1), {}),
+        "1 a task, questions and requeues one after the other": (partial(_OneQuery, max_files_per_task=1), {}),
         "1 a task, no questions while finalizers work": (partial(_FinalizersAlone, max_files_per_task=1), {}),
     }
     rows = {}

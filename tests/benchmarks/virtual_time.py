@@ -33,12 +33,12 @@ class VirtualTime:
         return self._begin + timedelta(seconds=self.seconds)
 
     def sleep(self, seconds: float) -> None:
-        self._wake(getcurrent(), seconds)
+        self._requeue(getcurrent(), seconds)
         self._hub.switch()
 
     def start(self, work: Callable[[], object], after: float = 0.0) -> None:
         """Run this too, from then on. What it raises, `run` raises."""
-        self._wake(greenlet(work, parent=self._hub), after)
+        self._requeue(greenlet(work, parent=self._hub), after)
 
     def at_once(self, works: list[Callable[[], object]], most: int) -> None:
         """Run these, at most so many at the same time; return when all are done."""
@@ -65,7 +65,7 @@ class VirtualTime:
             self.seconds, _, sleeper = heapq.heappop(self._waiting)
             sleeper.switch()
 
-    def _wake(self, sleeper: greenlet, after: float) -> None:
+    def _requeue(self, sleeper: greenlet, after: float) -> None:
         heapq.heappush(self._waiting, (self.seconds + max(0.0, after), next(self._order), sleeper))
 
 

@@ -93,7 +93,7 @@ def full_job(make_job: MakeJob, now: datetime) -> Job:
         submitted_at=now + SECOND,
         completed_at=now + 2 * SECOND,
         published_at=now + 3 * SECOND,
-        wakes=5,
+        requeues=5,
         claimed_until=now + 5 * SECOND,
         result={
             "bucket": "results",

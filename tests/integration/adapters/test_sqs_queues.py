@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dashscribe.adapters.sqs_queues import SqsBackfillQueue, SqsDeadLetters, SqsJobQueue
-from dashscribe.services.messages import WakeUp, parse_message
+from dashscribe.services.messages import RequeuedJob, parse_message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -35,13 +35,13 @@ def only_message(sqs: SQSClient, queue_url: str) -> MessageTypeDef:
 
 
 def test_a_wake_up_is_a_message_that_the_submit_function_understands(sqs: SQSClient, queue_url: str) -> None:
-    SqsJobQueue(sqs, queue_url).wake("a" * 32)
-    assert parse_message(only_message(sqs, queue_url)["Body"]) == WakeUp(job_id="a" * 32)
+    SqsJobQueue(sqs, queue_url).requeue("a" * 32)
+    assert parse_message(only_message(sqs, queue_url)["Body"]) == RequeuedJob(job_id="a" * 32)
 
 
 def test_a_queue_that_is_gone_is_an_error(sqs: SQSClient, queue_url: str) -> None:
     with pytest.raises(ClientError):
-        SqsJobQueue(sqs, queue_url + "-gone").wake("a")
+        SqsJobQueue(sqs, queue_url + "-gone").requeue("a")
 
 
 @pytest.mark.parametrize("body", ["{", json.dumps({"key": "会议 😀"}, ensure_ascii=False), "x" * 10_000])

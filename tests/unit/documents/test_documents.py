@@ -64,7 +64,7 @@ def test_each_sample_for_the_submit_function_is_what_its_name_says(path: Path) -
     world.media.objects["会议/\"Q1 + Q2\" 100% 'final' 🎙.wav"] = {}
     world.queue = [record["body"] for record in records]
     report = world.deliver()
-    if path.stem in ("broken_message", "wake_up"):  # a wake-up of a job that is not there is as broken
+    if path.stem in ("broken_message", "requeued_job"):  # a wake-up of a job that is not there is as broken
         assert report.buried == 1
     elif path.stem in ("unsupported_format", "empty_file"):
         assert len(report.failed) == 1

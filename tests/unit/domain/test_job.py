@@ -52,10 +52,10 @@ def test_a_job_that_the_vendor_has_or_that_is_over_cannot_be_claimed(job: Job, n
 
 
 def test_a_submission_counts_an_attempt_and_forgets_earlier_trouble(job: Job, now: datetime) -> None:
-    troubled = jobs.woken(jobs.defer(job, "InternalError", now), now)
+    troubled = jobs.requeued(jobs.defer(job, "InternalError", now), now)
     sent = jobs.submitted(jobs.claim(troubled, "s-1", now), "t-1", now)
     assert (sent.status, sent.task_id, sent.attempts, sent.submitted_at) == (Status.SUBMITTED, "t-1", 1, now)
-    assert (sent.fruitless_tries, sent.wakes, sent.last_trouble) == (0, 0, None)
+    assert (sent.fruitless_tries, sent.requeues, sent.last_trouble) == (0, 0, None)
 
 
 def test_a_deferred_job_waits_and_can_be_claimed_anew(job: Job, now: datetime) -> None:
@@ -91,7 +91,7 @@ def test_a_parked_job_waits_in_the_order_of_arrival(job: Job, now: datetime) -> 
     parked = jobs.park(jobs.claim(job, "s-1", now + timedelta(hours=1)), "Arrearage")
     assert (parked.status, parked.due_kind, parked.due_at) == (Status.RECEIVED, Due.PARKED, job.received_at)
     assert (parked.submission_id, parked.last_trouble) == (None, "Arrearage")
-    assert jobs.park(jobs.woken(job, now), "Arrearage").wakes == 0
+    assert jobs.park(jobs.requeued(job, now), "Arrearage").requeues == 0
 
 
 def test_a_lost_answer_is_followed_by_one_more_submission_and_then_the_user_hears_of_it(
@@ -133,9 +133,9 @@ def test_a_file_is_resubmitted_three_times_at_most(job: Job, now: datetime) -> N
 
 def test_a_job_asked_for_twenty_times_without_progress_is_beyond_waking(job: Job, now: datetime) -> None:
     for _ in range(19):
-        job = jobs.woken(job, now)
-    assert not jobs.is_beyond_waking(job)
-    assert jobs.is_beyond_waking(jobs.woken(job, now))
+        job = jobs.requeued(job, now)
+    assert not jobs.is_out_of_requeues(job)
+    assert jobs.is_out_of_requeues(jobs.requeued(job, now))
 
 
 @pytest.mark.parametrize("end", [succeeded, lambda job: jobs.fail(job, FAILURE, NOW)], ids=["succeeded", "failed"])
@@ -165,7 +165,7 @@ STEPS: list[Callable[[Job, datetime], Job]] = [
     lambda job, now: jobs.park(job, "Arrearage"),
     jobs.response_lost,
     lambda job, now: jobs.resubmit(job, "FILE_403_FORBIDDEN", now),
-    jobs.woken,
+    jobs.requeued,
     lambda job, now: jobs.look_again(job, now + timedelta(minutes=1)),
     succeeded,
     lambda job, now: jobs.fail(job, FAILURE, now),

@@ -29,7 +29,7 @@ from dashscribe.domain.media import Media, is_ignored, refusal
 from dashscribe.domain.options import Profiles, resolve_options
 from dashscribe.domain.result_files import MAX_KEY_BYTES, result_folder
 from dashscribe.errors import InvalidOptions, MalformedMessage, ProfilesUnreadable
-from dashscribe.services.messages import ObjectCreated, WakeUp, parse_message
+from dashscribe.services.messages import ObjectCreated, RequeuedJob, parse_message
 from dashscribe.services.ports import Message
 from dashscribe.services.submit import SubmitService
 from tests.world import DETAIL_TYPES_SUBMITTED, MEDIA_BUCKET, RESULTS_BUCKET, START, Records, World
@@ -498,7 +498,7 @@ def options_of(metadata: Mapping[str, str]) -> Any:
     return resolve_options("a.wav", metadata, Profiles(), default_model="fun-asr", region=Region.INTERNATIONAL)
 
 
-def read(body: str) -> ObjectCreated | WakeUp | None:
+def read(body: str) -> ObjectCreated | RequeuedJob | None:
     """The message, or None when it is refused as declared."""
     with suppress(MalformedMessage):
         return parse_message(body)
@@ -508,7 +508,7 @@ def read(body: str) -> ObjectCreated | WakeUp | None:
 @settings(max_examples=300, deadline=None)
 @given(ANY_TEXT | ANY_VALUE.map(json.dumps))
 def test_any_text_is_a_message_or_malformed(body: str) -> None:
-    assert read(body) is None or isinstance(read(body), ObjectCreated | WakeUp)
+    assert read(body) is None or isinstance(read(body), ObjectCreated | RequeuedJob)
 
 
 @settings(max_examples=200, deadline=None)
@@ -537,7 +537,7 @@ def test_the_reason_that_goes_with_a_buried_message_is_text_that_sqs_takes(body:
 @given(st.dictionaries(ANY_TEXT, ANY_VALUE, max_size=3), ANY_VALUE)
 def test_a_wake_up_with_anything_in_it_is_one_or_malformed(extra: dict[str, Any], job_id: Any) -> None:
     found = read(json.dumps({**extra, "job_id": job_id}))
-    assert found is None or found == WakeUp(job_id=job_id)
+    assert found is None or found == RequeuedJob(job_id=job_id)
 
 
 S3_OBJECT = st.fixed_dictionaries(

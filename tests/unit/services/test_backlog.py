@@ -72,8 +72,8 @@ def test_who_is_called_up_gets_a_turn() -> None:
     world = backlog(600)
     waiting = len(rate_limited_jobs(world))
     world.run_until_quiet()
-    woken = sum(report.woken for report in world.passes)
-    assert woken <= waiting * 1.1
+    requeued = sum(report.requeued for report in world.passes)
+    assert requeued <= waiting * 1.1
     assert {job.status for job in world.records.jobs.values()} == {Status.SUCCEEDED}
 
 
@@ -82,7 +82,7 @@ def test_behind_a_closed_gate_nobody_is_called_up() -> None:
     world.records.save_pause(start_pause("Arrearage", "unpaid", world.now))
     report = world.poll_pass()
     assert report is not None
-    assert report.woken == 0
+    assert report.requeued == 0
 
 
 def test_a_model_whose_rate_is_free_is_not_held_up_by_another_ones_line() -> None:

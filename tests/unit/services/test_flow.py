@@ -462,7 +462,7 @@ def test_a_record_is_not_changed_any_more_once_its_message_is_out(monkeypatch: p
     world.deliver()
     world.now += timedelta(seconds=10)
     seen: list[int] = []
-    monkeypatch.setattr(world.submit_queue, "wake", lambda job_id: seen.append(world.records.jobs[job_id].revision))
+    monkeypatch.setattr(world.submit_queue, "requeue", lambda job_id: seen.append(world.records.jobs[job_id].revision))
     world.loop_pass()
     assert seen == [world.job_of("a.wav").revision]
 

@@ -141,7 +141,7 @@ def test_the_loop_wakes_no_job_that_is_parked_only_in_its_list() -> None:
     world.crashes.intrude("after due list PARKED", faster)
     report = world.poll_pass()
     assert report is not None
-    assert report.woken == 0
+    assert report.requeued == 0
     assert world.job_of("a.wav").status is Status.SUBMITTED
 
 

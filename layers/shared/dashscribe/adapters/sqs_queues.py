@@ -20,14 +20,14 @@ _MOST_AT_A_TIME = 10
 class SqsJobQueue:
     """`JobQueue`: a job that needs another turn goes through the same queue as a new upload.
 
-    One SendMessage each: wakes are rare, and MiniStack's IAM wants an action for SendMessageBatch that AWS has not.
+    One SendMessage each: requeues are rare, and MiniStack's IAM wants an action for SendMessageBatch that AWS has not.
     """
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
 
-    def wake(self, job_id: str) -> None:
+    def requeue(self, job_id: str) -> None:
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=json.dumps({"job_id": job_id}))
 
 

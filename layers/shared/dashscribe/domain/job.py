@@ -32,7 +32,7 @@ MAX_FRUITLESS_TRIES = 25
 """Vendor errors in a row before a submission is given up; with `retry_delay` that is about three hours."""
 MAX_REFUSED_TRIES = 5
 """The same for a 4xx that the table of codes does not know: about a minute."""
-MAX_WAKES = 20
+MAX_REQUEUES = 20
 """How often a job is queued without any progress before it fails: half an hour with `LOST_MESSAGE_AFTER`."""
 RECONCILE_AFTER = timedelta(seconds=10)
 """When the vendor is asked what became of a POST whose answer was lost, and how long between such questions."""
@@ -140,7 +140,7 @@ class Job(BaseModel):
     submitted_at: Timestamp | None = None
     completed_at: Timestamp | None = None
     published_at: Timestamp | None = None
-    wakes: int = 0
+    requeues: int = 0
     result: ResultFolder | None = None
     audio: AudioFacts | None = None
     usage: Usage | None = None
@@ -191,7 +191,7 @@ def can_be_claimed(job: Job, now: datetime) -> bool:
 
 def handed_over(job: Job, now: datetime) -> Job:
     """It waits in the queue of the synchronous models, for as long as the others before it take."""
-    return _changed(job, wakes=0, due_kind=Due.JOB, due_at=now + HANDED_OVER_LOST_AFTER)
+    return _changed(job, requeues=0, due_kind=Due.JOB, due_at=now + HANDED_OVER_LOST_AFTER)
 
 
 def fallen_back(job: Job, trouble: str, now: datetime) -> Job:
@@ -226,7 +226,7 @@ def submitted(job: Job, task_id: str | None, now: datetime) -> Job:
         task_id=task_id,
         attempts=job.attempts + 1,
         fruitless_tries=0,
-        wakes=0,
+        requeues=0,
         submitted_at=now,
         last_trouble=None,
         due_kind=Due.JOB,
@@ -248,7 +248,7 @@ def defer(job: Job, trouble: str, now: datetime, *, delay: timedelta | None = No
         status=Status.RECEIVED,
         submission_id=None,
         fruitless_tries=tries,
-        wakes=0,
+        requeues=0,
         last_trouble=trouble,
         due_kind=Due.JOB,
         due_at=now + (delay if delay is not None else retry_delay(tries)),
@@ -266,7 +266,7 @@ def park(job: Job, reason: str) -> Job:
         job,
         status=Status.RECEIVED,
         submission_id=None,
-        wakes=0,
+        requeues=0,
         last_trouble=reason,
         due_kind=Due.PARKED,
         due_at=job.received_at,
@@ -279,7 +279,7 @@ def rate_limited(job: Job) -> Job:
         job,
         status=Status.RECEIVED,
         submission_id=None,
-        wakes=0,
+        requeues=0,
         last_trouble="RATE_LIMITED",
         model=job.options.model if job.options else None,
         due_kind=Due.RATE_LIMITED,
@@ -311,7 +311,7 @@ def await_reconciliation(job: Job, now: datetime) -> Job:
     return _changed(
         job,
         last_trouble="RESPONSE_LOST",
-        wakes=0,
+        requeues=0,
         claimed_until=now,
         due_kind=Due.JOB,
         due_at=now + RECONCILE_AFTER,
@@ -326,7 +326,7 @@ def resubmit(job: Job, trouble: str, now: datetime, *, alone: bool = False) -> J
         submission_id=None,
         task_id=None,
         alone=job.alone or alone,
-        wakes=0,
+        requeues=0,
         last_trouble=trouble,
         due_kind=Due.JOB,
         due_at=now,
@@ -401,14 +401,14 @@ def published(job: Job, now: datetime) -> Job:
     return _changed(job, published_at=now, due_kind=None, due_at=None, expires_at=int((now + KEEP_RECORDS).timestamp()))
 
 
-def woken(job: Job, now: datetime) -> Job:
+def requeued(job: Job, now: datetime) -> Job:
     """The submit function was asked to take care of this job; look again later whether it did."""
-    return _changed(job, wakes=job.wakes + 1, due_kind=Due.JOB, due_at=now + LOST_MESSAGE_AFTER)
+    return _changed(job, requeues=job.requeues + 1, due_kind=Due.JOB, due_at=now + LOST_MESSAGE_AFTER)
 
 
-def is_beyond_waking(job: Job) -> bool:
+def is_out_of_requeues(job: Job) -> bool:
     """Asked for so often without any progress that something in our own system is broken for this file."""
-    return job.wakes >= MAX_WAKES
+    return job.requeues >= MAX_REQUEUES
 
 
 def look_again(job: Job, at: datetime) -> Job:

@@ -27,7 +27,7 @@ SHARE = 0.8
 
 @dataclass(frozen=True)
 class Backlog:
-    """Reads only; whoever is called up is woken by the poll loop."""
+    """Reads only; whoever is called up is requeued by the poll loop."""
 
     due: DueStore
     store: JobStore
@@ -37,7 +37,7 @@ class Backlog:
     submit_requests_per_second: float = 0
 
     def due_jobs(self, now: datetime) -> list[Job]:
-        """The jobs to wake, of each model the oldest first."""
+        """The jobs to requeue, of each model the oldest first."""
         return [
             job
             for model, ids in self.due.rate_limited_jobs(ENTRIES_READ).items()

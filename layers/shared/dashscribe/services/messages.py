@@ -91,7 +91,7 @@ def backfill_event(media: Media, uploaded_at: datetime) -> ObjectCreated:
     )
 
 
-class WakeUp(BaseModel):
+class RequeuedJob(BaseModel):
     """Our own message: a recorded job needs another turn."""
 
     model_config = ConfigDict(extra="forbid")
@@ -110,12 +110,12 @@ class FinalizeRequest(BaseModel):
     job_ids: list[str]
 
 
-def is_wake_up(body: str) -> bool:
+def is_requeued_job(body: str) -> bool:
     """Whether a body looks like one of ours, without reading all of it."""
     return body.startswith('{"job_id"')
 
 
-def parse_message(body: str) -> ObjectCreated | WakeUp:
+def parse_message(body: str) -> ObjectCreated | RequeuedJob:
     """Read a queue message. Raises `MalformedMessage` with a sentence that says what is wrong."""
     try:
         document = json.loads(body)
@@ -125,7 +125,7 @@ def parse_message(body: str) -> ObjectCreated | WakeUp:
         raise MalformedMessage("The message is JSON, but no object.")
     try:
         if "job_id" in document:
-            return WakeUp.model_validate(document)
+            return RequeuedJob.model_validate(document)
         event = ObjectCreated.model_validate(document)
     except ValidationError as error:
         places = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))

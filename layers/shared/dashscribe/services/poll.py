@@ -22,7 +22,7 @@ from dashscribe.services.task_poller import Finalizing, TaskPoller, TaskPollRepo
 
 JOBS_PER_PASS = 100
 """A bound of one pass, so that its answer stays far below the 256 KB that Step Functions passes on."""
-WAKES_AT_ONCE = 8
+CONCURRENT_REQUEUES = 8
 """Each is two writes; what has ended waits for its finalizer until the last one is done."""
 MAX_WAIT_SECONDS = 3
 """Seconds. The loop must notice a task that was submitted while it slept, so it never sleeps longer."""
@@ -54,7 +54,7 @@ class PassRequest(BaseModel):
 class PassReport(TaskPollReport):
     """A pass, to be counted."""
 
-    woken: int = 0
+    requeued: int = 0
     longest_overdue_seconds: float = 0
     oldest_job_seconds: float = 0
     result: PassResult = field(default_factory=lambda: PassResult(finalize=[], wait_seconds=1, work_left=False))
@@ -72,12 +72,12 @@ class PollService:
     queue: JobQueue
     backlog: Backlog
     clock: Clock
-    wakes_at_once: int = WAKES_AT_ONCE
+    concurrent_requeues: int = CONCURRENT_REQUEUES
 
     def run(self, in_hand: Sequence[FinalizeRequest] = ()) -> PassReport:
         """Nothing that finalizers have `in_hand` is looked at: neither the tasks nor their jobs."""
         began, report, finalizing = self.clock(), PassReport(), Finalizing(in_hand)
-        for step in (self.task_poller.poll, self._push_jobs, self._release_backlog, self._release_parked):
+        for step in (self.task_poller.poll, self._requeue_due_jobs, self._release_backlog, self._release_parked):
             try:
                 step(finalizing, report)
             except Exception:
@@ -89,7 +89,7 @@ class PollService:
 
     # jobs
 
-    def _push_jobs(self, finalizing: Finalizing, report: PassReport) -> None:
+    def _requeue_due_jobs(self, finalizing: Finalizing, report: PassReport) -> None:
         """Jobs whose time has come: waiting ones go through the queue again, ended ones get their event published."""
         now = self.clock()
         records = self.due.due(Due.JOB, now, JOBS_PER_PASS)
@@ -99,7 +99,7 @@ class PollService:
         if received is not None:
             report.oldest_job_seconds = (now - received).total_seconds()
         found = self.store.find_many([record.record_id for record in records])
-        to_wake: list[Job] = []
+        to_requeue: list[Job] = []
         to_publish: list[str] = []
         for job in found.values():
             if job.is_finished or job.due_at is None or job.due_at > now or finalizing.has_job(job.job_id):
@@ -110,13 +110,13 @@ class PollService:
                     to_publish.append(job.job_id)
             elif job.status is Status.SUBMITTED:
                 self._save(self._looked_after(job, now))
-            elif jobs.is_beyond_waking(job):
+            elif jobs.is_out_of_requeues(job):
                 if self._save(jobs.give_up(job, now)):
                     to_publish.append(job.job_id)
             else:
-                to_wake.append(job)
+                to_requeue.append(job)
         finalizing.requests += [FinalizeRequest(submission_id=None, job_ids=[job_id]) for job_id in to_publish]
-        self._wake(to_wake, report)
+        self._requeue(to_requeue, report)
 
     def _looked_after(self, job: Job, now: datetime) -> Job:
         """A submitted job whose task should long be over: trust the task if it is alive, else submit again."""
@@ -130,7 +130,7 @@ class PollService:
     def _release_backlog(self, _: Finalizing, report: PassReport) -> None:
         """Behind a closed gate nobody is called up: all of them would only wait there."""
         if self.pauses.current_pause() is None:
-            self._wake(self.backlog.due_jobs(self.clock()), report)
+            self._requeue(self.backlog.due_jobs(self.clock()), report)
 
     def _release_parked(self, _: Finalizing, report: PassReport) -> None:
         """Behind an open gate everybody may go on, in the order they came; behind a closed one, one probe at a time."""
@@ -144,27 +144,27 @@ class PollService:
         if pause is not None and not waiting:  # it was closed while everybody stood in line: then one of them is tried
             waiting = self.due.due(Due.RATE_LIMITED, now, 1)
         found = self.store.find_many([record.record_id for record in waiting])
-        self._wake([job for job in found.values() if job.due_kind in (Due.PARKED, Due.RATE_LIMITED)], report)
+        self._requeue([job for job in found.values() if job.due_kind in (Due.PARKED, Due.RATE_LIMITED)], report)
 
-    def _wake(self, waiting: Sequence[Job], report: PassReport) -> None:
+    def _requeue(self, waiting: Sequence[Job], report: PassReport) -> None:
         """Record first, message second: whoever gets the message must find a record that is not changed under it.
 
         A crash in between is a lost message, which the record's new due time makes good.
         """
 
-        def wake(job: Job) -> tuple[int, int]:
+        def requeue(job: Job) -> tuple[int, int]:
             try:
-                if not self._save(jobs.woken(job, self.clock())):
+                if not self._save(jobs.requeued(job, self.clock())):
                     return 0, 0
-                self.queue.wake(job.job_id)
+                self.queue.requeue(job.job_id)
             except Exception:
                 # One record that cannot be written must not keep the others asleep.
-                logger.exception("a job could not be woken", job_id=job.job_id)
+                logger.exception("a job could not be requeued", job_id=job.job_id)
                 return 0, 1
             return 1, 0
 
-        for woken, failed in side_by_side(wake, waiting, self.wakes_at_once):
-            report.woken += woken
+        for requeued, failed in side_by_side(requeue, waiting, self.concurrent_requeues):
+            report.requeued += requeued
             report.failed_steps += failed
 
     def _save(self, job: Job) -> bool:

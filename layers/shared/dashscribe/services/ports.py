@@ -229,7 +229,7 @@ class EventPublisher(Protocol):
 class JobQueue(Protocol):
     """A queue of jobs that need a turn: the submit queue, or that of the synchronous models."""
 
-    def wake(self, job_id: str) -> None: ...
+    def requeue(self, job_id: str) -> None: ...
 
 
 @dataclass(frozen=True)

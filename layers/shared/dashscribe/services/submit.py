@@ -29,7 +29,7 @@ from dashscribe.errors import (
     VendorError,
 )
 from dashscribe.observability import logger
-from dashscribe.services.messages import WakeUp, is_wake_up, parse_message
+from dashscribe.services.messages import RequeuedJob, is_requeued_job, parse_message
 from dashscribe.services.ports import (
     Clock,
     JobQueue,
@@ -144,7 +144,7 @@ class SubmitService:
             if job is not None:
                 ready[job.job_id] = job
 
-        for message in sorted(messages, key=lambda each: is_wake_up(each.body)):
+        for message in sorted(messages, key=lambda each: is_requeued_job(each.body)):
             if self.room.handled(message, prepare, report):
                 self._delete(message)
         return ready
@@ -162,7 +162,7 @@ class SubmitService:
         """The job of a message, if it is now ready to be submitted."""
         message = parse_message(body)
         now = self.clock()
-        if isinstance(message, WakeUp):
+        if isinstance(message, RequeuedJob):
             job = self.room.job_of(message)
         else:
             if is_ignored(message.media, self.results_bucket):
@@ -238,7 +238,7 @@ class SubmitService:
         Record first, message second: a crash in between brings the message that we handle here back.
         """
         report.handed_over.append(self.room.store.save(jobs.handed_over(job, self.clock())))
-        self.synchronous_queue.wake(job.job_id)
+        self.synchronous_queue.requeue(job.job_id)
 
     def _reconcile_lost_response(self, job: Job, report: SubmitReport) -> Job | None:
         """Whoever submitted this job died, or never heard back. The job if it is to be submitted (again) now."""

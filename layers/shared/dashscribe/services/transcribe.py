@@ -26,7 +26,7 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import MalformedMessage, MediaGone, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.finalize import result_files, result_json, usage_of
-from dashscribe.services.messages import WakeUp, parse_message
+from dashscribe.services.messages import RequeuedJob, parse_message
 from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateLimiter, ResultStore, SynchronousSpeech
 from dashscribe.services.publish import publish_end, publish_start
 from dashscribe.services.rate_limits import submit_rate, submit_rate_key
@@ -73,7 +73,7 @@ class TranscribeService:
 
     def _handle(self, body: str, report: SubmitReport) -> None:
         message = parse_message(body)
-        if not isinstance(message, WakeUp):
+        if not isinstance(message, RequeuedJob):
             raise MalformedMessage("The message is an S3 event; the synchronous queue holds our own messages only.")
         job = self.room.job_of(message)
         logger.append_keys(job_id=job.job_id)

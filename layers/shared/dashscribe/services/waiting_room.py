@@ -13,7 +13,7 @@ from dashscribe.domain.pause import Pause
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import MalformedMessage, ProfilesUnreadable, PublishFailed, StaleRecord, VendorError
 from dashscribe.observability import logger
-from dashscribe.services.messages import WakeUp
+from dashscribe.services.messages import RequeuedJob
 from dashscribe.services.ports import Clock, DeadLetters, EventPublisher, JobStore, Message, PauseStore, ProfilesSource
 from dashscribe.services.publish import publish_end
 from dashscribe.services.reconcile import Reconciliation
@@ -75,7 +75,7 @@ class WaitingRoom:
             return False
         return True
 
-    def job_of(self, message: WakeUp) -> Job:
+    def job_of(self, message: RequeuedJob) -> Job:
         job = self.store.find(message.job_id)
         if job is None:
             raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
