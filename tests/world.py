@@ -383,8 +383,8 @@ class Vendor:
         }
         return {"file_url": url, "subtask_status": "SUCCEEDED", "transcription_url": result_url}
 
-    def download(self, url: str, *, beside_others: bool = False) -> JsonObject:
-        if beside_others and url in self.large_results:
+    def download(self, url: str, *, small_only: bool = False) -> JsonObject:
+        if small_only and url in self.large_results:
             raise LargeResult("The result is large.")
         if self.downloads_to_fail:
             self.downloads_to_fail -= 1
@@ -464,7 +464,7 @@ class World:
         self.submit_queue = Queue(self.crashes, "requeue")
         self.queue = self.submit_queue.messages
         self.synchronous = Queue(self.crashes, "hand over")
-        self.buried: list[tuple[str, str]] = []
+        self.dead_lettered: list[tuple[str, str]] = []
         self.nudges = 0
         self.key: str | None = "sk-test"
         self.profiles_document = profiles
@@ -496,8 +496,8 @@ class World:
     def profiles(self) -> Profiles:
         return Profiles.parse(self.profiles_document)
 
-    def bury(self, body: str, reason: str) -> None:
-        self.crashes.around("bury", lambda: self.buried.append((body, reason)))
+    def send(self, body: str, reason: str) -> None:
+        self.crashes.around("dead-letter", lambda: self.dead_lettered.append((body, reason)))
 
     def take(self, most: int, wait_seconds: int) -> list[Message]:
         """What Lambda has not handed over yet. Whoever waits sees the `arrivals` come, if there are any."""
@@ -526,7 +526,7 @@ class World:
             api_key=self.api_key,
             profiles=self,
             events=self.bus,
-            dead_letters=self,
+            dead_letter_queue=self,
             clock=self.clock,
         )
 
@@ -565,7 +565,7 @@ class World:
             sleep=self.sleep,
         )
 
-    def poll_service(self, at_once: int = 1) -> PollService:
+    def poll_service(self, workers: int = 1) -> PollService:
         records = self.records
         task_poller = TaskPoller(
             store=records,
@@ -577,7 +577,7 @@ class World:
             speech=lambda: self.vendor,
             clock=self.clock,
             query_requests_per_second=20,
-            concurrent_queries=at_once,
+            concurrent_queries=workers,
             chance=self.chance.random,
             sleep=self.sleep,
         )
@@ -590,10 +590,10 @@ class World:
             queue=self.submit_queue,
             backlog=Backlog(records, records, records, records, self.max_files_per_task),
             clock=self.clock,
-            concurrent_requeues=at_once,
+            concurrent_requeues=workers,
         )
 
-    def finalize_service(self, at_once: int = 1) -> FinalizeService:
+    def finalize_service(self, workers: int = 1) -> FinalizeService:
         return FinalizeService(
             store=self.records,
             tasks=self.records,
@@ -603,7 +603,7 @@ class World:
             clock=self.clock,
             results_bucket=RESULTS_BUCKET,
             region=Region.INTERNATIONAL,
-            files_at_once=at_once,
+            files_at_once=workers,
         )
 
     # what happens

@@ -29,5 +29,5 @@ def count(report: SubmitReport) -> None:
         failed=len(report.failed),
         waiting=len(report.waiting),
         handed_over=len(report.handed_over),
-        buried=report.buried,
+        dead_lettered=report.dead_lettered,
     )

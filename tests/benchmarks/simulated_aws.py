@@ -33,7 +33,7 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger, metrics
-from dashscribe.services import side_by_side
+from dashscribe.services import concurrency
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.poll import PassReport, PassResult, PollService
@@ -55,7 +55,7 @@ LATENCY = {
     "requeue": 0.010,
     "take messages": 0.010,
     "delete message": 0.010,
-    "bury": 0.010,
+    "dead-letter": 0.010,
     "way to the vendor": 0.050,
     "POST": 0.100,
     "query": 0.050,
@@ -467,11 +467,11 @@ class SimulatedAws(World):
     def done(self, message: Message) -> None:
         self.submit_queue.done(message)
 
-    def poll_service(self, at_once: int = CONCURRENT_QUERIES) -> PollService:
-        return super().poll_service(at_once)
+    def poll_service(self, workers: int = CONCURRENT_QUERIES) -> PollService:
+        return super().poll_service(workers)
 
-    def finalize_service(self, at_once: int = FILES_PER_FINALIZER) -> FinalizeService:
-        return super().finalize_service(at_once)
+    def finalize_service(self, workers: int = FILES_PER_FINALIZER) -> FinalizeService:
+        return super().finalize_service(workers)
 
     # the outside
 
@@ -634,7 +634,7 @@ class SimulatedAws(World):
             self.time.start(self._event_source_mapping)
             self.time.start(self._schedule)
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(side_by_side, "ThreadPoolExecutor", partial(Pool, self.time))
+                patch.setattr(concurrency, "ThreadPoolExecutor", partial(Pool, self.time))
                 self.time.run()
         finally:
             logger.handlers[:] = handlers

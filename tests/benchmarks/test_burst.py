@@ -112,13 +112,13 @@ def test_burst_on_the_deployed_stack(files: int, max_files_per_task: int) -> Non
 
 
 class _OneQuery(SimulatedAws):
-    def poll_service(self, at_once: int = 1) -> PollService:
-        return super().poll_service(at_once)
+    def poll_service(self, workers: int = 1) -> PollService:
+        return super().poll_service(workers)
 
 
 class _OneFile(SimulatedAws):
-    def finalize_service(self, at_once: int = 1) -> FinalizeService:
-        return super().finalize_service(at_once)
+    def finalize_service(self, workers: int = 1) -> FinalizeService:
+        return super().finalize_service(workers)
 
 
 class _FinalizersAlone(SimulatedAws):

@@ -121,7 +121,7 @@ def _waiting_room(
 ) -> WaitingRoom:
     from dashscribe.adapters.configuration import SsmProfiles
     from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
-    from dashscribe.adapters.sqs_queues import SqsDeadLetters
+    from dashscribe.adapters.sqs_queues import SqsDeadLetterQueue
     from dashscribe.services.waiting_room import WaitingRoom
 
     return WaitingRoom(
@@ -130,7 +130,7 @@ def _waiting_room(
         api_key=api_key,
         profiles=SsmProfiles(boto3.client("ssm", config=AWS), settings.profiles_parameter_name),
         events=EventBridgePublisher(boto3.client("events", config=AWS), settings.event_bus_name),
-        dead_letters=SqsDeadLetters(sqs, settings.submit_dead_letter_queue_url),
+        dead_letter_queue=SqsDeadLetterQueue(sqs, settings.submit_dead_letter_queue_url),
         clock=_now,
     )
 

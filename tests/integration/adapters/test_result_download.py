@@ -301,7 +301,7 @@ def test_a_large_result_is_left_for_when_it_is_alone() -> None:
     ).encode()
     host = Host(lambda _: httpx.Response(200, content=body))
     with pytest.raises(LargeResult):
-        host.source.download("https://x.aliyuncs.com/r", beside_others=True)
+        host.source.download("https://x.aliyuncs.com/r", small_only=True)
     assert host.source.download("https://x.aliyuncs.com/r")["file_url"] == "u"
 
 

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from dashscribe.adapters.sqs_queues import SqsBackfillQueue, SqsDeadLetters, SqsJobQueue
+from dashscribe.adapters.sqs_queues import SqsBackfillQueue, SqsDeadLetterQueue, SqsJobQueue
 from dashscribe.services.messages import RequeuedJob, parse_message
 
 if TYPE_CHECKING:
@@ -46,14 +46,14 @@ def test_a_queue_that_is_gone_is_an_error(sqs: SQSClient, queue_url: str) -> Non
 
 @pytest.mark.parametrize("body", ["{", json.dumps({"key": "会议 😀"}, ensure_ascii=False), "x" * 10_000])
 def test_a_broken_message_is_buried_unchanged_and_with_the_reason(sqs: SQSClient, queue_url: str, body: str) -> None:
-    SqsDeadLetters(sqs, queue_url).bury(body, "The message is not JSON – 不是.")
-    buried = only_message(sqs, queue_url)
-    assert buried["Body"] == body
-    assert buried["MessageAttributes"]["reason"]["StringValue"] == "The message is not JSON – 不是."
+    SqsDeadLetterQueue(sqs, queue_url).send(body, "The message is not JSON – 不是.")
+    dead_lettered = only_message(sqs, queue_url)
+    assert dead_lettered["Body"] == body
+    assert dead_lettered["MessageAttributes"]["reason"]["StringValue"] == "The message is not JSON – 不是."
 
 
 def test_a_very_long_reason_is_cut(sqs: SQSClient, queue_url: str) -> None:
-    SqsDeadLetters(sqs, queue_url).bury("body", "r" * 5000)
+    SqsDeadLetterQueue(sqs, queue_url).send("body", "r" * 5000)
     assert only_message(sqs, queue_url)["MessageAttributes"]["reason"]["StringValue"] == "r" * 1000
 
 

@@ -65,11 +65,11 @@ def test_each_sample_for_the_submit_function_is_what_its_name_says(path: Path) -
     world.queue = [record["body"] for record in records]
     report = world.deliver()
     if path.stem in ("broken_message", "requeued_job"):  # a wake-up of a job that is not there is as broken
-        assert report.buried == 1
+        assert report.dead_lettered == 1
     elif path.stem in ("unsupported_format", "empty_file"):
         assert len(report.failed) == 1
     elif path.stem == "folder_marker":
-        assert (report.failed, report.submitted, report.buried) == ([], [], 0)
+        assert (report.failed, report.submitted, report.dead_lettered) == ([], [], 0)
     else:
         assert len(report.submitted) == len(records)
         assert all(parse_message(record["body"]) for record in records)

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from dashscribe.adapters.dynamodb_records import to_item
 from dashscribe.adapters.s3_media import S3Media
-from dashscribe.adapters.sqs_queues import SqsDeadLetters
+from dashscribe.adapters.sqs_queues import SqsDeadLetterQueue
 from dashscribe.domain import job as jobs
 from dashscribe.domain.catalogue import Region
 from dashscribe.domain.events import Detail
@@ -197,7 +197,7 @@ def test_what_looks_exactly_like_our_own_output_is_left_alone() -> None:
     world.put(f"{HEX}/transcript.txt")
     world.put(f"a.wav/{HEX}/job.json")
     world.run_until_quiet()
-    assert (world.bus.events, world.records.jobs, world.buried) == ([], {}, [])
+    assert (world.bus.events, world.records.jobs, world.dead_lettered) == ([], {}, [])
 
 
 # metadata
@@ -527,7 +527,7 @@ def test_the_reason_that_goes_with_a_buried_message_is_text_that_sqs_takes(body:
     try:
         parse_message(body)
     except MalformedMessage as refused:
-        SqsDeadLetters(client, "https://queue").bury(body, str(refused))
+        SqsDeadLetterQueue(client, "https://queue").send(body, str(refused))
         [reason] = sent
         assert 0 < len(reason) <= 1000
         assert reason.isprintable()

@@ -90,7 +90,7 @@ def test_a_broken_message_among_those_that_were_taken_is_buried_once() -> None:
     world.upload("a.wav")
     world.queue.append("nonsense")
     world.deliver()
-    assert [body for body, _ in world.buried] == ["nonsense"]
+    assert [body for body, _ in world.dead_lettered] == ["nonsense"]
     assert world.queue == []
 
 

@@ -153,7 +153,7 @@ def test_a_large_result_waits_until_it_is_alone(ended: World) -> None:
         url for url, result in ended.vendor.results.items() if "/1.wav" in str(result["file_url"])
     }
     assert len(ended.vendor.large_results) == 1
-    report = ended.finalize_service(at_once=5).run(whole.submission_id, whole.job_ids)
+    report = ended.finalize_service(workers=5).run(whole.submission_id, whole.job_ids)
     assert (len(report.succeeded), report.unfinished) == (5, [])
     assert report.succeeded[-1].job_id == large.job_id
 
@@ -161,7 +161,7 @@ def test_a_large_result_waits_until_it_is_alone(ended: World) -> None:
 def test_one_files_trouble_keeps_no_neighbour_waiting(ended: World) -> None:
     request = passed(ended.poll_pass()).result.finalize[0]
     ended.vendor.downloads_to_fail = 1
-    report = ended.finalize_service(at_once=5).run(request.submission_id, list(ended.records.jobs))
+    report = ended.finalize_service(workers=5).run(request.submission_id, list(ended.records.jobs))
     assert (len(report.succeeded), len(report.unfinished)) == (4, 1)
 
 
@@ -170,12 +170,12 @@ def test_a_log_line_names_the_file_that_it_is_about(
 ) -> None:
     all_of_them, download = Barrier(5, timeout=10), ended.vendor.download
 
-    def at_the_same_time(url: str, *, beside_others: bool = False) -> JsonObject:
+    def at_the_same_time(url: str, *, small_only: bool = False) -> JsonObject:
         all_of_them.wait()
-        return download(url, beside_others=beside_others)
+        return download(url, small_only=small_only)
 
     monkeypatch.setattr(ended.vendor, "download", at_the_same_time)
     request = passed(ended.poll_pass()).result.finalize[0]
-    ended.finalize_service(at_once=5).run(request.submission_id, list(ended.records.jobs))
+    ended.finalize_service(workers=5).run(request.submission_id, list(ended.records.jobs))
     told = [line["job_id"] for line in log_lines() if line["message"] == "job ended"]
     assert sorted(told) == sorted(ended.records.jobs)

@@ -124,7 +124,7 @@ def test_folder_markers_and_our_own_outputs_are_ignored_in_silence(key: str) -> 
     world = World()
     world.upload(key, size=0 if key[-1] in "/$" else 10)
     world.run_until_quiet()
-    assert (world.bus.events, world.records.jobs, world.buried) == ([], {}, [])
+    assert (world.bus.events, world.records.jobs, world.dead_lettered) == ([], {}, [])
 
 
 def test_a_deleted_object_fails_as_gone() -> None:
@@ -156,7 +156,7 @@ def test_a_broken_message_is_buried_and_its_neighbours_go_on(body: str) -> None:
     world.queue.append(body)
     world.upload("a.wav")
     world.run_until_quiet()
-    assert [buried for buried, _ in world.buried] == [body]
+    assert [dead_lettered for dead_lettered, _ in world.dead_lettered] == [body]
     assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
@@ -525,7 +525,7 @@ def test_an_event_with_an_impossible_time_or_size_is_buried_at_once(odd: dict[st
     event["time"] = odd.get("time", event["time"])
     world.queue.append(json.dumps(event))
     world.run_until_quiet()
-    assert len(world.buried) == 1
+    assert len(world.dead_lettered) == 1
     assert not world.records.jobs
 
 

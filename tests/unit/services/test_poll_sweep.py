@@ -209,7 +209,7 @@ def test_questions_that_are_asked_at_once_find_the_same() -> None:
     while world.queue:
         world.deliver()
     world.now += timedelta(seconds=30)
-    report = world.poll_service(at_once=8).run()
+    report = world.poll_service(workers=8).run()
     assert report.finished_tasks == 25
     assert len({job_id for request in report.result.finalize for job_id in request.job_ids}) == 25
 

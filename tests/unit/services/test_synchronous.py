@@ -361,7 +361,7 @@ def test_an_echoed_url_of_an_odd_key_is_replaced_too(monkeypatch: pytest.MonkeyP
 def test_a_stranger_in_the_synchronous_queue_is_buried() -> None:
     world = made()
     world.call([world.upload("notes/a.wav", queued=False), "nonsense", json.dumps({"job_id": "unknown"})])
-    assert len(world.buried) == 3
+    assert len(world.dead_lettered) == 3
     assert world.caller.calls == []
 
 

@@ -38,7 +38,7 @@ class ResultDownload:
         self._allowed_hosts = allowed_hosts
         self._resolve = resolve
 
-    def download(self, url: str, *, beside_others: bool = False) -> JsonObject:
+    def download(self, url: str, *, small_only: bool = False) -> JsonObject:
         """Fetch the URL verbatim: decoding and encoding it again would break its signature (API reference 3.4)."""
         try:
             url = self._checked(url)
@@ -51,7 +51,7 @@ class ResultDownload:
                     raise ResultUnavailable(f"The result's host answered HTTP {response.status_code}.")
                 for chunk in response.iter_bytes():
                     body += chunk
-                    if beside_others and len(body) > LARGE_RESULT_BYTES:
+                    if small_only and len(body) > LARGE_RESULT_BYTES:
                         raise LargeResult(f"The result is larger than {LARGE_RESULT_BYTES:,} bytes.")
                     if len(body) > MAX_RESULT_BYTES:
                         raise ResultRefused(

@@ -70,14 +70,14 @@ class SqsBackfillQueue:
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=body, DelaySeconds=int(delay.total_seconds()))
 
 
-class SqsDeadLetters:
-    """`DeadLetters`: at once, because no number of tries makes a broken message readable."""
+class SqsDeadLetterQueue:
+    """`DeadLetterQueue`: at once, because no number of tries makes a broken message readable."""
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
 
-    def bury(self, body: str, reason: str) -> None:
+    def send(self, body: str, reason: str) -> None:
         self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,

@@ -24,10 +24,10 @@ from dashscribe.domain.vendor_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome
 from dashscribe.domain.verdicts import NextStep, decide
 from dashscribe.errors import DashscribeError, LargeResult, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
 from dashscribe.observability import logger
+from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FILES_PER_FINALIZER
 from dashscribe.services.ports import Clock, EventPublisher, JobStore, ResultFile, ResultSource, ResultStore, TaskStore
 from dashscribe.services.publish import publish_end, publish_start
-from dashscribe.services.side_by_side import side_by_side
 
 
 @dataclass
@@ -44,12 +44,12 @@ class FinalizeReport:
 class _Batch:
     """What one run finishes: the task, unless these are jobs without one, and what came of its files.
 
-    `beside_others`: several are in memory at the same time, so a large result must wait.
+    `small_only`: several are in memory at the same time, so a large result must wait.
     """
 
     task: Task | None
     outcomes: dict[str, FileOutcome]
-    beside_others: bool
+    small_only: bool
     report: FinalizeReport = field(default_factory=FinalizeReport)
 
 
@@ -73,10 +73,10 @@ class FinalizeService:
     def run(self, submission_id: str | None, job_ids: list[str]) -> FinalizeReport:
         task = self.tasks.find_task(submission_id) if submission_id else None
         outcomes = self.tasks.find_outcomes(task.submission_id) if task else {}
-        batch = _Batch(task, outcomes, beside_others=self.files_at_once > 1 and len(job_ids) > 1)
-        finished = side_by_side(partial(self._finish_or_leave, batch), job_ids, self.files_at_once)
+        batch = _Batch(task, outcomes, small_only=self.files_at_once > 1 and len(job_ids) > 1)
+        finished = map_concurrently(partial(self._finish_or_leave, batch), job_ids, self.files_at_once)
         large = [job_id for job_id, is_finished in zip(job_ids, finished, strict=True) if not is_finished]
-        one_by_one = replace(batch, beside_others=False)
+        one_by_one = replace(batch, small_only=False)
         for job_id in large:
             self._finish_or_leave(one_by_one, job_id)
         return batch.report
@@ -145,7 +145,7 @@ class FinalizeService:
             transcript = empty(job_id=job.job_id, model=_model(job), media=job.media.s3_uri)
             return self._stored(job, outcome, result, transcript, [code])
         try:
-            result, transcript = self._read(job, outcome.transcription_url or "", batch.beside_others)
+            result, transcript = self._read(job, outcome.transcription_url or "", batch.small_only)
         except ResultRefused as error:
             return jobs.fail(job, jobs.failure(error.code, str(error)), self.clock(), completed_at)
         except ValidationError as error:
@@ -156,9 +156,9 @@ class FinalizeService:
             return jobs.fail(job, jobs.failure("RESULT_UNAVAILABLE", str(error)), self.clock(), completed_at)
         return self._stored(job, outcome, result, transcript, warnings_of(job.options, transcript.duration_ms))
 
-    def _read(self, job: Job, url: str, beside_others: bool) -> tuple[bytes, Transcript]:
+    def _read(self, job: Job, url: str, small_only: bool) -> tuple[bytes, Transcript]:
         """`result.json` and the transcript, one after the other: a reply's objects are several times its JSON."""
-        reply = self.source.download(url, beside_others=beside_others)
+        reply = self.source.download(url, small_only=small_only)
         result = result_json(reply, job)
         vendor_result = VendorResult.model_validate(reply)
         del reply

@@ -15,9 +15,9 @@ from dashscribe.domain.task import TaskPhase
 from dashscribe.errors import StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.backlog import Backlog
+from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.ports import Clock, DueStore, JobQueue, JobStore, PauseStore, TaskStore
-from dashscribe.services.side_by_side import side_by_side
 from dashscribe.services.task_poller import Finalizing, TaskPoller, TaskPollReport
 
 JOBS_PER_PASS = 100
@@ -163,7 +163,7 @@ class PollService:
                 return 0, 1
             return 1, 0
 
-        for requeued, failed in side_by_side(requeue, waiting, self.concurrent_requeues):
+        for requeued, failed in map_concurrently(requeue, waiting, self.concurrent_requeues):
             report.requeued += requeued
             report.failed_steps += failed
 

@@ -177,10 +177,10 @@ class ResultStore(Protocol):
 class ResultSource(Protocol):
     """The vendor's result files."""
 
-    def download(self, url: str, *, beside_others: bool = False) -> JsonObject:
+    def download(self, url: str, *, small_only: bool = False) -> JsonObject:
         """The result JSON. Raises `ResultUnavailable` (try again) or `ResultRefused` (never).
 
-        `beside_others`: other results are in memory too, so a large one raises `LargeResult`.
+        `small_only`: other results are in memory too, so a large one raises `LargeResult`.
         """
         ...
 
@@ -253,10 +253,10 @@ class MessageSource(Protocol):
         ...
 
 
-class DeadLetters(Protocol):
+class DeadLetterQueue(Protocol):
     """Where messages go that can never be understood."""
 
-    def bury(self, body: str, reason: str) -> None: ...
+    def send(self, body: str, reason: str) -> None: ...
 
 
 class PollLoop(Protocol):

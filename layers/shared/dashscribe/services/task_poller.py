@@ -28,6 +28,7 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskOutput, TaskReply, outcomes
 from dashscribe.errors import StaleRecord, VendorError
 from dashscribe.observability import logger
+from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.ports import (
     Clock,
@@ -41,7 +42,6 @@ from dashscribe.services.ports import (
     TaskStore,
 )
 from dashscribe.services.rate_limits import QUERY_RATE_KEY, query_rate
-from dashscribe.services.side_by_side import side_by_side
 from dashscribe.services.sweep import sweep
 
 MAX_TASKS_READ = 10_000
@@ -141,7 +141,7 @@ class TaskPoller:
         try:
             if to_look_at:
                 self.speech()  # made before several would make it
-            for found in side_by_side(partial(self._look, collection), to_look_at, self.concurrent_queries):
+            for found in map_concurrently(partial(self._look, collection), to_look_at, self.concurrent_queries):
                 ended += found
         finally:
             finalizing.requests += _shared_out(ended)

@@ -14,7 +14,15 @@ from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import MalformedMessage, ProfilesUnreadable, PublishFailed, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import RequeuedJob
-from dashscribe.services.ports import Clock, DeadLetters, EventPublisher, JobStore, Message, PauseStore, ProfilesSource
+from dashscribe.services.ports import (
+    Clock,
+    DeadLetterQueue,
+    EventPublisher,
+    JobStore,
+    Message,
+    PauseStore,
+    ProfilesSource,
+)
 from dashscribe.services.publish import publish_end
 from dashscribe.services.reconcile import Reconciliation
 
@@ -27,7 +35,7 @@ class SubmitReport:
     """What one run did, to be counted."""
 
     failed_message_ids: list[str] = field(default_factory=list)
-    buried: int = 0
+    dead_lettered: int = 0
     submitted: list[Job] = field(default_factory=list)
     succeeded: list[Job] = field(default_factory=list)
     failed: list[Job] = field(default_factory=list)
@@ -55,7 +63,7 @@ class WaitingRoom:
     api_key: Callable[[], str]
     profiles: ProfilesSource
     events: EventPublisher
-    dead_letters: DeadLetters
+    dead_letter_queue: DeadLetterQueue
     clock: Clock
 
     def handled(self, message: Message, handle: Callable[[str], None], report: SubmitReport) -> bool:
@@ -66,7 +74,7 @@ class WaitingRoom:
         try:
             handle(message.body)
         except MalformedMessage as error:
-            return self._bury(message, str(error), report)
+            return self._dead_letter(message, str(error), report)
         except StaleRecord:
             logger.info("somebody else is handling this job", message_id=message.message_id)
         except Exception:
@@ -86,16 +94,16 @@ class WaitingRoom:
         if message.receipt is None:
             report.failed_message_ids.append(message.message_id)
 
-    def _bury(self, message: Message, reason: str, report: SubmitReport) -> bool:
+    def _dead_letter(self, message: Message, reason: str, report: SubmitReport) -> bool:
         """To the dead-letter queue at once. False when it refuses, and the message must come back."""
         logger.error("broken message", reason=reason, message_id=message.message_id)
         try:
-            self.dead_letters.bury(message.body, reason)
+            self.dead_letter_queue.send(message.body, reason)
         except Exception:
             logger.exception("dead-letter queue refused a message", message_id=message.message_id)
             self._comes_back(message, report)
             return False
-        report.buried += 1
+        report.dead_lettered += 1
         return True
 
     # ends and waits

@@ -10,10 +10,10 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 
-def side_by_side(work: Callable[[Item], Answer], items: Sequence[Item], at_once: int) -> Iterator[Answer]:
+def map_concurrently(work: Callable[[Item], Answer], items: Sequence[Item], workers: int) -> Iterator[Answer]:
     """The answers, in the order of the items. What `work` raises is raised when its answer is due."""
-    if at_once == 1 or len(items) <= 1:
+    if workers == 1 or len(items) <= 1:
         yield from map(work, items)
     else:
-        with ThreadPoolExecutor(min(at_once, len(items))) as pool:
+        with ThreadPoolExecutor(min(workers, len(items))) as pool:
             yield from pool.map(work, items)
