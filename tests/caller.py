@@ -1,4 +1,4 @@
-"""The synchronous side of the world of memory: a DashScope that answers at once, or does not."""
+"""The synchronous side of the world of state: a DashScope that answers at once, or does not."""
 
 from __future__ import annotations
 

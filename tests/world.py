@@ -22,8 +22,8 @@ from dashscribe.domain.media import Media
 from dashscribe.domain.options import Profiles
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.pause import Pause
-from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task
+from dashscribe.domain.task_list_scan import TaskListState
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskList, TaskReply
@@ -71,7 +71,7 @@ class Records:
     closed: Pause | None = None
     one_file_only: dict[str, datetime] = field(default_factory=dict)
     turns: dict[str, datetime] = field(default_factory=dict)
-    swept: dict[str, SweepMemory] = field(default_factory=dict)
+    swept: dict[str, TaskListState] = field(default_factory=dict)
     saves: list[Job] = field(default_factory=list)
 
     def create(self, job: Job) -> bool:
@@ -180,11 +180,11 @@ class Records:
     def remember_one_file_only(self, model: str, until: datetime) -> None:
         self.crashes.around("remember one file only", partial(self.one_file_only.__setitem__, model, until))
 
-    def sweep_memory(self, model: str) -> SweepMemory | None:
+    def task_list_state(self, model: str) -> TaskListState | None:
         return self.crashes.read("sweep memory", self.swept.get(model))
 
-    def save_sweep_memory(self, model: str, memory: SweepMemory) -> None:
-        self.crashes.around("save sweep memory", partial(self.swept.__setitem__, model, memory))
+    def save_task_list_state(self, model: str, state: TaskListState) -> None:
+        self.crashes.around("save sweep memory", partial(self.swept.__setitem__, model, state))
 
     def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
         turn = max(self.turns.get(name, now), now)
@@ -573,7 +573,7 @@ class World:
             due=records,
             pauses=records,
             rate_limiter=records,
-            sweeps=records,
+            task_lists=records,
             speech=lambda: self.vendor,
             clock=self.clock,
             query_requests_per_second=20,

@@ -177,7 +177,7 @@ def _role(info: StackInfo) -> str:
     return role
 
 
-def _function(info: StackInfo, baseline: str, handler: str, memory: int) -> str:
+def _function(info: StackInfo, baseline: str, handler: str, state: int) -> str:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(BASELINES / baseline / "app.py", "app.py")
@@ -187,7 +187,7 @@ def _function(info: StackInfo, baseline: str, handler: str, memory: int) -> str:
         Role=_role(info),
         Handler=f"app.{handler}",
         Code={"ZipFile": packed.getvalue()},
-        MemorySize=memory,
+        MemorySize=state,
         Timeout=300,
         Environment={"Variables": _variables(info)},
     )

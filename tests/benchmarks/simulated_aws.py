@@ -27,8 +27,8 @@ from dashscribe.adapters.dynamodb_records import to_item
 from dashscribe.domain.catalogue import ModelSpec
 from dashscribe.domain.job import Due, Job
 from dashscribe.domain.parameters import JsonObject
-from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task
+from dashscribe.domain.task_list_scan import TaskListState
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
 from dashscribe.errors import StaleRecord, VendorError
@@ -228,13 +228,13 @@ class BilledRecords(Records):
             self.crashes.read("due list", None)
         return None
 
-    def sweep_memory(self, model: str) -> SweepMemory | None:
+    def task_list_state(self, model: str) -> TaskListState | None:
         self.bill.dynamodb_read(0)
-        return super().sweep_memory(model)
+        return super().task_list_state(model)
 
-    def save_sweep_memory(self, model: str, memory: SweepMemory) -> None:
-        super().save_sweep_memory(model, memory)
-        self._wrote(f"SWEEP#{model}", memory.model_dump(mode="json"))
+    def save_task_list_state(self, model: str, state: TaskListState) -> None:
+        super().save_task_list_state(model, state)
+        self._wrote(f"TASK_LIST#{model}", state.model_dump(mode="json"))
 
     def current_pause(self) -> Any:
         self.bill.dynamodb_read(0)
@@ -428,7 +428,7 @@ class SimulatedAws(World):
         self.queue = self.submit_queue.messages
         self.sqs_batch, self.submitters, self.finalizers = sqs_batch, submitters, finalizers
         self.submit_function, self.poll_function, self.finalize_function = (
-            Function(name, memory, self.time, self.bill) for name, memory in MEMORY_GB.items()
+            Function(name, state, self.time, self.bill) for name, state in MEMORY_GB.items()
         )
         self.expected = 0
         self.batches: list[int] = []

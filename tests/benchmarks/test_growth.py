@@ -17,8 +17,8 @@ import pytest
 
 from dashscribe.domain import task as tasks
 from dashscribe.domain.job import Due, Job, Status
-from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task
+from dashscribe.domain.task_list_scan import TaskListState
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome
 from dashscribe.errors import VendorError
@@ -81,13 +81,13 @@ class MeteredRecords(Records):
         self.reads += 2 * 200 * INDEX_ENTRY_KB / 8
         return None
 
-    def sweep_memory(self, model: str) -> SweepMemory | None:
+    def task_list_state(self, model: str) -> TaskListState | None:
         self.reads += 1
-        return super().sweep_memory(model)
+        return super().task_list_state(model)
 
-    def save_sweep_memory(self, model: str, memory: SweepMemory) -> None:
+    def save_task_list_state(self, model: str, state: TaskListState) -> None:
         self.writes += 1
-        super().save_sweep_memory(model, memory)
+        super().save_task_list_state(model, state)
 
     def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
         self.writes += 1 if self.turns.get(name, now) > now else 2

@@ -225,7 +225,7 @@ def poll_service() -> PollService:
         due=records,
         pauses=records,
         rate_limiter=records,
-        sweeps=records,
+        task_lists=records,
         speech=cache(partial(_speech, settings, _api_key(settings))),
         clock=_now,
         query_requests_per_second=settings.query_requests_per_second,

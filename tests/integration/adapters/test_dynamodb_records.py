@@ -19,8 +19,8 @@ from dashscribe.adapters.dynamodb_records import DynamoDbRecords
 from dashscribe.domain import pause as pauses
 from dashscribe.domain.job import Due, Job, Status
 from dashscribe.domain.media import Media
-from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task, TaskPhase
+from dashscribe.domain.task_list_scan import TaskListState
 from dashscribe.domain.vendor_replies import FileOutcome, TaskOutput, outcomes
 from dashscribe.errors import StaleRecord
 from dashscribe.services.backfill import COUNTS
@@ -400,11 +400,11 @@ def test_a_list_of_tasks_longer_than_a_page_of_the_index_is_read_to_its_end(
 
 
 def test_what_a_sweep_leaves_is_there_for_the_next(records: DynamoDbRecords, now: datetime) -> None:
-    assert records.sweep_memory("fun-asr") is None
-    memory = SweepMemory(next_at=now, off_until=now + SECOND, page_size=10)
-    records.save_sweep_memory("fun-asr", memory)
-    assert records.sweep_memory("fun-asr") == memory
-    assert records.sweep_memory("paraformer-v2") is None
+    assert records.task_list_state("fun-asr") is None
+    state = TaskListState(next_at=now, off_until=now + SECOND, page_size=10)
+    records.save_task_list_state("fun-asr", state)
+    assert records.task_list_state("fun-asr") == state
+    assert records.task_list_state("paraformer-v2") is None
 
 
 # limits

@@ -9,7 +9,7 @@ import pytest
 from dashscribe.domain.task import TaskPhase
 from dashscribe.domain.vendor_replies import ListedTask, TaskList
 from dashscribe.services.ports import DueTask
-from dashscribe.services.sweep import Told, sweep
+from dashscribe.services.scan_task_list import ScanResult, scan_task_list
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -40,20 +40,22 @@ def due(numbers: range) -> list[DueTask]:
     ]
 
 
-def swept(listing: Listing, tasks: range, *, page_size: int = 100, enough: int = 36, chance: float = 0.999) -> Told:
+def swept(
+    listing: Listing, tasks: range, *, page_size: int = 100, enough: int = 36, chance: float = 0.999
+) -> ScanResult:
     ours = {f"t{n}" for n in tasks}
-    return sweep(due(tasks), ours, page_size, enough, listing.page, lambda: chance)
+    return scan_task_list(due(tasks), ours, page_size, enough, listing.page, lambda: chance)
 
 
-def ended(told: Told) -> set[str]:
-    return {task_id for task_id, over in told.over.items() if over}
+def ended(scan: ScanResult) -> set[str]:
+    return {task_id for task_id, over in scan.over.items() if over}
 
 
 def test_the_page_of_the_oldest_is_enough_when_they_end_in_order() -> None:
     listing = Listing(1000, ended=set(range(410)))
-    told = swept(listing, range(400, 1000))
+    scan = swept(listing, range(400, 1000))
     assert listing.read[0] == 6
-    assert ended(told) == {f"t{n}" for n in range(400, 410)}
+    assert ended(scan) == {f"t{n}" for n in range(400, 410)}
     assert listing.read == [6, 5], "one page further, since that one paid"
 
 
@@ -78,40 +80,40 @@ def test_now_and_then_a_sweep_that_finds_nothing_reads_every_page() -> None:
 @pytest.mark.parametrize("says_size", [True, False])
 def test_the_size_of_a_page_is_what_came_back(says_size: bool) -> None:
     listing = Listing(600, ended=set(range(5)), largest_page=10, says_size=says_size)
-    told = swept(listing, range(600))
-    assert told.page_size == 10
+    scan = swept(listing, range(600))
+    assert scan.page_size == 10
     assert listing.read[:2] == [6, 60], "the oldest are ten times as far back as was thought"
-    assert ended(told) == {f"t{n}" for n in range(5)}
+    assert ended(scan) == {f"t{n}" for n in range(5)}
 
 
 def test_tasks_pushed_back_by_others_of_the_account_are_followed() -> None:
     listing = Listing(300, ended=set(range(100)) | {150})
     ours = range(90, 120)  # 180 newer ones are somebody else's
-    told = swept(listing, ours)
+    scan = swept(listing, ours)
     assert listing.read[0] == 1
-    assert told.knows_ours is False
+    assert scan.knows_ours is False
     listing = Listing(150, ended=set(range(100)))
-    told = swept(listing, range(20, 120), enough=1000)
+    scan = swept(listing, range(20, 120), enough=1000)
     assert listing.read == [1, 2]
-    assert ended(told) == {f"t{n}" for n in range(20, 100)}
+    assert ended(scan) == {f"t{n}" for n in range(20, 100)}
 
 
 def test_a_straggler_does_not_hide_the_page_where_the_others_end() -> None:
     """Task 5 is older than all that run: counted with them, the oldest would be a page further than it is."""
     listing = Listing(1000, ended=set(range(300, 310)))
     ours = {"t5"} | {f"t{n}" for n in range(300, 1000)}
-    told = sweep(due(range(300, 1000)), ours, 100, 36, listing.page, lambda: 0.999)
-    assert ended(told) == {f"t{n}" for n in range(300, 310)}
+    scan = scan_task_list(due(range(300, 1000)), ours, 100, 36, listing.page, lambda: 0.999)
+    assert ended(scan) == {f"t{n}" for n in range(300, 310)}
     assert listing.read[:2] == [8, 7]
 
 
 def test_where_none_of_ours_are_the_first_page_is_tried() -> None:
     listing = Listing(300, ended=set(range(250, 260)))
     ours = {f"t{n}" for n in range(250, 300)} | {f"gone{n}" for n in range(200)}
-    told = sweep(due(range(250, 300)), ours, 100, 36, listing.page, lambda: 0.999)
+    scan = scan_task_list(due(range(250, 300)), ours, 100, 36, listing.page, lambda: 0.999)
     assert listing.read == [3, 2, 1]
-    assert told.knows_ours
-    assert len(ended(told)) == 10
+    assert scan.knows_ours
+    assert len(ended(scan)) == 10
 
 
 def test_no_turn_ends_the_sweep_with_what_it_has() -> None:
@@ -126,6 +128,6 @@ def test_no_turn_ends_the_sweep_with_what_it_has() -> None:
 def test_a_page_beyond_the_last_is_not_the_end_of_it() -> None:
     listing = Listing(50, ended={0, 1})
     ours = {f"t{n}" for n in range(50)} | {f"unlisted{n}" for n in range(100)}
-    told = sweep(due(range(50)), ours, 100, 36, listing.page, lambda: 0.999)
+    scan = scan_task_list(due(range(50)), ours, 100, 36, listing.page, lambda: 0.999)
     assert listing.read == [2, 1]
-    assert ended(told) == {"t0", "t1"}
+    assert ended(scan) == {"t0", "t1"}

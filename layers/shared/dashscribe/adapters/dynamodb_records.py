@@ -18,8 +18,8 @@ from pydantic import BaseModel, ValidationError
 
 from dashscribe.domain.job import KEEP_RECORDS, Due, Job
 from dashscribe.domain.pause import Pause
-from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task, TaskPhase
+from dashscribe.domain.task_list_scan import TaskListState
 from dashscribe.domain.timestamps import to_iso
 from dashscribe.domain.vendor_replies import FileOutcome
 from dashscribe.errors import StaleRecord
@@ -219,13 +219,13 @@ class DynamoDbRecords:
             Item=to_item({"pk": f"ONE_FILE_ONLY#{model}", "expires_at": int(until.timestamp())}),
         )
 
-    def sweep_memory(self, model: str) -> SweepMemory | None:
-        item = self._get(f"SWEEP#{model}")
-        return SweepMemory.model_validate(item) if item else None
+    def task_list_state(self, model: str) -> TaskListState | None:
+        item = self._get(f"TASK_LIST#{model}")
+        return TaskListState.model_validate(item) if item else None
 
-    def save_sweep_memory(self, model: str, memory: SweepMemory) -> None:
+    def save_task_list_state(self, model: str, state: TaskListState) -> None:
         self._client.put_item(
-            TableName=self._table, Item=to_item({"pk": f"SWEEP#{model}", **memory.model_dump(mode="json")})
+            TableName=self._table, Item=to_item({"pk": f"TASK_LIST#{model}", **state.model_dump(mode="json")})
         )
 
     # rates

@@ -36,7 +36,7 @@ class S3Results:
     def store(self, files: Iterable[ResultFile]) -> None:
         """The first file on its own, since it is the one that was paid for; then the others, small ones side by side.
 
-        Large ones one after the other, so that only one of them is in memory.
+        Large ones one after the other, so that only one of them is in state.
         """
         remaining = iter(files)
         for first in islice(remaining, 1):

@@ -13,8 +13,8 @@ from dashscribe.domain.media import Media
 from dashscribe.domain.options import Options, Profiles
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.pause import Pause
-from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task, TaskPhase
+from dashscribe.domain.task_list_scan import TaskListState
 from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
 
 
@@ -133,12 +133,12 @@ class RateLimiter(Protocol):
         ...
 
 
-class SweepStore(Protocol):
+class TaskListStateStore(Protocol):
     """What the last sweep of a model's tasks leaves to the next one. Lost or overwritten, it costs a call."""
 
-    def sweep_memory(self, model: str) -> SweepMemory | None: ...
+    def task_list_state(self, model: str) -> TaskListState | None: ...
 
-    def save_sweep_memory(self, model: str, memory: SweepMemory) -> None: ...
+    def save_task_list_state(self, model: str, state: TaskListState) -> None: ...
 
 
 class MediaStore(Protocol):

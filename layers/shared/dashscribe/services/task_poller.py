@@ -19,11 +19,11 @@ from threading import Lock
 
 from dashscribe.domain import job as jobs
 from dashscribe.domain import pause as pauses
-from dashscribe.domain import sweep as sweeps
 from dashscribe.domain import task as tasks
+from dashscribe.domain import task_list_scan as scans
 from dashscribe.domain.job import Due, Job
-from dashscribe.domain.sweep import SweepMemory
 from dashscribe.domain.task import Task, TaskPhase
+from dashscribe.domain.task_list_scan import TaskListState
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskOutput, TaskReply, outcomes
 from dashscribe.errors import StaleRecord, VendorError
@@ -38,11 +38,11 @@ from dashscribe.services.ports import (
     PauseStore,
     RateLimiter,
     SpeechService,
-    SweepStore,
+    TaskListStateStore,
     TaskStore,
 )
 from dashscribe.services.rate_limits import QUERY_RATE_KEY, query_rate
-from dashscribe.services.sweep import sweep
+from dashscribe.services.scan_task_list import scan_task_list
 
 MAX_TASKS_READ = 10_000
 """How many tasks of the due list a pass reads: all that are in flight, or a pass would see the same ones each time."""
@@ -109,7 +109,7 @@ class TaskPoller:
     due: DueStore
     pauses: PauseStore
     rate_limiter: RateLimiter
-    sweeps: SweepStore
+    task_lists: TaskListStateStore
     speech: Callable[[], SpeechService]
     clock: Clock
     query_requests_per_second: float
@@ -148,9 +148,9 @@ class TaskPoller:
             report.queries, report.list_pages = collection.queries, collection.pages
             report.finished_tasks, report.pause_reason = collection.ended, collection.pause_reason
             report.failed_steps += collection.failures
-        for model, memory in collection.untrue():
+        for model, state in collection.inconsistent_lists():
             logger.warning("the list of tasks is not true", model=model)
-            self.sweeps.save_sweep_memory(model, memory.turned_off(self.clock() + sweeps.OFF_FOR_UNTRUE))
+            self.task_lists.save_task_list_state(model, state.turned_off(self.clock() + scans.OFF_FOR_INCONSISTENT))
         if not ended:  # else finalizers run, and only the next question counts
             report.next_task_at = collection.next_look(self.clock(), self.due.next_due(Due.TASK))
         if not collection.stopped:
@@ -166,39 +166,39 @@ class TaskPoller:
             collection.singly |= bool(in_flight)
             return due
         model = due[0].model
-        memory = self.sweeps.sweep_memory(model) or SweepMemory(next_at=now)
-        if memory.is_off(now) or not sweeps.list_needs_fewer_calls(len(due), len(in_flight), memory.page_size):
+        state = self.task_lists.task_list_state(model) or TaskListState(next_at=now)
+        if state.is_off(now) or not scans.list_needs_fewer_calls(len(due), len(in_flight), state.page_size):
             return self._one_by_one(due, collection)
-        if memory.is_due(now):
+        if state.is_due(now):
             try:
-                memory = self._swept(due, in_flight, memory, collection)
+                state = self._scan(due, in_flight, state, collection)
             except VendorError as error:
                 logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
-                self.sweeps.save_sweep_memory(
-                    model, sweeps.after_refusal(memory, error.verdict, error.http_status, now)
+                self.task_lists.save_task_list_state(
+                    model, scans.after_refusal(state, error.verdict, error.http_status, now)
                 )
                 collection.stopped = error.verdict is Verdict.THROTTLED
                 return self._one_by_one(due, collection)
-        collection.memories[model] = memory
+        collection.list_states[model] = state
         over = collection.over
         unended = sorted((task for task in due if not over.get(task.task_id)), key=lambda task: task.due_at)
-        anyway = [task for task in unended if sweeps.is_queried_anyway(task.due_at, task.accepted_at, now)]
-        if model in collection.told_at and unended and now - unended[0].due_at >= sweeps.SPOT_CHECK_AFTER:
-            anyway = anyway or (unended[:1] if self.chance() < sweeps.SPOT_CHECK_CHANCE else [])
+        anyway = [task for task in unended if scans.is_queried_anyway(task.due_at, task.accepted_at, now)]
+        if model in collection.scanned_at and unended and now - unended[0].due_at >= scans.SPOT_CHECK_AFTER:
+            anyway = anyway or (unended[:1] if self.chance() < scans.SPOT_CHECK_CHANCE else [])
         return [task for task in due if over.get(task.task_id)] + anyway
 
     def _one_by_one(self, due: Sequence[DueTask], collection: _Collection) -> list[DueTask]:
         """Without a list: the oldest first, until some in a row still run, and whoever has waited too long."""
         now = self.clock()
         collection.singly = True
-        in_turn = [task for task in due if sweeps.is_query_overdue(task.due_at, now)]
+        in_turn = [task for task in due if scans.is_query_overdue(task.due_at, now)]
         ahead = sorted(set(due) - set(in_turn), key=lambda task: task.accepted_at)
-        collection.ahead_of_turn |= {task.submission_id for task in ahead}
+        collection.queried_early |= {task.submission_id for task in ahead}
         return ahead + in_turn
 
-    def _swept(
-        self, due: Sequence[DueTask], in_flight: Sequence[DueTask], memory: SweepMemory, collection: _Collection
-    ) -> SweepMemory:
+    def _scan(
+        self, due: Sequence[DueTask], in_flight: Sequence[DueTask], state: TaskListState, collection: _Collection
+    ) -> TaskListState:
         model, began = due[0].model, self.clock()
         in_order = sorted(due, key=lambda task: task.accepted_at)
         enough = int(ENDED_FILES_WAIT.total_seconds() * query_rate(self.query_requests_per_second))
@@ -210,20 +210,20 @@ class TaskPoller:
             return self.speech().list_page(model, page, page_size)
 
         ours = {task.task_id for task in in_flight}
-        told = sweep(in_order, ours, memory.page_size, enough, read_page, self.chance)
-        if not told.pages:
-            return memory
+        scan = scan_task_list(in_order, ours, state.page_size, enough, read_page, self.chance)
+        if not scan.pages:
+            return state
         now = self.clock()
-        ages = [now - task.accepted_at for task in due if not told.over.get(task.task_id)]
-        ended_files = sum(task.files for task in due if told.over.get(task.task_id))
+        ages = [now - task.accepted_at for task in due if not scan.over.get(task.task_id)]
+        ended_files = sum(task.files for task in due if scan.over.get(task.task_id))
         files_a_task = sum(task.files for task in due) // len(due)
-        pause = sweeps.pause_after(told.pages, ended_files, ages, files_a_task)
-        following = SweepMemory(next_at=now + pause, page_size=told.page_size)
-        if not told.knows_ours:
-            following = following.turned_off(now + sweeps.OFF_FOR)
-        self.sweeps.save_sweep_memory(model, following)
-        collection.over |= told.over
-        collection.told_at[model] = began
+        pause = scans.pause_after(scan.pages, ended_files, ages, files_a_task)
+        following = TaskListState(next_at=now + pause, page_size=scan.page_size)
+        if not scan.knows_ours:
+            following = following.turned_off(now + scans.OFF_FOR)
+        self.task_lists.save_task_list_state(model, following)
+        collection.over |= scan.over
+        collection.scanned_at[model] = began
         return following
 
     def _reserve_query_slot(self, collection: _Collection) -> bool:
@@ -244,7 +244,7 @@ class TaskPoller:
         if collection.is_over(self.clock()):
             collection.left_out()
             return []
-        if name in collection.ahead_of_turn and collection.misses >= sweeps.MOST_MISSES:
+        if name in collection.queried_early and collection.misses >= scans.MAX_MISSES:
             return []
         try:
             task = self.tasks.find_task(name)
@@ -363,19 +363,19 @@ class TaskPoller:
 class _Collection:
     """What one pass knows of the vendor's tasks; several questions are asked at once, so its counts have a lock.
 
-    `over` is what the list says: by task id, whether it has ended. `memories` has the models that were left to it.
-    `ahead_of_turn` has the submissions that are asked about only until there were so many `misses` in a row.
+    `over` is what the list says: by task id, whether it has ended. `list_states` has the models that were left to it.
+    `queried_early` has the submissions that are asked about only until there were so many `misses` in a row.
     """
 
     until: datetime
     stopped: bool = False
     singly: bool = False
-    ahead_of_turn: set[str] = field(default_factory=set)
+    queried_early: set[str] = field(default_factory=set)
     put_off_until: dict[str, datetime] = field(default_factory=dict)
     misses: int = 0
     over: dict[str, bool] = field(default_factory=dict)
-    told_at: dict[str, datetime] = field(default_factory=dict)
-    memories: dict[str, SweepMemory] = field(default_factory=dict)
+    scanned_at: dict[str, datetime] = field(default_factory=dict)
+    list_states: dict[str, TaskListState] = field(default_factory=dict)
     stale: set[str] = field(default_factory=set)
     confirmed: Counter[str] = field(default_factory=Counter)
     denied: Counter[str] = field(default_factory=Counter)
@@ -424,7 +424,7 @@ class _Collection:
 
     def compare(self, task: Task, output: TaskOutput) -> None:
         """What the list said of this task, or its age made us think, with what the vendor says of it now."""
-        if task.submission_id in self.ahead_of_turn:
+        if task.submission_id in self.queried_early:
             self.misses = 0 if output.is_over else self.misses + 1
         listed_as_over = self.over.get(task.task_id or "")
         if listed_as_over is None:
@@ -432,15 +432,15 @@ class _Collection:
         with self.lock:
             if listed_as_over:
                 (self.confirmed if output.is_over else self.denied)[task.model] += 1
-            elif output.ended_at is not None and output.ended_at < self.told_at[task.model] - sweeps.STALE_BY:
+            elif output.ended_at is not None and output.ended_at < self.scanned_at[task.model] - scans.STALE_AFTER:
                 self.stale.add(task.model)
 
-    def untrue(self) -> Iterator[tuple[str, SweepMemory]]:
+    def inconsistent_lists(self) -> Iterator[tuple[str, TaskListState]]:
         """The models whose list was found to be wrong."""
-        for model, memory in self.memories.items():
-            mostly_wrong = self.denied[model] >= max(sweeps.UNTRUE_FROM, self.confirmed[model])
+        for model, state in self.list_states.items():
+            mostly_wrong = self.denied[model] >= max(scans.MIN_WRONG_ENTRIES, self.confirmed[model])
             if model in self.stale or mostly_wrong:
-                yield model, memory
+                yield model, state
 
     def put_off(self, task: Task) -> None:
         """It still runs, and is due again later."""
@@ -454,7 +454,7 @@ class _Collection:
         singly = [
             self.put_off_until.get(task.submission_id, task.due_at)
             for task in running
-            if task.model not in self.memories
+            if task.model not in self.list_states
         ]
         return self.next_look(now, min(singly, default=None))
 
@@ -462,8 +462,8 @@ class _Collection:
         """When to look at tasks again. What is left to the list stays due, so then the due list cannot tell."""
         if self.not_queried and not self.stopped:
             return now
-        moments = [memory.next_at for memory in self.memories.values()]
-        if self.ahead_of_turn or (self.singly and moments):
+        moments = [state.next_at for state in self.list_states.values()]
+        if self.queried_early or (self.singly and moments):
             moments.append(now + tasks.FIRST_QUERY_AFTER)
         return min(moments, default=next_due)
 

@@ -1,4 +1,4 @@
-"""Reading the vendor's list of tasks, a page at a time, for as long as that pays (rules: `domain.sweep`).
+"""Reading the vendor's list of tasks, a page at a time, for as long as that pays (rules: `domain.task_list_scan`).
 
 The list is taken unfiltered by status, since it then says of each task what it is: a task that moves from PENDING to
 RUNNING between two calls, or that comes in and shifts the pages, cannot look as if it had ended. Its time window is not
@@ -10,40 +10,40 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from dashscribe.domain import sweep as sweeps
+from dashscribe.domain import task_list_scan as scans
 from dashscribe.domain.vendor_replies import TaskList
 from dashscribe.services.ports import DueTask
 
 
 @dataclass
-class Told:
+class ScanResult:
     """What a sweep learned. `over` is by task id: whether the list calls it ended; who is not in it was not seen."""
 
     over: dict[str, bool] = field(default_factory=dict)
     knows_ours: bool = False
     pages: int = 0
-    page_size: int = sweeps.PAGE_SIZE
+    page_size: int = scans.PAGE_SIZE
 
     @property
     def ended(self) -> int:
         return sum(self.over.values())
 
 
-def sweep(
+def scan_task_list(
     due: Sequence[DueTask],
     in_flight: Collection[str],
     page_size: int,
     enough: int,
     read_page: Callable[[int, int], TaskList | None],
     chance: Callable[[], float],
-) -> Told:
+) -> ScanResult:
     """Start at the page where our oldest task should be, go on to newer pages, then to older ones.
 
     `due` is in the order of acceptance, `in_flight` has the task ids of all of ours that the list may tell of. After
     `enough` ended tasks the sweep stops: no more can be asked about now. `read_page` answers None when its turn is too
     far away.
     """
-    told = Told(page_size=page_size)
+    scan = ScanResult(page_size=page_size)
     wanted = {task.task_id for task in due}
 
     def read(number: int) -> tuple[TaskList, int] | None:
@@ -51,43 +51,43 @@ def sweep(
         page = read_page(number, page_size)
         if page is None:
             return None
-        before = told.ended
-        told.pages += 1
-        told.over |= {listed.task_id: listed.is_over for listed in page.data if listed.task_id in wanted}
-        told.knows_ours = told.knows_ours or any(listed.task_id in in_flight for listed in page.data)
-        return page, told.ended - before
+        before = scan.ended
+        scan.pages += 1
+        scan.over |= {listed.task_id: listed.is_over for listed in page.data if listed.task_id in wanted}
+        scan.knows_ours = scan.knows_ours or any(listed.task_id in in_flight for listed in page.data)
+        return page, scan.ended - before
 
-    start = sweeps.first_page(len(in_flight), page_size)
+    start = scans.first_page(len(in_flight), page_size)
     first = read(start)
     if first is None:
-        return told
-    told.page_size = _size_of(first[0], start) or page_size
-    best_start = min(sweeps.first_page(len(in_flight), told.page_size), max(1, first[0].total_page))
+        return scan
+    scan.page_size = _size_of(first[0], start) or page_size
+    best_start = min(scans.first_page(len(in_flight), scan.page_size), max(1, first[0].total_page))
     if best_start != start:  # the server's pages are smaller than we thought, or this one is beyond the last
         start = best_start
         first = read(start)
     # A few that are older than all others move the start across a page's edge. Else the newest are on page 1.
     for fallback in (start - 1, 1):
-        if first is not None and not told.knows_ours and 1 <= fallback < start:
+        if first is not None and not scan.knows_ours and 1 <= fallback < start:
             start = fallback
             first = read(start)
     if first is None:
-        return told
+        return scan
     page, ended_here = first
     for direction in (-1, 1):
         number, so_far, ended_there = start, 1, ended_here
         while (
-            told.ended < enough
+            scan.ended < enough
             and 1 <= number + direction <= page.total_page
-            and _untold(due, told, newer=direction < 0) >= sweeps.WORTH_A_PAGE
-            and sweeps.goes_on(ended_there, so_far, chance)
+            and _not_listed(due, scan, newer=direction < 0) >= scans.MIN_ENDED_PER_PAGE
+            and scans.reads_another_page(ended_there, so_far, chance)
         ):
             number, so_far = number + direction, so_far + 1
             following = read(number)
             if following is None:
-                return told
+                return scan
             ended_there = following[1]
-    return told
+    return scan
 
 
 def _size_of(page: TaskList, number: int) -> int | None:
@@ -95,11 +95,11 @@ def _size_of(page: TaskList, number: int) -> int | None:
     return (len(page.data) if number < page.total_page else 0) or page.page_size
 
 
-def _untold(due: Sequence[DueTask], told: Told, *, newer: bool) -> int:
+def _not_listed(due: Sequence[DueTask], scan: ScanResult, *, newer: bool) -> int:
     """How many due tasks lie beyond the newest, or the oldest, that was told of."""
     count = 0
     for task in reversed(due) if newer else due:
-        if task.task_id in told.over:
+        if task.task_id in scan.over:
             break
         count += 1
     return count

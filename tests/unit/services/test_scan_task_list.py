@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from dashscribe.domain import sweep as sweeps
+from dashscribe.domain import task_list_scan as scans
 from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.errors import ResponseLost, VendorError
 from tests.world import World
@@ -101,10 +101,10 @@ def test_without_a_list_those_behind_the_oldest_are_not_asked_while_the_oldest_s
         world.deliver()
     world.now += timedelta(seconds=15)
     world.poll_pass()
-    assert world.vendor.queries == sweeps.MOST_MISSES
+    assert world.vendor.queries == scans.MAX_MISSES
     world.now += timedelta(seconds=30)
     world.poll_pass()
-    assert world.vendor.queries >= FILES - sweeps.MOST_MISSES, "nobody is passed over for long"
+    assert world.vendor.queries >= FILES - scans.MAX_MISSES, "nobody is passed over for long"
 
 
 BROKEN: dict[str, Callable[[World], None]] = {
@@ -138,7 +138,7 @@ def test_whatever_the_list_is_like_every_task_s_end_is_found(kind: str) -> None:
     assert len(world.vendor.tasks) == FILES
     late = lags(world)
     assert late[FILES // 2] <= 40, "a list that is wrong is soon not believed any more"
-    assert late[-1] <= sweeps.TRUSTED_FOR.total_seconds() + 10
+    assert late[-1] <= scans.TRUSTED_FOR.total_seconds() + 10
 
 
 def test_pages_that_shift_under_the_sweep_make_no_task_look_ended() -> None:
@@ -162,9 +162,9 @@ def test_a_list_that_calls_running_tasks_ended_is_turned_off() -> None:
     for task in world.vendor.tasks.values():
         task.listed_over = True
     world.poll_pass()
-    memory = world.records.swept["fun-asr"]
-    assert memory.off_until is not None
-    assert memory.off_until >= world.now + timedelta(minutes=9)
+    state = world.records.swept["fun-asr"]
+    assert state.off_until is not None
+    assert state.off_until >= world.now + timedelta(minutes=9)
 
 
 def test_a_server_that_refuses_a_hundred_a_page_is_asked_for_ten() -> None:

@@ -22,11 +22,11 @@ DEFAULT_PAGE_SIZE = 10
 reply on, what came back counts, and a server that refuses the first is asked for the second."""
 MAX_PAGES = 20
 """Of one sweep: a second of the account's rate."""
-WORTH_A_PAGE = 2
+MIN_ENDED_PER_PAGE = 2
 """A page that told of so many ended tasks is followed by its neighbour: ends come in groups."""
-ENDED_TO_PAY_A_PAGE = 2.5
+CALLS_PER_FILE = 2.5
 """With one file a task, a file may cost 2.5 calls: its submission, its question, and 0.4 of a page with some room."""
-LONGEST_SWEEP_PAUSE = timedelta(seconds=5)
+MAX_SCAN_INTERVAL = timedelta(seconds=5)
 SHARE_OF_AGE = 0.02
 """While nothing ends, the list is read again after this share of what the tasks have taken so far."""
 EARLY_BY = timedelta(milliseconds=500)
@@ -35,24 +35,24 @@ SPOT_CHECK_AFTER = timedelta(seconds=10)
 SPOT_CHECK_CHANCE = 0.2
 """In one sweep of five, a task is asked about whatever the list says: the one that has been due longest."""
 TRUSTED_FOR = timedelta(minutes=5)
-MOST_TRUSTED_FOR = timedelta(minutes=30)
+MAX_TRUSTED_FOR = timedelta(minutes=30)
 """And each task after so long, or after its own age if that lies between: the list may be wrong about it for ever."""
-STALE_BY = timedelta(seconds=5)
+STALE_AFTER = timedelta(seconds=5)
 """A list is untrue when it calls a task unfinished that ended so long before; less may be two clocks that differ."""
-UNTRUE_FROM = 3
+MIN_WRONG_ENTRIES = 3
 """Or when at least so many, and most, of the tasks that it calls ended are not."""
-MOST_MISSES = 5
+MAX_MISSES = 5
 """Without a list: after so many tasks in a row that still run, those that came after them are taken to run too."""
-MISSED_FOR = timedelta(seconds=30)
+MAX_QUERY_POSTPONEMENT = timedelta(seconds=30)
 """But for no longer than this: then a task is asked about in any case."""
 OFF_FOR = timedelta(seconds=30)
 """After trouble, and after a sweep that told of none of our tasks."""
-OFF_FOR_UNTRUE = timedelta(minutes=10)
+OFF_FOR_INCONSISTENT = timedelta(minutes=10)
 OFF_FOR_ABSENT = timedelta(hours=1)
 
 
-class SweepMemory(BaseModel):
-    """One record of the jobs table for each model (`pk` = `SWEEP#<model>`), written with each sweep.
+class TaskListState(BaseModel):
+    """One record of the jobs table for each model (`pk` = `TASK_LIST#<model>`), written with each sweep.
 
     `page_size` is what the server gave last, and is asked for next. Until `off_until` tasks are asked about singly.
     """
@@ -69,15 +69,15 @@ class SweepMemory(BaseModel):
     def is_due(self, now: datetime) -> bool:
         return self.next_at <= now + EARLY_BY
 
-    def turned_off(self, until: datetime) -> SweepMemory:
+    def turned_off(self, until: datetime) -> TaskListState:
         return self.model_copy(update={"off_until": until})
 
 
-def after_refusal(memory: SweepMemory, verdict: Verdict, http_status: int | None, now: datetime) -> SweepMemory:
+def after_refusal(state: TaskListState, verdict: Verdict, http_status: int | None, now: datetime) -> TaskListState:
     """A server that refuses our page size gets its own default; one without a list is left alone for longer."""
-    if http_status == 400 and memory.page_size > DEFAULT_PAGE_SIZE:
-        return memory.model_copy(update={"page_size": DEFAULT_PAGE_SIZE})
-    return memory.turned_off(now + (OFF_FOR_ABSENT if says_there_is_no_list(verdict, http_status) else OFF_FOR))
+    if http_status == 400 and state.page_size > DEFAULT_PAGE_SIZE:
+        return state.model_copy(update={"page_size": DEFAULT_PAGE_SIZE})
+    return state.turned_off(now + (OFF_FOR_ABSENT if says_there_is_no_list(verdict, http_status) else OFF_FOR))
 
 
 def list_needs_fewer_calls(due: int, in_flight: int, page_size: int) -> bool:
@@ -94,7 +94,7 @@ def first_page(in_flight: int, page_size: int) -> int:
     return max(1, -(-in_flight // page_size))
 
 
-def goes_on(ended_on_last_page: int, pages_so_far: int, chance: Callable[[], float]) -> bool:
+def reads_another_page(ended_on_last_page: int, pages_so_far: int, chance: Callable[[], float]) -> bool:
     """Whether a sweep reads one more page, after so many in this direction.
 
     It follows what pays. Else the n-th page is read in one sweep of n on average: each page is seen sooner or later,
@@ -102,7 +102,7 @@ def goes_on(ended_on_last_page: int, pages_so_far: int, chance: Callable[[], flo
     """
     if pages_so_far >= MAX_PAGES:
         return False
-    return ended_on_last_page >= WORTH_A_PAGE or chance() < pages_so_far / (pages_so_far + 1)
+    return ended_on_last_page >= MIN_ENDED_PER_PAGE or chance() < pages_so_far / (pages_so_far + 1)
 
 
 def pause_after(pages: int, ended_files: int, ages: Sequence[timedelta], files_a_task: int) -> timedelta:
@@ -115,16 +115,16 @@ def pause_after(pages: int, ended_files: int, ages: Sequence[timedelta], files_a
     median = sorted(ages)[len(ages) // 2]
     shortest = min_query_delay(files_a_task, median)
     if ended_files:
-        return min(LONGEST_SWEEP_PAUSE, shortest * max(1.0, ENDED_TO_PAY_A_PAGE * pages / ended_files))
-    return min(LONGEST_SWEEP_PAUSE, max(shortest, median * SHARE_OF_AGE))
+        return min(MAX_SCAN_INTERVAL, shortest * max(1.0, CALLS_PER_FILE * pages / ended_files))
+    return min(MAX_SCAN_INTERVAL, max(shortest, median * SHARE_OF_AGE))
 
 
 def is_queried_anyway(due_at: datetime, accepted_at: datetime, now: datetime) -> bool:
     """Whether a task that no list calls ended is asked about all the same: it has been due for too long."""
     age = now - accepted_at
-    return age > TASK_DEADLINE or now - due_at >= min(MOST_TRUSTED_FOR, max(TRUSTED_FOR, age))
+    return age > TASK_DEADLINE or now - due_at >= min(MAX_TRUSTED_FOR, max(TRUSTED_FOR, age))
 
 
 def is_query_overdue(due_at: datetime, now: datetime) -> bool:
     """The same without a list."""
-    return now - due_at >= MISSED_FOR
+    return now - due_at >= MAX_QUERY_POSTPONEMENT

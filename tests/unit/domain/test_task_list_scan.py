@@ -8,9 +8,9 @@ from functools import partial
 
 import pytest
 
-from dashscribe.domain import sweep as sweeps
-from dashscribe.domain.sweep import SweepMemory
+from dashscribe.domain import task_list_scan as scans
 from dashscribe.domain.task import min_query_delay
+from dashscribe.domain.task_list_scan import TaskListState
 from dashscribe.domain.vendor_codes import Verdict
 
 SECOND = timedelta(seconds=1)
@@ -29,17 +29,17 @@ SECOND = timedelta(seconds=1)
     ],
 )
 def test_the_way_with_fewer_calls_is_taken(due: int, in_flight: int, page_size: int, by_list: bool) -> None:
-    assert sweeps.list_needs_fewer_calls(due, in_flight, page_size) is by_list
+    assert scans.list_needs_fewer_calls(due, in_flight, page_size) is by_list
 
 
 @pytest.mark.parametrize(("in_flight", "page_size", "page"), [(0, 10, 1), (10, 10, 1), (11, 10, 2), (600, 100, 6)])
 def test_a_sweep_starts_where_the_oldest_task_is(in_flight: int, page_size: int, page: int) -> None:
-    assert sweeps.first_page(in_flight, page_size) == page
+    assert scans.first_page(in_flight, page_size) == page
 
 
 def test_a_sweep_follows_what_pays_and_ends_at_last() -> None:
-    assert sweeps.goes_on(sweeps.WORTH_A_PAGE, 1, lambda: 0.999)
-    assert not sweeps.goes_on(100, sweeps.MAX_PAGES, lambda: 0.0)
+    assert scans.reads_another_page(scans.MIN_ENDED_PER_PAGE, 1, lambda: 0.999)
+    assert not scans.reads_another_page(100, scans.MAX_PAGES, lambda: 0.0)
 
 
 def test_every_page_is_read_sooner_or_later_and_a_far_one_seldom() -> None:
@@ -47,7 +47,7 @@ def test_every_page_is_read_sooner_or_later_and_a_far_one_seldom() -> None:
     read = []
     for _ in range(4000):
         pages = 1
-        while pages < 10 and sweeps.goes_on(0, pages, chance.random):
+        while pages < 10 and scans.reads_another_page(0, pages, chance.random):
             pages += 1
         read.append(pages)
     assert 0.08 < sum(pages == 10 for pages in read) / 4000 < 0.12
@@ -56,54 +56,54 @@ def test_every_page_is_read_sooner_or_later_and_a_far_one_seldom() -> None:
 
 def test_the_pause_grows_with_age_while_nothing_ends_and_with_the_price_of_what_was_found() -> None:
     young, old = [10 * SECOND] * 3, [timedelta(hours=1)] * 3
-    pause_after = partial(sweeps.pause_after, files_a_task=1)
+    pause_after = partial(scans.pause_after, files_a_task=1)
     assert pause_after(1, 0, young) == SECOND
     assert pause_after(1, 0, [100 * SECOND] * 3) == 2 * SECOND
-    assert pause_after(1, 0, old) == sweeps.LONGEST_SWEEP_PAUSE
+    assert pause_after(1, 0, old) == scans.MAX_SCAN_INTERVAL
     assert pause_after(1, 50, old) == SECOND
     assert pause_after(4, 5, young) == 2 * SECOND
-    assert pause_after(20, 1, young) == sweeps.LONGEST_SWEEP_PAUSE
+    assert pause_after(20, 1, young) == scans.MAX_SCAN_INTERVAL
     assert pause_after(1, 3, []) == SECOND
 
 
 def test_where_tasks_hold_many_files_the_list_is_read_sooner_while_they_are_young() -> None:
     young, older = [2 * SECOND] * 3, [10 * SECOND] * 3
-    assert sweeps.pause_after(1, 0, young, 100) == min_query_delay(100) < SECOND
-    assert sweeps.pause_after(1, 100, young, 100) == min_query_delay(100)
-    assert sweeps.pause_after(1, 0, older, 100) == sweeps.pause_after(1, 0, older, 1) == SECOND
+    assert scans.pause_after(1, 0, young, 100) == min_query_delay(100) < SECOND
+    assert scans.pause_after(1, 100, young, 100) == min_query_delay(100)
+    assert scans.pause_after(1, 0, older, 100) == scans.pause_after(1, 0, older, 1) == SECOND
 
 
 def test_no_task_is_left_to_the_list_for_ever(now: datetime) -> None:
     for age in (SECOND * 20, timedelta(minutes=20), timedelta(hours=3)):
         accepted = now - age
         trusted = next(
-            n for n in range(3600) if sweeps.is_queried_anyway(now, accepted + n * SECOND * -1, now + n * SECOND)
+            n for n in range(3600) if scans.is_queried_anyway(now, accepted + n * SECOND * -1, now + n * SECOND)
         )
-        assert timedelta(seconds=trusted) <= sweeps.MOST_TRUSTED_FOR
-    assert sweeps.is_queried_anyway(now, now - timedelta(hours=5), now)
+        assert timedelta(seconds=trusted) <= scans.MAX_TRUSTED_FOR
+    assert scans.is_queried_anyway(now, now - timedelta(hours=5), now)
 
 
 def test_a_refused_page_size_is_not_a_list_that_is_not_there(now: datetime) -> None:
-    memory = SweepMemory(next_at=now)
-    smaller = sweeps.after_refusal(memory, Verdict.PERMANENT, 400, now)
-    assert (smaller.page_size, smaller.is_off(now)) == (sweeps.DEFAULT_PAGE_SIZE, False)
-    assert sweeps.after_refusal(smaller, Verdict.PERMANENT, 400, now).is_off(now + timedelta(minutes=59))
+    state = TaskListState(next_at=now)
+    smaller = scans.after_refusal(state, Verdict.PERMANENT, 400, now)
+    assert (smaller.page_size, smaller.is_off(now)) == (scans.DEFAULT_PAGE_SIZE, False)
+    assert scans.after_refusal(smaller, Verdict.PERMANENT, 400, now).is_off(now + timedelta(minutes=59))
 
 
 @pytest.mark.parametrize(
     ("verdict", "http_status", "off_for"),
     [
-        (Verdict.PERMANENT, 404, sweeps.OFF_FOR_ABSENT),
-        (Verdict.RETRYABLE, 501, sweeps.OFF_FOR_ABSENT),
-        (Verdict.PERMANENT, None, sweeps.OFF_FOR_ABSENT),
-        (Verdict.RETRYABLE, 500, sweeps.OFF_FOR),
-        (Verdict.THROTTLED, 429, sweeps.OFF_FOR),
+        (Verdict.PERMANENT, 404, scans.OFF_FOR_ABSENT),
+        (Verdict.RETRYABLE, 501, scans.OFF_FOR_ABSENT),
+        (Verdict.PERMANENT, None, scans.OFF_FOR_ABSENT),
+        (Verdict.RETRYABLE, 500, scans.OFF_FOR),
+        (Verdict.THROTTLED, 429, scans.OFF_FOR),
     ],
 )
 def test_after_trouble_the_list_is_left_alone(
     now: datetime, verdict: Verdict, http_status: int | None, off_for: timedelta
 ) -> None:
-    memory = sweeps.after_refusal(SweepMemory(next_at=now), verdict, http_status, now)
-    assert memory.off_until == now + off_for
-    assert memory.is_off(now)
-    assert not memory.is_off(now + off_for)
+    state = scans.after_refusal(TaskListState(next_at=now), verdict, http_status, now)
+    assert state.off_until == now + off_for
+    assert state.is_off(now)
+    assert not state.is_off(now + off_for)
