@@ -35,7 +35,7 @@ def is_listening(port: int) -> bool:
 def start(
     name: str, command: Sequence[str | Path], log: Path, environment: Mapping[str, str], folder: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a server in a new session, so that Ctrl-C reaches us alone and we stop it in order."""
+    """Start a server in a new session, so that Ctrl-C reaches us single_file_task and we stop it in order."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         try:

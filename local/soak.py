@@ -1,4 +1,4 @@
-"""`make soak`: many uploads through the deployed template while the vendor misbehaves; figures, and a verdict.
+"""`make soak`: many uploads through the deployed template while the vendor misbehaves; figures, and a error_class.
 
 Every file has a text of its own, so that a transcript that went to the wrong file is seen. Faults are drawn beforehand
 (`--seed`): of the files, of result downloads, and of the tasks' submissions and queries.
@@ -289,7 +289,7 @@ def memory_of(folder: Path) -> dict[str, float]:
 
 
 def drawn(count: int, seed: int) -> tuple[list[Upload], dict[str, list[Json]]]:
-    """The files of a run, and the faults at each operation, from the seed alone."""
+    """The files of a run, and the faults at each operation, from the seed single_file_task."""
     chance = random.Random(seed)  # noqa: S311 - a repeatable draw, no secret
     uploads: list[Upload] = []
     faults: dict[str, list[Json]] = {"file": [], "submit": [], "query": [], "result": []}

@@ -25,9 +25,9 @@ from dashscribe.domain.pause import Pause
 from dashscribe.domain.task import Task
 from dashscribe.domain.task_list_scan import TaskListState
 from dashscribe.domain.timestamps import VENDOR_ZONE
-from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, ListedTask, TaskList, TaskReply
 from dashscribe.errors import (
+    ErrorClass,
     LargeResult,
     MediaGone,
     PublishFailed,
@@ -281,7 +281,7 @@ class Vendor:
             if self.refusals:
                 raise self.refusals.pop(0)
             if len(file_urls) > self.most_files:
-                raise VendorError("InvalidParameter", "too many file_urls", Verdict.PERMANENT, 400)
+                raise VendorError("InvalidParameter", "too many file_urls", ErrorClass.PERMANENT, 400)
             task_id = f"task-{len(self.tasks)}"
             now = self.clock()
             self.tasks[task_id] = VendorTask(list(file_urls), now + timedelta(seconds=self.seconds), now)
@@ -303,7 +303,7 @@ class Vendor:
         if self.list_refusal is not None:
             raise self.list_refusal
         if page_size > self.refuses_pages_over:
-            raise VendorError("InvalidParameter", "page_size", Verdict.PERMANENT, 400)
+            raise VendorError("InvalidParameter", "page_size", ErrorClass.PERMANENT, 400)
         if self.before_list_page is not None:
             self.before_list_page()
         size = min(page_size, self.largest_page)
@@ -490,7 +490,7 @@ class World:
 
     def api_key(self) -> str:
         if self.key is None:
-            raise VendorError("API_KEY_MISSING", "The secret holds no key yet.", Verdict.ACCOUNT_WIDE)
+            raise VendorError("API_KEY_MISSING", "The secret holds no key yet.", ErrorClass.ACCOUNT_WIDE)
         return self.key
 
     def profiles(self) -> Profiles:
@@ -704,7 +704,9 @@ class World:
                 return
             self.step()
         stuck = [
-            (job.media.key, job.status, job.last_trouble) for job in self.records.jobs.values() if not job.is_finished
+            (job.media.key, job.status, job.last_error_code)
+            for job in self.records.jobs.values()
+            if not job.is_finished
         ]
         raise AssertionError(f"still at work after {most_steps} steps: {stuck}, queue {self.queue[:3]}")
 

@@ -29,9 +29,8 @@ from dashscribe.domain.job import Due, Job
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.task import Task
 from dashscribe.domain.task_list_scan import TaskListState
-from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
-from dashscribe.errors import StaleRecord, VendorError
+from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger, metrics
 from dashscribe.services import concurrency
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
@@ -314,7 +313,7 @@ class LimitedVendor(Vendor):
             recent.popleft()
         if len(recent) >= per_second:
             self.throttled[operation] += 1
-            raise VendorError("Throttling.RateQuota", "Requests rate limit exceeded.", Verdict.THROTTLED, 429)
+            raise VendorError("Throttling.RateQuota", "Requests rate limit exceeded.", ErrorClass.THROTTLED, 429)
         recent.append(self._time.seconds)
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:

@@ -19,9 +19,8 @@ from dashscribe.domain import task as tasks
 from dashscribe.domain.job import Due, Job, Status
 from dashscribe.domain.task import Task
 from dashscribe.domain.task_list_scan import TaskListState
-from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome
-from dashscribe.errors import VendorError
+from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.poll import PassResult
@@ -152,7 +151,7 @@ def play(
     world.records = records
     world.vendor.largest_page = largest_page
     if not lists:
-        world.vendor.list_refusal = VendorError("NotFound", "no list here", Verdict.PERMANENT, 404)
+        world.vendor.list_refusal = VendorError("NotFound", "no list here", ErrorClass.PERMANENT, 404)
     run = Run(world, records, number * files_per_task)
     arrivals = []
     for n in range(number):

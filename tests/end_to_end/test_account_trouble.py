@@ -45,7 +45,7 @@ def test_uploads_wait_for_the_key_and_go_on_when_it_is_there(deployment: Deploym
         def waiting() -> str | None:
             deployment.upload(f"keyless/{next(numbers)}.wav", WAV)
             deployment.listen(wait_seconds=2)
-            parked = [job for job in deployment.jobs() if job.get("last_trouble") == {"S": "API_KEY_MISSING"}]
+            parked = [job for job in deployment.jobs() if job.get("last_error_code") == {"S": "API_KEY_MISSING"}]
             return str(parked[-1]["media"]["M"]["key"]["S"]) if parked else None
 
         key: str = deployment.wait_for(waiting, "the changed secret to take effect", 60)

@@ -199,7 +199,7 @@ class Player:
     def _parked(self, rows: Sequence[Row]) -> dict[str, str]:
         keys = {key for _, key, _, _ in files(rows)}
         return {
-            job["media"]["M"]["key"]["S"]: job["last_trouble"]["S"]
+            job["media"]["M"]["key"]["S"]: job["last_error_code"]["S"]
             for job in self._deployment.jobs()
             if job["media"]["M"]["key"]["S"] in keys and job.get("due_kind") == {"S": "PARKED"}
         }

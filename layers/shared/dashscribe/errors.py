@@ -7,7 +7,7 @@
   * ProfilesUnreadable      the profiles document is broken: new uploads wait
   * MediaGone               the object is not there any more (or is another one now)
   * StaleRecord             somebody else changed the record first: read it again
-  * VendorError             DashScope refused or could not answer; `verdict` says what to do
+  * VendorError             DashScope refused or could not answer; `error_class` says what to do
     * VendorUnreachable     no connection was made: nothing was submitted
     * ResponseLost            the request was sent and its answer never came
   * ResultUnavailable       a result could not be downloaded now: ask the task again
@@ -17,7 +17,18 @@
 
 from __future__ import annotations
 
-from dashscribe.domain.vendor_codes import Verdict
+from enum import StrEnum
+
+
+class ErrorClass(StrEnum):
+    """What the service does about an error of the vendor. `domain.vendor_codes` assigns a class to each code."""
+
+    PERMANENT = "permanent"  # the file or the request is wrong: fail the job with the reason
+    RETRYABLE = "retryable"  # the vendor failed: back off and retry, a bounded number of times
+    THROTTLED = "throttled"  # a rate limit: wait; this does not count as a failed attempt
+    ACCOUNT_WIDE = "account"  # key, money or quota: pause all submissions; no job fails
+    URL_DIED = "url_died"  # the vendor could not fetch the file: sign and submit again
+    NO_SPEECH = "no_speech"  # a success with an empty transcript
 
 
 class DashscribeError(Exception):
@@ -54,13 +65,13 @@ class StaleRecord(DashscribeError):
 
 
 class VendorError(DashscribeError):
-    """When DashScope answers with an error. `code` is the vendor's own word, `verdict` our class of it."""
+    """When DashScope answers with an error. `code` is the vendor's own word, `error_class` our class of it."""
 
-    def __init__(self, code: str, message: str, verdict: Verdict, http_status: int | None = None) -> None:
+    def __init__(self, code: str, message: str, error_class: ErrorClass, http_status: int | None = None) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
-        self.verdict = verdict
+        self.error_class = error_class
         self.http_status = http_status
 
 
@@ -68,14 +79,14 @@ class VendorUnreachable(VendorError):
     """When no connection to DashScope could be made, so that the request was certainly not received."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("VENDOR_UNREACHABLE", message, Verdict.RETRYABLE)
+        super().__init__("VENDOR_UNREACHABLE", message, ErrorClass.RETRYABLE)
 
 
 class ResponseLost(VendorError):
     """When a request was sent and the connection broke or timed out before its answer was read."""
 
     def __init__(self, message: str) -> None:
-        super().__init__("RESPONSE_LOST", message, Verdict.RETRYABLE)
+        super().__init__("RESPONSE_LOST", message, ErrorClass.RETRYABLE)
 
 
 class ResultUnavailable(DashscribeError):
@@ -91,7 +102,7 @@ class ResultRefused(DashscribeError):
 
 
 class LargeResult(DashscribeError):
-    """When a result is too large to be in memory beside others: it is to be downloaded when it is alone."""
+    """When a result is too large to be in memory beside others: it is to be downloaded when it is single_file_task."""
 
 
 class PublishFailed(DashscribeError):

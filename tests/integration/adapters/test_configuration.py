@@ -11,8 +11,7 @@ import pytest
 from aws_lambda_powertools.utilities.parameters import base as powertools
 
 from dashscribe.adapters.configuration import MAX_AGE_SECONDS, ApiKey, SsmProfiles
-from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import ProfilesUnreadable, VendorError
+from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -95,7 +94,7 @@ def test_whatever_is_no_key_stops_submitting_without_failing_a_file(secrets: Sec
     arn = secret(secrets, stored)
     with pytest.raises(VendorError) as caught:
         ApiKey(secrets, arn)()
-    assert (caught.value.code, caught.value.verdict) == ("API_KEY_MISSING", Verdict.ACCOUNT_WIDE)
+    assert (caught.value.code, caught.value.error_class) == ("API_KEY_MISSING", ErrorClass.ACCOUNT_WIDE)
     assert arn in caught.value.message
     assert "sk-0123" not in str(caught.value)
 

@@ -10,8 +10,7 @@ import pytest
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.catalogue import CATALOGUE
-from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import ResponseLost, VendorError, VendorUnreachable
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 
 BASE = "https://dashscope-intl.aliyuncs.com"
 FUN_ASR = CATALOGUE["fun-asr"]
@@ -116,7 +115,7 @@ def test_without_a_key_nothing_is_sent() -> None:
     vendor = Vendor(answering(200, ACCEPTED))
 
     def no_key() -> str:
-        raise VendorError("API_KEY_MISSING", "put it there", Verdict.ACCOUNT_WIDE)
+        raise VendorError("API_KEY_MISSING", "put it there", ErrorClass.ACCOUNT_WIDE)
 
     client = httpx.Client(transport=httpx.MockTransport(vendor._reply))
     with pytest.raises(VendorError, match="API_KEY_MISSING"):
@@ -161,61 +160,63 @@ OPERATIONS: dict[str, Callable[[DashScopeHttp], object]] = {
     "query": lambda adapter: adapter.query("t"),
 }
 REFUSALS = [
-    (400, "InvalidParameter", "input must contain file_urls", Verdict.PERMANENT),
-    (400, "Arrearage", "Access denied, please make sure your account is in good standing.", Verdict.ACCOUNT_WIDE),
-    (400, "InvalidParameter.DataInspection", "download timed out", Verdict.URL_DIED),
-    (400, "BadRequest.InputDownloadFailed", "", Verdict.URL_DIED),
-    (400, "SomethingNew", "", Verdict.RETRYABLE),
-    (401, "InvalidApiKey", "Invalid API-key provided.", Verdict.ACCOUNT_WIDE),
-    (401, "SomethingNew", "", Verdict.ACCOUNT_WIDE),
-    (403, "AllocationQuota.FreeTierOnly", "", Verdict.ACCOUNT_WIDE),
-    (403, "Model.AccessDenied", "", Verdict.PERMANENT),
-    (404, "ModelNotFound", "", Verdict.PERMANENT),
-    (408, "RequestTimeOut", "", Verdict.RETRYABLE),
-    (429, "Throttling.RateQuota", "Requests rate limit exceeded", Verdict.THROTTLED),
-    (429, "Throttling.AllocationQuota", "Too many tokens in this minute.", Verdict.THROTTLED),
-    (429, "Throttling.AllocationQuota", "Free allocated quota exceeded.", Verdict.ACCOUNT_WIDE),
-    (429, "SomethingNew", "", Verdict.THROTTLED),
-    (500, "InternalError.Algo", "", Verdict.RETRYABLE),
-    (500, "SomethingNew", "", Verdict.RETRYABLE),
-    (503, "ModelUnavailable", "", Verdict.RETRYABLE),
-    (200, "Throttling.RateQuota", "too fast", Verdict.THROTTLED),
-    (200, "InvalidApiKey", "", Verdict.ACCOUNT_WIDE),
+    (400, "InvalidParameter", "input must contain file_urls", ErrorClass.PERMANENT),
+    (400, "Arrearage", "Access denied, please make sure your account is in good standing.", ErrorClass.ACCOUNT_WIDE),
+    (400, "InvalidParameter.DataInspection", "download timed out", ErrorClass.URL_DIED),
+    (400, "BadRequest.InputDownloadFailed", "", ErrorClass.URL_DIED),
+    (400, "SomethingNew", "", ErrorClass.RETRYABLE),
+    (401, "InvalidApiKey", "Invalid API-key provided.", ErrorClass.ACCOUNT_WIDE),
+    (401, "SomethingNew", "", ErrorClass.ACCOUNT_WIDE),
+    (403, "AllocationQuota.FreeTierOnly", "", ErrorClass.ACCOUNT_WIDE),
+    (403, "Model.AccessDenied", "", ErrorClass.PERMANENT),
+    (404, "ModelNotFound", "", ErrorClass.PERMANENT),
+    (408, "RequestTimeOut", "", ErrorClass.RETRYABLE),
+    (429, "Throttling.RateQuota", "Requests rate limit exceeded", ErrorClass.THROTTLED),
+    (429, "Throttling.AllocationQuota", "Too many tokens in this minute.", ErrorClass.THROTTLED),
+    (429, "Throttling.AllocationQuota", "Free allocated quota exceeded.", ErrorClass.ACCOUNT_WIDE),
+    (429, "SomethingNew", "", ErrorClass.THROTTLED),
+    (500, "InternalError.Algo", "", ErrorClass.RETRYABLE),
+    (500, "SomethingNew", "", ErrorClass.RETRYABLE),
+    (503, "ModelUnavailable", "", ErrorClass.RETRYABLE),
+    (200, "Throttling.RateQuota", "too fast", ErrorClass.THROTTLED),
+    (200, "InvalidApiKey", "", ErrorClass.ACCOUNT_WIDE),
 ]
 
 
-@pytest.mark.parametrize(("status", "code", "message", "verdict"), REFUSALS)
+@pytest.mark.parametrize(("status", "code", "message", "error_class"), REFUSALS)
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_a_refusal_is_classed_by_its_code_and_asked_only_once(
-    operation: str, status: int, code: str, message: str, verdict: Verdict
+    operation: str, status: int, code: str, message: str, error_class: ErrorClass
 ) -> None:
     vendor = Vendor(answering(status, {"request_id": "r", "code": code, "message": message}))
     with pytest.raises(VendorError) as caught:
         OPERATIONS[operation](vendor.adapter)
     error = caught.value
     assert type(error) is VendorError
-    assert (error.code, error.verdict, error.http_status) == (code, verdict, status)
+    assert (error.code, error.error_class, error.http_status) == (code, error_class, status)
     assert error.message == (message or f"DashScope answered HTTP {status}.")
     assert len(vendor.requests) == 1
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "verdict"),
+    ("status", "code", "error_class"),
     [
-        (301, "HTTP_301", Verdict.RETRYABLE),
-        (403, "HTTP_403", Verdict.RETRYABLE),
-        (404, "HTTP_404", Verdict.RETRYABLE),
-        (413, "HTTP_413", Verdict.RETRYABLE),
-        (429, "HTTP_429", Verdict.THROTTLED),
-        (502, "HTTP_502", Verdict.RETRYABLE),
-        (504, "HTTP_504", Verdict.RETRYABLE),
+        (301, "HTTP_301", ErrorClass.RETRYABLE),
+        (403, "HTTP_403", ErrorClass.RETRYABLE),
+        (404, "HTTP_404", ErrorClass.RETRYABLE),
+        (413, "HTTP_413", ErrorClass.RETRYABLE),
+        (429, "HTTP_429", ErrorClass.THROTTLED),
+        (502, "HTTP_502", ErrorClass.RETRYABLE),
+        (504, "HTTP_504", ErrorClass.RETRYABLE),
     ],
 )
-def test_an_html_page_from_something_in_between_never_fails_a_file(status: int, code: str, verdict: Verdict) -> None:
+def test_an_html_page_from_something_in_between_never_fails_a_file(
+    status: int, code: str, error_class: ErrorClass
+) -> None:
     vendor = Vendor(answering(status, text="<html><body>Gateway</body></html>"))
     with pytest.raises(VendorError) as caught:
         vendor.adapter.submit(FUN_ASR, ["u"], {})
-    assert (type(caught.value), caught.value.code, caught.value.verdict) == (VendorError, code, verdict)
+    assert (type(caught.value), caught.value.code, caught.value.error_class) == (VendorError, code, error_class)
     assert "html" not in caught.value.message
     assert len(vendor.requests) == 1
 
@@ -247,7 +248,7 @@ def test_a_submission_answered_without_a_readable_task_id_may_have_been_accepted
     vendor = Vendor(answer)
     with pytest.raises(ResponseLost) as caught:
         vendor.adapter.submit(FUN_ASR, ["u"], {})
-    assert caught.value.verdict is Verdict.RETRYABLE
+    assert caught.value.error_class is ErrorClass.RETRYABLE
     assert len(vendor.requests) == 1
 
 
@@ -256,7 +257,7 @@ def test_a_connection_that_was_never_made_means_that_nothing_was_submitted(error
     vendor = Vendor(breaking(error))
     with pytest.raises(VendorUnreachable, match=error.__name__) as caught:
         vendor.adapter.submit(FUN_ASR, ["u"], {})
-    assert (caught.value.code, caught.value.verdict) == ("VENDOR_UNREACHABLE", Verdict.RETRYABLE)
+    assert (caught.value.code, caught.value.error_class) == ("VENDOR_UNREACHABLE", ErrorClass.RETRYABLE)
     assert len(vendor.requests) == 1
 
 
@@ -270,7 +271,7 @@ def test_a_connection_that_broke_after_sending_leaves_it_open_whether_it_was_acc
     vendor = Vendor(breaking(error))
     with pytest.raises(ResponseLost, match=error.__name__) as caught:
         vendor.adapter.submit(FUN_ASR, ["https://m/a?X-Amz-Signature=5ec7e7"], {})
-    assert (caught.value.code, caught.value.verdict) == ("RESPONSE_LOST", Verdict.RETRYABLE)
+    assert (caught.value.code, caught.value.error_class) == ("RESPONSE_LOST", ErrorClass.RETRYABLE)
     assert "5ec7e7" not in str(caught.value)
     assert len(vendor.requests) == 1
 

@@ -19,9 +19,8 @@ from dashscribe.domain.catalogue import CATALOGUE, Endpoint
 from dashscribe.domain.options import Options
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.requests import recognition_request
-from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FRAMES
-from dashscribe.errors import ResponseLost, VendorError, VendorUnreachable
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import logger
 
 BASE = "https://dashscope-intl.aliyuncs.com"
@@ -229,22 +228,22 @@ def test_a_stream_that_just_ends_leaves_out_its_broken_frame_and_is_no_whole_ans
 
 
 ERRORS = [
-    (400, "InvalidParameter", Verdict.PERMANENT),
-    (400, "InvalidFile.AudioLengthError", Verdict.PERMANENT),
-    (400, "BadRequest.InputDownloadFailed", Verdict.URL_DIED),
-    (400, "Arrearage", Verdict.ACCOUNT_WIDE),
-    (401, "InvalidApiKey", Verdict.ACCOUNT_WIDE),
-    (401, "invalid_api_key", Verdict.ACCOUNT_WIDE),
-    (403, "Model.AccessDenied", Verdict.PERMANENT),
-    (404, "ModelNotFound", Verdict.PERMANENT),
-    (404, "model_not_found", Verdict.PERMANENT),
-    (429, "Throttling.RateQuota", Verdict.THROTTLED),
-    (429, "limit_requests", Verdict.THROTTLED),
-    (429, "insufficient_quota", Verdict.THROTTLED),
-    (429, "SomethingNew", Verdict.THROTTLED),
-    (500, "InternalError.Algo", Verdict.RETRYABLE),
-    (503, "ModelUnavailable", Verdict.RETRYABLE),
-    (418, "SomethingNew", Verdict.RETRYABLE),
+    (400, "InvalidParameter", ErrorClass.PERMANENT),
+    (400, "InvalidFile.AudioLengthError", ErrorClass.PERMANENT),
+    (400, "BadRequest.InputDownloadFailed", ErrorClass.URL_DIED),
+    (400, "Arrearage", ErrorClass.ACCOUNT_WIDE),
+    (401, "InvalidApiKey", ErrorClass.ACCOUNT_WIDE),
+    (401, "invalid_api_key", ErrorClass.ACCOUNT_WIDE),
+    (403, "Model.AccessDenied", ErrorClass.PERMANENT),
+    (404, "ModelNotFound", ErrorClass.PERMANENT),
+    (404, "model_not_found", ErrorClass.PERMANENT),
+    (429, "Throttling.RateQuota", ErrorClass.THROTTLED),
+    (429, "limit_requests", ErrorClass.THROTTLED),
+    (429, "insufficient_quota", ErrorClass.THROTTLED),
+    (429, "SomethingNew", ErrorClass.THROTTLED),
+    (500, "InternalError.Algo", ErrorClass.RETRYABLE),
+    (503, "ModelUnavailable", ErrorClass.RETRYABLE),
+    (418, "SomethingNew", ErrorClass.RETRYABLE),
 ]
 SHAPES: dict[str, Callable[[str], JsonObject]] = {
     "native": lambda code: {"request_id": "r", "code": code, "message": "why"},
@@ -253,35 +252,35 @@ SHAPES: dict[str, Callable[[str], JsonObject]] = {
 }
 
 
-@pytest.mark.parametrize(("status", "code", "verdict"), ERRORS)
+@pytest.mark.parametrize(("status", "code", "error_class"), ERRORS)
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("chosen", [WHOLE, CHAT_STREAMED], ids=["whole", "streamed"])
 def test_a_refusal_is_classed_by_its_code_in_either_shape(
-    chosen: Options, shape: str, status: int, code: str, verdict: Verdict
+    chosen: Options, shape: str, status: int, code: str, error_class: ErrorClass
 ) -> None:
     error = Vendor(answering(status, SHAPES[shape](code))).refusal(chosen)
     assert type(error) is VendorError
-    assert (error.code, error.message, error.verdict, error.http_status) == (code, "why", verdict, status)
+    assert (error.code, error.message, error.error_class, error.http_status) == (code, "why", error_class, status)
 
 
-@pytest.mark.parametrize(("status", "code", "verdict"), ERRORS)
+@pytest.mark.parametrize(("status", "code", "error_class"), ERRORS)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_refusal_that_comes_as_an_event_is_understood_too(
-    shape: str, status: int, code: str, verdict: Verdict
+    shape: str, status: int, code: str, error_class: ErrorClass
 ) -> None:
     """The official SDK reads these too (`_handle_http_failed_response`)."""
     error = Vendor(streaming(error_event(SHAPES[shape](code), status), status=status)).refusal()
-    assert (error.code, error.message, error.verdict, error.http_status) == (code, "why", verdict, status)
+    assert (error.code, error.message, error.error_class, error.http_status) == (code, "why", error_class, status)
 
 
-@pytest.mark.parametrize(("status", "code", "verdict"), [row for row in ERRORS if row[1] != "SomethingNew"])
+@pytest.mark.parametrize(("status", "code", "error_class"), [row for row in ERRORS if row[1] != "SomethingNew"])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_a_stream_that_breaks_off_with_an_error_is_that_error(
-    shape: str, status: int, code: str, verdict: Verdict
+    shape: str, status: int, code: str, error_class: ErrorClass
 ) -> None:
     error = Vendor(streaming(event(frame("Hel")), error_event(SHAPES[shape](code), status))).refusal()
     assert type(error) is VendorError
-    assert (error.code, error.message, error.verdict) == (code, "why", verdict)
+    assert (error.code, error.message, error.error_class) == (code, "why", error_class)
 
 
 def test_an_error_without_a_message_still_says_something() -> None:
@@ -291,14 +290,14 @@ def test_an_error_without_a_message_still_says_something() -> None:
 
 def test_a_200_may_carry_a_refusal() -> None:
     error = Vendor(answering(200, {"code": "Throttling.RateQuota", "message": "why"})).refusal(WHOLE)
-    assert (error.code, error.verdict) == ("Throttling.RateQuota", Verdict.THROTTLED)
+    assert (error.code, error.error_class) == ("Throttling.RateQuota", ErrorClass.THROTTLED)
 
 
 @pytest.mark.parametrize("status", [302, 404, 502])
 def test_a_page_from_something_in_between_never_fails_a_file(status: int) -> None:
     html = httpx.Response(status, text="<html>gateway</html>", headers={"location": "https://evil.example/"})
     error = Vendor(lambda _: html).refusal()
-    assert (error.code, error.verdict) == (f"HTTP_{status}", Verdict.RETRYABLE)
+    assert (error.code, error.error_class) == (f"HTTP_{status}", ErrorClass.RETRYABLE)
 
 
 @pytest.mark.parametrize(

@@ -86,10 +86,10 @@ def full_job(make_job: MakeJob, now: datetime) -> Job:
         submission_id="b" * 32,
         task_id="c2e5d63b-96e1-4607-bb91-000000000000",
         attempts=2,
-        alone=True,
-        fruitless_tries=3,
+        single_file_task=True,
+        failed_attempts=3,
         ambiguous_submissions=1,
-        last_trouble="FILE_403_FORBIDDEN",
+        last_error_code="FILE_403_FORBIDDEN",
         submitted_at=now + SECOND,
         completed_at=now + 2 * SECOND,
         published_at=now + 3 * SECOND,
@@ -171,11 +171,11 @@ def test_a_job_that_does_not_exist_is_not_found(records: DynamoDbRecords) -> Non
 
 
 def test_creating_a_job_twice_leaves_the_first_one(records: DynamoDbRecords, make_job: MakeJob) -> None:
-    assert records.create(make_job(last_trouble="first")) is True
-    assert records.create(make_job(last_trouble="second")) is False
+    assert records.create(make_job(last_error_code="first")) is True
+    assert records.create(make_job(last_error_code="second")) is False
     found = records.find(make_job().job_id)
     assert found is not None
-    assert found.last_trouble == "first"
+    assert found.last_error_code == "first"
 
 
 def test_only_one_of_many_creators_is_told_that_it_created(

@@ -18,8 +18,8 @@ from dashscribe.adapters.s3_media import S3Media
 from dashscribe.domain.catalogue import CATALOGUE
 from dashscribe.domain.job import AudioFacts
 from dashscribe.domain.media import Media
-from dashscribe.domain.vendor_codes import Verdict, classify
-from dashscribe.errors import ResponseLost, ResultRefused, VendorError
+from dashscribe.domain.vendor_codes import classify
+from dashscribe.errors import ErrorClass, ResponseLost, ResultRefused, VendorError
 from dashscribe.observability import redacted
 from dashscribe.settings import FinalizeSettings
 from dashscribe.wiring import _s3_client
@@ -39,23 +39,23 @@ def test_numbers_in_parameters_stay_the_numbers_that_they_were() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "message", "verdict"),
+    ("code", "message", "error_class"),
     [
         (
             "Throttling.AllocationQuota",
             "Allocated quota exceeded, please increase your quota limit.",
-            Verdict.THROTTLED,
+            ErrorClass.THROTTLED,
         ),
         (
             "insufficient_quota",
             "You exceeded your current quota, please check your plan and billing",
-            Verdict.THROTTLED,
+            ErrorClass.THROTTLED,
         ),
-        ("Throttling.AllocationQuota", "Free allocated quota exceeded.", Verdict.ACCOUNT_WIDE),
+        ("Throttling.AllocationQuota", "Free allocated quota exceeded.", ErrorClass.ACCOUNT_WIDE),
     ],
 )
-def test_a_minute_s_limit_does_not_stop_the_account(code: str, message: str, verdict: Verdict) -> None:
-    assert classify(code, message, 429) is verdict
+def test_a_minute_s_limit_does_not_stop_the_account(code: str, message: str, error_class: ErrorClass) -> None:
+    assert classify(code, message, 429) is error_class
 
 
 def named(host: str, _: int) -> list[str]:
@@ -110,7 +110,7 @@ def test_an_error_code_in_a_reply_of_200_counts(output: object) -> None:
     reply = httpx.Response(200, json={"code": "InvalidApiKey", "message": "m", "output": output})
     with pytest.raises(VendorError) as refused:
         dashscope(reply).query("t")
-    assert (refused.value.code, refused.value.verdict) == ("InvalidApiKey", Verdict.ACCOUNT_WIDE)
+    assert (refused.value.code, refused.value.error_class) == ("InvalidApiKey", ErrorClass.ACCOUNT_WIDE)
 
 
 def test_a_redacted_log_line_is_still_json() -> None:
@@ -170,7 +170,7 @@ def test_a_page_size_that_is_none_is_not_one(page_size: object) -> None:
 def test_a_page_of_something_else_is_no_list() -> None:
     with pytest.raises(VendorError) as refused:
         dashscope(httpx.Response(200, json={"output": {"tasks": []}})).list_page("fun-asr", 1, 100)
-    assert (refused.value.code, refused.value.verdict) == ("NO_LIST", Verdict.PERMANENT)
+    assert (refused.value.code, refused.value.error_class) == ("NO_LIST", ErrorClass.PERMANENT)
 
 
 def test_what_the_vendor_says_is_cut_to_what_an_event_can_hold() -> None:

@@ -50,7 +50,7 @@ class _MediaHandler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a simulator in a process of its own that lets in `sk-local` alone."""
+    """The address of a simulator in a process of its own that lets in `sk-local` single_file_task."""
     port = processes.free_port()
     log = tmp_path_factory.mktemp("simulator") / "simulator.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DASHSCOPE_")}

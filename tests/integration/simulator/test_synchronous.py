@@ -14,9 +14,8 @@ from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.answers import billed_seconds, recognition_in
 from dashscribe.domain.catalogue import CATALOGUE, CHAT_PATH, GENERATION_PATH, Endpoint
 from dashscribe.domain.options import Options
-from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FRAMES
-from dashscribe.errors import ResponseLost, VendorError
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 
 URL = "http://127.0.0.1:9/walk.wav"
 SCRIPTS = [{"match": "walk.wav", "answers": [{"text": "We walked along the river."}]}]
@@ -140,7 +139,7 @@ def test_a_scripted_code_is_the_vendors_refusal(
     play(scripts=[{"match": "walk", "answers": [{"code": "DataInspectionFailed", "message": "not for our ears"}]}])
     with pytest.raises(VendorError, match="not for our ears") as raised:
         heard(model, endpoint, stream=stream)
-    assert raised.value.verdict is Verdict.PERMANENT
+    assert raised.value.error_class is ErrorClass.PERMANENT
 
 
 def test_a_scripted_result_is_the_whole_body(vendor: httpx.Client, play: Play) -> None:

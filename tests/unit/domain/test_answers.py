@@ -14,9 +14,8 @@ from dashscribe.domain.answers import billed_seconds, recognition_in
 from dashscribe.domain.readable import cues, plain_text
 from dashscribe.domain.subtitles import srt, vtt
 from dashscribe.domain.transcript import Transcript, neutral
-from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FRAMES
-from dashscribe.errors import ResponseLost, VendorError
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 
 Json = dict[str, Any]
 
@@ -112,7 +111,7 @@ def test_a_text_in_several_parts_is_put_together() -> None:
 def test_a_text_that_the_vendor_cut_off_is_no_transcript_and_says_what_to_do(answer: Json) -> None:
     with pytest.raises(VendorError, match="asynchronous model") as refused:
         recognition_in(answer)
-    assert (refused.value.code, refused.value.verdict) == ("TRANSCRIPT_CUT_OFF", Verdict.PERMANENT)
+    assert (refused.value.code, refused.value.error_class) == ("TRANSCRIPT_CUT_OFF", ErrorClass.PERMANENT)
     assert type(refused.value) is VendorError
 
 

@@ -55,12 +55,12 @@ def test_a_submission_counts_an_attempt_and_forgets_earlier_trouble(job: Job, no
     troubled = jobs.requeued(jobs.defer(job, "InternalError", now), now)
     sent = jobs.submitted(jobs.claim(troubled, "s-1", now), "t-1", now)
     assert (sent.status, sent.task_id, sent.attempts, sent.submitted_at) == (Status.SUBMITTED, "t-1", 1, now)
-    assert (sent.fruitless_tries, sent.requeues, sent.last_trouble) == (0, 0, None)
+    assert (sent.failed_attempts, sent.requeues, sent.last_error_code) == (0, 0, None)
 
 
 def test_a_deferred_job_waits_and_can_be_claimed_anew(job: Job, now: datetime) -> None:
     waiting = jobs.defer(jobs.claim(job, "s-1", now), "InternalError", now)
-    assert (waiting.submission_id, waiting.fruitless_tries, waiting.last_trouble) == (None, 1, "InternalError")
+    assert (waiting.submission_id, waiting.failed_attempts, waiting.last_error_code) == (None, 1, "InternalError")
     assert waiting.due_at is not None
     assert timedelta(seconds=2) <= waiting.due_at - now <= timedelta(seconds=4)
     assert jobs.can_be_claimed(waiting, now)
@@ -68,14 +68,14 @@ def test_a_deferred_job_waits_and_can_be_claimed_anew(job: Job, now: datetime) -
 
 def test_waiting_for_ones_turn_is_no_failed_try(job: Job, now: datetime) -> None:
     waiting = jobs.defer(job, "Throttling", now, delay=timedelta(seconds=7), counts=False)
-    assert (waiting.fruitless_tries, waiting.due_at) == (0, now + timedelta(seconds=7))
+    assert (waiting.failed_attempts, waiting.due_at) == (0, now + timedelta(seconds=7))
 
 
 @pytest.mark.parametrize(("http_status", "tries"), [(None, 25), (500, 25), (400, 5), (404, 5)])
 def test_a_refusal_about_the_request_is_given_up_sooner_than_trouble_of_the_vendor_s(
     http_status: int | None, tries: int
 ) -> None:
-    assert jobs.tries_for(http_status) == tries
+    assert jobs.max_attempts_for(http_status) == tries
 
 
 @given(st.integers(1, 10_000))
@@ -90,7 +90,7 @@ def test_files_that_failed_together_do_not_come_back_together() -> None:
 def test_a_parked_job_waits_in_the_order_of_arrival(job: Job, now: datetime) -> None:
     parked = jobs.park(jobs.claim(job, "s-1", now + timedelta(hours=1)), "Arrearage")
     assert (parked.status, parked.due_kind, parked.due_at) == (Status.RECEIVED, Due.PARKED, job.received_at)
-    assert (parked.submission_id, parked.last_trouble) == (None, "Arrearage")
+    assert (parked.submission_id, parked.last_error_code) == (None, "Arrearage")
     assert jobs.park(jobs.requeued(job, now), "Arrearage").requeues == 0
 
 
@@ -114,12 +114,12 @@ def test_an_answered_submission_between_does_not_make_a_second_lost_answer_the_f
 def test_a_resubmitted_job_leaves_its_task_and_keeps_its_attempts(job: Job, now: datetime) -> None:
     again = jobs.resubmit(jobs.submitted(job, "t-1", now), "FILE_403_FORBIDDEN", now)
     assert (again.status, again.task_id, again.attempts, again.due_at) == (Status.RECEIVED, None, 1, now)
-    assert again.last_trouble == "FILE_403_FORBIDDEN"
+    assert again.last_error_code == "FILE_403_FORBIDDEN"
 
 
 def test_a_job_that_must_go_alone_goes_alone_ever_after(job: Job, now: datetime) -> None:
-    alone = jobs.resubmit(job, "MISSING_FROM_RESULTS", now, alone=True)
-    assert jobs.resubmit(alone, "InternalError", now).alone
+    alone = jobs.resubmit(job, "MISSING_FROM_RESULTS", now, single_file_task=True)
+    assert jobs.resubmit(alone, "InternalError", now).single_file_task
 
 
 def test_a_file_is_resubmitted_three_times_at_most(job: Job, now: datetime) -> None:

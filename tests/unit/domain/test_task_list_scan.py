@@ -11,7 +11,7 @@ import pytest
 from dashscribe.domain import task_list_scan as scans
 from dashscribe.domain.task import min_query_delay
 from dashscribe.domain.task_list_scan import TaskListState
-from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.errors import ErrorClass
 
 SECOND = timedelta(seconds=1)
 
@@ -85,25 +85,25 @@ def test_no_task_is_left_to_the_list_for_ever(now: datetime) -> None:
 
 def test_a_refused_page_size_is_not_a_list_that_is_not_there(now: datetime) -> None:
     state = TaskListState(next_at=now)
-    smaller = scans.after_refusal(state, Verdict.PERMANENT, 400, now)
+    smaller = scans.after_refusal(state, ErrorClass.PERMANENT, 400, now)
     assert (smaller.page_size, smaller.is_off(now)) == (scans.DEFAULT_PAGE_SIZE, False)
-    assert scans.after_refusal(smaller, Verdict.PERMANENT, 400, now).is_off(now + timedelta(minutes=59))
+    assert scans.after_refusal(smaller, ErrorClass.PERMANENT, 400, now).is_off(now + timedelta(minutes=59))
 
 
 @pytest.mark.parametrize(
-    ("verdict", "http_status", "off_for"),
+    ("error_class", "http_status", "off_for"),
     [
-        (Verdict.PERMANENT, 404, scans.OFF_FOR_ABSENT),
-        (Verdict.RETRYABLE, 501, scans.OFF_FOR_ABSENT),
-        (Verdict.PERMANENT, None, scans.OFF_FOR_ABSENT),
-        (Verdict.RETRYABLE, 500, scans.OFF_FOR),
-        (Verdict.THROTTLED, 429, scans.OFF_FOR),
+        (ErrorClass.PERMANENT, 404, scans.OFF_FOR_ABSENT),
+        (ErrorClass.RETRYABLE, 501, scans.OFF_FOR_ABSENT),
+        (ErrorClass.PERMANENT, None, scans.OFF_FOR_ABSENT),
+        (ErrorClass.RETRYABLE, 500, scans.OFF_FOR),
+        (ErrorClass.THROTTLED, 429, scans.OFF_FOR),
     ],
 )
 def test_after_trouble_the_list_is_left_alone(
-    now: datetime, verdict: Verdict, http_status: int | None, off_for: timedelta
+    now: datetime, error_class: ErrorClass, http_status: int | None, off_for: timedelta
 ) -> None:
-    state = scans.after_refusal(TaskListState(next_at=now), verdict, http_status, now)
+    state = scans.after_refusal(TaskListState(next_at=now), error_class, http_status, now)
     assert state.off_until == now + off_for
     assert state.is_off(now)
     assert not state.is_off(now + off_for)

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashscribe.domain.vendor_codes import VERDICTS, Verdict, classify
+from dashscribe.domain.vendor_codes import ERROR_CLASSES, classify
+from dashscribe.errors import ErrorClass
 
 
 @pytest.mark.parametrize(
@@ -24,12 +25,12 @@ from dashscribe.domain.vendor_codes import VERDICTS, Verdict, classify
     ],
 )
 def test_key_and_money_trouble_stops_submitting_whatever_the_http_status(http_status: int, code: str) -> None:
-    assert classify(code, "", http_status) is Verdict.ACCOUNT_WIDE
+    assert classify(code, "", http_status) is ErrorClass.ACCOUNT_WIDE
 
 
 @pytest.mark.parametrize("code", ["Model.AccessDenied", "App.AccessDenied", "ModelNotFound", "model_not_found"])
 def test_a_model_that_one_upload_may_not_use_does_not_stop_the_others(code: str) -> None:
-    assert classify(code, "", 403) is Verdict.PERMANENT
+    assert classify(code, "", 403) is ErrorClass.PERMANENT
 
 
 @pytest.mark.parametrize(
@@ -44,13 +45,13 @@ def test_a_model_that_one_upload_may_not_use_does_not_stop_the_others(code: str)
     ],
 )
 def test_being_too_fast_is_no_failed_try(code: str) -> None:
-    assert classify(code, "Requests rate limit exceeded, please try again later.", 429) is Verdict.THROTTLED
+    assert classify(code, "Requests rate limit exceeded, please try again later.", 429) is ErrorClass.THROTTLED
 
 
 @pytest.mark.parametrize("code", ["Throttling.AllocationQuota", "insufficient_quota"])
 def test_a_quota_code_is_understood_by_its_message(code: str) -> None:
-    assert classify(code, "Free allocated quota exceeded.", 429) is Verdict.ACCOUNT_WIDE
-    assert classify(code, "Too many tokens in this minute, try again later.", 429) is Verdict.THROTTLED
+    assert classify(code, "Free allocated quota exceeded.", 429) is ErrorClass.ACCOUNT_WIDE
+    assert classify(code, "Too many tokens in this minute, try again later.", 429) is ErrorClass.THROTTLED
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_a_quota_code_is_understood_by_its_message(code: str) -> None:
     ],
 )
 def test_a_file_that_the_vendor_could_not_fetch_is_signed_again(code: str) -> None:
-    assert classify(code, http_status=400) is Verdict.URL_DIED
+    assert classify(code, http_status=400) is ErrorClass.URL_DIED
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_a_file_that_the_vendor_could_not_fetch_is_signed_again(code: str) -> No
     ],
 )
 def test_a_fault_of_the_file_or_the_request_fails_the_job(code: str) -> None:
-    assert classify(code) is Verdict.PERMANENT
+    assert classify(code) is ErrorClass.PERMANENT
 
 
 @pytest.mark.parametrize(
@@ -107,38 +108,38 @@ def test_a_fault_of_the_file_or_the_request_fails_the_job(code: str) -> None:
     ],
 )
 def test_the_vendors_own_trouble_is_tried_again(code: str) -> None:
-    assert classify(code, http_status=500) is Verdict.RETRYABLE
+    assert classify(code, http_status=500) is ErrorClass.RETRYABLE
 
 
 @pytest.mark.parametrize("code", ["SUCCESS_WITH_NO_VALID_FRAGMENT", "ASR_RESPONSE_HAVE_NO_WORDS"])
 def test_silent_audio_is_no_failure(code: str) -> None:
-    assert classify(code, code) is Verdict.NO_SPEECH
+    assert classify(code, code) is ErrorClass.NO_SPEECH
 
 
 @pytest.mark.parametrize(
-    ("http_status", "verdict"),
+    ("http_status", "error_class"),
     [
-        (None, Verdict.RETRYABLE),
-        (200, Verdict.RETRYABLE),
-        (400, Verdict.RETRYABLE),
-        (401, Verdict.ACCOUNT_WIDE),
-        (404, Verdict.RETRYABLE),
-        (408, Verdict.RETRYABLE),
-        (409, Verdict.RETRYABLE),
-        (425, Verdict.RETRYABLE),
-        (429, Verdict.THROTTLED),
-        (500, Verdict.RETRYABLE),
-        (503, Verdict.RETRYABLE),
+        (None, ErrorClass.RETRYABLE),
+        (200, ErrorClass.RETRYABLE),
+        (400, ErrorClass.RETRYABLE),
+        (401, ErrorClass.ACCOUNT_WIDE),
+        (404, ErrorClass.RETRYABLE),
+        (408, ErrorClass.RETRYABLE),
+        (409, ErrorClass.RETRYABLE),
+        (425, ErrorClass.RETRYABLE),
+        (429, ErrorClass.THROTTLED),
+        (500, ErrorClass.RETRYABLE),
+        (503, ErrorClass.RETRYABLE),
     ],
 )
-def test_an_unknown_code_is_classed_by_its_http_status(http_status: int | None, verdict: Verdict) -> None:
-    assert classify("SomethingNew", "?", http_status) is verdict
+def test_an_unknown_code_is_classed_by_its_http_status(http_status: int | None, error_class: ErrorClass) -> None:
+    assert classify("SomethingNew", "?", http_status) is error_class
 
 
 def test_a_new_kind_of_throttling_is_still_throttling() -> None:
-    assert classify("Throttling.SomethingNew") is Verdict.THROTTLED
+    assert classify("Throttling.SomethingNew") is ErrorClass.THROTTLED
 
 
-@given(st.text().filter(lambda code: code not in VERDICTS), st.text())
+@given(st.text().filter(lambda code: code not in ERROR_CLASSES), st.text())
 def test_a_code_never_seen_before_does_not_fail_a_recording_at_once(code: str, message: str) -> None:
-    assert classify(code, message) in (Verdict.RETRYABLE, Verdict.THROTTLED)
+    assert classify(code, message) in (ErrorClass.RETRYABLE, ErrorClass.THROTTLED)

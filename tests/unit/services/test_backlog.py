@@ -36,7 +36,7 @@ def test_what_finds_the_rate_used_up_stands_in_line_and_is_not_counted_as_a_fail
     world = backlog(600)
     waiting = rate_limited_jobs(world)
     assert 100 < len(waiting) < 600
-    assert {(job.status, job.fruitless_tries, job.last_trouble) for job in waiting} == {
+    assert {(job.status, job.failed_attempts, job.last_error_code) for job in waiting} == {
         (Status.RECEIVED, 0, "RATE_LIMITED")
     }
 

@@ -10,9 +10,8 @@ import pytest
 from dashscribe.domain.job import Status
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.task import TaskPhase
-from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import TaskReply
-from dashscribe.errors import VendorError
+from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.messages import FILES_PER_FINALIZER
 from dashscribe.services.poll import PassReport
 from tests.conftest import LogLines
@@ -96,7 +95,7 @@ def test_after_a_refusal_nothing_is_asked_meanwhile() -> None:
 
     def refuses_the_second(task_id: str) -> TaskReply:
         if task_id != "task-0":
-            raise VendorError("Throttling.RateQuota", "too fast", Verdict.THROTTLED, 429)
+            raise VendorError("Throttling.RateQuota", "too fast", ErrorClass.THROTTLED, 429)
         return query(task_id)
 
     world.vendor.query = refuses_the_second  # type: ignore[method-assign]  # the same, but for one task

@@ -12,8 +12,7 @@ from dashscribe.domain.catalogue import CATALOGUE, ModelSpec
 from dashscribe.domain.job import Due, Status
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.pause import start_pause
-from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import ResponseLost, VendorError, VendorUnreachable
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from tests.world import World
 
 SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
@@ -178,7 +177,7 @@ def test_uploads_wait_for_the_key_and_then_go_on_by_themselves() -> None:
 
 def test_account_trouble_fails_nothing_and_probes_with_one_file_at_a_time() -> None:
     world = World(max_files_per_task=1)
-    unpaid = VendorError("Arrearage", "in arrears", Verdict.ACCOUNT_WIDE, 400)
+    unpaid = VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)
     world.vendor.refusals = [unpaid] * 6
     for number in range(10):
         world.upload(f"{number}.wav")
@@ -268,8 +267,8 @@ def test_a_server_that_takes_one_file_a_task_is_given_one() -> None:
 @pytest.mark.parametrize(
     "refusal",
     [
-        VendorError("Throttling.RateQuota", "slow down", Verdict.THROTTLED, 429),
-        VendorError("InternalError", "oops", Verdict.RETRYABLE, 500),
+        VendorError("Throttling.RateQuota", "slow down", ErrorClass.THROTTLED, 429),
+        VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500),
         VendorUnreachable("no connection"),
     ],
 )
@@ -284,7 +283,7 @@ def test_passing_trouble_at_submission_is_waited_out(refusal: VendorError) -> No
 
 def test_lasting_trouble_at_submission_ends_in_a_failure_that_says_so() -> None:
     world = World()
-    world.vendor.refusals = [VendorError("InternalError", "oops", Verdict.RETRYABLE, 500)] * 100
+    world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)] * 100
     world.upload("a.wav")
     world.run_until_quiet()
     error = world.bus.ends_of("a.wav")[0].error
@@ -295,13 +294,13 @@ def test_lasting_trouble_at_submission_ends_in_a_failure_that_says_so() -> None:
 
 def test_a_permanent_refusal_fails_at_once() -> None:
     world = World()
-    world.vendor.refusals = [VendorError("Model.AccessDenied", "not yours", Verdict.PERMANENT, 403)]
+    world.vendor.refusals = [VendorError("Model.AccessDenied", "not yours", ErrorClass.PERMANENT, 403)]
     world.upload("a.wav")
     world.run_until_quiet()
     assert world.bus.of("a.wav") == [FAILED]
 
 
-NO_LIST = VendorError("NotFound", "no such path", Verdict.PERMANENT, 404)
+NO_LIST = VendorError("NotFound", "no such path", ErrorClass.PERMANENT, 404)
 
 
 def test_a_lost_answer_of_an_accepted_submission_is_found_in_the_list_and_not_paid_again() -> None:
@@ -338,7 +337,9 @@ def test_somebody_else_s_tasks_on_the_account_are_not_taken_for_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble", [NO_LIST, VendorError("InternalError", "oops", Verdict.RETRYABLE, 500)], ids=["no list", "list broken"]
+    "trouble",
+    [NO_LIST, VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)],
+    ids=["no list", "list broken"],
 )
 def test_without_a_list_a_lost_answer_is_repeated_once_and_counted(trouble: VendorError) -> None:
     world = World()
@@ -415,10 +416,10 @@ def test_a_task_that_never_ends_is_given_up_and_its_file_submitted_again() -> No
 def test_queries_that_fail_are_repeated_later() -> None:
     world = World()
     world.vendor.query_errors = [
-        VendorError("Throttling.RateQuota", "slow", Verdict.THROTTLED, 429),
-        VendorError("InternalError", "oops", Verdict.RETRYABLE, 500),
+        VendorError("Throttling.RateQuota", "slow", ErrorClass.THROTTLED, 429),
+        VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500),
         ResponseLost("reset"),
-        VendorError("InvalidApiKey", "rotated", Verdict.ACCOUNT_WIDE, 401),
+        VendorError("InvalidApiKey", "rotated", ErrorClass.ACCOUNT_WIDE, 401),
     ]
     world.upload("a.wav")
     world.run_until_quiet()
@@ -457,7 +458,7 @@ def test_a_lost_message_is_made_good_by_the_loop() -> None:
 def test_a_record_is_not_changed_any_more_once_its_message_is_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """Found on MiniStack: the submit function read the record, the loop wrote it, and the claim came too late."""
     world = World()
-    world.vendor.refusals = [VendorError("InternalError", "oops", Verdict.RETRYABLE, 500)]
+    world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)]
     world.upload("a.wav")
     world.deliver()
     world.now += timedelta(seconds=10)
@@ -507,7 +508,7 @@ def test_a_run_ends_in_its_time_and_the_rest_comes_back(monkeypatch: pytest.Monk
 
 def test_an_unknown_refusal_is_tried_a_few_times_and_then_failed_with_the_vendor_s_word() -> None:
     world = World()
-    world.vendor.refusals = [VendorError("SomethingNew", "we do not like it", Verdict.RETRYABLE, 400)] * 50
+    world.vendor.refusals = [VendorError("SomethingNew", "we do not like it", ErrorClass.RETRYABLE, 400)] * 50
     world.upload("a.wav")
     world.run_until_quiet()
     error = world.bus.ends_of("a.wav")[0].error

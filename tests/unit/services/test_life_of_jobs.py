@@ -27,8 +27,8 @@ from hypothesis.stateful import (
 from dashscribe.domain.job import MAX_AMBIGUOUS_SUBMISSIONS, MAX_RESUBMISSIONS, Job, Status
 from dashscribe.domain.media import Media
 from dashscribe.domain.task import TASK_DEADLINE, TaskPhase
-from dashscribe.domain.vendor_codes import Verdict, classify
-from dashscribe.errors import ResponseLost, VendorError, VendorUnreachable
+from dashscribe.domain.vendor_codes import classify
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest, ObjectCreated, parse_message
 from tests.world import DETAIL_TYPES_SUBMITTED, World
@@ -53,15 +53,15 @@ ANSWERS_OF_A_FILE = st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=5)
 """To its first submission, its second one, and so on; the last is repeated."""
 REFUSALS: list[Callable[[], VendorError]] = [
     *(
-        partial(VendorError, code, "refused", verdict, 400)
-        for code, verdict in [
-            ("InvalidParameter", Verdict.PERMANENT),
-            ("ModelNotFound", Verdict.PERMANENT),
-            ("InternalError", Verdict.RETRYABLE),
-            ("Throttling.RateQuota", Verdict.THROTTLED),
-            ("Arrearage", Verdict.ACCOUNT_WIDE),
-            ("InvalidURL.Timeout", Verdict.URL_DIED),
-            (SILENCE, Verdict.NO_SPEECH),
+        partial(VendorError, code, "refused", error_class, 400)
+        for code, error_class in [
+            ("InvalidParameter", ErrorClass.PERMANENT),
+            ("ModelNotFound", ErrorClass.PERMANENT),
+            ("InternalError", ErrorClass.RETRYABLE),
+            ("Throttling.RateQuota", ErrorClass.THROTTLED),
+            ("Arrearage", ErrorClass.ACCOUNT_WIDE),
+            ("InvalidURL.Timeout", ErrorClass.URL_DIED),
+            (SILENCE, ErrorClass.NO_SPEECH),
         ]
     ),
     partial(ResponseLost, "timed out"),
@@ -96,9 +96,9 @@ def asks_for_another(world: World, task_id: str, media: Media) -> bool:
     answer = world.vendor.answer_to(url, task_id)
     if answer in ("ok", "missing"):
         return answer == "missing"
-    verdict = classify(answer, answer)
+    error_class = classify(answer, answer)
     about_the_request = answer == "InvalidParameter" and len(task.urls) > 1
-    return about_the_request or verdict not in (Verdict.PERMANENT, Verdict.NO_SPEECH)
+    return about_the_request or error_class not in (ErrorClass.PERMANENT, ErrorClass.NO_SPEECH)
 
 
 class LifeOfJobs(RuleBasedStateMachine):
@@ -113,7 +113,7 @@ class LifeOfJobs(RuleBasedStateMachine):
         self.world = World(max_files_per_task=most_files)
         vendor = self.world.vendor
         if kind_of_list == "none":
-            vendor.list_refusal = VendorError("HTTP_404", "no list here", Verdict.PERMANENT, 404)
+            vendor.list_refusal = VendorError("HTTP_404", "no list here", ErrorClass.PERMANENT, 404)
         elif kind_of_list == "behind":
             vendor.list_seconds_behind = 10
         elif kind_of_list == "small pages":
@@ -448,7 +448,7 @@ def a_vendor_that_takes_one_file_a_task(world: World) -> None:
 
 
 def trouble_with_the_account(world: World) -> None:
-    world.vendor.refusals = [VendorError("Arrearage", "in arrears", Verdict.ACCOUNT_WIDE, 400)] * 2
+    world.vendor.refusals = [VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)] * 2
     for key in ("a.wav", "b.wav"):
         world.upload(key)
 
@@ -460,13 +460,13 @@ def no_key_at_first(world: World) -> None:
 
 
 def a_refusal_for_good(world: World) -> None:
-    world.vendor.refusals = [VendorError("Model.AccessDenied", "not yours", Verdict.PERMANENT, 403)] * 9
+    world.vendor.refusals = [VendorError("Model.AccessDenied", "not yours", ErrorClass.PERMANENT, 403)] * 9
     for key in ("a.wav", "b.wav"):
         world.upload(key)
 
 
 def a_refusal_for_now(world: World) -> None:
-    world.vendor.refusals = [VendorError("InternalError", "oops", Verdict.RETRYABLE, 500)] * 2
+    world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)] * 2
     for key in ("a.wav", "b.wav"):
         world.upload(key)
 

@@ -8,15 +8,14 @@ import pytest
 
 from dashscribe.domain.job import Due, Status
 from dashscribe.domain.task import RESULTS_LIVE, TASK_DEADLINE
-from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import ResponseLost, VendorError
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from dashscribe.services.messages import FinalizeRequest
 from tests.world import World
 
 SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
-UNPAID = VendorError("Arrearage", "in arrears", Verdict.ACCOUNT_WIDE, 400)
-NOT_YOURS = VendorError("Model.AccessDenied", "not yours", Verdict.PERMANENT, 403)
-OOPS = VendorError("InternalError", "oops", Verdict.RETRYABLE, 500)
+UNPAID = VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)
+NOT_YOURS = VendorError("Model.AccessDenied", "not yours", ErrorClass.PERMANENT, 403)
+OOPS = VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)
 
 
 def effect(name: str) -> int:
@@ -186,10 +185,10 @@ def test_a_task_that_may_never_be_asked_about_is_given_up_once_its_results_are_g
     world = World()
     world.upload("a.wav")
     world.deliver()
-    world.vendor.query_errors = [VendorError("NoSuchTask", "what?", Verdict.PERMANENT, 400)] * 5
+    world.vendor.query_errors = [VendorError("NoSuchTask", "what?", ErrorClass.PERMANENT, 400)] * 5
     world.now += TASK_DEADLINE + RESULTS_LIVE + timedelta(hours=1)
     world.loop_pass()
-    assert world.job_of("a.wav").last_trouble == "TASK_TIMED_OUT"
+    assert world.job_of("a.wav").last_error_code == "TASK_TIMED_OUT"
     world.vendor.query_errors = []
     world.run_until_quiet()
     assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]

@@ -8,8 +8,7 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain import task_list_scan as scans
-from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import ResponseLost, VendorError
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from tests.world import World
 
 SUCCEEDED = "Transcription Succeeded"
@@ -87,7 +86,7 @@ def test_two_tasks_are_asked_about_without_the_list() -> None:
 
 
 def test_without_a_list_a_burst_costs_no_more_than_the_bar_either() -> None:
-    refusal = VendorError("NotFound", "no list", Verdict.PERMANENT, 404)
+    refusal = VendorError("NotFound", "no list", ErrorClass.PERMANENT, 404)
     world = a_burst(200, list_refusal=refusal)
     world.run_until_quiet()
     assert ends(world) == 200
@@ -96,7 +95,7 @@ def test_without_a_list_a_burst_costs_no_more_than_the_bar_either() -> None:
 
 
 def test_without_a_list_those_behind_the_oldest_are_not_asked_while_the_oldest_still_run() -> None:
-    world = a_burst(seconds=1000, list_refusal=VendorError("NotFound", "no list", Verdict.PERMANENT, 404))
+    world = a_burst(seconds=1000, list_refusal=VendorError("NotFound", "no list", ErrorClass.PERMANENT, 404))
     while world.queue:
         world.deliver()
     world.now += timedelta(seconds=15)
@@ -110,10 +109,10 @@ def test_without_a_list_those_behind_the_oldest_are_not_asked_while_the_oldest_s
 BROKEN: dict[str, Callable[[World], None]] = {
     "does not answer": lambda world: setattr(world.vendor, "list_refusal", ResponseLost("timed out")),
     "breaks": lambda world: setattr(
-        world.vendor, "list_refusal", VendorError("InternalError", "x", Verdict.RETRYABLE, 500)
+        world.vendor, "list_refusal", VendorError("InternalError", "x", ErrorClass.RETRYABLE, 500)
     ),
     "throttles": lambda world: setattr(
-        world.vendor, "list_refusal", VendorError("Throttling", "x", Verdict.THROTTLED, 429)
+        world.vendor, "list_refusal", VendorError("Throttling", "x", ErrorClass.THROTTLED, 429)
     ),
     "is 8 s behind": lambda world: setattr(world.vendor, "list_seconds_behind", 8),
     "is an hour behind": lambda world: setattr(world.vendor, "list_seconds_behind", 3600),

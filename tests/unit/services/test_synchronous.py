@@ -301,7 +301,7 @@ def test_throttled_calls_wait_and_fail_for_nothing() -> None:
     world.upload("notes/a.wav")
     world.run_until_quiet()
     assert world.job_of("notes/a.wav").status is Status.SUCCEEDED
-    assert world.job_of("notes/a.wav").fruitless_tries == 0
+    assert world.job_of("notes/a.wav").failed_attempts == 0
 
 
 def test_calls_begin_no_faster_than_the_model_allows_and_the_rest_wait_in_the_table() -> None:
@@ -312,7 +312,7 @@ def test_calls_begin_no_faster_than_the_model_allows_and_the_rest_wait_in_the_ta
     started = world.now
     report = world.call()
     assert world.now - started >= timedelta(seconds=len(report.succeeded) / 5 - 1)
-    assert {job.last_trouble for job in report.waiting} <= {"RATE_LIMITED"}
+    assert {job.last_error_code for job in report.waiting} <= {"RATE_LIMITED"}
     world.run_until_quiet()
     assert len(world.caller.calls) == len(set(world.caller.calls)) == 200
     assert MAX_SLOT_WAIT < jobs.CALL_CLAIM_LASTS

@@ -9,8 +9,7 @@ from aws_lambda_powertools.utilities.parameters import GetParameterError, Secret
 
 from dashscribe.domain.options import Profiles
 from dashscribe.domain.pause import KEY_MISSING, KEY_UNREADABLE
-from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import ProfilesUnreadable, VendorError
+from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -34,7 +33,7 @@ class ApiKey:
             stored = self._provider.get(self._secret_arn, max_age=MAX_AGE_SECONDS)
         except GetParameterError as error:
             raise VendorError(
-                KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read now.", Verdict.ACCOUNT_WIDE
+                KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read now.", ErrorClass.ACCOUNT_WIDE
             ) from error
         text = stored.decode() if isinstance(stored, bytes) else str(stored)
         key = _key_in(text.strip())
@@ -43,7 +42,7 @@ class ApiKey:
                 KEY_MISSING,
                 f"The secret {self._secret_arn} does not hold an API key yet. Put it there (plain, or as "
                 '{"api_key": "sk-…"}); waiting uploads go on by themselves.',
-                Verdict.ACCOUNT_WIDE,
+                ErrorClass.ACCOUNT_WIDE,
             )
         return key
 

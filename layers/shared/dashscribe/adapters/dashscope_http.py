@@ -16,9 +16,9 @@ from dashscribe.domain.catalogue import TASKS_PATH, ModelSpec
 from dashscribe.domain.options import Options
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.requests import recognition_request, task_request
-from dashscribe.domain.vendor_codes import Verdict, classify
+from dashscribe.domain.vendor_codes import classify
 from dashscribe.domain.vendor_replies import FRAMES, MOST_CHARACTERS, MOST_CODE_CHARACTERS, TaskList, TaskReply
-from dashscribe.errors import ResponseLost, VendorError, VendorUnreachable
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import redacted
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
@@ -90,7 +90,7 @@ class DashScopeHttp:
         try:
             return TaskList.model_validate(body)
         except ValidationError as error:
-            raise VendorError("NO_LIST", "What DashScope lists is no list of tasks.", Verdict.PERMANENT) from error
+            raise VendorError("NO_LIST", "What DashScope lists is no list of tasks.", ErrorClass.PERMANENT) from error
 
     def _call(
         self,
@@ -196,10 +196,10 @@ def _read(status: int, content: bytes) -> JsonObject:
     if status == 200 and not code:
         raise ResponseLost("DashScope answered 200 without a readable body.")
     code = code or f"HTTP_{status}"
-    verdict = classify(code, message, status)
-    if not body and verdict is Verdict.PERMANENT:
-        verdict = Verdict.RETRYABLE  # an HTML page comes from something between us and DashScope, which has no say
-    raise VendorError(code, message or f"DashScope answered HTTP {status}.", verdict, status)
+    error_class = classify(code, message, status)
+    if not body and error_class is ErrorClass.PERMANENT:
+        error_class = ErrorClass.RETRYABLE  # an HTML page comes from a proxy, not from DashScope
+    raise VendorError(code, message or f"DashScope answered HTTP {status}.", error_class, status)
 
 
 def _task(body: JsonObject) -> TaskReply:

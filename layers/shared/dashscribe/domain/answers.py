@@ -20,9 +20,8 @@ from pydantic import (
 
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.transcript import VendorResult, VendorSentence, VendorTranscript
-from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FRAMES, TextOrNone, UsageOrNone
-from dashscribe.errors import ResponseLost, VendorError
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 
 _UNFINISHED = (None, "", "null")
 
@@ -146,7 +145,7 @@ def _from_choices(choices: Sequence[_Choice], *, streamed: bool) -> VendorResult
             "TRANSCRIPT_CUT_OFF",
             f"DashScope ended its answer early ({reason!r}), so the transcript would be incomplete. Use an "
             "asynchronous model for this recording, or name one as the profile's fallback_model.",
-            Verdict.PERMANENT,
+            ErrorClass.PERMANENT,
         )
     pieces = [choice.said.text for choice in choices]
     text = "".join(pieces) if any(choice.delta for choice in choices) else _joined(pieces)

@@ -22,15 +22,15 @@ from dashscribe.domain.media import Media
 from dashscribe.domain.options import Options
 from dashscribe.domain.result_files import ResultFolder
 from dashscribe.domain.timestamps import Timestamp
-from dashscribe.domain.vendor_codes import Verdict
+from dashscribe.errors import ErrorClass
 
 MAX_RESUBMISSIONS = 3
 """DESIGN section 3: at most 3 resubmissions of one file."""
 MAX_AMBIGUOUS_SUBMISSIONS = 1
 """A POST whose answer was lost is repeated once, and no more: it may have been accepted, and paid for, each time."""
-MAX_FRUITLESS_TRIES = 25
+MAX_FAILED_ATTEMPTS = 25
 """Vendor errors in a row before a submission is given up; with `retry_delay` that is about three hours."""
-MAX_REFUSED_TRIES = 5
+MAX_REJECTED_ATTEMPTS = 5
 """The same for a 4xx that the table of codes does not know: about a minute."""
 MAX_REQUEUES = 20
 """How often a job is queued without any progress before it fails: half an hour with `LOST_MESSAGE_AFTER`."""
@@ -90,8 +90,8 @@ class Failure(BaseModel):
     category: str
 
 
-def failure(code: str, message: str, verdict: Verdict = Verdict.PERMANENT) -> Failure:
-    return Failure(code=code, message=message, category=verdict.value)
+def failure(code: str, message: str, error_class: ErrorClass = ErrorClass.PERMANENT) -> Failure:
+    return Failure(code=code, message=message, category=error_class.value)
 
 
 class AudioFacts(BaseModel):
@@ -130,10 +130,10 @@ class Job(BaseModel):
     claimed_until: Timestamp | None = None
     task_id: str | None = None
     attempts: int = 0
-    alone: bool = False
-    fruitless_tries: int = 0
+    single_file_task: bool = False
+    failed_attempts: int = 0
     ambiguous_submissions: int = 0
-    last_trouble: str | None = None
+    last_error_code: str | None = None
     model: str | None = None
     uploaded_at: Timestamp
     received_at: Timestamp
@@ -194,11 +194,11 @@ def handed_over(job: Job, now: datetime) -> Job:
     return _changed(job, requeues=0, due_kind=Due.JOB, due_at=now + HANDED_OVER_LOST_AFTER)
 
 
-def fallen_back(job: Job, trouble: str, now: datetime) -> Job:
+def fallen_back(job: Job, error_code: str, now: datetime) -> Job:
     """Too large or too long for its synchronous model: on with the asynchronous one that its profile names."""
     if job.options is None:
         raise ValueError("a job without options has no fallback")
-    return with_options(resubmit(job, trouble, now), job.options.fallen_back())
+    return with_options(resubmit(job, error_code, now), job.options.fallen_back())
 
 
 def claim(job: Job, submission_id: str, now: datetime, lasts: timedelta = CLAIM_LASTS) -> Job:
@@ -225,10 +225,10 @@ def submitted(job: Job, task_id: str | None, now: datetime) -> Job:
         status=Status.SUBMITTED,
         task_id=task_id,
         attempts=job.attempts + 1,
-        fruitless_tries=0,
+        failed_attempts=0,
         requeues=0,
         submitted_at=now,
-        last_trouble=None,
+        last_error_code=None,
         due_kind=Due.JOB,
         due_at=now + TASK_SAFETY_NET,
     )
@@ -240,24 +240,24 @@ def retry_delay(tries: int) -> timedelta:
     return timedelta(seconds=random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter, not a secret
 
 
-def defer(job: Job, trouble: str, now: datetime, *, delay: timedelta | None = None, counts: bool = True) -> Job:
+def defer(job: Job, error_code: str, now: datetime, *, delay: timedelta | None = None, counts: bool = True) -> Job:
     """Back to waiting, to be submitted again later. `counts`: this was a vendor error, not just our turn not coming."""
-    tries = job.fruitless_tries + (1 if counts else 0)
+    tries = job.failed_attempts + (1 if counts else 0)
     return _changed(
         job,
         status=Status.RECEIVED,
         submission_id=None,
-        fruitless_tries=tries,
+        failed_attempts=tries,
         requeues=0,
-        last_trouble=trouble,
+        last_error_code=error_code,
         due_kind=Due.JOB,
         due_at=now + (delay if delay is not None else retry_delay(tries)),
     )
 
 
-def tries_for(http_status: int | None) -> int:
+def max_attempts_for(http_status: int | None) -> int:
     """How often a refused submission is tried. A 4xx is about the request, and will hardly change its mind."""
-    return MAX_REFUSED_TRIES if http_status is not None and 400 <= http_status < 500 else MAX_FRUITLESS_TRIES
+    return MAX_REJECTED_ATTEMPTS if http_status is not None and 400 <= http_status < 500 else MAX_FAILED_ATTEMPTS
 
 
 def park(job: Job, reason: str) -> Job:
@@ -267,7 +267,7 @@ def park(job: Job, reason: str) -> Job:
         status=Status.RECEIVED,
         submission_id=None,
         requeues=0,
-        last_trouble=reason,
+        last_error_code=reason,
         due_kind=Due.PARKED,
         due_at=job.received_at,
     )
@@ -280,7 +280,7 @@ def rate_limited(job: Job) -> Job:
         status=Status.RECEIVED,
         submission_id=None,
         requeues=0,
-        last_trouble="RATE_LIMITED",
+        last_error_code="RATE_LIMITED",
         model=job.options.model if job.options else None,
         due_kind=Due.RATE_LIMITED,
         due_at=job.received_at,
@@ -298,7 +298,7 @@ def response_lost(job: Job, now: datetime, most: int = MAX_AMBIGUOUS_SUBMISSIONS
                 f"DashScope's answer to the submission was lost {'twice' if times == 2 else f'{times} times'}. "
                 "It may have accepted (and billed) the file; it was not submitted again. "
                 "Upload the file again to try once more.",
-                Verdict.RETRYABLE,
+                ErrorClass.RETRYABLE,
             ),
             now,
         )
@@ -310,7 +310,7 @@ def await_reconciliation(job: Job, now: datetime) -> Job:
     """The POST's answer was lost: find out first whether it was accepted, before anything is submitted again."""
     return _changed(
         job,
-        last_trouble="RESPONSE_LOST",
+        last_error_code="RESPONSE_LOST",
         requeues=0,
         claimed_until=now,
         due_kind=Due.JOB,
@@ -318,16 +318,16 @@ def await_reconciliation(job: Job, now: datetime) -> Job:
     )
 
 
-def resubmit(job: Job, trouble: str, now: datetime, *, alone: bool = False) -> Job:
+def resubmit(job: Job, error_code: str, now: datetime, *, single_file_task: bool = False) -> Job:
     """Submit the same file again with a fresh URL: the last task is over and has not transcribed it."""
     return _changed(
         job,
         status=Status.RECEIVED,
         submission_id=None,
         task_id=None,
-        alone=job.alone or alone,
+        single_file_task=job.single_file_task or single_file_task,
         requeues=0,
-        last_trouble=trouble,
+        last_error_code=error_code,
         due_kind=Due.JOB,
         due_at=now,
     )
@@ -388,9 +388,9 @@ def give_up(job: Job, now: datetime) -> Job:
         job,
         failure(
             "INTERNAL_ERROR",
-            f"dashscribe could not handle this file (last trouble: {job.last_trouble or 'none noted'}). "
+            f"dashscribe could not handle this file (last error: {job.last_error_code or 'none recorded'}). "
             "The logs of the functions have the reason under this job_id; upload the file again once it is mended.",
-            Verdict.RETRYABLE,
+            ErrorClass.RETRYABLE,
         ),
         now,
     )

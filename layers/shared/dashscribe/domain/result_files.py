@@ -33,7 +33,7 @@ class ResultFiles(BaseModel):
 
 
 class ResultFolder(BaseModel):
-    """A job's place in the results bucket. `prefix` ends in a slash. Records hold this alone: it tells all the rest."""
+    """A job's place in the results bucket. `prefix` ends in a slash. Records store only this; the keys follow from it."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.task import TASK_DEADLINE, min_query_delay
 from dashscribe.domain.timestamps import Timestamp
-from dashscribe.domain.vendor_codes import Verdict, says_there_is_no_list
+from dashscribe.domain.vendor_codes import says_there_is_no_list
+from dashscribe.errors import ErrorClass
 
 PAGE_SIZE = 100
 DEFAULT_PAGE_SIZE = 10
@@ -46,7 +47,7 @@ MAX_MISSES = 5
 MAX_QUERY_POSTPONEMENT = timedelta(seconds=30)
 """But for no longer than this: then a task is asked about in any case."""
 OFF_FOR = timedelta(seconds=30)
-"""After trouble, and after a sweep that told of none of our tasks."""
+"""After an error, and after a sweep that told of none of our tasks."""
 OFF_FOR_INCONSISTENT = timedelta(minutes=10)
 OFF_FOR_ABSENT = timedelta(hours=1)
 
@@ -73,11 +74,13 @@ class TaskListState(BaseModel):
         return self.model_copy(update={"off_until": until})
 
 
-def after_refusal(state: TaskListState, verdict: Verdict, http_status: int | None, now: datetime) -> TaskListState:
+def after_refusal(
+    state: TaskListState, error_class: ErrorClass, http_status: int | None, now: datetime
+) -> TaskListState:
     """A server that refuses our page size gets its own default; one without a list is left alone for longer."""
     if http_status == 400 and state.page_size > DEFAULT_PAGE_SIZE:
         return state.model_copy(update={"page_size": DEFAULT_PAGE_SIZE})
-    return state.turned_off(now + (OFF_FOR_ABSENT if says_there_is_no_list(verdict, http_status) else OFF_FOR))
+    return state.turned_off(now + (OFF_FOR_ABSENT if says_there_is_no_list(error_class, http_status) else OFF_FOR))
 
 
 def list_needs_fewer_calls(due: int, in_flight: int, page_size: int) -> bool:

@@ -210,7 +210,7 @@ def outcomes(
     Results are matched by their file URL, not by their order, which the vendor does not promise (API reference 3.1).
     Only a file that was alone in its task needs no matching: the last one that waits could get its neighbour's result.
     A task that failed as a whole failed for each of its files. `usage` is the whole task's, so it is a file's only for
-    one that was alone.
+    one that was single_file_task.
     """
     subtasks = list(output.results or ([output.result] if output.result else []))
     found: dict[str, Subtask] = {}

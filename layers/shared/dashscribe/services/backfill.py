@@ -113,7 +113,7 @@ class BackfillBatch(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _a_lone_item_is_a_batch(cls, given: JsonObject) -> JsonObject:
-        """MiniStack 1.5.33 has no ItemBatcher: it gives each item alone."""
+        """MiniStack 1.5.33 has no ItemBatcher: it gives each item single_file_task."""
         return {"Items": [given]} if "object" in given else given
 
     @classmethod
@@ -164,7 +164,7 @@ class BackfillService:
         return report
 
     def _is_wanted(self, item: BackfillItem, counts: Counter[str]) -> bool:
-        """Judged by the listing alone, which is free. A whole bucket's odd files are no failures: they are counted."""
+        """Decided from the listing, which is free. A whole bucket's odd files are no failures: they are counted."""
         media = Media(bucket=self.media_bucket, key=item.object.keys[0], size_bytes=item.object.size)
         if not item.request.wants(item.object) or item.object.bucket not in (None, self.media_bucket):
             counts["skipped_filtered"] += 1

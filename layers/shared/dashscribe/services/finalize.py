@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from dashscribe.domain import job as jobs
 from dashscribe.domain.catalogue import Region
+from dashscribe.domain.file_decision import NextStep, decide
 from dashscribe.domain.job import Job, Status, Usage
 from dashscribe.domain.job_report import job_report
 from dashscribe.domain.options import warnings_of
@@ -21,7 +22,6 @@ from dashscribe.domain.subtitles import srt, vtt
 from dashscribe.domain.task import RESULTS_LIVE, Task
 from dashscribe.domain.transcript import Transcript, VendorResult, empty, neutral
 from dashscribe.domain.vendor_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, one_alone_was_answered
-from dashscribe.domain.verdicts import NextStep, decide
 from dashscribe.errors import DashscribeError, LargeResult, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
@@ -116,7 +116,7 @@ class FinalizeService:
             job = self.store.save(self._concluded(job, batch, len(task.job_ids)))
             if not job.is_terminal:
                 report.resubmitted.append(job)
-                logger.info("will be submitted again", trouble=job.last_trouble)
+                logger.info("will be submitted again", error_code=job.last_error_code)
                 return
         job = publish_end(job, self.store, self.events, self.clock)
         (report.failed if job.failure else report.succeeded).append(job)
@@ -136,9 +136,11 @@ class FinalizeService:
         code = outcome.code or "UNKNOWN"
         if decision.failure is not None:
             return jobs.fail(job, decision.failure, self.clock(), completed_at)
-        if decision.step in (NextStep.RESUBMIT, NextStep.RESUBMIT_ALONE):
-            trouble = ONE_OF_MANY_IN_RESULTS if one_alone_was_answered(batch.outcomes, files_in_task) else code
-            return jobs.resubmit(job, trouble, self.clock(), alone=decision.step is NextStep.RESUBMIT_ALONE)
+        if decision.step in (NextStep.RESUBMIT, NextStep.RESUBMIT_SINGLY):
+            error_code = ONE_OF_MANY_IN_RESULTS if one_alone_was_answered(batch.outcomes, files_in_task) else code
+            return jobs.resubmit(
+                job, error_code, self.clock(), single_file_task=decision.step is NextStep.RESUBMIT_SINGLY
+            )
         if decision.step is NextStep.STORE_EMPTY:
             reply: JsonObject = {"file_url": job.media.s3_uri, "code": code, "message": outcome.message}
             result = result_json(reply, job)

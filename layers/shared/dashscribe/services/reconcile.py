@@ -81,7 +81,7 @@ def reconcile(
         return Reconciliation(PostOutcome.PENDING)
     except VendorError as error:
         logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
-        no_list = says_there_is_no_list(error.verdict, error.http_status)
+        no_list = says_there_is_no_list(error.error_class, error.http_status)
         return Reconciliation(PostOutcome.UNDETERMINED if no_list else PostOutcome.PENDING)
     if undecided:
         return Reconciliation(PostOutcome.PENDING)

@@ -18,9 +18,9 @@ from dashscribe.domain.job import Job, Status
 from dashscribe.domain.media import is_ignored, refusal, size_class, too_large_for
 from dashscribe.domain.options import resolve_options
 from dashscribe.domain.task import Task, TaskPhase
-from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import ONE_OF_MANY_IN_RESULTS, mark_of
 from dashscribe.errors import (
+    ErrorClass,
     InvalidOptions,
     MediaGone,
     ProfilesUnreadable,
@@ -46,7 +46,7 @@ from dashscribe.services.ports import (
 from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import QUERY_RATE_KEY, files_per_task, query_rate, submit_rate, submit_rate_key
 from dashscribe.services.reconcile import PostOutcome, Reconciliation, reconcile
-from dashscribe.services.waiting_room import SubmitReport, WaitingRoom, deferred_or_given_up
+from dashscribe.services.waiting_room import SubmitReport, WaitingRoom, deferred_or_failed
 
 MAX_SLOT_WAIT = timedelta(seconds=8)
 """A turn further away than this is not waited for inside the function: the files wait in the table."""
@@ -248,7 +248,7 @@ class SubmitService:
         if task.task_id is not None:
             self._adopt(job, task.task_id, task.accepted_at or self.clock(), report)
             return None
-        if job.last_trouble != "RESPONSE_LOST":
+        if job.last_error_code != "RESPONSE_LOST":
             report.ambiguous += 1
             logger.warning("a submission died between its POST and the answer", submission_id=task.submission_id)
         found = report.reconciliations.get(task.submission_id) or self._reconciliation(task, report)
@@ -265,7 +265,7 @@ class SubmitService:
         if found.outcome is PostOutcome.NOT_ACCEPTED and now - task.posted_at < jobs.TASK_LIST_WINDOW:
             # Like any other refusal: later again, and not for ever.
             not_accepted = ResponseLost("The connection to DashScope broke before it accepted the submission.")
-            self.room.each([job], report, lambda each: deferred_or_given_up(each, not_accepted, now))
+            self.room.each([job], report, lambda each: deferred_or_failed(each, not_accepted, now))
             return None
         if found.outcome is PostOutcome.PENDING and now - task.posted_at < jobs.RECONCILE_WITHIN:
             report.waiting.append(self.room.store.save(jobs.await_reconciliation(job, now)))
@@ -373,8 +373,8 @@ class SubmitService:
         self.tasks.save_task(tasks.accepted(task, task_id, now))
         self.tasks.remember_task_id(task_id)
         logger.info("submitted", task_id=task_id, model=spec.name, job_ids=task.job_ids)
-        if claimed[0].alone and (claimed[0].last_trouble or "").startswith(_ABOUT_SEVERAL_FILES):
-            logger.warning("this server takes one file a task", model=spec.name, after=claimed[0].last_trouble)
+        if claimed[0].single_file_task and (claimed[0].last_error_code or "").startswith(_ABOUT_SEVERAL_FILES):
+            logger.warning("this server takes one file a task", model=spec.name, after=claimed[0].last_error_code)
             self.limits.remember_one_file_only(spec.name, now + ONE_FILE_ONLY_FOR)
         self.room.resume()
         accepted = [jobs.submitted(job, task_id, now) for job in claimed]
@@ -386,7 +386,7 @@ class SubmitService:
         logger.warning(
             "submission refused",
             code=error.code,
-            verdict=error.verdict,
+            error_class=error.error_class,
             http_status=error.http_status,
             reason=error.message,
             job_ids=task.job_ids,
@@ -396,9 +396,9 @@ class SubmitService:
             self.room.each(claimed, report, lambda job: jobs.await_reconciliation(job, now))
             return
         self.tasks.save_task(tasks.closed(task, now))
-        about_one_of_them = error.verdict not in (Verdict.ACCOUNT_WIDE, Verdict.THROTTLED)
+        about_one_of_them = error.error_class not in (ErrorClass.ACCOUNT_WIDE, ErrorClass.THROTTLED)
         if about_one_of_them and len(claimed) > 1 and error.code.startswith(_ABOUT_THE_REQUEST):
-            self.room.each(claimed, report, lambda job: jobs.resubmit(job, error.code, now, alone=True))
+            self.room.each(claimed, report, lambda job: jobs.resubmit(job, error.code, now, single_file_task=True))
         else:
             self.room.refused(claimed, error, now, report)
 
@@ -407,4 +407,6 @@ def _fits(job: Job, batch: list[Job]) -> bool:
     def name(each: Job) -> tuple[str, str, str | None]:
         return each.media.bucket, each.media.key, each.media.version_id
 
-    return not job.alone and not batch[0].alone and all(name(other) != name(job) for other in batch)
+    return (
+        not job.single_file_task and not batch[0].single_file_task and all(name(other) != name(job) for other in batch)
+    )

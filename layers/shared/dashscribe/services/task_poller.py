@@ -24,9 +24,8 @@ from dashscribe.domain import task_list_scan as scans
 from dashscribe.domain.job import Due, Job
 from dashscribe.domain.task import Task, TaskPhase
 from dashscribe.domain.task_list_scan import TaskListState
-from dashscribe.domain.vendor_codes import Verdict
 from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskOutput, TaskReply, outcomes
-from dashscribe.errors import StaleRecord, VendorError
+from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
@@ -175,9 +174,9 @@ class TaskPoller:
             except VendorError as error:
                 logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
                 self.task_lists.save_task_list_state(
-                    model, scans.after_refusal(state, error.verdict, error.http_status, now)
+                    model, scans.after_refusal(state, error.error_class, error.http_status, now)
                 )
-                collection.stopped = error.verdict is Verdict.THROTTLED
+                collection.stopped = error.error_class is ErrorClass.THROTTLED
                 return self._one_by_one(due, collection)
         collection.list_states[model] = state
         over = collection.over
@@ -347,12 +346,12 @@ class TaskPoller:
         """Ask later; and nothing else in this pass when no other question makes sense."""
         now = self.clock()
         logger.warning("query failed", submission_id=submission_id, code=error.code, reason=error.message)
-        if error.verdict is Verdict.ACCOUNT_WIDE:
+        if error.error_class is ErrorClass.ACCOUNT_WIDE:
             collection.pause_reason = error.code
             self.pauses.save_pause(pauses.start_pause(error.code, error.message, now, self.pauses.current_pause()))
-        if error.verdict in (Verdict.ACCOUNT_WIDE, Verdict.THROTTLED):
+        if error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.THROTTLED):
             collection.stopped = True
-        pause = jobs.retry_delay(4 if error.verdict is Verdict.ACCOUNT_WIDE else 2)
+        pause = jobs.retry_delay(4 if error.error_class is ErrorClass.ACCOUNT_WIDE else 2)
         task = self.tasks.find_task(submission_id)
         if task is not None:
             with suppress(StaleRecord):  # another loop looked at this task

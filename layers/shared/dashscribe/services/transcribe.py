@@ -22,8 +22,7 @@ from dashscribe.domain.options import Options
 from dashscribe.domain.parameters import JsonObject
 from dashscribe.domain.result_files import result_folder
 from dashscribe.domain.transcript import Transcript, empty, neutral
-from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import MalformedMessage, MediaGone, PublishFailed, ResponseLost, VendorError
+from dashscribe.errors import ErrorClass, MalformedMessage, MediaGone, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.finalize import result_files, result_json, usage_of
 from dashscribe.services.messages import RequeuedJob, parse_message
@@ -117,9 +116,9 @@ class TranscribeService:
             self.room.fail(job, *refused, report)
         return False
 
-    def _fall_back(self, job: Job, trouble: str, report: SubmitReport) -> None:
-        logger.info("too much for a synchronous model", trouble=trouble)
-        self.room.each([job], report, lambda each: jobs.fallen_back(each, trouble, self.clock()))
+    def _fall_back(self, job: Job, error_code: str, report: SubmitReport) -> None:
+        logger.info("too much for a synchronous model", error_code=error_code)
+        self.room.each([job], report, lambda each: jobs.fallen_back(each, error_code, self.clock()))
 
     def _call(self, job: Job, options: Options, report: SubmitReport) -> None:
         """Claim, call, store the answer, write down the end."""
@@ -144,11 +143,11 @@ class TranscribeService:
     def _refused(
         self, claimed: Job, options: Options, error: VendorError, started: datetime, report: SubmitReport
     ) -> None:
-        logger.warning("call refused", code=error.code, verdict=error.verdict, reason=error.message)
+        logger.warning("call refused", code=error.code, error_class=error.error_class, reason=error.message)
         if isinstance(error, ResponseLost):
             report.ambiguous += 1
             self._lost(claimed, report)
-        elif error.verdict is Verdict.NO_SPEECH:
+        elif error.error_class is ErrorClass.NO_SPEECH:
             note = {"code": error.code, "message": error.message}
             self._conclude(claimed, note, _silence(claimed, error.code), started, report)
         elif error.code in _TOO_MUCH_FOR_IT and options.fallback is not None:

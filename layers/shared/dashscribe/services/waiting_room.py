@@ -10,8 +10,7 @@ from dashscribe.domain import job as jobs
 from dashscribe.domain import pause as pauses
 from dashscribe.domain.job import Job, Status
 from dashscribe.domain.pause import Pause
-from dashscribe.domain.vendor_codes import Verdict
-from dashscribe.errors import MalformedMessage, ProfilesUnreadable, PublishFailed, StaleRecord, VendorError
+from dashscribe.errors import ErrorClass, MalformedMessage, ProfilesUnreadable, PublishFailed, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import RequeuedJob
 from dashscribe.services.ports import (
@@ -69,7 +68,7 @@ class WaitingRoom:
     def handled(self, message: Message, handle: Callable[[str], None], report: SubmitReport) -> bool:
         """Whether a message is done with, after `handle` had its body; else it comes back.
 
-        Whatever breaks breaks this message alone: the others of its batch must not wait for it.
+        Whatever breaks breaks this message single_file_task: the others of its batch must not wait for it.
         """
         try:
             handle(message.body)
@@ -142,16 +141,16 @@ class WaitingRoom:
 
     def refused(self, claimed: Iterable[Job], error: VendorError, now: datetime, report: SubmitReport) -> None:
         """The vendor said no to a submission, for certain: nothing was accepted."""
-        if error.verdict is Verdict.ACCOUNT_WIDE:
+        if error.error_class is ErrorClass.ACCOUNT_WIDE:
             self.park(claimed, error.code, error.message, report)
-        elif error.verdict is Verdict.THROTTLED:
+        elif error.error_class is ErrorClass.THROTTLED:
             report.throttled += 1
             pause = jobs.retry_delay(THROTTLED_LIKE)
             self.each(claimed, report, lambda job: jobs.defer(job, error.code, now, delay=pause, counts=False))
-        elif error.verdict is Verdict.PERMANENT:
+        elif error.error_class is ErrorClass.PERMANENT:
             self.each(claimed, report, lambda job: jobs.fail(job, jobs.failure(error.code, error.message), now))
         else:
-            self.each(claimed, report, lambda job: deferred_or_given_up(job, error, now))
+            self.each(claimed, report, lambda job: deferred_or_failed(job, error, now))
 
     # the gate
 
@@ -167,13 +166,13 @@ class WaitingRoom:
             return ready
         pause = self.pauses.current_pause()
         if pause is None or pause.reason in pauses.LOCALLY_CHECKED:
-            trouble = self._local_cause()
-            if trouble is None:
+            cause = self._local_cause()
+            if cause is None:
                 if pause is not None:
                     self._resume(pause)
                 return ready
-            logger.error("submissions paused", reason=trouble[0], explanation=trouble[1])
-            self.park(ready.values(), *trouble, report)
+            logger.error("submissions paused", reason=cause[0], explanation=cause[1])
+            self.park(ready.values(), *cause, report)
             return {}
         probes: dict[str, Job] = {}
         if pauses.probe_is_due(pause, self.clock()):
@@ -210,9 +209,9 @@ class WaitingRoom:
         logger.info("submissions resumed", after=pause.reason)
 
 
-def deferred_or_given_up(job: Job, error: VendorError, now: datetime) -> Job:
+def deferred_or_failed(job: Job, error: VendorError, now: datetime) -> Job:
     deferred = jobs.defer(job, error.code, now)
-    if deferred.fruitless_tries < jobs.tries_for(error.http_status):
+    if deferred.failed_attempts < jobs.max_attempts_for(error.http_status):
         return deferred
-    message = f"{error.message} (given up after {deferred.fruitless_tries} tries)"
-    return jobs.fail(job, jobs.failure(error.code, message, Verdict.RETRYABLE), now)
+    message = f"{error.message} (given up after {deferred.failed_attempts} tries)"
+    return jobs.fail(job, jobs.failure(error.code, message, ErrorClass.RETRYABLE), now)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dashscribe.domain.job import MAX_RESUBMISSIONS, Failure, Job, failure, may_be_resubmitted
-from dashscribe.domain.vendor_codes import Verdict, classify
+from dashscribe.domain.vendor_codes import classify
 from dashscribe.domain.vendor_replies import MISSING_FROM_RESULTS, FileOutcome
+from dashscribe.errors import ErrorClass
 
 
 class NextStep(StrEnum):
@@ -16,7 +17,7 @@ class NextStep(StrEnum):
     STORE = "store"  # download and keep its transcript
     STORE_EMPTY = "store_empty"  # no speech in it: an empty transcript
     RESUBMIT = "resubmit"
-    RESUBMIT_ALONE = "resubmit_alone"  # as a task of one file
+    RESUBMIT_SINGLY = "resubmit_singly"  # as a task of one file
     FAIL = "fail"
 
 
@@ -34,19 +35,19 @@ def decide(job: Job, outcome: FileOutcome, files_in_task: int) -> Decision:
         return Decision(NextStep.STORE)
     code, message = outcome.code or "UNKNOWN", outcome.message or "No reason was given."
     if code == MISSING_FROM_RESULTS:
-        return _again(job, NextStep.RESUBMIT_ALONE, code, message, Verdict.RETRYABLE)
-    verdict = classify(code, message)
-    if verdict is Verdict.NO_SPEECH:
+        return _again(job, NextStep.RESUBMIT_SINGLY, code, message, ErrorClass.RETRYABLE)
+    error_class = classify(code, message)
+    if error_class is ErrorClass.NO_SPEECH:
         return Decision(NextStep.STORE_EMPTY)
-    if verdict is Verdict.PERMANENT:
+    if error_class is ErrorClass.PERMANENT:
         # A code about the request, in a task of several files, may be about their number and not about this file.
         if files_in_task > 1 and code.startswith(("InvalidParameter", "BadRequest", "REQUEST_")):
-            return _again(job, NextStep.RESUBMIT_ALONE, code, message, verdict)
+            return _again(job, NextStep.RESUBMIT_SINGLY, code, message, error_class)
         return Decision(NextStep.FAIL, failure(code, message))
-    return _again(job, NextStep.RESUBMIT, code, message, verdict)
+    return _again(job, NextStep.RESUBMIT, code, message, error_class)
 
 
-def _again(job: Job, step: NextStep, code: str, message: str, verdict: Verdict) -> Decision:
+def _again(job: Job, step: NextStep, code: str, message: str, error_class: ErrorClass) -> Decision:
     if may_be_resubmitted(job):
         return Decision(step)
     return Decision(
@@ -54,6 +55,6 @@ def _again(job: Job, step: NextStep, code: str, message: str, verdict: Verdict) 
         failure(
             code,
             f"{message} (still so after {MAX_RESUBMISSIONS} resubmissions)",
-            Verdict.PERMANENT if verdict is Verdict.PERMANENT else Verdict.RETRYABLE,
+            ErrorClass.PERMANENT if error_class is ErrorClass.PERMANENT else ErrorClass.RETRYABLE,
         ),
     )

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashscribe.domain.file_decision import NextStep, decide
 from dashscribe.domain.job import Job
 from dashscribe.domain.vendor_replies import FileOutcome
-from dashscribe.domain.verdicts import NextStep, decide
 
 
 def failed(code: str | None, message: str | None = "why") -> FileOutcome:
@@ -52,13 +52,13 @@ def test_a_file_that_failed_to_the_end_keeps_its_reason_and_is_called_retryable(
 
 
 def test_a_file_that_the_vendor_left_out_is_submitted_by_itself(job: Job) -> None:
-    assert decide(after(job, 1), failed("MISSING_FROM_RESULTS"), 5).step is NextStep.RESUBMIT_ALONE
+    assert decide(after(job, 1), failed("MISSING_FROM_RESULTS"), 5).step is NextStep.RESUBMIT_SINGLY
     assert decide(after(job, 4), failed("MISSING_FROM_RESULTS"), 1).step is NextStep.FAIL
 
 
 @pytest.mark.parametrize("code", ["InvalidParameter", "BadRequest.IllegalInput", "REQUEST_INVALID_FILE_URL_VALUE"])
 def test_a_request_refused_for_being_of_several_files_is_split(job: Job, code: str) -> None:
-    assert decide(after(job, 1), failed(code), 2).step is NextStep.RESUBMIT_ALONE
+    assert decide(after(job, 1), failed(code), 2).step is NextStep.RESUBMIT_SINGLY
     assert decide(after(job, 2), failed(code), 1).step is NextStep.FAIL
 
 
