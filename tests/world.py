@@ -465,7 +465,7 @@ class World:
         self.queue = self.submit_queue.messages
         self.synchronous = Queue(self.crashes, "hand over")
         self.dead_lettered: list[tuple[str, str]] = []
-        self.nudges = 0
+        self.wake_ups = 0
         self.key: str | None = "sk-test"
         self.profiles_document = profiles
         self.max_files_per_task = max_files_per_task
@@ -514,8 +514,8 @@ class World:
         place = next(n for n, body in enumerate(self.queue) if str(id(body)) == message.receipt)
         self.crashes.around("delete message", lambda: self.queue.pop(place))
 
-    def nudge(self) -> None:
-        self.nudges += 1
+    def send_wake_up(self) -> None:
+        self.wake_ups += 1
 
     # services
 
@@ -653,10 +653,10 @@ class World:
         self.submit_reports.append(report)
         return report
 
-    def poll_pass(self, in_hand: Sequence[FinalizeRequest] = ()) -> PassReport | None:
+    def poll_pass(self, being_finalized: Sequence[FinalizeRequest] = ()) -> PassReport | None:
         """One pass without its finalizers; None when it was killed."""
         try:
-            report = self.poll_service().run(in_hand)
+            report = self.poll_service().run(being_finalized)
         except Kill:
             return None
         self.passes.append(report)

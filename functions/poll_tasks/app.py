@@ -15,7 +15,7 @@ from dashscribe.wiring import poll_service
 def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
     request = PassRequest.model_validate(event)
     logger.append_keys(loop=request.loop)
-    report = poll_service().run(request.in_hand)
+    report = poll_service().run(request.being_finalized)
     count(report)
     return report.result.model_dump(mode="json")
 

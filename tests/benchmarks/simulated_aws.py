@@ -434,7 +434,7 @@ class SimulatedAws(World):
         self.ticks_until = 0.0
         self._submitting = 0
         self._holder: object | None = None
-        self._nudged = False
+        self._wake_up_sent = False
         self._key_read: dict[str, float] = {}
         self._metrics_told: set[tuple[str, str]] = set()
 
@@ -456,7 +456,7 @@ class SimulatedAws(World):
             self._key_read[function] = self.time.seconds
             self.bill["secret_reads"] += 1
 
-    def nudge(self) -> None:
+    def send_wake_up(self) -> None:
         self.time.sleep(STATE)
         self.time.start(self._execution)
 
@@ -549,7 +549,7 @@ class SimulatedAws(World):
     def _run_loop(self, me: object, began: float) -> None:
         self._lease_step()
         if self._holder not in (None, me):
-            self._nudged = True
+            self._wake_up_sent = True
             self._lease_step()
             return
         self._holder = me
@@ -559,14 +559,14 @@ class SimulatedAws(World):
             found = self._pass(found, asks=not found.finalize or (found.poll_meanwhile and not is_late))
             if not found.work_left:
                 self._lease_step()
-                if not self._nudged:
+                if not self._wake_up_sent:
                     self._holder = None
                     return
-                self._nudged = False
+                self._wake_up_sent = False
                 self._lease_step()
                 continue
             if is_late and not found.finalize:
-                self._holder, self._nudged = None, False
+                self._holder, self._wake_up_sent = None, False
                 self._lease_step()
                 self.time.start(self._execution)
                 return
@@ -593,9 +593,9 @@ class SimulatedAws(World):
         self.time.sleep(STATE)
         return answers[0]
 
-    def _ask(self, in_hand: Sequence[FinalizeRequest]) -> PassResult:
+    def _ask(self, being_finalized: Sequence[FinalizeRequest]) -> PassResult:
         def work() -> PassReport:
-            report = self.poll_service().run(in_hand)
+            report = self.poll_service().run(being_finalized)
             if report.queries or report.list_pages:
                 self._read_key("poll")
             poll_app.count(report)

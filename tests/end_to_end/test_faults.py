@@ -148,7 +148,7 @@ class Player:
         in_flight: list[Row] = []
         until = time.monotonic() + LONGEST_SECONDS
         while waiting and time.monotonic() < until:
-            in_flight = [row for row in in_flight if not self._told([row], *ENDS)]
+            in_flight = [row for row in in_flight if not self._publish_failure([row], *ENDS)]
             while waiting and len(in_flight) < MOST_IN_FLIGHT:
                 in_flight.append(waiting.popleft())
                 self._upload(in_flight[-1:])
@@ -174,14 +174,14 @@ class Player:
         attributes = self._deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"]
         return int(attributes[name])
 
-    def _told(self, rows: Sequence[Row], *detail_types: str) -> bool:
+    def _publish_failure(self, rows: Sequence[Row], *detail_types: str) -> bool:
         """Whether an event of these types has come for each upload."""
         told = {e["detail"]["media"]["key"] for e in self._deployment.events if e["detail-type"] in detail_types}
         return all(key in told for _, key, _, _ in files(rows))
 
     def _wait_for(self, rows: Sequence[Row], *detail_types: str) -> None:
         until = time.monotonic() + LONGEST_SECONDS
-        while not self._told(rows, *detail_types) and time.monotonic() < until:
+        while not self._publish_failure(rows, *detail_types) and time.monotonic() < until:
             self._deployment.listen()
 
     def _probe_is_due(self) -> bool:

@@ -222,7 +222,7 @@ def test_the_loop_and_the_code_speak_of_the_same_fields(poll_loop: Machine) -> N
     inner = dict(states(poll_loop))
     assert set(inner["PollTasks"]["Arguments"]["Payload"]) == set(PassRequest.model_fields)
     known = set(PassResult.model_fields)
-    for name in ("TakeLease", "TakeNudge"):
+    for name in ("TakeLease", "TakeWakeUpSignal"):
         assert set(poll_loop["States"][name]["Output"]) == known - {"work_left"}
     assert PassResult.model_validate(inner["AskNothing"]["Output"]).work_left
     asked = re.findall(r"\$states\.input\.(\w+)", json.dumps(poll_loop["States"]))

@@ -1,4 +1,4 @@
-"""The nudge: one more execution, and no harm when there is none."""
+"""The wake-up signal: one more execution, and no harm when there is none."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def test_a_nudge_starts_an_execution_and_logs_nothing(stepfunctions: SFNClient, 
         definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
         roleArn="arn:aws:iam::123456789012:role/loop",
     )["stateMachineArn"]
-    StepFunctionsLoop(stepfunctions, arn).nudge()
+    StepFunctionsLoop(stepfunctions, arn).send_wake_up()
     assert len(stepfunctions.list_executions(stateMachineArn=arn)["executions"]) == 1
     assert log_lines() == []
 
 
 def test_a_nudge_of_a_missing_state_machine_is_only_logged(stepfunctions: SFNClient, log_lines: LogLines) -> None:
-    StepFunctionsLoop(stepfunctions, "arn:aws:states:us-east-1:123456789012:stateMachine:gone").nudge()
+    StepFunctionsLoop(stepfunctions, "arn:aws:states:us-east-1:123456789012:stateMachine:gone").send_wake_up()
     [line] = log_lines()
-    assert (line["level"], line["message"]) == ("ERROR", "the poll loop could not be nudged")
+    assert (line["level"], line["message"]) == ("ERROR", "the poll loop could not be wake_up_sent")
     assert line["exception_name"] == "StateMachineDoesNotExist"
 
 
@@ -46,7 +46,7 @@ def test_a_nudge_without_a_connection_is_only_logged(
         raise EndpointConnectionError(endpoint_url="https://states")
 
     monkeypatch.setattr(stepfunctions, "start_execution", unreachable)
-    StepFunctionsLoop(stepfunctions, "arn").nudge()
+    StepFunctionsLoop(stepfunctions, "arn").send_wake_up()
     assert [line["exception_name"] for line in log_lines()] == ["EndpointConnectionError"]
 
 
@@ -56,4 +56,4 @@ def test_a_fault_of_our_own_is_not_swallowed(stepfunctions: SFNClient, monkeypat
 
     monkeypatch.setattr(stepfunctions, "start_execution", broken)
     with pytest.raises(TypeError, match="ours"):
-        StepFunctionsLoop(stepfunctions, "arn").nudge()
+        StepFunctionsLoop(stepfunctions, "arn").send_wake_up()

@@ -139,32 +139,32 @@ def test_a_jingle_does_not_wait_for_a_board_meeting() -> None:
     assert sorted(map(sorted, alike)) == [["call"], ["jingle"], ["meeting"]]
 
 
-class NudgedWorld(World):
-    """Notes how many tasks there were at each nudge of the loop."""
+class SignalledWorld(World):
+    """Notes how many tasks there were at each wake-up signal of the loop."""
 
     def __init__(self, *, max_files_per_task: int) -> None:
         super().__init__(max_files_per_task=max_files_per_task)
-        self.tasks_at_nudges: list[int] = []
+        self.tasks_at_signals: list[int] = []
 
-    def nudge(self) -> None:
-        self.tasks_at_nudges.append(len(self.vendor.tasks))
+    def send_wake_up(self) -> None:
+        self.tasks_at_signals.append(len(self.vendor.tasks))
 
 
 def test_the_loop_hears_of_the_first_task_before_the_last_is_submitted() -> None:
-    world = NudgedWorld(max_files_per_task=1)
+    world = SignalledWorld(max_files_per_task=1)
     for number in range(100):
         world.upload(f"{number}.wav")
     world.deliver()
-    assert world.tasks_at_nudges[0] == 1
-    assert len(world.tasks_at_nudges) == 2
+    assert world.tasks_at_signals[0] == 1
+    assert len(world.tasks_at_signals) == 2
 
 
-def test_one_task_is_one_nudge() -> None:
-    world = NudgedWorld(max_files_per_task=100)
+def test_one_task_is_one_wake_up_signal() -> None:
+    world = SignalledWorld(max_files_per_task=100)
     for number in range(100):
         world.upload(f"{number}.wav")
     world.deliver()
-    assert world.tasks_at_nudges == [1]
+    assert world.tasks_at_signals == [1]
 
 
 def test_a_submission_leaves_when_its_turn_comes_however_long_its_claims_take(monkeypatch: pytest.MonkeyPatch) -> None:

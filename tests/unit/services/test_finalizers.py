@@ -52,14 +52,14 @@ def test_the_last_tasks_finalizers_are_waited_for_alone(world: World) -> None:
 
 
 def test_what_finalizers_have_in_hand_is_neither_asked_about_nor_handed_out_again(world: World) -> None:
-    in_hand = passed(world.poll_pass()).result.finalize
+    being_finalized = passed(world.poll_pass()).result.finalize
     queries = world.vendor.queries
     world.now += timedelta(seconds=1)
-    meanwhile = passed(world.poll_pass(in_hand))
+    meanwhile = passed(world.poll_pass(being_finalized))
     assert (meanwhile.result.finalize, world.vendor.queries - queries) == ([], 1)  # about the other one
     phases = [task.phase for task in world.records.tasks.values()]
     assert phases == [TaskPhase.ENDED, TaskPhase.IN_FLIGHT]
-    for request in in_hand:
+    for request in being_finalized:
         world.finalize(request)
     world.run_until_quiet()
     assert [world.vendor.submissions_of(key) for key in ("first.wav", "second.wav")] == [1, 1]
@@ -68,16 +68,16 @@ def test_what_finalizers_have_in_hand_is_neither_asked_about_nor_handed_out_agai
 
 def test_a_job_whose_end_a_finalizer_is_about_to_tell_is_left_to_it(world: World) -> None:
     world.vendor.answers["first.wav"] = ["DECODE_ERROR"]
-    in_hand = passed(world.poll_pass()).result.finalize
+    being_finalized = passed(world.poll_pass()).result.finalize
     told: list[PassReport | None] = []
 
     def between_record_and_event() -> None:
         if world.job_of("first.wav").status is Status.FAILED:
-            told.append(world.poll_pass(in_hand))
+            told.append(world.poll_pass(being_finalized))
 
     for moment in range(1, 8):
         world.crashes.intrude(moment, between_record_and_event)
-    for request in in_hand:
+    for request in being_finalized:
         world.finalize(request)
     assert told, "no pass came in between"
     assert all(passed(report).result.finalize == [] for report in told)

@@ -19,8 +19,8 @@ class StepFunctionsLoop:
         self._client = client
         self._state_machine_arn = state_machine_arn
 
-    def nudge(self) -> None:
+    def send_wake_up(self) -> None:
         try:
             self._client.start_execution(stateMachineArn=self._state_machine_arn)
         except (BotoCoreError, ClientError):
-            logger.exception("the poll loop could not be nudged")
+            logger.exception("the poll loop could not be wake_up_sent")

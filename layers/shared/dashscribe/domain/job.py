@@ -377,7 +377,7 @@ def fail(job: Job, why: Failure, now: datetime, completed_at: datetime | None = 
     )
 
 
-def is_untold_success(job: Job) -> bool:
+def is_unpublished_success(job: Job) -> bool:
     """Stored, and its event not out: the finalizer died in between, or EventBridge refused."""
     return job.status is Status.SUCCEEDED and not job.is_finished
 

@@ -33,7 +33,7 @@ class ResultFiles(BaseModel):
 
 
 class ResultFolder(BaseModel):
-    """A job's place in the results bucket. `prefix` ends in a slash. Records store only this; the keys follow from it."""
+    """Where a job's files are. `prefix` ends in a slash. Records store only this; each file's key follows from it."""
 
     model_config = ConfigDict(frozen=True)
 

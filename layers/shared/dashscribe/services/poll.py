@@ -44,10 +44,10 @@ class PassResult(BaseModel):
 
 
 class PassRequest(BaseModel):
-    """What the state machine says of itself. `in_hand` is being finalized while this pass asks about other tasks."""
+    """The state machine's input. `being_finalized`: what finalizers work on while this pass polls the other tasks."""
 
     loop: str | None = None
-    in_hand: list[FinalizeRequest] = []
+    being_finalized: list[FinalizeRequest] = []
 
 
 @dataclass
@@ -74,9 +74,9 @@ class PollService:
     clock: Clock
     concurrent_requeues: int = CONCURRENT_REQUEUES
 
-    def run(self, in_hand: Sequence[FinalizeRequest] = ()) -> PassReport:
-        """Nothing that finalizers have `in_hand` is looked at: neither the tasks nor their jobs."""
-        began, report, finalizing = self.clock(), PassReport(), Finalizing(in_hand)
+    def run(self, being_finalized: Sequence[FinalizeRequest] = ()) -> PassReport:
+        """Nothing that finalizers have `being_finalized` is looked at: neither the tasks nor their jobs."""
+        began, report, finalizing = self.clock(), PassReport(), Finalizing(being_finalized)
         for step in (self.task_poller.poll, self._requeue_due_jobs, self._release_backlog, self._release_parked):
             try:
                 step(finalizing, report)

@@ -260,9 +260,9 @@ class DeadLetterQueue(Protocol):
 
 
 class PollLoop(Protocol):
-    """The poll loop. A nudge that fails is only logged: the next minute's tick comes anyway."""
+    """The poll loop. A wake-up signal that fails is only logged: the next minute's tick comes anyway."""
 
-    def nudge(self) -> None: ...
+    def send_wake_up(self) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -103,7 +103,7 @@ class SubmitService:
             ready |= self._prepared_all(more, report)
         ready = self.room.hold_while_paused(ready, report)
         until = started + RUN_LASTS
-        nudged = False
+        wake_up_sent = False
         batches = list(self._batches(ready.values()))
         for batch in batches:
             try:
@@ -115,11 +115,11 @@ class SubmitService:
                 # The jobs are in the table and stay due, so the loop brings them back; the other batches go on.
                 logger.exception("batch failed", job_ids=[job.job_id for job in batch])
                 report.broken_batches += 1
-            if report.submitted and not nudged and batch is not batches[-1]:
-                self.loop.nudge()  # the first task may be over long before the last one is submitted
-                nudged = True
+            if report.submitted and not wake_up_sent and batch is not batches[-1]:
+                self.loop.send_wake_up()  # the first task may be over long before the last one is submitted
+                wake_up_sent = True
         if report.changed_anything:
-            self.loop.nudge()
+            self.loop.send_wake_up()
         return report
 
     # messages

@@ -78,7 +78,7 @@ class TaskPollReport:
 class Finalizing:
     """What finalizers have in hand while a pass asks about other tasks, and what it finds for the next ones."""
 
-    in_hand: Sequence[FinalizeRequest] = ()
+    being_finalized: Sequence[FinalizeRequest] = ()
     requests: list[FinalizeRequest] = field(default_factory=list)
 
     def has_submission(self, submission_id: str) -> bool:
@@ -89,11 +89,11 @@ class Finalizing:
 
     @cached_property
     def _submissions(self) -> frozenset[str | None]:
-        return frozenset(request.submission_id for request in self.in_hand)
+        return frozenset(request.submission_id for request in self.being_finalized)
 
     @cached_property
     def _jobs(self) -> frozenset[str]:
-        return frozenset(job_id for request in self.in_hand for job_id in request.job_ids)
+        return frozenset(job_id for request in self.being_finalized for job_id in request.job_ids)
 
 
 @dataclass(frozen=True)
@@ -339,7 +339,7 @@ class TaskPoller:
         return {
             job_id: job
             for job_id, job in self.store.find_many(task.job_ids).items()
-            if job.submission_id == task.submission_id and (not job.is_terminal or jobs.is_untold_success(job))
+            if job.submission_id == task.submission_id and (not job.is_terminal or jobs.is_unpublished_success(job))
         }
 
     def _record_query_error(self, submission_id: str, error: VendorError, collection: _Collection) -> None:

@@ -67,7 +67,7 @@ class TranscribeService:
         for message in messages:
             self.room.handled(message, lambda body: self._handle(body, report), report)
         if report.changed_anything:
-            self.loop.nudge()
+            self.loop.send_wake_up()
         return report
 
     def _handle(self, body: str, report: SubmitReport) -> None:
@@ -178,7 +178,7 @@ class TranscribeService:
             publish_end(ended, self.room.store, self.room.events, self.clock)
         except PublishFailed:
             logger.exception("the event waits for the poll loop", job_id=job.job_id)
-            self.loop.nudge()
+            self.loop.send_wake_up()
         logger.info("job ended", status=ended.status)
 
 

@@ -108,7 +108,7 @@ class WaitingRoom:
     # ends and waits
 
     def fail(self, job: Job, code: str, message: str, report: SubmitReport) -> None:
-        self._told(self.store.save(jobs.fail(job, jobs.failure(code, message), self.clock())), report)
+        self._publish_failure(self.store.save(jobs.fail(job, jobs.failure(code, message), self.clock())), report)
 
     def each(self, batch: Iterable[Job], report: SubmitReport, change: Callable[[Job], Job]) -> None:
         """Write the next record of every job, and count it by where it is then."""
@@ -119,13 +119,13 @@ class WaitingRoom:
                 logger.info("somebody else is handling this job", job_id=job.job_id)
                 continue
             if changed.is_terminal:
-                self._told(changed, report)
+                self._publish_failure(changed, report)
             elif changed.status is Status.SUBMITTED:
                 report.submitted.append(changed)
             else:
                 report.waiting.append(changed)
 
-    def _told(self, ended: Job, report: SubmitReport) -> None:
+    def _publish_failure(self, ended: Job, report: SubmitReport) -> None:
         logger.warning("transcription failed", code=ended.failure.code if ended.failure else None)
         report.failed.append(ended)
         try:
