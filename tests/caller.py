@@ -41,7 +41,7 @@ class Caller:
 
 
 def reply(text: str, finish_reason: str = "stop") -> JsonObject:
-    """As seed 004 shows it."""
+    """As docs/vendor-api.md#qwen3-asr-flash-reply shows it."""
     message = {
         "role": "assistant",
         "content": [{"text": text}],

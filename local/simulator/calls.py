@@ -1,4 +1,4 @@
-"""What a synchronous call asks for, and what the vendor refuses of it (seed 004, API reference 7)."""
+"""What a synchronous call asks for, and what the vendor refuses of it (docs/vendor-api.md#synchronous-calls)."""
 
 from __future__ import annotations
 
@@ -157,7 +157,8 @@ def _messages(messages: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _check_system(messages: list[Any], *, only_elements: bool = False) -> None:
-    """At most one message of the system: one element with a text (seed 004); Qwen-Omni also takes a plain text."""
+    """At most one message of the system: one element with a text (docs/vendor-api.md#qwen3-asr-flash-request);
+    Qwen-Omni also takes a plain text."""
     for message in messages:
         content = message.get("content") if isinstance(message, dict) and message.get("role") == "system" else None
         if isinstance(content, str) and not only_elements:
@@ -180,7 +181,7 @@ def _only(content: list[Any], kind: str, key: str) -> str:
 
 
 def _prompted_audio(content: list[Any]) -> str:
-    """The audio of a message that also has a prompt; its format must be told (API reference 7.3)."""
+    """The audio of a message that also has a prompt; its format must be told (docs/vendor-api.md#qwen-omni)."""
     prompts = [item for item in content if isinstance(item, dict) and item.get("type") == "text" and item.get("text")]
     audio = [item for item in content if isinstance(item, dict) and item.get("type") == "input_audio"]
     if not prompts or len(audio) + len(prompts) != len(content):
@@ -205,6 +206,6 @@ def _checked_audio(spec: ModelSpec, audio: str) -> str:
 
 
 def check_size(spec: ModelSpec, size: int) -> None:
-    """In base64 the encoded length counts (seed 004)."""
+    """In base64 the encoded length counts (docs/vendor-api.md#file-limits)."""
     if size > spec.max_size_bytes:
         raise RequestRefusedError(400, "BadRequest.TooLarge", "The file size exceeds the limit of 10 MB.")

@@ -1,4 +1,4 @@
-"""What the vendor refuses, and with which body (API reference sections 1.3, 2 and 5.1)."""
+"""What the vendor refuses, and with which body (docs/vendor-api.md#error-codes)."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def model_served(model: object, behaviour: Behaviour) -> ModelSpec | None:
 
 def checked_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour) -> tuple[ModelSpec, dict[str, Any]]:
     """The model and body of a submission that the vendor would take. Raises `RequestRefusedError`."""
-    if behaviour.region is Region.US:  # no page lists a task endpoint there (API reference 1.1)
+    if behaviour.region is Region.US:  # no page lists a task endpoint there (docs/vendor-api.md#us-region)
         raise RequestRefusedError(403, "AccessDenied", "current user api does not support asynchronous calls.")
     if headers.get("x-dashscope-async") != "enable":
         raise RequestRefusedError(403, "AccessDenied", "current user api does not support synchronous calls.")

@@ -1,4 +1,4 @@
-"""Error bodies in the two dialects (API reference 5)."""
+"""Error bodies in the two dialects (docs/vendor-api.md#error-bodies)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _OPENAI_CODES = {
     "BadRequest.IllegalInput": "invalid_parameter_error",
     "Throttling.RateQuota": "limit_requests",
 }
-"""API reference 4 and 5.1; `invalid_parameter_error` as seen at https://github.com/codexu/note-gen/issues/372."""
+"""docs/vendor-api.md#error-codes; `invalid_parameter_error` as seen at
+https://github.com/codexu/note-gen/issues/372."""
 
 
 def error_body(refused: RequestRefusedError, *, openai: bool = False) -> dict[str, Any]:

@@ -49,7 +49,8 @@ def in_one(body: dict[str, Any]) -> Answer:
 
 
 def native_stream(frames: list[dict[str, Any]]) -> Answer:
-    """`id:`, `event:`, a comment with the status, `data:` (API reference 7.2). The last frame is the ending."""
+    """`id:`, `event:`, a comment with the status, `data:` (docs/vendor-api.md#dashscope-stream). The last frame is
+    the ending."""
     events = [
         f"id:{number}\nevent:result\n:HTTP_STATUS/200\ndata:{_dumped(frame)}\n\n".encode()
         for number, frame in enumerate(frames, 1)
@@ -58,7 +59,8 @@ def native_stream(frames: list[dict[str, Any]]) -> Answer:
 
 
 def openai_stream(chunks: list[dict[str, Any]]) -> Answer:
-    """`data: ` lines and `[DONE]` (seed 004). The ending begins where the text has ended."""
+    """`data: ` lines and `[DONE]` (docs/vendor-api.md#openai-compatible-stream). The ending begins where the text has
+    ended."""
     lines = [f"data: {_dumped(chunk)}\n\n".encode() for chunk in chunks]
     said = next((at for at, chunk in enumerate(chunks) if any(map(_ended, chunk.get("choices") or [{}]))), len(chunks))
     return Answer(lines[:said], [*lines[said:], _DONE], _EVENTS)

@@ -52,7 +52,9 @@ class Listener:
 
     async def download(self, url: str) -> bytes:
         """GET the presigned URL byte for byte. The container's name for this machine is this machine's loopback."""
-        if not url.isascii() or " " in url:  # the vendor does not encode what the caller left unencoded (section 8)
+        if (
+            not url.isascii() or " " in url
+        ):  # the vendor does not encode what the caller left unencoded (docs/vendor-api.md#file-urls)
             raise RecognitionError("InvalidFile.DownloadFailed", "The audio file cannot be downloaded.")
         try:
             parts = httpx.URL(url)
@@ -99,6 +101,6 @@ def spoken(text: str) -> dict[str, Any]:
 
 
 def seconds_of(document: dict[str, Any]) -> int:
-    """How long the recording is, in whole seconds, at least one (seed 004)."""
+    """How long the recording is, in whole seconds, at least one (docs/vendor-api.md#usage)."""
     milliseconds: int = document["properties"]["original_duration_in_milliseconds"]
     return max(1, -(-milliseconds // 1000))

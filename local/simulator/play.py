@@ -102,7 +102,7 @@ class Behaviour(BaseModel):
     extra_models: dict[str, str] = Field(default_factory=dict)
     """What the vendor has added since the catalogue was written: model and family."""
     nested_sentence: bool = False
-    """fun-asr-flash tells its sentence as `output.output.sentence` (API reference 7.2)."""
+    """fun-asr-flash tells its sentence as `output.output.sentence` (docs/vendor-api.md#fun-asr-flash-reply)."""
     json_sentences: Literal["last", "all"] = "last"
     """What fun-asr-flash tells without a stream: the pages show one sentence only."""
 

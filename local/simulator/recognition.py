@@ -24,7 +24,7 @@ _NOISE = ("<", "[", "+")
 
 
 class RecognitionError(Exception):
-    """A file that cannot be transcribed; `code` is the vendor's (API reference 5.2)."""
+    """A file that cannot be transcribed; `code` is the vendor's (docs/vendor-api.md#file-error-codes)."""
 
     def __init__(self, code: str, message: str = "") -> None:
         super().__init__(message or code)
@@ -52,7 +52,7 @@ def _decoder() -> Decoder:
 def recognise(
     media: bytes, channels: list[int], longest_seconds: int | None = None, silence_fails: bool = True
 ) -> dict[str, Any]:
-    """`properties` and `transcripts` of the result JSON (API reference 6.1). Raises `RecognitionError`.
+    """`properties` and `transcripts` of the result JSON (docs/vendor-api.md#result-file). Raises `RecognitionError`.
 
     For a synchronous model a recording has an end (`longest_seconds`), and silence is an empty transcript.
     """
@@ -143,7 +143,8 @@ def _sentences(pcm: bytes, offset_ms: int) -> list[list[dict[str, Any]]]:
 
 
 def _sentence(words: list[dict[str, Any]], sentence_id: int) -> dict[str, Any]:
-    """Blanks lead the words and follow the last one's punctuation, as in Fun-ASR's own samples (seed 000)."""
+    """Blanks lead the words and follow the last one's punctuation, as in Fun-ASR's own samples
+    (docs/vendor-api.md#word-text)."""
     words[0]["text"] = words[0]["text"].capitalize()
     for word in words[1:]:
         word["text"] = f" {word['text']}"

@@ -1,4 +1,4 @@
-"""What was heard, as the families beside Fun-ASR write it (API reference 6.2 and 7.2).
+"""What was heard, as the families beside Fun-ASR write it (docs/vendor-api.md#qwen3-asr-result-file).
 
 The recogniser speaks Fun-ASR's dialect (6.1). It knows English only, and no feelings.
 """
@@ -44,7 +44,7 @@ def qwen3_document(url: str, heard: dict[str, Any], parameters: dict[str, Any]) 
 
 
 def _trailing_blanks(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """ "Senior ", then "staff" and "," (seed 004)."""
+    """ "Senior ", then "staff" and "," (docs/vendor-api.md#qwen3-asr-result-file)."""
     written = []
     for number, word in enumerate(words, 1):
         punctuation = word["punctuation"].strip()

@@ -175,7 +175,7 @@ class Simulator:
         return answer.response(fault)
 
     async def _token(self, request: Request) -> Response:
-        """A key for a short time (API reference 1.2)."""
+        """A key for a short time (docs/vendor-api.md#temporary-keys)."""
         seconds = _positive(request.query_params.get("expire_in_seconds", "60"))
         if seconds > 1800:
             raise invalid("expire_in_seconds must be between 1 and 1800.")
@@ -192,7 +192,7 @@ class Simulator:
         return JSONResponse({"request_id": str(uuid.uuid4()), **self.room.reply(task)})
 
     async def _list(self, request: Request) -> Response:
-        """API reference 3.5: top level, epoch milliseconds, no result URLs."""
+        """docs/vendor-api.md#task-list: top level, epoch milliseconds, no result URLs."""
         if not self.play.behaviour.lists_tasks:
             raise RequestRefusedError(404, "NotFound", "There is no list of tasks here.")
         wanted = request.query_params
@@ -294,7 +294,8 @@ def _positive(text: str) -> int:
 
 
 def _window(start: str | None, end: str | None) -> tuple[float, float]:
-    """`YYYYMMDDhhmmss`, at most 24 hours, by default the last ones (API reference 3.5, which names no zone)."""
+    """`YYYYMMDDhhmmss`, at most 24 hours, by default the last ones (docs/vendor-api.md#task-list, which names no
+    zone)."""
     try:
         given = [
             datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=VENDOR_ZONE) if text else None

@@ -1,4 +1,4 @@
-"""The models that answer at once, on both endpoints (seed 004, API reference 7)."""
+"""The models that answer at once, on both endpoints (docs/vendor-api.md#synchronous-calls)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from local.simulator.recognition import RecognitionError
 from local.simulator.results import EMOTION, LANGUAGE, flash_sentence
 
 _REFUSALS = {
-    # What a task would say of a file (API reference 5.2), as a synchronous call says it (5.1).
+    # What a task would say of a file (docs/vendor-api.md#file-error-codes), as a synchronous call says it (5.1).
     "REQUEST_INVALID_FILE_URL_VALUE": "InvalidURL",
     "InvalidFile.DownloadFailed": "InvalidURL",
     "FILE_403_FORBIDDEN": "BadRequest.InputDownloadFailed",
@@ -29,7 +29,7 @@ _REFUSALS = {
 }
 _AUDIO_TOKENS_PER_SECOND = 25
 _PIECES = re.compile(r"\s*(?:\w+|[^\w\s]+)")
-"""A word or its punctuation, with the blank before it, as in seed 004."""
+"""A word or its punctuation, with the blank before it, as in docs/vendor-api.md#openai-compatible-stream."""
 
 Json = dict[str, Any]
 

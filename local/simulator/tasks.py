@@ -26,7 +26,7 @@ from local.simulator.results import qwen3_document
 class FileResult:
     """One file of a task. `document` is its result JSON, `said_to_be_at` a scripted address of it that is not ours.
 
-    `billed` is in seconds: of speech, or of the recording, as the model's family counts (API reference 3.3).
+    `billed` is in seconds: of speech, or of the recording, as the model's family counts (docs/vendor-api.md#usage).
     """
 
     url: str
@@ -67,7 +67,7 @@ class SimulatedTask:
 
 
 def vendor_time(moment: float) -> str:
-    """UTC+8 without a zone (API reference 3.2)."""
+    """UTC+8 without a zone (docs/vendor-api.md#time-zones)."""
     return datetime.fromtimestamp(moment, UTC).astimezone(VENDOR_ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
@@ -169,7 +169,8 @@ class TaskRoom:
     # replies
 
     def reply(self, task: SimulatedTask) -> dict[str, Any]:
-        """`output` and `usage` of a query (API reference 3.1): results only at the end, counters while running."""
+        """`output` and `usage` of a query (docs/vendor-api.md#task-query): results only at the end, counters while
+        running."""
         output: dict[str, Any] = {
             "task_id": task.task_id,
             "task_status": task.status,
@@ -214,7 +215,8 @@ class TaskRoom:
         }
 
     def _result_url(self, task: SimulatedTask, file: FileResult) -> str:
-        """Signed, expiring, with `%3A` in its path, like the vendor's (API reference 3.4). A query signs it anew."""
+        """Signed, expiring, with `%3A` in its path, like the vendor's (docs/vendor-api.md#result-url). A query signs
+        it anew."""
         path = task.result_paths.setdefault(
             file.url, f"/results/{task.model}/{vendor_time(task.submitted_at).replace(' ', '/')}/{uuid.uuid4()}-1.json"
         )
@@ -237,7 +239,7 @@ class TaskRoom:
 
 
 def _speech_seconds(document: dict[str, Any]) -> int:
-    """Seconds of speech, each track on its own (API reference 3.3). A scripted result need not look like one."""
+    """Seconds of speech, each track on its own (docs/vendor-api.md#usage). A scripted result need not look like one."""
     tracks = document.get("transcripts")
     if not isinstance(tracks, list):
         return 0

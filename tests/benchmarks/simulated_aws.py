@@ -74,7 +74,7 @@ COLD_START, WARM_START = 1.0, 0.010
 FINALIZE_CPU = 0.04
 """Seconds of CPU a file, one after the other: 0.02 on a core of the measuring machine, of which 1,024 MB have 0.58."""
 SUBMITS_PER_SECOND, QUERIES_PER_SECOND = 10, 20
-"""The vendor's limits for Fun-ASR (API reference 2.6); a page of the list is a query too."""
+"""The vendor's limits for Fun-ASR (docs/vendor-api.md#rate-limits); a page of the list is a query too."""
 WINDOW_SECONDS = 1.0
 SUBMITTERS = 4
 """MaximumBatchingWindowInSeconds and MaximumConcurrency, as in the template."""

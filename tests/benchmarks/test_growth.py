@@ -33,7 +33,7 @@ FINALIZE = timedelta(seconds=0.3)
 A_PASS = timedelta(seconds=0.2)
 """States, reads and writes of one, beside its questions (test_burst.py has them one by one)."""
 SUBMITS_PER_SECOND = 10
-"""Of Fun-ASR (API reference 4)."""
+"""Of Fun-ASR (docs/vendor-api.md#rate-limits)."""
 USD_A_WRITE, USD_A_READ = 0.625e-6, 0.125e-6
 """On demand, as in `prices.json`."""
 INDEX_ENTRY_KB = 0.25

@@ -1,4 +1,5 @@
-"""Arrows point one way: functions → services → domain, adapters → domain (DESIGN section 4)."""
+"""Arrows point one way: functions → services → domain, adapters → domain
+(docs/architecture.md#rules-that-always-hold)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What template.yaml promises: files that exist, parameters and outputs of DESIGN section 3, safe resources."""
+"""What template.yaml promises: files that exist, parameters and outputs of docs/architecture.md#fixed-interfaces,
+safe resources."""
 
 from __future__ import annotations
 
@@ -145,7 +146,7 @@ def test_the_outputs_of_the_design_are_all_there_and_each_is_about_its_resource(
 
 
 def test_the_secret_s_output_is_its_arn_on_the_local_stack_too(template: dict[str, Any]) -> None:
-    """`!Ref` of a secret is its name there (DESIGN section 5)."""
+    """`!Ref` of a secret is its name there (docs/architecture.md#fixed-interfaces)."""
     assert template["Outputs"]["ApiKeySecretArn"]["Value"] == {"Fn::GetAtt": ["ApiKeySecret", "Id"]}
 
 

@@ -27,7 +27,7 @@ BASE = "https://dashscope-intl.aliyuncs.com"
 KEY = "sk-secret-key"
 SIGNATURE = "5ec7e75ec7e7"
 SIGNED = f"https://m.s3.us-east-1.amazonaws.com/a%20b.wav?X-Amz-Signature={SIGNATURE}&X-Amz-Expires=60"
-SEEDS = Path(__file__).parents[2] / "unit/domain/seeds"
+DOCUMENTED_REPLIES = Path(__file__).parents[2] / "unit/domain/documented_replies"
 SSE = "text/event-stream;charset=UTF-8"
 # A text with what breaks careless readers: characters of 2, 3 and 4 bytes, and line ends that are none in a stream.
 TEXT = "é 中文 😀 one\u2028two\u2029three\x85four\x0bfive"
@@ -106,7 +106,7 @@ def streaming(*chunks: bytes, status: int = 200, error: Exception | None = None)
 
 
 def event(frame: object, end: str = "\n", number: int = 1) -> bytes:
-    """As DashScope's own endpoint writes it (API reference 7.2)."""
+    """As DashScope's own endpoint writes it (docs/vendor-api.md#dashscope-stream)."""
     data = json.dumps(frame, ensure_ascii=False)
     return end.join([f"id:{number}", "event:result", ":HTTP_STATUS/200", f"data:{data}", "", ""]).encode()
 
@@ -172,12 +172,12 @@ def test_the_workspace_is_named_only_where_there_is_one() -> None:
 
 
 def test_one_whole_reply_is_handed_on_as_it_came() -> None:
-    reply = json.loads((SEEDS / "004_native_reply.json").read_bytes())
+    reply = json.loads((DOCUMENTED_REPLIES / "004_native_reply.json").read_bytes())
     assert Vendor(answering(200, reply)).transcribe(WHOLE) == reply
 
 
 def test_a_server_that_does_not_stream_though_asked_to_is_understood() -> None:
-    reply = json.loads((SEEDS / "004_openai_reply.json").read_bytes())
+    reply = json.loads((DOCUMENTED_REPLIES / "004_openai_reply.json").read_bytes())
     assert Vendor(answering(200, reply)).transcribe(CHAT_STREAMED) == reply
 
 
@@ -191,7 +191,7 @@ def test_a_stream_is_read_whatever_its_line_ends_and_wherever_it_is_cut(end: str
 
 
 def test_the_stream_of_the_vendors_page_is_read_up_to_its_end() -> None:
-    lines = (SEEDS / "004_openai_stream.txt").read_bytes().splitlines()
+    lines = (DOCUMENTED_REPLIES / "004_openai_stream.txt").read_bytes().splitlines()
     answer = Vendor(streaming(*(line + b"\n\n" for line in lines), b"data: nonsense\n\n")).transcribe(CHAT_STREAMED)
     assert len(answer[FRAMES]) == 7
     assert recognition_in(answer).transcripts[0].text == "Welcome to Alibaba Cloud."

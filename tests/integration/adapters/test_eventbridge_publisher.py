@@ -1,4 +1,5 @@
-"""The bus: every event arrives in the shape of DESIGN section 3, or `PublishFailed` says that one did not."""
+"""The bus: every event arrives in the shape of docs/architecture.md#fixed-interfaces, or `PublishFailed` says that
+one did not."""
 
 from __future__ import annotations
 

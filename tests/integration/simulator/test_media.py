@@ -278,7 +278,7 @@ def test_a_url_that_its_client_cannot_read_fails_alone(failed_code: Callable[...
 def test_a_url_must_be_percent_encoded(
     name: str, failed_code: Callable[..., str], media_url: str, media_requests: list[str]
 ) -> None:
-    """API reference section 8."""
+    """docs/vendor-api.md#file-urls."""
     assert failed_code(f"{media_url}/unencoded-{name}") == "InvalidFile.DownloadFailed"
     assert failed_code(f"{media_url}/{quote(f'encoded-{name}')}") == "FILE_404_NOT_FOUND"
     assert [path for path in media_requests if "encoded-" in path] == [f"/{quote(f'encoded-{name}')}"]

@@ -1,4 +1,4 @@
-"""The official SDK works against the simulator as it works against DashScope (API reference section 10)."""
+"""The official SDK works against the simulator as it works against DashScope (docs/vendor-api.md#official-sdk)."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_sample_is_cut_into_sentences_at_its_pauses(
 def test_a_result_has_the_vendors_shape(
     name: str, transcribed_samples: dict[str, dict[str, Any]], media_url: str
 ) -> None:
-    """API reference 6.1."""
+    """docs/vendor-api.md#result-file."""
     document = transcribed_samples[name]
     assert document.keys() == {"file_url", "properties", "transcripts"}
     assert document["file_url"] == f"{media_url}/{name}"
@@ -254,7 +254,7 @@ FILETRANS = "qwen3-asr-flash-filetrans"
 def test_the_sdk_transcribes_one_file(
     sdk: object, play: Callable[..., None], media_url: str, http: httpx.Client
 ) -> None:
-    """API reference 3.1 and 6.2."""
+    """docs/vendor-api.md#task-query."""
     play(behaviour={"queue_seconds": 0})
     url = f"{media_url}/morning-walk.wav"
     task = QwenTranscription.async_call(model=FILETRANS, file_url=url, api_key=KEY, language="en", enable_words=True)
@@ -292,7 +292,7 @@ def test_words_are_timed_on_request_only(
 
 
 def test_a_file_that_is_not_there_fails_its_task(sdk: object, play: Callable[..., None], media_url: str) -> None:
-    """Whatever a task of several files would do (seed 004, "FAILED")."""
+    """Whatever a task of several files would do (docs/vendor-api.md#all-files-failed, "FAILED")."""
     play(behaviour={"queue_seconds": 0, "all_failed_status": "SUCCEEDED"})
     task = QwenTranscription.async_call(model=FILETRANS, file_url=f"{media_url}/absent.wav", api_key=KEY)
     reply = QwenTranscription.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
@@ -383,7 +383,7 @@ def test_the_newer_client_resubmits_after_a_lost_answer_and_so_makes_two_tasks(
     recorded: Callable[[str], list[dict[str, Any]]],
     media_url: str,
 ) -> None:
-    """What section 10 says of its retries; the reason why ours has none."""
+    """The SDK retries a POST (docs/vendor-api.md#official-sdk). Our client does not."""
     model = "fun-asr-mtl-2025-08-25"
 
     def tasks() -> int:

@@ -1,4 +1,4 @@
-"""The official SDKs of DashScope and of OpenAI call the synchronous models (seed 004, API reference 7)."""
+"""The official SDKs of DashScope and of OpenAI call the synchronous models (docs/vendor-api.md#synchronous-calls)."""
 
 from __future__ import annotations
 
@@ -194,7 +194,7 @@ def test_a_streamed_completion_is_the_vendors(model: str, include_usage: bool, o
 
 
 def test_the_lines_of_a_stream_are_those_of_the_vendors_page(openai: OpenAI, play: Play) -> None:
-    """Seed 004, "Streaming output", without the ids and times."""
+    """docs/vendor-api.md#openai-compatible-stream, "Streaming output", without the ids and times."""
     play(scripts=[SCRIPT])
     with openai.chat.completions.with_streaming_response.create(
         model=MODEL, messages=asked(URL), stream=True

@@ -54,7 +54,8 @@ CURL = json.loads(
   }
 }"""
 )
-"""The body of seed 000's "Synchronous calls", whose header is `X-DashScope-SSE: disable`."""
+"""The body of docs/vendor-api.md#fun-asr-flash-request's "Synchronous calls", whose header is `X-DashScope-SSE:
+disable`."""
 
 Recorded = Callable[[str], list[dict[str, Any]]]
 OptionsFor = Callable[..., Options]
@@ -188,7 +189,8 @@ def test_a_parameter_is_the_one_that_the_sdk_sends(
 def test_a_task_with_context_differs_from_the_sdks_by_the_context_alone(
     model: str, base_url: str, our_client: DashScopeHttp, options_for: OptionsFor, recorded: Recorded
 ) -> None:
-    """No SDK class can send `input.context` (API reference 2.3), so it is taken out of ours, and read by itself.
+    """No SDK class can send `input.context` (docs/vendor-api.md#qwen-audio-filetrans-parameters), so it is taken out
+    of ours, and read by itself.
 
     The newer client sends `parameters` even when there are none, as we do.
     """
@@ -280,7 +282,8 @@ def test_a_completion_is_the_one_that_the_openai_sdk_asks_for(
     play: Callable[..., None],
     recorded: Recorded,
 ) -> None:
-    """`asr_options` is no parameter of OpenAI's; the vendor's page passes it as `extra_body` (seed 004)."""
+    """`asr_options` is no parameter of OpenAI's; the vendor's page passes it as `extra_body`
+    (docs/vendor-api.md#qwen3-asr-flash-request)."""
     play(scripts=SCRIPTS)
     given = parameters_of(CATALOGUE[model])
     ours = given if context is None else {**given, "context": context}
@@ -342,7 +345,7 @@ def test_a_call_that_no_sdk_has_a_class_for_is_the_vendors_curl(
     play: Callable[..., None],
     recorded: Recorded,
 ) -> None:
-    """fun-asr-flash and its kin: the body of seed 000, with this model and file."""
+    """fun-asr-flash and its kin: the body of docs/vendor-api.md#fun-asr-flash-request, with this model and file."""
     play(scripts=SCRIPTS)
     body = copy.deepcopy(CURL)
     body["model"] = model
@@ -366,7 +369,7 @@ def test_what_a_family_without_an_sdk_class_is_told_beyond_the_curl(
     play: Callable[..., None],
     recorded: Recorded,
 ) -> None:
-    """API reference 7.2: parameters beside the format, and earlier turns before the audio."""
+    """docs/vendor-api.md#fun-asr-flash-request: parameters beside the format, and earlier turns before the audio."""
     play(scripts=SCRIPTS)
     given = parameters_of(CATALOGUE[model])
     turns = [{"role": "user", "text": "DashScope"}, {"role": "assistant", "text": "I see."}]

@@ -165,7 +165,8 @@ def test_a_hang_delays_the_answer(vendor: httpx.Client, play: Play) -> None:
 
 
 def test_a_native_stream_is_written_as_the_vendor_does(vendor: httpx.Client, play: Play) -> None:
-    """API reference 7.2: `id`, `event`, a comment with the status, `data`; usage where a sentence ends."""
+    """docs/vendor-api.md#dashscope-stream: `id`, `event`, a comment with the status, `data`; usage where a sentence
+    ends."""
     play(scripts=[{"match": "walk", "answers": [{"text": "We walked"}]}])
     answer = vendor.post(GENERATION_PATH, json=native(FUN), headers={"X-DashScope-SSE": "enable"})
     assert answer.headers["content-type"].startswith("text/event-stream")
@@ -349,7 +350,7 @@ def test_the_vendor_can_have_a_model_that_we_do_not_know_yet(vendor: httpx.Clien
 def test_a_temporary_key_is_as_good_as_its_parent_until_it_ends(
     base_url: str, vendor: httpx.Client, http: httpx.Client
 ) -> None:
-    """API reference 1.2."""
+    """docs/vendor-api.md#temporary-keys."""
     given = vendor.post("/api/v1/tokens", params={"expire_in_seconds": 1800}).json()
     assert given.keys() == {"token", "expires_at"}
 

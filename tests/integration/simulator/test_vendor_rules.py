@@ -1,4 +1,4 @@
-"""The simulator keeps the vendor's rules (API reference sections 1 to 5)."""
+"""The simulator keeps the vendor's rules (docs/vendor-api.md#task-submission)."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_each_family_is_taken_in_its_own_shape(post_task: PostTask, play: Play) 
 
 
 def test_a_running_task_of_one_file_is_answered_with_counters(submit: Submit, until: Until, play: Play) -> None:
-    """Seed 004, "RUNNING"."""
+    """docs/vendor-api.md#task-query, "RUNNING"."""
     play(behaviour={"queue_seconds": 0}, scripts=[{"match": "slow", "answers": [{"text": "not yet", "seconds": 60}]}])
     body = {"model": ONE_FILE, "input": {"file_url": "http://127.0.0.1:9/slow.wav"}, "parameters": {}}
     output = until(submit(body=body), "RUNNING")["output"]
@@ -150,7 +150,7 @@ def test_a_vendor_that_takes_one_file_refuses_two(post_task: PostTask, play: Pla
 
 
 def test_a_submission_without_parameters_is_accepted_and_fails_later(submit: Submit, until: Until, play: Play) -> None:
-    """API reference 1.1."""
+    """docs/vendor-api.md#workspace-hosts."""
     play(behaviour={"queue_seconds": 0})
     output = until(submit(body={"model": MODEL, "input": {"file_urls": [ANY_URL]}}))["output"]
     assert output["task_status"] == "FAILED"
@@ -241,7 +241,7 @@ def test_a_succeeded_task_is_answered_with_results_and_usage(finished: dict[str,
 
 
 def test_times_are_those_of_utc_plus_8_and_in_order(finished: dict[str, Any]) -> None:
-    """API reference 3.2."""
+    """docs/vendor-api.md#time-zones."""
     output = finished["output"]
     texts = [output["submit_time"], output["scheduled_time"], output["end_time"]]
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", text) for text in texts)
@@ -252,7 +252,7 @@ def test_times_are_those_of_utc_plus_8_and_in_order(finished: dict[str, Any]) ->
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
 def test_a_task_whose_files_all_failed_is(status: str, submit: Submit, until: Until, play: Play) -> None:
-    """Both are seen of the vendor (API reference 3.1)."""
+    """Both are seen of the vendor (docs/vendor-api.md#all-files-failed)."""
     play(
         behaviour={"queue_seconds": 0, "all_failed_status": status},
         scripts=[{"match": "bad", "answers": [{"code": "DECODE_ERROR", "message": "cannot detect audio info"}]}],
@@ -322,7 +322,8 @@ def test_queries_do_not_use_up_the_rate_of_submissions(vendor: httpx.Client, pos
 
 
 def test_a_result_url_looks_like_the_vendors(finished: dict[str, Any], base_url: str) -> None:
-    """API reference 3.4: an encoded colon in the path, Expires, OSSAccessKeyId and Signature in the query."""
+    """docs/vendor-api.md#result-url: an encoded colon in the path, Expires, OSSAccessKeyId and Signature in the
+    query."""
     url = urlsplit(result_url(finished))
     assert f"{url.scheme}://{url.netloc}" == base_url
     assert "%3A" in url.path
@@ -422,7 +423,8 @@ def test_a_task_cannot_be_canceled_when_it_is(
 def test_a_list_has_the_vendors_shape(
     path: str, vendor: httpx.Client, finished: dict[str, Any], submit: Submit
 ) -> None:
-    """API reference 3.5: at the top level, in epoch milliseconds, without result URLs; both spellings of the path."""
+    """docs/vendor-api.md#task-list: at the top level, in epoch milliseconds, without result URLs; both spellings of
+    the path."""
     task_id = finished["output"]["task_id"]
     page = vendor.get(path, params={"task_id": task_id}).json()
     assert {key: page[key] for key in ("total", "total_page", "page_no", "page_size")} == {
@@ -466,7 +468,7 @@ def test_a_page_that_cannot_be_is_refused(vendor: httpx.Client, wrong: dict[str,
 
 
 def test_a_list_can_be_asked_for_a_time(vendor: httpx.Client, finished: dict[str, Any]) -> None:
-    """API reference 3.5; read as UTC+8, like the vendor's other times."""
+    """docs/vendor-api.md#task-list; read as UTC+8, like the vendor's other times."""
     task_id, now = finished["output"]["task_id"], datetime.now(UTC) + timedelta(hours=8)
 
     def listed(start: timedelta, end: timedelta) -> Any:

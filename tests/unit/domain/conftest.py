@@ -33,7 +33,7 @@ def job(media: Media, now: datetime) -> Job:
 
 @pytest.fixture(scope="session")
 def sample() -> Callable[[str], dict[str, Any]]:
-    """Reads a document re-typed from the vendor's own (seeds 000, 002 and 004)."""
+    """Reads a document re-typed from the vendor's own (docs/vendor-api.md#sources)."""
 
     def read(name: str) -> dict[str, Any]:
         document: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))

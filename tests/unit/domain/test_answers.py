@@ -202,7 +202,7 @@ def test_a_sentence_revised_after_its_end_is_not_told_with_the_old_times() -> No
 
 
 def test_sentences_that_the_reply_leaves_out_are_not_timed_but_not_lost() -> None:
-    """Without a stream only the last sentence is told (API reference 7.2)."""
+    """Without a stream only the last sentence is told (docs/vendor-api.md#fun-asr-flash-reply)."""
     transcript = read(flash("One. Two. Three.", sentence("Three.", 4_000, 3), usage={"duration": 6}))
     assert times(transcript) == [(None, "One. Two. Three.")]
     assert transcript.timing == "none"

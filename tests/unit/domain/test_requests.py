@@ -1,4 +1,5 @@
-"""The requests, as the vendor's own pages print them (`seeds/`) and as the API reference tells the rest."""
+"""The requests, as the vendor's own pages print them (`documented_replies/`) and as the docs/vendor-api.md#sources tells the
+rest."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from dashscribe.domain.catalogue import CATALOGUE, CHAT_PATH, GENERATION_PATH, T
 from dashscribe.domain.options import Options
 from dashscribe.domain.requests import PROMPT, VendorRequest, recognition_request, task_request
 
-SEEDS = Path(__file__).parent / "seeds"
+DOCUMENTED_REPLIES = Path(__file__).parent / "documented_replies"
 WELCOME = "https://dashscope.oss-cn-beijing.aliyuncs.com/audios/welcome.mp3"
 FEMALE = "https://dashscope.oss-cn-beijing.aliyuncs.com/samples/audio/paraformer/hello_world_female2.wav"
 SIGNED = "https://m.s3.us-east-1.amazonaws.com/a%20b%2B.wav?X-Amz-Signature=0%2B1&versionId=v"
@@ -22,7 +23,7 @@ Json = dict[str, Any]
 
 
 def seed(name: str) -> Json:
-    document: Json = json.loads((SEEDS / f"{name}.json").read_text(encoding="utf-8"))
+    document: Json = json.loads((DOCUMENTED_REPLIES / f"{name}.json").read_text(encoding="utf-8"))
     return document
 
 
@@ -89,7 +90,8 @@ def test_a_fun_asr_flash_call_is_that_of_the_vendors_page() -> None:
 
 
 def test_a_call_of_dashscopes_own_endpoint_is_that_of_the_vendors_page() -> None:
-    """But for the page's empty system message; `result_format` is what makes the answer have choices (seed 004)."""
+    """But for the page's empty system message; `result_format` is what makes the answer have choices
+    (docs/vendor-api.md#qwen3-asr-flash-request)."""
     printed = seed("004_native_request")
     assert printed["input"]["messages"].pop(0) == {"role": "system", "content": [{"text": ""}]}
     printed["parameters"]["result_format"] = "message"

@@ -1,4 +1,5 @@
-"""DashScope over HTTP: tasks (API reference sections 1 to 3) and synchronous calls (section 7)."""
+"""DashScope over HTTP: tasks (docs/vendor-api.md#task-submission) and synchronous calls
+(docs/vendor-api.md#synchronous-calls)."""
 
 from __future__ import annotations
 
@@ -172,7 +173,7 @@ def _frames(events: Iterator[str]) -> list[JsonObject]:
 
 
 def _error_in(body: JsonObject) -> tuple[str, str]:
-    """Code and message of an error body, DashScope's own or in OpenAI's shape (API reference 5)."""
+    """Code and message of an error body, DashScope's own or in OpenAI's shape (docs/vendor-api.md#error-bodies)."""
     nested = body.get("error")
     given = nested if isinstance(nested, dict) else body
     code = given.get("code") or (given.get("type") if given is nested else "")
@@ -183,7 +184,8 @@ def _error_in(body: JsonObject) -> tuple[str, str]:
 
 
 def _read(status: int, content: bytes) -> JsonObject:
-    """The body, if it is one of success: a 200 can carry an error `code` too (API reference 5). Else `VendorError`."""
+    """The body, if it is one of success: a 200 can carry an error `code` too (docs/vendor-api.md#error-bodies). Else
+    `VendorError`."""
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):

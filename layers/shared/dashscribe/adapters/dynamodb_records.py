@@ -36,7 +36,7 @@ _BATCH_GET_LIMIT = 100
 _RESERVATION_ROUNDS = 2
 _JOBS_LOOKED_AT_FOR_AGE = 200
 _KEEP_TASK_IDS_SECONDS = 2 * 86400
-"""The vendor lists the tasks of the last 24 hours (API reference 3.5)."""
+"""The vendor lists the tasks of the last 24 hours (docs/vendor-api.md#task-list)."""
 _Record = TypeVar("_Record", Job, Task)
 _to_dynamodb = TypeSerializer().serialize
 _from_dynamodb = TypeDeserializer().deserialize

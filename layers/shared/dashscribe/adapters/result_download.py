@@ -39,7 +39,8 @@ class ResultDownload:
         self._resolve = resolve
 
     def download(self, url: str, *, small_only: bool = False) -> JsonObject:
-        """Fetch the URL verbatim: decoding and encoding it again would break its signature (API reference 3.4)."""
+        """Fetch the URL verbatim: decoding and encoding it again would break its signature
+        (docs/vendor-api.md#result-url)."""
         try:
             url = self._checked(url)
         except ValueError as error:

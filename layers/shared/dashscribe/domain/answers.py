@@ -1,6 +1,7 @@
 """What a synchronous model answers, read into the shape that the asynchronous ones leave in their result files.
 
-Sources: seed 004 (both endpoints of qwen3-asr-flash), API reference 7.1 to 7.3.
+Sources: docs/vendor-api.md#qwen3-asr-flash-reply (both endpoints of qwen3-asr-flash),
+docs/vendor-api.md#qwen3-asr-flash-reply.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ class _Output(_Shape):
     text: str | None = None
     sentence: _SentenceOrNone = None
     sentences: list[_SentenceOrNone] | None = None
-    output: _Output | None = None  # one page warns that the sentence may lie one level deeper (API reference 7.2)
+    # one page warns that the sentence may lie one level deeper (docs/vendor-api.md#fun-asr-flash-reply)
+    output: _Output | None = None
 
     @property
     def spoken(self) -> list[_FlashSentence]:
@@ -161,7 +163,8 @@ def _from_choices(choices: Sequence[_Choice], *, streamed: bool) -> VendorResult
 def _joined(pieces: Sequence[str]) -> str:
     """The pieces of DashScope's own stream: each a new part of the text, or each the text so far (no page shows it, the
     SDK asks for the former). It is the latter when every piece begins with the one before and the last is longer than
-    the first. An OpenAI-compatible stream's deltas are new parts whatever they look like (seed 004).
+    the first. An OpenAI-compatible stream's deltas are new parts whatever they look like
+    (docs/vendor-api.md#openai-compatible-stream).
     """
     said = [piece for piece in pieces if piece]
     grows = all(later.startswith(earlier) for earlier, later in pairwise(said))

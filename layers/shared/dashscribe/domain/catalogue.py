@@ -2,7 +2,8 @@
 
 What a model is called, which shape its request has, its parameters, languages, regions, prices and limits.
 A new model is a new row; a new family is its parameters, its `RequestShape` and the reader of its answer.
-Sources: API reference sections 2 and 7 (models, languages, limits), 4 (rates) and 9 (prices).
+Sources: docs/vendor-api.md#models (models, languages, limits), docs/vendor-api.md#rate-limits and
+docs/vendor-api.md#prices.
 """
 
 from __future__ import annotations
@@ -54,7 +55,8 @@ _REGION_OF_WORKSPACE_HOST = {
 
 
 def region_of(base_url: str) -> Region:
-    """The region of a DashScope host, classic or `{WorkspaceId}.{region}.maas.aliyuncs.com` (API reference 1.1)."""
+    """The region of a DashScope host, classic or `{WorkspaceId}.{region}.maas.aliyuncs.com`
+    (docs/vendor-api.md#hosts-and-regions)."""
     try:
         host = (urlsplit(base_url).hostname or "").lower()
     except ValueError:
@@ -89,16 +91,18 @@ _NEWEST_LANGUAGES = tuple(
     "zh en ja ko vi th id ms tl hi ar fr de es pt ru it nl sv da fi no el pl cs hu ro bg hr sk".split()
 )
 _FUN_ASR_LANGUAGES = (*_NEWEST_LANGUAGES, "et", "ga", "lv", "lt", "mt", "sl")
-"""The newest list and seed 003's together (API reference 2.4): what either document allows is let through."""
+"""The newest list and docs/vendor-api.md#language-codes's together (docs/vendor-api.md#language-codes): what either
+document allows is let through."""
 _SNAPSHOT_LANGUAGES = ("zh", "en")
 _PARAFORMER_V2_LANGUAGES = tuple("zh en ja yue ko de fr ru".split())
 _QWEN3_LANGUAGES = tuple("zh yue en ja de ko ru fr pt ar it es hi id th tr uk vi cs da fil fi is ms no pl sv".split())
 SAME_LANGUAGE = MappingProxyType({"tl": "fil", "fil": "tl"})
-"""Filipino has another code in each family (API reference 2.4)."""
+"""Filipino has another code in each family (docs/vendor-api.md#language-codes)."""
 
 _MB, _GB = 1024**2, 1024**3
 RATE_UNKNOWN = 5
-"""Submissions a second where the vendor names no limit (API reference 4): below every limit that it does name."""
+"""Submissions a second where the vendor names no limit (docs/vendor-api.md#rate-limits): below every limit that it
+does name."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +208,7 @@ def _synchronous(
     must_stream: bool = False,
     note: str = "",
 ) -> ModelSpec:
-    """At most 10 MB and 5 minutes, one file a call (seed 004, seed 000, API reference 7)."""
+    """At most 10 MB and 5 minutes, one file a call (docs/vendor-api.md#file-limits)."""
     return ModelSpec(
         name,
         family,

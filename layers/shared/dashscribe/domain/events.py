@@ -1,4 +1,4 @@
-"""The events that leave the system, in the shape that DESIGN section 3 fixes."""
+"""The events that leave the system, in the shape that docs/architecture.md#fixed-interfaces fixes."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ class Decision:
 
 
 def decide(job: Job, outcome: FileOutcome, files_in_task: int) -> Decision:
-    """Store it, fail it, or submit it again (at most 3 times; API reference 5.2 and DESIGN section 3)."""
+    """Store it, fail it, or submit it again (at most 3 times; docs/vendor-api.md#file-error-codes and
+    docs/architecture.md#fixed-interfaces)."""
     if outcome.transcription_url is not None:
         return Decision(NextStep.STORE)
     code, message = outcome.code or "UNKNOWN", outcome.message or "No reason was given."

@@ -25,7 +25,7 @@ from dashscribe.domain.timestamps import Timestamp
 from dashscribe.errors import ErrorClass
 
 MAX_RESUBMISSIONS = 3
-"""DESIGN section 3: at most 3 resubmissions of one file."""
+"""docs/architecture.md#fixed-interfaces: at most 3 resubmissions of one file."""
 MAX_AMBIGUOUS_SUBMISSIONS = 1
 """A POST whose answer was lost is repeated once, and no more: it may have been accepted, and paid for, each time."""
 MAX_FAILED_ATTEMPTS = 25
@@ -41,7 +41,7 @@ LIST_COMPLETE_AFTER = timedelta(seconds=30)
 RECONCILE_WITHIN = timedelta(minutes=10)
 """How long that is tried before the file is submitted again without knowing."""
 TASK_LIST_WINDOW = timedelta(hours=23)
-"""After this a task may have left the vendor's list, which goes back 24 hours (API reference 3.5)."""
+"""After this a task may have left the vendor's list, which goes back 24 hours (docs/vendor-api.md#task-list)."""
 CLAIM_LASTS = timedelta(seconds=90)
 """Longer than the submit function can run, so that an expired claim means its owner is dead."""
 CALL_CLAIM_LASTS = timedelta(seconds=390)

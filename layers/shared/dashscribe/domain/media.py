@@ -12,16 +12,16 @@ from dashscribe.domain.catalogue import ModelSpec
 from dashscribe.domain.result_files import RESULT_FILE_NAMES
 
 MAX_SIZE_BYTES = 2 * 1024**3
-"""2 GB a file for every asynchronous model (seed 000, seed 002; API reference 2.5)."""
+"""2 GB a file for every asynchronous model (docs/vendor-api.md#file-limits)."""
 
 SUPPORTED_EXTENSIONS = (
     "aac", "amr", "avi", "flac", "flv", "m4a", "mkv", "mov", "mp3", "mp4", "mpeg", "ogg", "opus", "wav", "webm", "wma",
     "wmv",
 )  # fmt: skip
-"""The 17 formats of the asynchronous models (seed 000, seed 003; API reference 2.5)."""
+"""The 17 formats of the asynchronous models (docs/vendor-api.md#file-formats)."""
 
 AUDIO_TOO_LONG = "AUDIO_DURATION_TOO_LONG"
-"""The vendor's word for it (API reference 5.2)."""
+"""The vendor's word for it (docs/vendor-api.md#file-error-codes)."""
 
 _SIZE_BOUNDS = tuple(megabytes * 1024**2 for megabytes in (8, 64, 512))
 

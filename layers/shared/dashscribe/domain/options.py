@@ -116,7 +116,7 @@ class Options(BaseModel):
 
 
 DIARIZATION_MS = 2 * 3600 * 1000
-"""Beyond two hours the vendor's diarization may fail or be wrong (seed 003, API reference 2.3)."""
+"""Beyond two hours the vendor's diarization may fail or be wrong (docs/vendor-api.md#diarization)."""
 
 
 def warnings_of(options: Options | None, duration_ms: int | None) -> list[str]:

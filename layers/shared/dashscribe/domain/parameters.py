@@ -1,4 +1,5 @@
-"""What each family of models lets its users choose, checked before anything is spent (API reference 2.3, 2.4 and 7).
+"""What each family of models lets its users choose, checked before anything is spent
+(docs/vendor-api.md#task-parameters).
 
 Users write DashScope's own names. `on_the_wire` is what goes into the request's `parameters`; what travels elsewhere in
 the request (context, prompt) is left out of it and put in its place by `domain/requests.py`.
@@ -15,10 +16,12 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_
 JsonObject = dict[str, Any]  # JSON as the vendor or an uploader wrote it: its shape is theirs
 
 MOST_CONTEXT_CHARACTERS = 10_000
-"""The vendor takes 10,000 tokens (API reference 2.3). Metadata (2 KB) and profiles (8 KB) hold less in any case."""
+"""The vendor takes 10,000 tokens (docs/vendor-api.md#qwen3-asr-filetrans-parameters). Metadata (2 KB) and profiles (8
+KB) hold less in any case."""
 MOST_TURN_CHARACTERS = 400
 MOST_TURNS = 5
-"""Beyond these the vendor cuts the context without a word (API reference 7.2), so more is refused."""
+"""Beyond these the vendor cuts the context without a word (docs/vendor-api.md#fun-asr-flash-request), so more is
+refused."""
 ITN_LANGUAGES = ("zh", "en")
 WORD_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "es", "it", "pt", "ru")
 AUDIO_FORMATS = ("aac", "amr", "flac", "m4a", "mp3", "ogg", "opus", "pcm", "speex", "wav", "webm", "wma")
@@ -78,7 +81,8 @@ class WordList(BaseModel):
 
 
 class SpecialWordFilter(BaseModel):
-    """Sensitive words: starred out, dropped, and whether the vendor's own list applies (seed 003)."""
+    """Sensitive words: starred out, dropped, and whether the vendor's own list applies
+    (docs/vendor-api.md#sensitive-word-filter)."""
 
     model_config = _CHECKED
 
@@ -143,7 +147,7 @@ class _Hinted(ModelParameters):
 
 
 class FunAsrParameters(_DiarizingParameters, _Hinted):
-    """Fun-ASR (API reference 2.3)."""
+    """Fun-ASR (docs/vendor-api.md#fun-asr-parameters)."""
 
     language_hints: list[str] | None = Field(
         default=None, min_length=1, description="language codes; only the first one is used (detected by itself)"
@@ -154,14 +158,14 @@ class FunAsrParameters(_DiarizingParameters, _Hinted):
 
 
 class ParaformerParameters(_DiarizingParameters):
-    """Paraformer, every version (API reference 2.3)."""
+    """Paraformer, every version (docs/vendor-api.md#paraformer-parameters)."""
 
     disfluency_removal_enabled: StrictBool | None = Field(default=None, description="drop filler words (false)")
     timestamp_alignment_enabled: StrictBool | None = Field(default=None, description="calibrate the times (false)")
 
 
 class ParaformerV2Parameters(ParaformerParameters, _Hinted):
-    """paraformer-v2 alone takes language hints (API reference 2.3)."""
+    """paraformer-v2 alone takes language hints (docs/vendor-api.md#paraformer-parameters)."""
 
     language_hints: list[str] | None = Field(default=None, min_length=1, description='language codes (["zh", "en"])')
 
@@ -175,7 +179,7 @@ class ContextTurn(BaseModel):
     text: str = Field(min_length=1, max_length=MOST_TURN_CHARACTERS)
 
     def message(self) -> JsonObject:
-        """As the vendor wants it: what a user says is an input (seed 000, API reference 7.2)."""
+        """As the vendor wants it: what a user says is an input (docs/vendor-api.md#fun-asr-flash-request)."""
         kind = "input_text" if self.role == "user" else "text"
         return {"role": self.role, "content": [{"type": kind, "text": self.text}]}
 
@@ -223,7 +227,7 @@ class _InstantVocabulary(ModelParameters):
 
 
 class QwenAudioFiletransParameters(_DiarizingParameters, _InstantVocabulary, _ConversationContext, _Hinted):
-    """qwen-audio-3.x-asr-flash-filetrans (API reference 2.3)."""
+    """qwen-audio-3.x-asr-flash-filetrans (docs/vendor-api.md#qwen-audio-filetrans-parameters)."""
 
     language_hints: list[str] | None = Field(
         default=None, min_length=1, max_length=4, description="up to 4 language codes (detected by itself)"
@@ -242,7 +246,7 @@ _ContextText = Annotated[str, Field(min_length=1, max_length=MOST_CONTEXT_CHARAC
 
 
 class Qwen3FiletransParameters(_Channels):
-    """qwen3-asr-flash-filetrans (seed 004)."""
+    """qwen3-asr-flash-filetrans (docs/vendor-api.md#qwen3-asr-filetrans-parameters)."""
 
     language: str | None = Field(default=None, description="one language code; leave it out for a mix (detected)")
     enable_itn: StrictBool | None = Field(
@@ -269,7 +273,7 @@ class Qwen3FiletransParameters(_Channels):
 
 
 class AsrOptions(BaseModel):
-    """`asr_options` (seed 004)."""
+    """`asr_options` (docs/vendor-api.md#qwen3-asr-flash-request)."""
 
     model_config = _CHECKED
 
@@ -278,7 +282,7 @@ class AsrOptions(BaseModel):
 
 
 class Qwen3FlashParameters(ModelParameters):
-    """qwen3-asr-flash, synchronous, on either endpoint (seed 004)."""
+    """qwen3-asr-flash, synchronous, on either endpoint (docs/vendor-api.md#qwen3-asr-flash-request)."""
 
     travels_elsewhere: ClassVar[frozenset[str]] = frozenset({"context"})
 
@@ -303,7 +307,7 @@ class Qwen3FlashParameters(ModelParameters):
 
 
 class FunAsrFlashParameters(_ConversationContext, _Hinted):
-    """fun-asr-flash-2026-06-15, synchronous (seed 000, API reference 7.2)."""
+    """fun-asr-flash-2026-06-15, synchronous (docs/vendor-api.md#fun-asr-flash-request)."""
 
     language_hints: list[str] | None = Field(
         default=None, min_length=1, max_length=1, description="one language code (detected by itself)"
@@ -325,7 +329,7 @@ class FunAsrFlashParameters(_ConversationContext, _Hinted):
 
 
 class QwenAudioFlashParameters(FunAsrFlashParameters, _InstantVocabulary):
-    """qwen-audio-3.x-asr-flash, synchronous (API reference 7.2)."""
+    """qwen-audio-3.x-asr-flash, synchronous (docs/vendor-api.md#qwen-audio-flash)."""
 
     language_hints: list[str] | None = Field(
         default=None, min_length=1, max_length=4, description="up to 4 language codes (detected by itself)"
@@ -333,7 +337,7 @@ class QwenAudioFlashParameters(FunAsrFlashParameters, _InstantVocabulary):
 
 
 class OmniParameters(ModelParameters):
-    """Qwen-Omni: a prompt and the audio; what comes back is generated text (API reference 7.3)."""
+    """Qwen-Omni: a prompt and the audio; what comes back is generated text (docs/vendor-api.md#qwen-omni)."""
 
     travels_elsewhere: ClassVar[frozenset[str]] = frozenset({"prompt", "context"})
 

@@ -144,10 +144,12 @@ def _pieces(turn: _Turn) -> Iterator[_Piece]:
 
 
 def _timed_texts(sentence: Sentence) -> list[tuple[int, int, str]]:
-    """The sentence cut before each of its words. Its own text has the blanks, which word texts may lack (seed 002).
+    """The sentence cut before each of its words. Its own text has the blanks, which word texts may lack
+    (docs/vendor-api.md#word-text).
 
     Nothing for a sentence without times: when to show it would be an invention. Words that leave some of what was said
-    out (seed 004's are the first two of thirteen) tell nothing of the rest: then the sentence has its own times only.
+    out (docs/vendor-api.md#qwen3-asr-result-file's are the first two of thirteen) tell nothing of the rest: then the
+    sentence has its own times only.
     """
     if sentence.begin_ms is None or sentence.end_ms is None:
         return []

@@ -1,4 +1,5 @@
-"""The requests that a file is sent with, as DashScope's pages and its own SDK shape them (API reference 2.1 and 7)."""
+"""The requests that a file is sent with, as DashScope's pages and its own SDK shape them
+(docs/vendor-api.md#request-shapes)."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class VendorRequest:
 
 
 def task_request(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> VendorRequest:
-    """An asynchronous submission. `parameters` is always there: workspace hosts fail without (API reference 1.1)."""
+    """An asynchronous submission. `parameters` is always there: workspace hosts fail without
+    (docs/vendor-api.md#workspace-hosts)."""
     given = spec.parameters.model_validate(parameters)
     source: JsonObject = (
         {"file_url": file_urls[0]} if spec.shape is RequestShape.FILE_URL else {"file_urls": list(file_urls)}
@@ -123,5 +125,5 @@ def _prompted(options: Options, given: OmniParameters, file_url: str, extension:
 
 
 def _streaming(options: Options) -> JsonObject:
-    """`stream_options` is forbidden without a stream (seed 004)."""
+    """`stream_options` is forbidden without a stream (docs/vendor-api.md#qwen3-asr-flash-request)."""
     return {"stream": True, "stream_options": {"include_usage": True}} if options.stream else {"stream": False}

@@ -23,13 +23,15 @@ SHARE_OF_AGE = 0.2
 SHARE_OF_AGE_OF_MANY = 0.08
 """The same for many files: 5 s late at most after a minute."""
 BYTES_PER_SECOND_OF_PATIENCE = 20_000_000
-"""Files are processed at hundreds of times real time (API reference 2.5); a large one takes a while all the same."""
+"""Files are processed at hundreds of times real time (docs/vendor-api.md#processing-time); a large one takes a while
+all the same."""
 TASK_DEADLINE = timedelta(hours=4)
-"""The vendor gives up after 3 hours (`InternalError.Timeout`, API reference 2.5); an hour more for its queue."""
+"""The vendor gives up after 3 hours (`InternalError.Timeout`, docs/vendor-api.md#processing-time); an hour more for
+its queue."""
 MAX_FINALIZE_ATTEMPTS = 40
 """How often a finished task is handed to finalizers; with `finalize_again` that is about eight hours."""
 RESULTS_LIVE = timedelta(hours=23)
-"""The vendor deletes results 24 hours after the task's end (API reference 3.4)."""
+"""The vendor deletes results 24 hours after the task's end (docs/vendor-api.md#result-retention)."""
 
 
 class TaskPhase(StrEnum):

@@ -19,7 +19,8 @@ from dashscribe.errors import ErrorClass
 
 PAGE_SIZE = 100
 DEFAULT_PAGE_SIZE = 10
-"""What is asked for first, and the vendor's default (API reference 3.5). The maximum is not documented: from the first
+"""What is asked for first, and the vendor's default (docs/vendor-api.md#task-list). The maximum is not documented:
+from the first
 reply on, what came back counts, and a server that refuses the first is asked for the second."""
 MAX_PAGES = 20
 """Of one sweep: a second of the account's rate."""

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, PlainSerializer
 
 VENDOR_ZONE = timezone(timedelta(hours=8))
-"""API reference 3.2: every piece of evidence says UTC+8, whatever the region."""
+"""docs/vendor-api.md#time-zones: every piece of evidence says UTC+8, whatever the region."""
 
 
 def to_iso(moment: datetime) -> str:

@@ -113,7 +113,7 @@ class VendorProperties(_VendorShape):
 
 
 class VendorResult(_VendorShape):
-    """The result JSON of the asynchronous models (API reference 6.1 and 6.2)."""
+    """The result JSON of the asynchronous models (docs/vendor-api.md#result-file)."""
 
     properties: VendorProperties | None = None
     transcripts: list[VendorTranscript]

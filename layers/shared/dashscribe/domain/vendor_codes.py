@@ -1,4 +1,4 @@
-"""What each DashScope error code means for us: the one table of vendor errors (API reference sections 4 and 5)."""
+"""What each DashScope error code means for us: the one table of vendor errors (docs/vendor-api.md#error-codes)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from dashscribe.errors import ErrorClass
 
 _HTTP_LEVEL = {
-    # section 5.1; account-wide whatever the HTTP status that carries them
+    # docs/vendor-api.md#error-codes; account-wide whatever the HTTP status that carries them
     "InvalidApiKey": ErrorClass.ACCOUNT_WIDE,
     "invalid_api_key": ErrorClass.ACCOUNT_WIDE,
     "NOT AUTHORIZED": ErrorClass.ACCOUNT_WIDE,
@@ -72,7 +72,7 @@ _HTTP_LEVEL = {
 }
 
 _FILE_LEVEL = {
-    # section 5.2
+    # docs/vendor-api.md#file-error-codes
     "FILE_403_FORBIDDEN": ErrorClass.URL_DIED,
     "FILE_404_NOT_FOUND": ErrorClass.URL_DIED,  # signing again asks S3 first, and S3 knows whether it is gone
     "FILE_DOWNLOAD_FAILED": ErrorClass.URL_DIED,
@@ -110,8 +110,8 @@ def classify(code: str, message: str = "", http_status: int | None = None) -> Er
 
     A code that the table does not know is retryable (a few times, `domain.job.max_attempts_for`): what the vendor
     may add must not fail a recording at its first sight. Quota codes are ambiguous: the same word means "this minute's
-    tokens" and "the free allowance is used up" (section 4), so the message decides; a mere "quota exceeded, check your
-    billing" is what the minute's limit says too.
+    tokens" and "the free allowance is used up" (docs/vendor-api.md#throttling), so the message decides. The limit per
+    minute also says "quota exceeded, check your billing".
     """
     if code in ("Throttling.AllocationQuota", "insufficient_quota"):
         spent = any(sign in message.lower() for sign in _FREE_QUOTA_SIGNS)

@@ -1,4 +1,4 @@
-"""DashScope's replies, read so that nothing the vendor adds can break us (API reference 2.1, 3.1 and 6).
+"""DashScope's replies, read so that nothing the vendor adds can break us (docs/vendor-api.md#task-query).
 
 Unknown fields are ignored, missing ones are None, unknown statuses are kept as text.
 """
@@ -82,7 +82,8 @@ class TaskOutput(_Reply):
 
 
 class TaskUsage(_Reply):
-    """What the vendor bills for a task or a call, in whole seconds: `duration`, or `seconds` (API reference 3.3)."""
+    """What the vendor bills for a task or a call, in whole seconds: `duration`, or `seconds`
+    (docs/vendor-api.md#usage)."""
 
     duration: _Number = None
     seconds: _Number = None
@@ -104,7 +105,7 @@ class TaskReply(_Reply):
 
 
 class ListedTask(_Reply):
-    """An entry of the list of tasks. `gmt_create` is in epoch milliseconds (API reference 3.5)."""
+    """An entry of the list of tasks. `gmt_create` is in epoch milliseconds (docs/vendor-api.md#task-list)."""
 
     task_id: str
     status: TextOrNone = None
@@ -207,7 +208,8 @@ def outcomes(
 ) -> dict[str, FileOutcome]:
     """What a finished task says of these jobs: all of its files, or those of `files_in_task` that wait for it still.
 
-    Results are matched by their file URL, not by their order, which the vendor does not promise (API reference 3.1).
+    Results are matched by their file URL, not by their order, which the vendor does not promise
+    (docs/vendor-api.md#subtask-results).
     Only a file that was alone in its task needs no matching: the last one that waits could get its neighbour's result.
     A task that failed as a whole failed for each of its files. `usage` is the whole task's, so it is a file's only for
     one that was single_file_task.

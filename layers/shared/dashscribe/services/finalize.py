@@ -214,7 +214,7 @@ def _model(job: Job) -> str:
 def usage_of(job: Job, transcript: Transcript, said: int | None, region: Region) -> Usage:
     """What the vendor bills: as it `said` (in seconds), else the speech in each channel, in whole seconds.
 
-    The latter is how Fun-ASR and Paraformer bill (API reference 3.3). No cost where only tokens are billed.
+    The latter is how Fun-ASR and Paraformer bill (docs/vendor-api.md#usage). No cost where only tokens are billed.
     """
     seconds = said
     if seconds is None and transcript.speech_ms is not None:

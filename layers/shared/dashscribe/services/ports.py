@@ -114,7 +114,8 @@ class PauseStore(Protocol):
 
 
 class TaskLimits(Protocol):
-    """What was learned of how many files one task may hold: the vendor's pages disagree (API reference 2.5)."""
+    """What was learned of how many files one task may hold: the vendor's pages disagree
+    (docs/vendor-api.md#files-per-task)."""
 
     def takes_one_file_only(self, model: str, now: datetime) -> bool: ...
 
@@ -195,7 +196,7 @@ class SpeechService(Protocol):
     def query(self, task_id: str) -> TaskReply: ...
 
     def cancel(self, task_id: str) -> None:
-        """Cancel a task that has not begun yet; the vendor refuses any other (API reference 3.5)."""
+        """Cancel a task that has not begun yet; the vendor refuses any other (docs/vendor-api.md#task-cancellation)."""
         ...
 
     def list_page(self, model: str, page: int, page_size: int) -> TaskList:

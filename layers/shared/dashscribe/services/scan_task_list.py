@@ -2,7 +2,7 @@
 
 The list is taken unfiltered by status, since it then says of each task what it is: a task that moves from PENDING to
 RUNNING between two calls, or that comes in and shifts the pages, cannot look as if it had ended. Its time window is not
-used either: nobody says in which zone it is (API reference 3.5).
+used either: nobody says in which zone it is (docs/vendor-api.md#task-list).
 """
 
 from __future__ import annotations

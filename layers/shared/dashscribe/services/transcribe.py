@@ -34,7 +34,7 @@ from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
 MAX_SLOT_WAIT = timedelta(seconds=20)
 """One file is all that this function has to do, so it may wait; beyond this the file waits in the table."""
 NO_WORDS = "ASR_RESPONSE_HAVE_NO_WORDS"
-"""The vendor's word for a recording in which nothing was understood (API reference 5.2)."""
+"""The vendor's word for a recording in which nothing was understood (docs/vendor-api.md#file-error-codes)."""
 _TOO_MUCH_FOR_IT = frozenset(
     {AUDIO_TOO_LONG, "InvalidFile.AudioLengthError", "BadRequest.TooLarge", "FILE_TOO_LARGE", "TRANSCRIPT_CUT_OFF"}
 )

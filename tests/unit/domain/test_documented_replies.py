@@ -1,6 +1,6 @@
 """Every JSON document of the vendor's own pages, and what becomes of it.
 
-`seeds/` holds them as they stand in seeds 000, 001, 002 and 004 (003 shows none). What is expected here was written by
+`documented_replies/` holds them as they stand in docs/vendor-api.md#sources (003 shows none). What is expected here was written by
 hand from the documents.
 """
 
@@ -21,13 +21,13 @@ from dashscribe.domain.subtitles import srt, vtt
 from dashscribe.domain.transcript import Sentence, Transcript, VendorResult, neutral
 from dashscribe.domain.vendor_replies import FRAMES, FileOutcome, TaskReply, outcomes
 
-SEEDS = Path(__file__).parent / "seeds"
+DOCUMENTED_REPLIES = Path(__file__).parent / "documented_replies"
 RECORDING = Media(bucket="media", key="calls/a.wav", size_bytes=1)
 Word = tuple[int, int, str, str]
 
 
 def seed(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((SEEDS / f"{name}.json").read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads((DOCUMENTED_REPLIES / f"{name}.json").read_text(encoding="utf-8"))
     return document
 
 
@@ -41,11 +41,11 @@ def words_of(sentence: Sentence) -> list[Word] | None:
     return [(word.begin_ms, word.end_ms, word.text, word.punctuation) for word in sentence.words]
 
 
-def test_every_document_of_the_seeds_is_used_here_or_by_the_requests() -> None:
+def test_every_documented_reply_is_used_here_or_by_the_requests() -> None:
     requests = {"000_fun_asr_flash_request", "004_openai_request", "004_native_request", "004_filetrans_request"}
     replies = {"004_submission_reply", "004_task_running", "004_task_succeeded", "004_task_failed"}
     answers = {"004_openai_reply", "004_native_reply", "004_openai_stream"}
-    assert {file.stem for file in SEEDS.iterdir()} == {*RESULTS} | requests | replies | answers
+    assert {file.stem for file in DOCUMENTED_REPLIES.iterdir()} == {*RESULTS} | requests | replies | answers
 
 
 # result files
@@ -246,7 +246,7 @@ def test_the_newest_fun_asr_words_are_the_sentence_when_laid_side_by_side(name: 
 
 def stream() -> dict[str, Any]:
     """The frames as the adapter keeps them; the page prints no blank lines between them."""
-    lines = (SEEDS / "004_openai_stream.txt").read_text(encoding="utf-8").splitlines()
+    lines = (DOCUMENTED_REPLIES / "004_openai_stream.txt").read_text(encoding="utf-8").splitlines()
     assert lines[-1] == "data: [DONE]"
     return {FRAMES: [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]}
 
@@ -316,7 +316,7 @@ def test_the_failed_task_says_why() -> None:
     )
 
 
-# the shapes of the API reference that no seed shows (6.1 with speakers, 6.2 without words, 7.2)
+# the shapes of the docs/vendor-api.md#sources that no seed shows (6.1 with speakers, 6.2 without words, 7.2)
 
 
 def test_speakers_are_told_apart_in_text_and_subtitles() -> None:
