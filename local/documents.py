@@ -13,15 +13,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from dashscribe.domain import job as jobs
-from dashscribe.domain.catalogue import CATALOGUE, FAMILIES, ModelSpec, Region
-from dashscribe.domain.events import DETAIL_TYPES, SOURCE, Detail, detail_of
-from dashscribe.domain.job import AudioFacts, Failure, Job, Status, Usage
-from dashscribe.domain.job_report import JobReport
-from dashscribe.domain.media import Media, job_id_of, refusal
-from dashscribe.domain.options import Options, Profiles
-from dashscribe.domain.result_files import result_folder
-from dashscribe.domain.transcript import Transcript
+from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs.events import DETAIL_TYPES, SOURCE, Detail, detail_of
+from dashscribe.domain.jobs.job import AudioFacts, Failure, Job, Status, Usage
+from dashscribe.domain.jobs.job_report import JobReport
+from dashscribe.domain.jobs.media import Media, job_id_of, refusal
+from dashscribe.domain.recognition.catalogue import CATALOGUE, FAMILIES, ModelSpec, Region
+from dashscribe.domain.recognition.options import Options, Profiles
+from dashscribe.domain.transcripts.result_files import result_folder
+from dashscribe.domain.transcripts.transcript import Transcript
 from local.stack import ROOT
 
 SCHEMAS = ROOT / "events" / "schemas"
@@ -132,7 +132,7 @@ def models_page() -> str:
     lines = [
         "# Models",
         "",
-        "Generated from `layers/shared/dashscribe/domain/catalogue.py` by `python -m local.documents`.",
+        "Generated from `layers/shared/dashscribe/domain/recognition/catalogue.py` by `python -m local.documents`.",
         "Prices are the vendor's list prices for an hour of speech in one channel (– where it bills tokens or names "
         "none); rates are the account's, for each model.",
         "",

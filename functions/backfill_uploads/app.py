@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.observability import MetricUnit, logger, metrics
 from dashscribe.services.backfill import BackfillBatch, BackfillReport
 from dashscribe.wiring import backfill_service

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
 from dashscribe.services.finalize import FinalizeReport
 from dashscribe.services.messages import FinalizeRequest

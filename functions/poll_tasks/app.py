@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
-from dashscribe.services.poll import PassReport, PassRequest
+from dashscribe.services.polling.poll import PassReport, PassRequest
 from dashscribe.wiring import poll_service
 
 

@@ -7,7 +7,7 @@ import binascii
 from dataclasses import dataclass
 from typing import Any
 
-from dashscribe.domain.catalogue import Endpoint, ModelSpec, Region, RequestShape
+from dashscribe.domain.recognition.catalogue import Endpoint, ModelSpec, Region, RequestShape
 from local.simulator.checks import (
     RequestRefusedError,
     check_conversation,

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from dashscribe.domain.catalogue import CATALOGUE, Endpoint, ModelSpec, Region, RequestShape, spec_of
+from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint, ModelSpec, Region, RequestShape, spec_of
 from local.simulator.play import Behaviour
 
 NOT_VALID = "Required parameter(s) missing or invalid, please check the request parameters."

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dashscribe.domain.catalogue import Region
+from dashscribe.domain.recognition.catalogue import Region
 
 Operation = Literal["submit", "query", "list", "cancel", "result", "token", "generate", "chat"]
 SYNCHRONOUS = ("generate", "chat")

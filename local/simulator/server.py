@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from dashscribe.domain.catalogue import CHAT_PATH, GENERATION_PATH, TASKS_PATH, TRANSCRIPTION_PATH, Endpoint
+from dashscribe.domain.recognition.catalogue import CHAT_PATH, GENERATION_PATH, TASKS_PATH, TRANSCRIPTION_PATH, Endpoint
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from local.simulator.calls import Call, audio_urls, chat_call, generation_call
 from local.simulator.checks import RequestRefusedError, check_key, checked_submission, file_urls, invalid

@@ -7,7 +7,7 @@ import time
 import uuid
 from typing import Any
 
-from dashscribe.domain.catalogue import Endpoint, RequestShape
+from dashscribe.domain.recognition.catalogue import Endpoint, RequestShape
 from local.simulator.calls import Call, check_size
 from local.simulator.checks import RequestRefusedError
 from local.simulator.frames import Answer, in_one, native_stream, openai_stream

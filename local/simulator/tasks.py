@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from dashscribe.domain.catalogue import ModelSpec, RequestShape
+from dashscribe.domain.recognition.catalogue import ModelSpec, RequestShape
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from local.simulator.listening import Listener, seconds_of, spoken
 from local.simulator.play import Play

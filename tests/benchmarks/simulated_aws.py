@@ -1,6 +1,6 @@
 """The real services on a simulated AWS: concurrency, latencies and bills, in virtual time.
 
-What runs is the product's own code: `tests.world` keeps the records and plays the outside. Here it gets AWS's
+What runs is the product's own code: `tests.support.world` keeps the records and plays the outside. Here it gets AWS's
 concurrency (how SQS fills batches, how many functions run at the same time, the poll loop's lease and its Map) and a
 vendor that keeps its limits. The latencies are assumptions, the same for every design that is compared. Where the
 product uses threads (several questions at once), their pool is one of greenlets: `virtual_time.Pool`.
@@ -24,28 +24,28 @@ import pytest
 
 from dashscribe.adapters.configuration import MAX_AGE_SECONDS
 from dashscribe.adapters.dynamodb_records import to_item
-from dashscribe.domain.catalogue import ModelSpec
-from dashscribe.domain.job import Due, Job
-from dashscribe.domain.parameters import JsonObject
-from dashscribe.domain.task import Task
-from dashscribe.domain.task_list_scan import TaskListState
-from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
+from dashscribe.domain.jobs.job import Due, Job
+from dashscribe.domain.jobs.task import Task
+from dashscribe.domain.jobs.task_list_scan import TaskListState
+from dashscribe.domain.recognition.catalogue import ModelSpec
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.task_replies import FileOutcome, TaskList, TaskReply
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger, metrics
 from dashscribe.services import concurrency
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
-from dashscribe.services.poll import PassReport, PassResult, PollService
+from dashscribe.services.polling.poll import PassReport, PassResult, PollService
+from dashscribe.services.polling.task_poller import CONCURRENT_QUERIES, FINALIZERS_AT_ONCE
 from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
-from dashscribe.services.task_poller import CONCURRENT_QUERIES, FINALIZERS_AT_ONCE
-from dashscribe.services.waiting_room import SubmitReport
+from dashscribe.services.submission.waiting_room import SubmitReport
 from functions.finalize_transcription import app as finalize_app
 from functions.poll_tasks import app as poll_app
 from functions.submit_transcription import app as submit_app
 from tests.benchmarks.aws_bill import Bill, item_size
 from tests.benchmarks.virtual_time import Pool, VirtualTime
-from tests.crashes import Crashes
-from tests.world import START, Queue, Records, Results, Vendor, World, due_task
+from tests.support.crashes import Crashes
+from tests.support.world import START, Queue, Records, Results, Vendor, World, due_task
 
 LATENCY = {
     "head": 0.020,

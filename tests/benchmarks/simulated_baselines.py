@@ -17,8 +17,8 @@ import dashscope.client.base_api
 import pytest
 import requests
 
-from dashscribe.domain.catalogue import CATALOGUE
-from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.recognition.catalogue import CATALOGUE
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.errors import VendorError
 from tests.benchmarks.aws_bill import Bill, load_json
 from tests.benchmarks.simulated_aws import (
@@ -30,7 +30,7 @@ from tests.benchmarks.simulated_aws import (
     SimulatedRun,
 )
 from tests.benchmarks.virtual_time import VirtualTime
-from tests.world import START
+from tests.support.world import START
 
 BASELINES = Path(__file__).parent / "baselines"
 LAMBDA_RETRIES = (60, 120)

@@ -14,9 +14,9 @@ from types import ModuleType
 
 import pytest
 
-from dashscribe.services import task_poller
 from dashscribe.services.finalize import FinalizeService
-from dashscribe.services.poll import PassResult, PollService
+from dashscribe.services.polling import task_poller
+from dashscribe.services.polling.poll import PassResult, PollService
 from tests.benchmarks import simulated_aws
 from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable
 from tests.benchmarks.deployed_burst import deployed_burst

@@ -1,7 +1,7 @@
 """Peak memory and time of finalizing long transcripts; printed, never judged. `make bench`.
 
 The memory is the whole function's (interpreter, boto3's clients, Powertools), of the handler's real path from the
-download to the uploads (tests/finalizer_process.py). tests/integration/test_finalizer_memory.py holds the limit.
+download to the uploads (tests/support/finalizer_process.py). tests/integration/test_long_transcript.py holds the limit.
 template.yaml's MemorySize of the finalizer follows from the largest result that we accept.
 """
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dashscribe.adapters.result_download import MAX_RESULT_BYTES
-from tests.finalizer_process import finalized, result_json
+from tests.support.finalizer_process import finalized, result_json
 
 LARGEST_HOURS = 53.5
 LATIN, CHINESE, EMOJI = ("word",), ("天气", "我们"), ("天气", "😀")

@@ -1,8 +1,8 @@
 """Calls, table requests and lag of the poll loop as tasks in flight grow, in virtual time. `make bench`.
 
-The real `PollService` on the fakes of `tests.world`; nothing is judged on a clock. A pass takes its turns at the
-account's rate and no other time; a finalizer takes `FINALIZE` a file; 40 finalizers run at once, and the loop waits
-for them.
+The real `PollService` on the fakes of `tests.support.world`; nothing is judged on a clock. A pass reserves slots of the
+account's rate and takes no other time. A finalizer takes `FINALIZE` a file; 40 finalizers run at once, and the loop
+waits for them.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from statistics import median, quantiles
 
 import pytest
 
-from dashscribe.domain import task as tasks
-from dashscribe.domain.job import Due, Job, Status
-from dashscribe.domain.task import Task
-from dashscribe.domain.task_list_scan import TaskListState
-from dashscribe.domain.vendor_replies import FileOutcome
+from dashscribe.domain.jobs import task as tasks
+from dashscribe.domain.jobs.job import Due, Job, Status
+from dashscribe.domain.jobs.task import Task
+from dashscribe.domain.jobs.task_list_scan import TaskListState
+from dashscribe.domain.recognition.task_replies import FileOutcome
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest
-from dashscribe.services.poll import PassResult
+from dashscribe.services.polling.poll import PassResult
+from dashscribe.services.polling.task_poller import FINALIZERS_AT_ONCE
 from dashscribe.services.ports import DueRecord, DueTask
-from dashscribe.services.task_poller import FINALIZERS_AT_ONCE
 from local.documents import sample_job
-from tests.world import START, Records, VendorTask, World
+from tests.support.world import START, Records, VendorTask, World
 
 FINALIZE = timedelta(seconds=0.3)
 A_PASS = timedelta(seconds=0.2)

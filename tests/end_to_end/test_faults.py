@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dashscribe.domain.catalogue import CATALOGUE
+from dashscribe.domain.recognition.catalogue import CATALOGUE
 from tests.end_to_end.conftest import ENDS, Deployment
 from tests.end_to_end.fault_table import ROWS, Answer, End, File, Pause, Row
 

@@ -12,12 +12,21 @@ import pytest
 from local.stack import ROOT
 from tests.benchmarks.test_cold_start import SERVICES, VARIABLES
 
-ANSWERS = {"dashscribe.domain.answers", "dashscribe.domain.transcript", "httpx_sse", "tinytag"}
+ANSWERS = {
+    "dashscribe.domain.recognition.synchronous_replies",
+    "dashscribe.domain.transcripts.transcript",
+    "httpx_sse",
+    "tinytag",
+}
 UNNEEDED = {
     "submit_transcription": ANSWERS,
-    "transcribe_audio": {"httpx_sse", "dashscribe.services.task_poller"},
+    "transcribe_audio": {"httpx_sse", "dashscribe.services.polling.task_poller"},
     "poll_tasks": {"httpx", *ANSWERS},
-    "finalize_transcription": {"dashscribe.adapters.dashscope_http", "dashscribe.services.task_poller", "tinytag"},
+    "finalize_transcription": {
+        "dashscribe.adapters.dashscope_http",
+        "dashscribe.services.polling.task_poller",
+        "tinytag",
+    },
     "backfill_uploads": {"httpx", *ANSWERS},
 }
 """Modules that a function can start without: each would be part of every cold start (docs/performance.md)."""

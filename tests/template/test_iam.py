@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,9 +40,9 @@ CLIENTS = {
 }
 """The type of an adapter's client, and IAM's prefix of its service."""
 SERVICE_MODULES = {
-    "SubmitTranscriptionFunction": "submit",
+    "SubmitTranscriptionFunction": "submission.submit",
     "TranscribeAudioFunction": "transcribe",
-    "PollTasksFunction": "poll",
+    "PollTasksFunction": "polling.poll",
     "FinalizeTranscriptionFunction": "finalize",
     "BackfillUploadsFunction": "backfill",
 }
@@ -189,22 +189,24 @@ def made_by(builder: str, builders: dict[str, ast.FunctionDef]) -> set[str]:
     return called.union(*(made_by(name, builders) for name in called & set(builders)))
 
 
+def services_used_by(package: Path, module: str, seen: Mapping[str, ast.Module] = {}) -> dict[str, ast.Module]:
+    """A service's module and the modules of services that it imports, directly or not; without the ports."""
+    found = {**seen, module: parsed(package.parent / f"{module.replace('.', '/')}.py")}
+    for node in ast.walk(found[module]):
+        imported = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+        if imported.startswith("dashscribe.services.") and ".ports" not in imported and imported not in found:
+            found = services_used_by(package, imported, found)
+    return found
+
+
 def actions_of_function(root: Path, function: str) -> set[str]:
     """What a function's service asks its adapters for; `wiring.py` says which adapters it has."""
     package = root / "layers/shared/dashscribe"
     module = SERVICE_MODULES[function]
     builders = {node.name: node for node in parsed(package / "wiring.py").body if isinstance(node, ast.FunctionDef)}
-    made = made_by(f"{module}_service", builders)
-    service = parsed(package / "services" / f"{module}.py")
-    helpers = [
-        parsed(package / "services" / f"{node.module.rpartition('.')[2]}.py")
-        for node in ast.walk(service)
-        if isinstance(node, ast.ImportFrom)
-        and (node.module or "").startswith("dashscribe.services.")
-        and node.module != "dashscribe.services.ports"
-        and node.module is not None
-    ]
-    wanted = {called.rpartition(".")[2] for tree in (service, *helpers) for called, _ in calls_in(tree)}
+    made = made_by(f"{module.rpartition('.')[2]}_service", builders)
+    trees = services_used_by(package, f"dashscribe.services.{module}")
+    wanted = {called.rpartition(".")[2] for tree in trees.values() for called, _ in calls_in(tree)}
     found: set[str] = set()
     for path in (package / "adapters").glob("*.py"):
         for node in parsed(path).body:

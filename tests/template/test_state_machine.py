@@ -15,7 +15,7 @@ from cfnlint.api import lint_file  # type: ignore[import-untyped]  # it ships no
 from dashscribe import errors
 from dashscribe.services import backfill as backfill_module
 from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillRequest, ListedObject
-from dashscribe.services.poll import PassRequest, PassResult
+from dashscribe.services.polling.poll import PassRequest, PassResult
 from tests.template.conftest import StateMachine
 
 Machine = dict[str, Any]

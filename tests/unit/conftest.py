@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.network import no_connections
+from tests.support.network import no_connections
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from enum import StrEnum
 
 
 class ErrorClass(StrEnum):
-    """What the service does about an error of the vendor. `domain.vendor_codes` assigns a class to each code."""
+    """What the service does about an error of the vendor; `domain.recognition.vendor_codes` classifies each code."""
 
     PERMANENT = "permanent"  # the file or the request is wrong: fail the job with the reason
     RETRYABLE = "retryable"  # the vendor failed: back off and retry, a bounded number of times

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 import boto3
 from botocore.config import Config
 
-from dashscribe.domain.catalogue import region_of
+from dashscribe.domain.recognition.catalogue import region_of
 from dashscribe.settings import (
     BackfillSettings,
     FinalizeSettings,
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
     from dashscribe.adapters.stepfunctions_loop import StepFunctionsLoop
     from dashscribe.services.backfill import BackfillService
     from dashscribe.services.finalize import FinalizeService
-    from dashscribe.services.poll import PollService
-    from dashscribe.services.submit import SubmitService
+    from dashscribe.services.polling.poll import PollService
+    from dashscribe.services.submission.submit import SubmitService
+    from dashscribe.services.submission.waiting_room import WaitingRoom
     from dashscribe.services.transcribe import TranscribeService
-    from dashscribe.services.waiting_room import WaitingRoom
 
 Made = TypeVar("Made")
 AWS = Config(
@@ -122,7 +122,7 @@ def _waiting_room(
     from dashscribe.adapters.configuration import SsmProfiles
     from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
     from dashscribe.adapters.sqs_queues import SqsDeadLetterQueue
-    from dashscribe.services.waiting_room import WaitingRoom
+    from dashscribe.services.submission.waiting_room import WaitingRoom
 
     return WaitingRoom(
         store=records,
@@ -158,7 +158,7 @@ def _results(settings: SubmitSettings | FinalizeSettings) -> ResultDownload:
 def submit_service() -> SubmitService:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.sqs_queues import SqsJobQueue, SqsMessages
-    from dashscribe.services.submit import SubmitService
+    from dashscribe.services.submission.submit import SubmitService
 
     settings = SubmitSettings.from_environ(os.environ)
     records = DynamoDbRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
@@ -213,9 +213,9 @@ def transcribe_service() -> TranscribeService:
 def poll_service() -> PollService:
     from dashscribe.adapters.dynamodb_records import DynamoDbRecords
     from dashscribe.adapters.sqs_queues import SqsJobQueue
-    from dashscribe.services.backlog import Backlog
-    from dashscribe.services.poll import PollService
-    from dashscribe.services.task_poller import TaskPoller
+    from dashscribe.services.polling.backlog import Backlog
+    from dashscribe.services.polling.poll import PollService
+    from dashscribe.services.polling.task_poller import TaskPoller
 
     settings = PollSettings.from_environ(os.environ)
     records = DynamoDbRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)

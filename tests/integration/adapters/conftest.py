@@ -11,9 +11,9 @@ import pytest
 from moto import mock_aws
 
 from dashscribe.adapters.dynamodb_records import DUE_INDEX, DynamoDbRecords
-from dashscribe.domain.job import Job, Status
-from dashscribe.domain.media import Media
-from tests.network import no_connections
+from dashscribe.domain.jobs.job import Job, Status
+from dashscribe.domain.jobs.media import Media
+from tests.support.network import no_connections
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

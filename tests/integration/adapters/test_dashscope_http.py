@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
-from dashscribe.domain.catalogue import CATALOGUE
+from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 
 BASE = "https://dashscope-intl.aliyuncs.com"

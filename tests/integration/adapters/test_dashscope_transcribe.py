@@ -14,12 +14,12 @@ import pytest
 
 from dashscribe.adapters import dashscope_http
 from dashscribe.adapters.dashscope_http import DashScopeHttp
-from dashscribe.domain.answers import recognition_in
-from dashscribe.domain.catalogue import CATALOGUE, Endpoint
-from dashscribe.domain.options import Options
-from dashscribe.domain.parameters import JsonObject
-from dashscribe.domain.requests import recognition_request
-from dashscribe.domain.vendor_replies import FRAMES
+from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.requests import recognition_request
+from dashscribe.domain.recognition.synchronous_replies import recognition_in
+from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import logger
 
@@ -27,7 +27,7 @@ BASE = "https://dashscope-intl.aliyuncs.com"
 KEY = "sk-secret-key"
 SIGNATURE = "5ec7e75ec7e7"
 SIGNED = f"https://m.s3.us-east-1.amazonaws.com/a%20b.wav?X-Amz-Signature={SIGNATURE}&X-Amz-Expires=60"
-DOCUMENTED_REPLIES = Path(__file__).parents[2] / "unit/domain/documented_replies"
+DOCUMENTED_REPLIES = Path(__file__).parents[2] / "unit/domain/recognition/documented_replies"
 SSE = "text/event-stream;charset=UTF-8"
 # A text with what breaks careless readers: characters of 2, 3 and 4 bytes, and line ends that are none in a stream.
 TEXT = "é 中文 😀 one\u2028two\u2029three\x85four\x0bfive"

@@ -16,12 +16,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dashscribe.adapters.dynamodb_records import DynamoDbRecords
-from dashscribe.domain import pause as pauses
-from dashscribe.domain.job import Due, Job, Status
-from dashscribe.domain.media import Media
-from dashscribe.domain.task import Task, TaskPhase
-from dashscribe.domain.task_list_scan import TaskListState
-from dashscribe.domain.vendor_replies import FileOutcome, TaskOutput, outcomes
+from dashscribe.domain.jobs import pause as pauses
+from dashscribe.domain.jobs.job import Due, Job, Status
+from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.jobs.task import Task, TaskPhase
+from dashscribe.domain.jobs.task_list_scan import TaskListState
+from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, outcomes
 from dashscribe.errors import StaleRecord
 from dashscribe.services.backfill import COUNTS
 from dashscribe.services.ports import DueRecord, DueTask

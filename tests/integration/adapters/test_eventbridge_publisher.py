@@ -13,7 +13,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
-from dashscribe.domain.job import Job, Status
+from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.errors import PublishFailed
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dashscribe.adapters.s3_results import S3Results, S3Transcripts
-from dashscribe.domain.media import Media
-from dashscribe.domain.result_files import result_folder
+from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.services.ports import ResultFile
 
 if TYPE_CHECKING:

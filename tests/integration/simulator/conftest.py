@@ -19,8 +19,8 @@ import httpx
 import pytest
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
-from dashscribe.domain.catalogue import TASKS_PATH, TRANSCRIPTION_PATH, Region
-from dashscribe.domain.options import DEFAULT_PROFILE, Options, Profile, Profiles, resolve_options
+from dashscribe.domain.recognition.catalogue import TASKS_PATH, TRANSCRIPTION_PATH, Region
+from dashscribe.domain.recognition.options import DEFAULT_PROFILE, Options, Profile, Profiles, resolve_options
 from local import processes
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -20,9 +20,9 @@ from dashscope.audio.qwen_asr import QwenTranscription
 from openai import OpenAI
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
-from dashscribe.domain.catalogue import CATALOGUE, Endpoint, ModelSpec, RequestShape
-from dashscribe.domain.options import Options
-from dashscribe.domain.requests import PROMPT
+from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint, ModelSpec, RequestShape
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.requests import PROMPT
 
 KEY = "sk-local"
 URLS = ["http://127.0.0.1:9/a%20b.wav?X-Amz-Signature=0%2B1", "http://127.0.0.1:9/%E4%BC%9A%E8%AE%AE.mp3"]

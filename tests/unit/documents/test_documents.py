@@ -9,12 +9,12 @@ from typing import Any
 import jsonschema
 import pytest
 
-from dashscribe.domain.events import DETAIL_TYPES
+from dashscribe.domain.jobs.events import DETAIL_TYPES
 from dashscribe.services.backfill import BackfillBatch
 from dashscribe.services.messages import FinalizeRequest, parse_message
 from local.documents import SAMPLES, SCHEMAS, documents, sample_event
 from local.stack import ROOT
-from tests.world import World
+from tests.support.world import World
 
 EVENTS = ROOT / "events"
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dashscribe.domain.job import Job, receive
-from dashscribe.domain.media import Media
+from dashscribe.domain.jobs.job import Job, receive
+from dashscribe.domain.jobs.media import Media
 
 SAMPLES = Path(__file__).parent / "samples"
 

@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dashscribe.domain.media import MAX_SIZE_BYTES, Media
-from dashscribe.domain.pause import Pause
-from dashscribe.domain.result_files import results_of
+from dashscribe.domain.jobs.media import MAX_SIZE_BYTES, Media
+from dashscribe.domain.jobs.pause import Pause
+from dashscribe.domain.transcripts.result_files import results_of
 from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillReport, BackfillService
 from dashscribe.services.messages import BACKFILL, ObjectCreated, parse_message
 from dashscribe.services.ports import Upload
-from tests.world import MEDIA_BUCKET, RESULTS_BUCKET, START, World
+from tests.support.world import MEDIA_BUCKET, RESULTS_BUCKET, START, World
 
 LONG_AGO = datetime(2025, 6, 1, tzinfo=UTC)
 RATE = 5

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from dashscribe.domain.job import Due, Job, Status
-from dashscribe.domain.pause import start_pause
-from dashscribe.services.backlog import SHARE
-from tests.world import World
+from dashscribe.domain.jobs.job import Due, Job, Status
+from dashscribe.domain.jobs.pause import start_pause
+from dashscribe.services.polling.backlog import SHARE
+from tests.support.world import World
 
 FUN_ASR_RATE = 10
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from dashscribe.domain.job import Job
-from dashscribe.services.submit import GATHER_AT_MOST, GATHER_FOR
-from tests.world import START, World, key_in
+from dashscribe.domain.jobs.job import Job
+from dashscribe.services.submission.submit import GATHER_AT_MOST, GATHER_FOR
+from tests.support.world import START, World, key_in
 
 MB = 1024**2
 

@@ -10,8 +10,8 @@ from datetime import timedelta
 
 import pytest
 
-from dashscribe.domain.job import Status
-from tests.world import World
+from dashscribe.domain.jobs.job import Status
+from tests.support.world import World
 
 Scenario = Callable[[World], None]
 

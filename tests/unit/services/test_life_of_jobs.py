@@ -1,6 +1,6 @@
 """Jobs under everything at once: random faults, repeats, reorderings, crashes, functions in between, time passing.
 
-A Hypothesis state machine drives the real services in `tests.world`. What must hold after every step is in its
+A Hypothesis state machine drives the real services in `tests.support.world`. What must hold after every step is in its
 invariants; at the end everything is mended, and every upload must have come to its one end. Below it, without chance:
 another function, run whole, at every moment of an ordinary life.
 """
@@ -24,14 +24,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dashscribe.domain.job import MAX_AMBIGUOUS_SUBMISSIONS, MAX_RESUBMISSIONS, Job, Status
-from dashscribe.domain.media import Media
-from dashscribe.domain.task import TASK_DEADLINE, TaskPhase
-from dashscribe.domain.vendor_codes import classify
+from dashscribe.domain.jobs.job import MAX_AMBIGUOUS_SUBMISSIONS, MAX_RESUBMISSIONS, Job, Status
+from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.jobs.task import TASK_DEADLINE, TaskPhase
+from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest, ObjectCreated, parse_message
-from tests.world import DETAIL_TYPES_SUBMITTED, World
+from tests.support.world import DETAIL_TYPES_SUBMITTED, World
 
 MOST_UPLOADS = 6
 MOST_SUBMISSIONS = 1 + MAX_RESUBMISSIONS + MAX_AMBIGUOUS_SUBMISSIONS

@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashscribe.domain.task import TaskPhase
-from dashscribe.domain.vendor_replies import ListedTask, TaskList
+from dashscribe.domain.jobs.task import TaskPhase
+from dashscribe.domain.recognition.task_replies import ListedTask, TaskList
+from dashscribe.services.polling.scan_task_list import ScanResult, scan_task_list
 from dashscribe.services.ports import DueTask
-from dashscribe.services.scan_task_list import ScanResult, scan_task_list
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

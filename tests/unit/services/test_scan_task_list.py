@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from dashscribe.domain import task_list_scan as scans
+from dashscribe.domain.jobs import task_list_scan as scans
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
-from tests.world import World
+from tests.support.world import World
 
 SUCCEEDED = "Transcription Succeeded"
 FILES = 60

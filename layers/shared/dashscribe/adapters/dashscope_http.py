@@ -13,12 +13,18 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
-from dashscribe.domain.catalogue import TASKS_PATH, ModelSpec
-from dashscribe.domain.options import Options
-from dashscribe.domain.parameters import JsonObject
-from dashscribe.domain.requests import recognition_request, task_request
-from dashscribe.domain.vendor_codes import classify
-from dashscribe.domain.vendor_replies import FRAMES, MOST_CHARACTERS, MOST_CODE_CHARACTERS, TaskList, TaskReply
+from dashscribe.domain.recognition.catalogue import TASKS_PATH, ModelSpec
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.requests import recognition_request, task_request
+from dashscribe.domain.recognition.task_replies import (
+    FRAMES,
+    MOST_CHARACTERS,
+    MOST_CODE_CHARACTERS,
+    TaskList,
+    TaskReply,
+)
+from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import redacted
 

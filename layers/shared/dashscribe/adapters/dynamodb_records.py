@@ -16,12 +16,12 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 from pydantic import BaseModel, ValidationError
 
-from dashscribe.domain.job import KEEP_RECORDS, Due, Job
-from dashscribe.domain.pause import Pause
-from dashscribe.domain.task import Task, TaskPhase
-from dashscribe.domain.task_list_scan import TaskListState
+from dashscribe.domain.jobs.job import KEEP_RECORDS, Due, Job
+from dashscribe.domain.jobs.pause import Pause
+from dashscribe.domain.jobs.task import Task, TaskPhase
+from dashscribe.domain.jobs.task_list_scan import TaskListState
+from dashscribe.domain.recognition.task_replies import FileOutcome
 from dashscribe.domain.timestamps import to_iso
-from dashscribe.domain.vendor_replies import FileOutcome
 from dashscribe.errors import StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.ports import DueRecord, DueTask

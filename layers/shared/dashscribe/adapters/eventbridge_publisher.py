@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dashscribe.domain.events import DETAIL_TYPES, SOURCE, detail_of
-from dashscribe.domain.job import Job
+from dashscribe.domain.jobs.events import DETAIL_TYPES, SOURCE, detail_of
+from dashscribe.domain.jobs.job import Job
 from dashscribe.errors import PublishFailed
 
 if TYPE_CHECKING:

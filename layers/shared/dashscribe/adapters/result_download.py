@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.errors import LargeResult, ResultRefused, ResultUnavailable
 
 MAX_RESULT_BYTES = 64 * 1024 * 1024

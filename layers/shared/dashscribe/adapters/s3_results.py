@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from dashscribe.domain.media import Media
-from dashscribe.domain.parameters import JsonObject
-from dashscribe.domain.result_files import JOB_ID_LENGTH, JOB_JSON, results_of
+from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.transcripts.result_files import JOB_ID_LENGTH, JOB_JSON, results_of
 from dashscribe.services.ports import ResultFile
 
 if TYPE_CHECKING:

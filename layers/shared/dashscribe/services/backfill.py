@@ -16,8 +16,8 @@ from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dashscribe.domain.media import Media, is_ignored, refusal
-from dashscribe.domain.parameters import JsonObject
+from dashscribe.domain.jobs.media import Media, is_ignored, refusal
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.observability import logger
 from dashscribe.services.messages import ObjectCreated, backfill_event

@@ -9,19 +9,19 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from dashscribe.domain import job as jobs
-from dashscribe.domain.catalogue import Region
-from dashscribe.domain.file_decision import NextStep, decide
-from dashscribe.domain.job import Job, Status, Usage
-from dashscribe.domain.job_report import job_report
-from dashscribe.domain.options import warnings_of
-from dashscribe.domain.parameters import JsonObject
-from dashscribe.domain.readable import cues, plain_text
-from dashscribe.domain.result_files import result_folder
-from dashscribe.domain.subtitles import srt, vtt
-from dashscribe.domain.task import RESULTS_LIVE, Task
-from dashscribe.domain.transcript import Transcript, VendorResult, empty, neutral
-from dashscribe.domain.vendor_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, one_alone_was_answered
+from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs.file_decision import NextStep, decide
+from dashscribe.domain.jobs.job import Job, Status, Usage
+from dashscribe.domain.jobs.job_report import job_report
+from dashscribe.domain.jobs.task import RESULTS_LIVE, Task
+from dashscribe.domain.recognition.catalogue import Region
+from dashscribe.domain.recognition.options import warnings_of
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, one_alone_was_answered
+from dashscribe.domain.transcripts.readable import cues, plain_text
+from dashscribe.domain.transcripts.result_files import result_folder
+from dashscribe.domain.transcripts.subtitles import srt, vtt
+from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, empty, neutral
 from dashscribe.errors import DashscribeError, LargeResult, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently

@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dashscribe.domain.media import Media, job_id_of
+from dashscribe.domain.jobs.media import Media, job_id_of
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.errors import MalformedMessage
 from dashscribe.services.ports import Message

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from dashscribe.domain.catalogue import ModelSpec
-from dashscribe.domain.job import Due, Job
-from dashscribe.domain.media import Media
-from dashscribe.domain.options import Options, Profiles
-from dashscribe.domain.parameters import JsonObject
-from dashscribe.domain.pause import Pause
-from dashscribe.domain.task import Task, TaskPhase
-from dashscribe.domain.task_list_scan import TaskListState
-from dashscribe.domain.vendor_replies import FileOutcome, TaskList, TaskReply
+from dashscribe.domain.jobs.job import Due, Job
+from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.jobs.pause import Pause
+from dashscribe.domain.jobs.task import Task, TaskPhase
+from dashscribe.domain.jobs.task_list_scan import TaskListState
+from dashscribe.domain.recognition.catalogue import ModelSpec
+from dashscribe.domain.recognition.options import Options, Profiles
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.task_replies import FileOutcome, TaskList, TaskReply
 
 
 class Clock(Protocol):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dashscribe.domain import job as jobs
-from dashscribe.domain.job import Job
+from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs.job import Job
 from dashscribe.services.ports import Clock, EventPublisher, JobStore
 
 

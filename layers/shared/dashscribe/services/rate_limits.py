@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from dashscribe.domain.options import Options
+from dashscribe.domain.recognition.options import Options
 from dashscribe.services.ports import TaskLimits
 
 USED_SHARE_OF_RATE = 0.9

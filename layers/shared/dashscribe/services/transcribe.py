@@ -13,15 +13,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dashscribe.domain import job as jobs
-from dashscribe.domain.answers import billed_seconds, recognition_in
-from dashscribe.domain.catalogue import Region
-from dashscribe.domain.job import Job, Status
-from dashscribe.domain.media import AUDIO_TOO_LONG, too_long_for
-from dashscribe.domain.options import Options
-from dashscribe.domain.parameters import JsonObject
-from dashscribe.domain.result_files import result_folder
-from dashscribe.domain.transcript import Transcript, empty, neutral
+from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs.job import Job, Status
+from dashscribe.domain.jobs.media import AUDIO_TOO_LONG, too_long_for
+from dashscribe.domain.recognition.catalogue import Region
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.synchronous_replies import billed_seconds, recognition_in
+from dashscribe.domain.transcripts.result_files import result_folder
+from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaGone, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.finalize import result_files, result_json, usage_of
@@ -29,7 +29,7 @@ from dashscribe.services.messages import RequeuedJob, parse_message
 from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateLimiter, ResultStore, SynchronousSpeech
 from dashscribe.services.publish import publish_end, publish_start
 from dashscribe.services.rate_limits import submit_rate, submit_rate_key
-from dashscribe.services.waiting_room import SubmitReport, WaitingRoom
+from dashscribe.services.submission.waiting_room import SubmitReport, WaitingRoom
 
 MAX_SLOT_WAIT = timedelta(seconds=20)
 """One file is all that this function has to do, so it may wait; beyond this the file waits in the table."""

@@ -1,0 +1,82 @@
+"""The events that leave the system, in the shape that docs/architecture.md#fixed-interfaces fixes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashscribe.domain.jobs.job import AudioFacts, Failure, Job, Status, Usage
+from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.options import DEFAULT_PROFILE
+from dashscribe.domain.timestamps import Timestamp
+from dashscribe.domain.transcripts.result_files import ResultLocation, result_location
+
+SOURCE = "dashscribe"
+SCHEMA_VERSION = "1.0"
+DETAIL_TYPES = {
+    Status.SUBMITTED: "Transcription Submitted",
+    Status.SUCCEEDED: "Transcription Succeeded",
+    Status.FAILED: "Transcription Failed",
+}
+
+
+class Timing(BaseModel):
+    """The moments of a job's life, UTC. `completed_at` is the vendor's end of the task."""
+
+    model_config = ConfigDict(frozen=True)
+
+    uploaded_at: Timestamp
+    submitted_at: Timestamp | None
+    completed_at: Timestamp | None
+    published_at: Timestamp
+
+
+class Detail(BaseModel):
+    """`detail` of every event. Delivery is at least once: `job_id` and the detail-type identify a repeat."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: str = SCHEMA_VERSION
+    job_id: str
+    status: Literal[Status.SUBMITTED, Status.SUCCEEDED, Status.FAILED]
+    media: Media
+    model: str | None = Field(description="null when the options could not be read")
+    profile: str
+    task_id: str | None
+    attempts: int = Field(description="how many times the file was submitted")
+    result: ResultLocation | None
+    audio: AudioFacts | None
+    usage: Usage | None
+    warnings: list[str]
+    timing: Timing
+    error: Failure | None
+
+
+def detail_of(job: Job, published_at: datetime) -> Detail:
+    """The event of a job's present state, which must be one that events exist for."""
+    if job.status not in DETAIL_TYPES:
+        raise ValueError(f"no event exists for a job that is {job.status}")
+    return Detail.model_validate(
+        {
+            "job_id": job.job_id,
+            "status": job.status,
+            "media": job.media.model_dump(),
+            "model": job.options.model if job.options else None,
+            "profile": job.options.profile if job.options else DEFAULT_PROFILE,
+            "task_id": job.task_id,
+            "attempts": job.attempts,
+            "result": result_location(job.result).model_dump() if job.result else None,
+            "audio": job.audio.model_dump() if job.audio else None,
+            "usage": job.usage.model_dump() if job.usage else None,
+            "warnings": job.warnings,
+            "timing": {
+                "uploaded_at": job.uploaded_at,
+                "submitted_at": job.submitted_at,
+                "completed_at": job.completed_at,
+                "published_at": published_at,
+            },
+            "error": job.failure.model_dump() if job.failure else None,
+        }
+    )

@@ -1,0 +1,59 @@
+"""`job.json`: what was asked for, when, how often, and what it cost."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from dashscribe.domain.jobs.job import AudioFacts, Job, Usage
+from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.timestamps import Timestamp
+
+SCHEMA_VERSION = "1.0"
+
+
+class JobTiming(BaseModel):
+    """UTC. When the event went out is in the event, which follows this file."""
+
+    model_config = ConfigDict(frozen=True)
+
+    uploaded_at: Timestamp
+    received_at: Timestamp
+    submitted_at: Timestamp | None
+    completed_at: Timestamp | None
+
+
+class JobReport(BaseModel):
+    """The document."""
+
+    model_config = ConfigDict(frozen=True)
+
+    schema_version: str = SCHEMA_VERSION
+    job_id: str
+    media: Media
+    options: Options | None
+    task_id: str | None
+    attempts: int
+    audio: AudioFacts | None
+    usage: Usage | None
+    warnings: list[str]
+    timing: JobTiming
+
+
+def job_report(job: Job) -> JobReport:
+    return JobReport(
+        job_id=job.job_id,
+        media=job.media,
+        options=job.options,
+        task_id=job.task_id,
+        attempts=job.attempts,
+        audio=job.audio,
+        usage=job.usage,
+        warnings=job.warnings,
+        timing=JobTiming(
+            uploaded_at=job.uploaded_at,
+            received_at=job.received_at,
+            submitted_at=job.submitted_at,
+            completed_at=job.completed_at,
+        ),
+    )

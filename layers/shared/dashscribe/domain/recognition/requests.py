@@ -1,0 +1,129 @@
+"""The requests that a file is sent with, as DashScope's pages and its own SDK shape them
+(docs/vendor-api.md#request-shapes)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from dashscribe.domain.recognition.catalogue import (
+    CHAT_PATH,
+    GENERATION_PATH,
+    TRANSCRIPTION_PATH,
+    Endpoint,
+    ModelSpec,
+    RequestShape,
+)
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.parameters import (
+    FunAsrFlashParameters,
+    JsonObject,
+    OmniParameters,
+    Qwen3FlashParameters,
+    QwenAudioFiletransParameters,
+)
+
+PROMPT = (
+    "Transcribe this recording word for word, in the language that is spoken in it. "
+    "Answer with the transcript alone; if nobody speaks, answer with nothing."
+)
+"""What a Qwen-Omni model is asked when the profile says nothing else."""
+
+
+@dataclass(frozen=True)
+class VendorRequest:
+    """A POST: path, headers beyond the usual ones, JSON body."""
+
+    path: str
+    body: JsonObject
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def task_request(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> VendorRequest:
+    """An asynchronous submission. `parameters` is always there: workspace hosts fail without
+    (docs/vendor-api.md#workspace-hosts)."""
+    given = spec.parameters.model_validate(parameters)
+    source: JsonObject = (
+        {"file_url": file_urls[0]} if spec.shape is RequestShape.FILE_URL else {"file_urls": list(file_urls)}
+    )
+    if isinstance(given, QwenAudioFiletransParameters) and given.context:
+        source["context"] = given.context_messages()
+    return VendorRequest(
+        TRANSCRIPTION_PATH,
+        {"model": spec.name, "input": source, "parameters": given.on_the_wire()},
+        {"X-DashScope-Async": "enable"},
+    )
+
+
+def recognition_request(options: Options, file_url: str, extension: str) -> VendorRequest:
+    """A synchronous call. `extension` is the object's, for the models that must be told the format."""
+    spec = options.spec
+    given = spec.parameters.model_validate(options.parameters)
+    if isinstance(given, FunAsrFlashParameters):
+        return _input_audio(options, given, file_url, extension)
+    if isinstance(given, OmniParameters):
+        return _prompted(options, given, file_url, extension)
+    if isinstance(given, Qwen3FlashParameters):
+        return (_chat if options.endpoint is Endpoint.OPENAI else _audio_message)(options, given, file_url)
+    raise LookupError(f"{spec.name} is not a synchronous model")
+
+
+def _audio_message(options: Options, given: Qwen3FlashParameters, file_url: str) -> VendorRequest:
+    messages: list[JsonObject] = [{"role": "user", "content": [{"audio": file_url}]}]
+    if given.context:
+        messages.insert(0, {"role": "system", "content": [{"text": given.context}]})
+    parameters = {"result_format": "message", **given.on_the_wire()}
+    if options.stream:
+        parameters["incremental_output"] = True
+    return VendorRequest(
+        GENERATION_PATH,
+        {"model": options.model, "input": {"messages": messages}, "parameters": parameters},
+        {"X-DashScope-SSE": "enable"} if options.stream else {},
+    )
+
+
+def _input_audio(options: Options, given: FunAsrFlashParameters, file_url: str, extension: str) -> VendorRequest:
+    audio = {"type": "input_audio", "input_audio": {"data": file_url}}
+    messages = [*given.context_messages(), {"role": "user", "content": [audio]}]
+    return VendorRequest(
+        GENERATION_PATH,
+        {
+            "model": options.model,
+            "input": {"messages": messages},
+            "parameters": {"format": extension, **given.on_the_wire()},
+        },
+        {"X-DashScope-SSE": "enable" if options.stream else "disable"},
+    )
+
+
+def _chat(options: Options, given: Qwen3FlashParameters, file_url: str) -> VendorRequest:
+    audio = {"type": "input_audio", "input_audio": {"data": file_url}}
+    messages: list[JsonObject] = [{"role": "user", "content": [audio]}]
+    if given.context:
+        messages.insert(0, {"role": "system", "content": [{"text": given.context}]})
+    return VendorRequest(
+        CHAT_PATH, {"model": options.model, "messages": messages, **_streaming(options), **given.on_the_wire()}
+    )
+
+
+def _prompted(options: Options, given: OmniParameters, file_url: str, extension: str) -> VendorRequest:
+    audio = {"type": "input_audio", "input_audio": {"data": file_url, "format": extension}}
+    prompt = {"type": "text", "text": given.prompt or PROMPT}
+    messages: list[JsonObject] = [{"role": "user", "content": [audio, prompt]}]
+    if given.context:
+        messages.insert(0, {"role": "system", "content": given.context})
+    return VendorRequest(
+        CHAT_PATH,
+        {
+            "model": options.model,
+            "messages": messages,
+            "modalities": ["text"],
+            **_streaming(options),
+            **given.on_the_wire(),
+        },
+    )
+
+
+def _streaming(options: Options) -> JsonObject:
+    """`stream_options` is forbidden without a stream (docs/vendor-api.md#qwen3-asr-flash-request)."""
+    return {"stream": True, "stream_options": {"include_usage": True}} if options.stream else {"stream": False}

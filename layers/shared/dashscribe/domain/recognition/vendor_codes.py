@@ -1,0 +1,124 @@
+"""What each DashScope error code means for us: the one table of vendor errors (docs/vendor-api.md#error-codes)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from dashscribe.errors import ErrorClass
+
+_HTTP_LEVEL = {
+    # docs/vendor-api.md#error-codes; account-wide whatever the HTTP status that carries them
+    "InvalidApiKey": ErrorClass.ACCOUNT_WIDE,
+    "invalid_api_key": ErrorClass.ACCOUNT_WIDE,
+    "NOT AUTHORIZED": ErrorClass.ACCOUNT_WIDE,
+    "Arrearage": ErrorClass.ACCOUNT_WIDE,
+    "AccessDenied": ErrorClass.ACCOUNT_WIDE,
+    "access_denied": ErrorClass.ACCOUNT_WIDE,
+    "AccessDenied.Unpurchased": ErrorClass.ACCOUNT_WIDE,
+    "Workspace.AccessDenied": ErrorClass.ACCOUNT_WIDE,
+    "WorkSpaceNotFound": ErrorClass.ACCOUNT_WIDE,
+    "AllocationQuota.FreeTierOnly": ErrorClass.ACCOUNT_WIDE,
+    "CommodityNotPurchased": ErrorClass.ACCOUNT_WIDE,
+    "PrepaidBillOverdue": ErrorClass.ACCOUNT_WIDE,
+    "PostpaidBillOverdue": ErrorClass.ACCOUNT_WIDE,
+    # one model's entitlement: an upload that asks for an odd model must not stop everybody else's
+    "Model.AccessDenied": ErrorClass.PERMANENT,
+    "App.AccessDenied": ErrorClass.PERMANENT,
+    "ModelNotFound": ErrorClass.PERMANENT,
+    "Model.NotExist": ErrorClass.PERMANENT,
+    "model_not_found": ErrorClass.PERMANENT,
+    "model_not_supported": ErrorClass.PERMANENT,
+    "Throttling": ErrorClass.THROTTLED,
+    "Throttling.RateQuota": ErrorClass.THROTTLED,
+    "Throttling.BurstRate": ErrorClass.THROTTLED,
+    "Throttling.AllocationQuota": ErrorClass.THROTTLED,
+    "LimitRequests": ErrorClass.THROTTLED,
+    "limit_requests": ErrorClass.THROTTLED,
+    "limit_burst_rate": ErrorClass.THROTTLED,
+    "insufficient_quota": ErrorClass.THROTTLED,
+    "InvalidParameter": ErrorClass.PERMANENT,
+    "invalid_parameter_error": ErrorClass.PERMANENT,
+    "invalid_request_error": ErrorClass.PERMANENT,
+    "NotFound": ErrorClass.PERMANENT,
+    "BadRequest.EmptyInput": ErrorClass.PERMANENT,
+    "BadRequest.EmptyModel": ErrorClass.PERMANENT,
+    "BadRequest.EmptyParameters": ErrorClass.PERMANENT,
+    "BadRequest.IllegalInput": ErrorClass.PERMANENT,
+    "BadRequest.UnsupportedFileFormat": ErrorClass.PERMANENT,
+    "BadRequest.TooLarge": ErrorClass.PERMANENT,
+    "InvalidFile.AudioLengthError": ErrorClass.PERMANENT,
+    "DataInspectionFailed": ErrorClass.PERMANENT,
+    "data_inspection_failed": ErrorClass.PERMANENT,
+    "UnsupportedOperation": ErrorClass.PERMANENT,
+    "BadRequest.InputDownloadFailed": ErrorClass.URL_DIED,
+    "InvalidURL": ErrorClass.URL_DIED,
+    "InvalidURL.ConnectionRefused": ErrorClass.URL_DIED,
+    "InvalidURL.Timeout": ErrorClass.URL_DIED,
+    "InvalidParameter.DataInspection": ErrorClass.URL_DIED,
+    "ClientDisconnect": ErrorClass.RETRYABLE,
+    "InternalError": ErrorClass.RETRYABLE,
+    "InternalError.Algo": ErrorClass.RETRYABLE,
+    "InternalError.Timeout": ErrorClass.RETRYABLE,
+    "InternalError.Upload": ErrorClass.RETRYABLE,
+    "InternalError.FileUpload": ErrorClass.RETRYABLE,
+    "SystemError": ErrorClass.RETRYABLE,
+    "ModelServiceFailed": ErrorClass.RETRYABLE,
+    "RequestTimeOut": ErrorClass.RETRYABLE,
+    "ModelServingError": ErrorClass.RETRYABLE,
+    "ModelUnavailable": ErrorClass.RETRYABLE,
+    "ServiceUnavailable": ErrorClass.RETRYABLE,
+    "GatewayTimeout": ErrorClass.RETRYABLE,
+}
+
+_FILE_LEVEL = {
+    # docs/vendor-api.md#file-error-codes
+    "FILE_403_FORBIDDEN": ErrorClass.URL_DIED,
+    "FILE_404_NOT_FOUND": ErrorClass.URL_DIED,  # signing again asks S3 first, and S3 knows whether it is gone
+    "FILE_DOWNLOAD_FAILED": ErrorClass.URL_DIED,
+    "InvalidFile.DownloadFailed": ErrorClass.URL_DIED,
+    "FILE_SERVER_ERROR": ErrorClass.URL_DIED,
+    "CONTENT_LENGTH_CHECK_FAILED": ErrorClass.URL_DIED,
+    "REQUEST_INVALID_FILE_URL_VALUE": ErrorClass.PERMANENT,
+    "FILE_CHECK_FAILED": ErrorClass.PERMANENT,
+    "FILE_TOO_LARGE": ErrorClass.PERMANENT,
+    "AUDIO_DURATION_TOO_LONG": ErrorClass.PERMANENT,
+    "FILE_NORMALIZE_FAILED": ErrorClass.PERMANENT,
+    "FILE_PARSE_FAILED": ErrorClass.PERMANENT,
+    "MKV_PARSE_FAILED": ErrorClass.PERMANENT,
+    "DECODE_ERROR": ErrorClass.PERMANENT,
+    "NO_VALID_AUDIO_ERROR": ErrorClass.PERMANENT,
+    "UNSUPPORTED_FORMAT": ErrorClass.PERMANENT,
+    "SUCCESS_WITH_NO_VALID_FRAGMENT": ErrorClass.NO_SPEECH,
+    "ASR_RESPONSE_HAVE_NO_WORDS": ErrorClass.NO_SPEECH,
+    "NO_INPUT_AUDIO_ERROR": ErrorClass.PERMANENT,
+    "FILE_TRANS_TASK_EXPIRED": ErrorClass.RETRYABLE,
+}
+
+ERROR_CLASSES: Mapping[str, ErrorClass] = MappingProxyType(_HTTP_LEVEL | _FILE_LEVEL)
+
+_FREE_QUOTA_SIGNS = ("free allocated quota", "free tier", "free quota")
+
+
+def says_there_is_no_list(error_class: ErrorClass, http_status: int | None) -> bool:
+    """Whether a refused list of tasks is one that this server does not have, and not one that it cannot give now."""
+    return error_class is ErrorClass.PERMANENT or http_status in (404, 405, 501)
+
+
+def classify(code: str, message: str = "", http_status: int | None = None) -> ErrorClass:
+    """Class a vendor error.
+
+    A code that the table does not know is retryable (a few times, `domain.jobs.job.max_attempts_for`): what the vendor
+    may add must not fail a recording at its first sight. Quota codes are ambiguous: the same word means "this minute's
+    tokens" and "the free allowance is used up" (docs/vendor-api.md#throttling), so the message decides. The limit per
+    minute also says "quota exceeded, check your billing".
+    """
+    if code in ("Throttling.AllocationQuota", "insufficient_quota"):
+        spent = any(sign in message.lower() for sign in _FREE_QUOTA_SIGNS)
+        return ErrorClass.ACCOUNT_WIDE if spent else ErrorClass.THROTTLED
+    known = ERROR_CLASSES.get(code)
+    if known is not None:
+        return known
+    if code.startswith("Throttling") or http_status == 429:
+        return ErrorClass.THROTTLED
+    return ErrorClass.ACCOUNT_WIDE if http_status == 401 else ErrorClass.RETRYABLE

@@ -1,0 +1,30 @@
+"""Cues as SubRip and WebVTT. Which words share a cue is decided in `domain.transcripts.readable`."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+from dashscribe.domain.transcripts.readable import Cue
+
+
+def srt(cues: Sequence[Cue]) -> str:
+    """SubRip, numbered from 1. It has no way to escape markup, so the text is as it was spoken."""
+    return "\n".join(
+        f"{number}\n{_time(cue.begin_ms, ',')} --> {_time(cue.end_ms, ',')}\n{cue.text}\n"
+        for number, cue in enumerate(cues, start=1)
+    )
+
+
+def vtt(cues: Sequence[Cue]) -> str:
+    """WebVTT; without any cue still a valid file. `&`, `<` and `-->` in speech are text, not markup."""
+    blocks = [
+        f"{_time(cue.begin_ms, '.')} --> {_time(cue.end_ms, '.')}\n{html.escape(cue.text, quote=False)}\n"
+        for cue in cues
+    ]
+    return "\n".join(["WEBVTT\n", *blocks])
+
+
+def _time(ms: int, mark: str) -> str:
+    seconds, ms = divmod(ms, 1000)
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}{mark}{ms:03}"

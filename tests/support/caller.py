@@ -1,0 +1,50 @@
+"""The synchronous side of the world of state: a DashScope that answers at once, or does not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.vendor_codes import classify
+from dashscribe.errors import ResponseLost, VendorError
+from tests.support.crashes import Crashes
+
+SAID = "Hello world."
+
+
+@dataclass
+class Caller:
+    """`answers` maps a key to what its calls get, in turn: `ok`, `silent`, `lost` (transcribed, and never heard of),
+    `cut` (finish_reason length), or an error code. `calls` are the keys that were transcribed, so paid for."""
+
+    crashes: Crashes
+    api_key: Callable[[], str]
+    answers: dict[str, list[str]] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    asked: list[tuple[Options, str]] = field(default_factory=list)
+
+    def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
+        self.api_key()
+        key = unquote(urlsplit(file_url).path).removeprefix("/")
+        waiting = self.answers.get(key, [])
+        answer = waiting.pop(0) if waiting else "ok"
+        self.asked.append((options, extension))
+        if answer not in ("ok", "silent", "lost", "cut"):
+            raise VendorError(answer, f"the vendor says {answer}", classify(answer, "", 400), 400)
+        self.crashes.around("call", lambda: self.calls.append(key))
+        if answer == "lost":
+            raise ResponseLost("ReadTimeout after the request was sent.")
+        return reply("" if answer == "silent" else SAID, "length" if answer == "cut" else "stop")
+
+
+def reply(text: str, finish_reason: str = "stop") -> JsonObject:
+    """As docs/vendor-api.md#qwen3-asr-flash-reply shows it."""
+    message = {
+        "role": "assistant",
+        "content": [{"text": text}],
+        "annotations": [{"type": "audio_info", "language": "en", "emotion": "neutral"}],
+    }
+    return {"output": {"choices": [{"finish_reason": finish_reason, "message": message}]}, "usage": {"seconds": 4}}

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+import pytest
+
+from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, detail_of
+from dashscribe.domain.jobs.job import AudioFacts, Failure, Job, Status, Usage
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.transcripts.result_files import result_folder
+
+
+@pytest.fixture
+def submitted(job: Job, now: datetime) -> Job:
+    options = Options(profile="calls", model="fun-asr", parameters={})
+    return jobs.submitted(jobs.with_options(job, options), "t-1", now + timedelta(seconds=1))
+
+
+@pytest.fixture
+def succeeded(submitted: Job, now: datetime) -> Job:
+    return jobs.succeed(
+        submitted,
+        result_folder("results", submitted.media.key, submitted.job_id),
+        AudioFacts(duration_ms=3834, speech_ms=2480, channels=[0]),
+        Usage(billed_seconds=4, estimated_cost_usd=0.00014),
+        [],
+        now + timedelta(seconds=2),
+        now + timedelta(seconds=3),
+    )
+
+
+def test_each_event_has_its_own_detail_type() -> None:
+    assert {status.value: detail_type for status, detail_type in DETAIL_TYPES.items()} == {
+        "SUBMITTED": "Transcription Submitted",
+        "SUCCEEDED": "Transcription Succeeded",
+        "FAILED": "Transcription Failed",
+    }
+
+
+def test_a_success_is_told_in_the_shape_that_subscribers_rely_on(succeeded: Job, now: datetime) -> None:
+    prefix = f"calls/a b+c%20'é中😀.wav/{'0' * 32}/"
+    assert json.loads(detail_of(succeeded, now + timedelta(seconds=4)).model_dump_json()) == {
+        "schema_version": "1.0",
+        "job_id": "0" * 32,
+        "status": "SUCCEEDED",
+        "media": {
+            "bucket": "media",
+            "key": "calls/a b+c%20'é中😀.wav",
+            "version_id": "v1",
+            "etag": "e1",
+            "size_bytes": 123,
+        },
+        "model": "fun-asr",
+        "profile": "calls",
+        "task_id": "t-1",
+        "attempts": 1,
+        "result": {
+            "bucket": "results",
+            "prefix": prefix,
+            "files": {
+                "result": f"{prefix}result.json",
+                "transcript": f"{prefix}transcript.json",
+                "text": f"{prefix}transcript.txt",
+                "srt": f"{prefix}transcript.srt",
+                "vtt": f"{prefix}transcript.vtt",
+                "job": f"{prefix}job.json",
+            },
+        },
+        "audio": {"duration_ms": 3834, "speech_ms": 2480, "channels": [0]},
+        "usage": {"billed_seconds": 4, "estimated_cost_usd": 0.00014},
+        "warnings": [],
+        "timing": {
+            "uploaded_at": "2026-01-01T12:00:00.123Z",
+            "submitted_at": "2026-01-01T12:00:01.123Z",
+            "completed_at": "2026-01-01T12:00:02.123Z",
+            "published_at": "2026-01-01T12:00:04.123Z",
+        },
+        "error": None,
+    }
+
+
+def test_a_failure_is_told_with_its_reason_and_without_a_result(submitted: Job, now: datetime) -> None:
+    failed = jobs.fail(submitted, Failure(code="FILE_TOO_LARGE", message="too large", category="permanent"), now)
+    detail = detail_of(failed, now).model_dump(mode="json")
+    assert (detail["status"], detail["result"], detail["audio"], detail["usage"]) == ("FAILED", None, None, None)
+    assert detail["error"] == {"code": "FILE_TOO_LARGE", "message": "too large", "category": "permanent"}
+
+
+def test_a_failure_before_the_options_were_read_has_no_model_and_no_task(job: Job, now: datetime) -> None:
+    failed = jobs.fail(job, Failure(code="INVALID_OPTIONS", message="bad", category="permanent"), now)
+    detail = detail_of(failed, now)
+    assert (detail.model, detail.profile, detail.task_id, detail.attempts) == (None, "default", None, 0)
+    assert (detail.timing.submitted_at, detail.timing.completed_at) == (None, None)
+
+
+def test_a_submission_is_told_before_anything_is_known_of_the_outcome(submitted: Job, now: datetime) -> None:
+    detail = detail_of(submitted, now)
+    assert (detail.status, detail.task_id, detail.attempts) == (Status.SUBMITTED, "t-1", 1)
+    assert (detail.result, detail.error, detail.timing.completed_at) == (None, None, None)
+
+
+def test_silent_audio_carries_its_code_as_a_warning(succeeded: Job, now: datetime) -> None:
+    silent = succeeded.model_copy(update={"warnings": ["SUCCESS_WITH_NO_VALID_FRAGMENT"]})
+    assert detail_of(silent, now).warnings == ["SUCCESS_WITH_NO_VALID_FRAGMENT"]
+
+
+@pytest.mark.parametrize("status", [Status.RECEIVED, Status.SUBMITTING])
+def test_there_is_no_event_for_a_job_that_still_waits(job: Job, now: datetime, status: Status) -> None:
+    with pytest.raises(ValueError, match=status.value):
+        detail_of(job.model_copy(update={"status": status}), now)
+
+
+def test_a_subscriber_can_read_the_event_back(succeeded: Job, now: datetime) -> None:
+    detail = detail_of(succeeded, now)
+    assert Detail.model_validate_json(detail.model_dump_json()) == detail

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs.job import AudioFacts, Job, Usage
+from dashscribe.domain.jobs.job_report import JobReport, job_report
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.transcripts.result_files import result_folder
+
+
+def test_the_report_says_what_was_asked_for_when_how_often_and_at_what_cost(job: Job, now: datetime) -> None:
+    options = Options(profile="calls", model="fun-asr", parameters={"channel_id": [0]})
+    sent = jobs.submitted(jobs.with_options(job, options), "t-1", now + timedelta(seconds=1))
+    done = jobs.succeed(
+        jobs.submitted(jobs.resubmit(sent, "FILE_403_FORBIDDEN", now), "t-2", now + timedelta(seconds=2)),
+        result_folder("results", job.media.key, job.job_id),
+        AudioFacts(duration_ms=None, speech_ms=0, channels=[]),
+        Usage(billed_seconds=0, estimated_cost_usd=0.0),
+        ["ASR_RESPONSE_HAVE_NO_WORDS"],
+        now + timedelta(seconds=3),
+        now + timedelta(seconds=4),
+    )
+    assert json.loads(job_report(done).model_dump_json()) == {
+        "schema_version": "1.0",
+        "job_id": "0" * 32,
+        "media": {
+            "bucket": "media",
+            "key": "calls/a b+c%20'é中😀.wav",
+            "version_id": "v1",
+            "etag": "e1",
+            "size_bytes": 123,
+        },
+        "options": {
+            "profile": "calls",
+            "model": "fun-asr",
+            "family": "",
+            "parameters": {"channel_id": [0]},
+            "endpoint": None,
+            "stream": False,
+            "fallback": None,
+        },
+        "task_id": "t-2",
+        "attempts": 2,
+        "audio": {"duration_ms": None, "speech_ms": 0, "channels": []},
+        "usage": {"billed_seconds": 0, "estimated_cost_usd": 0.0},
+        "warnings": ["ASR_RESPONSE_HAVE_NO_WORDS"],
+        "timing": {
+            "uploaded_at": "2026-01-01T12:00:00.123Z",
+            "received_at": "2026-01-01T12:00:00.123Z",
+            "submitted_at": "2026-01-01T12:00:02.123Z",
+            "completed_at": "2026-01-01T12:00:03.123Z",
+        },
+    }
+
+
+def test_the_whole_media_key_is_reported_even_when_the_result_keys_had_to_be_cut(job: Job) -> None:
+    long = job.media.model_copy(update={"key": "中" * 341})
+    assert job_report(job.model_copy(update={"media": long})).media.key == "中" * 341
+
+
+def test_a_stored_report_is_read_back_the_same(job: Job) -> None:
+    report = job_report(job)
+    assert JobReport.model_validate_json(report.model_dump_json()) == report

@@ -1,0 +1,196 @@
+"""What each family's parameters become on the wire."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from dashscribe.domain.recognition.catalogue import CATALOGUE
+from dashscribe.domain.recognition.parameters import (
+    MOST_CONTEXT_CHARACTERS,
+    MOST_TURN_CHARACTERS,
+    MOST_TURNS,
+    FunAsrFlashParameters,
+    FunAsrParameters,
+    ModelParameters,
+    OmniParameters,
+    ParaformerV2Parameters,
+    Qwen3FiletransParameters,
+    Qwen3FlashParameters,
+    QwenAudioFiletransParameters,
+    QwenAudioFlashParameters,
+)
+
+FAMILIES = sorted({spec.parameters for spec in CATALOGUE.values()}, key=lambda family: family.__name__)
+TURNS = [{"role": "user", "text": "Who is Tang?"}, {"role": "assistant", "text": "A teacher."}]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nothing_given_is_nothing_sent(family: type[ModelParameters]) -> None:
+    assert family().on_the_wire() == {}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", ["Channel_id", "channel-id", "model", ""])
+def test_a_name_that_the_family_does_not_have_is_refused(family: type[ModelParameters], name: str) -> None:
+    with pytest.raises(ValidationError, match="Extra inputs"):
+        family.model_validate({name: [0]})
+
+
+@pytest.mark.parametrize(
+    ("family", "given", "elsewhere"),
+    [
+        (FunAsrParameters, {"channel_id": [1, 0], "speech_noise_threshold": -0.5}, set()),
+        (
+            FunAsrParameters,
+            {"diarization_enabled": True, "speaker_count": 3, "vocabulary_id": "v", "language_hints": ["en"]},
+            set(),
+        ),
+        (FunAsrParameters, {"diarization_enabled": False}, set()),
+        (
+            ParaformerV2Parameters,
+            {"language_hints": ["zh", "en"], "disfluency_removal_enabled": True, "timestamp_alignment_enabled": True},
+            set(),
+        ),
+        (Qwen3FiletransParameters, {"language": "zh", "enable_itn": True, "enable_words": False, "text": "T"}, set()),
+        (Qwen3FlashParameters, {"asr_options": {"language": "zh", "enable_itn": False}, "context": "T"}, {"context"}),
+        (Qwen3FlashParameters, {"asr_options": {"enable_itn": True}}, set()),
+        (FunAsrFlashParameters, {"format": "wav", "sample_rate": "16000", "context": TURNS}, {"context"}),
+        (QwenAudioFlashParameters, {"vocabulary": {"Tang": 50}, "language_hints": ["zh", "en"]}, set()),
+        (QwenAudioFiletransParameters, {"vocabulary": {"Tang": 5}, "context": TURNS, "channel_id": [0]}, {"context"}),
+        (OmniParameters, {"prompt": "p", "context": "c", "temperature": 0.5}, {"prompt", "context"}),
+    ],
+)
+def test_what_was_given_is_sent_as_it_is_but_for_what_travels_elsewhere(
+    family: type[ModelParameters], given: dict[str, Any], elsewhere: set[str]
+) -> None:
+    assert family.model_validate(given).on_the_wire() == {
+        name: value for name, value in given.items() if name not in elsewhere
+    }
+
+
+@pytest.mark.parametrize("rate", ["16000", 16000])
+def test_the_sample_rate_goes_out_as_text(rate: object) -> None:
+    assert FunAsrFlashParameters.model_validate({"sample_rate": rate}).on_the_wire() == {"sample_rate": "16000"}
+
+
+@pytest.mark.parametrize("family", [ParaformerV2Parameters, QwenAudioFiletransParameters])
+@pytest.mark.parametrize("as_text", [False, True])
+def test_a_word_filter_is_json_text_in_every_family_that_has_one(family: type[ModelParameters], as_text: bool) -> None:
+    words = {"filter_with_empty": {"word_list": ["那个"]}, "system_reserved_filter": False}
+    wire = family.model_validate({"special_word_filter": json.dumps(words) if as_text else words}).on_the_wire()
+    assert wire["special_word_filter"] == (
+        '{"filter_with_empty": {"word_list": ["那个"]}, "system_reserved_filter": false}'
+    )
+
+
+@pytest.mark.parametrize("given", ["[]", "7", '"{}"', '{"word_list": []}', '{"filter_with_empty": []}'])
+def test_a_word_filter_of_another_shape_is_refused_also_as_text(given: str) -> None:
+    with pytest.raises(ValidationError, match="special_word_filter"):
+        FunAsrParameters.model_validate({"special_word_filter": given})
+
+
+# context
+
+
+def test_a_conversation_becomes_messages_with_the_vendors_kinds_of_text() -> None:
+    assert FunAsrFlashParameters.model_validate({"context": TURNS}).context_messages() == [
+        {"role": "user", "content": [{"type": "input_text", "text": "Who is Tang?"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "A teacher."}]},
+    ]
+
+
+def test_a_text_is_what_the_user_said() -> None:
+    assert QwenAudioFiletransParameters.model_validate({"context": "Tang"}).context_messages() == [
+        {"role": "user", "content": [{"type": "input_text", "text": "Tang"}]}
+    ]
+
+
+@pytest.mark.parametrize("family", [FunAsrFlashParameters, QwenAudioFlashParameters, QwenAudioFiletransParameters])
+def test_a_context_that_the_vendor_would_cut_is_refused(family: type[ModelParameters]) -> None:
+    longest = "中" * MOST_TURN_CHARACTERS
+    assert family.model_validate({"context": [{"text": longest}] * MOST_TURNS})
+    turns: list[object] = [[{"text": longest + "中"}], [{"text": "a"}] * (MOST_TURNS + 1), [], [{}]]
+    for wrong in (longest + "中", *turns):
+        with pytest.raises(ValidationError, match="context"):
+            family.model_validate({"context": wrong})
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        (Qwen3FiletransParameters, "text"),
+        (Qwen3FlashParameters, "context"),
+        (OmniParameters, "context"),
+        (OmniParameters, "prompt"),
+    ],
+)
+def test_a_text_is_taken_up_to_the_limit(family: type[ModelParameters], name: str) -> None:
+    assert family.model_validate({name: "x" * MOST_CONTEXT_CHARACTERS})
+    for wrong in ("", "x" * (MOST_CONTEXT_CHARACTERS + 1), ["x"], 7):
+        with pytest.raises(ValidationError, match=name):
+            family.model_validate({name: wrong})
+
+
+# languages
+
+
+@pytest.mark.parametrize(
+    ("family", "given", "languages"),
+    [
+        (FunAsrParameters, {"language_hints": ["zh", "en"]}, {"language_hints": ["zh", "en"]}),
+        (Qwen3FiletransParameters, {"language": "zh"}, {"language": ["zh"]}),
+        (Qwen3FiletransParameters, {}, {"language": []}),
+        (Qwen3FlashParameters, {"asr_options": {"language": "zh"}}, {"asr_options.language": ["zh"]}),
+        (Qwen3FlashParameters, {"asr_options": {}}, {"asr_options.language": []}),
+        (OmniParameters, {}, {}),
+    ],
+)
+def test_the_languages_are_found_wherever_the_family_has_them(
+    family: type[ModelParameters], given: dict[str, Any], languages: dict[str, list[str]]
+) -> None:
+    assert family.languages_in(given) == languages
+
+
+# combinations
+
+
+@pytest.mark.parametrize(
+    ("family", "given", "clauses"),
+    [
+        (FunAsrParameters, {"diarization_enabled": True, "channel_id": [0]}, 0),
+        (FunAsrParameters, {"diarization_enabled": False, "channel_id": [0, 1]}, 0),
+        (FunAsrParameters, {"diarization_enabled": True, "channel_id": [0, 1]}, 1),
+        (ParaformerV2Parameters, {"diarization_enabled": True, "channel_id": [0, 1], "speaker_count": 2}, 1),
+        (QwenAudioFiletransParameters, {"speaker_count": 2}, 1),
+        (QwenAudioFiletransParameters, {"speaker_count": 2, "diarization_enabled": True}, 0),
+        (Qwen3FiletransParameters, {"enable_itn": True}, 0),
+        (Qwen3FiletransParameters, {"enable_itn": True, "language": "en"}, 0),
+        (Qwen3FiletransParameters, {"enable_itn": False, "language": "ar"}, 0),
+        (Qwen3FiletransParameters, {"enable_itn": True, "language": "de"}, 1),
+        (Qwen3FiletransParameters, {"enable_words": True, "language": "de"}, 0),
+        (Qwen3FiletransParameters, {"enable_words": True, "language": "yue"}, 1),
+        (Qwen3FiletransParameters, {"enable_words": True, "enable_itn": True, "language": "yue"}, 2),
+        (Qwen3FlashParameters, {"asr_options": {"enable_itn": True, "language": "ja"}}, 1),
+        (Qwen3FlashParameters, {"asr_options": {"enable_itn": True, "language": "zh"}}, 0),
+    ],
+)
+def test_what_does_not_fit_together_is_refused(
+    family: type[ModelParameters], given: dict[str, Any], clauses: int
+) -> None:
+    assert len(family.misfits(given)) == clauses
+    if clauses:
+        with pytest.raises(ValidationError):
+            family.model_validate(given)
+    else:
+        assert family.model_validate(given)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("odd", [None, 7, "x", [], [None], {}, {"language": []}, True])
+def test_odd_values_never_break_the_look_for_combinations(family: type[ModelParameters], odd: object) -> None:
+    everything = dict.fromkeys(family.model_fields, odd) | {"language": odd, "asr_options": odd}
+    assert all(clause for clause in family.misfits(everything))

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashscribe.domain.recognition.vendor_codes import ERROR_CLASSES, classify
+from dashscribe.errors import ErrorClass
+
+
+@pytest.mark.parametrize(
+    ("http_status", "code"),
+    [
+        (401, "InvalidApiKey"),
+        (401, "invalid_api_key"),
+        (401, "NOT AUTHORIZED"),
+        (400, "Arrearage"),
+        (403, "AccessDenied.Unpurchased"),
+        (403, "Workspace.AccessDenied"),
+        (404, "WorkSpaceNotFound"),
+        (403, "AllocationQuota.FreeTierOnly"),
+        (429, "CommodityNotPurchased"),
+        (429, "PrepaidBillOverdue"),
+        (429, "PostpaidBillOverdue"),
+    ],
+)
+def test_key_and_money_trouble_stops_submitting_whatever_the_http_status(http_status: int, code: str) -> None:
+    assert classify(code, "", http_status) is ErrorClass.ACCOUNT_WIDE
+
+
+@pytest.mark.parametrize("code", ["Model.AccessDenied", "App.AccessDenied", "ModelNotFound", "model_not_found"])
+def test_a_model_that_one_upload_may_not_use_does_not_stop_the_others(code: str) -> None:
+    assert classify(code, "", 403) is ErrorClass.PERMANENT
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "Throttling",
+        "Throttling.RateQuota",
+        "Throttling.BurstRate",
+        "LimitRequests",
+        "limit_requests",
+        "limit_burst_rate",
+    ],
+)
+def test_being_too_fast_is_no_failed_try(code: str) -> None:
+    assert classify(code, "Requests rate limit exceeded, please try again later.", 429) is ErrorClass.THROTTLED
+
+
+@pytest.mark.parametrize("code", ["Throttling.AllocationQuota", "insufficient_quota"])
+def test_a_quota_code_is_understood_by_its_message(code: str) -> None:
+    assert classify(code, "Free allocated quota exceeded.", 429) is ErrorClass.ACCOUNT_WIDE
+    assert classify(code, "Too many tokens in this minute, try again later.", 429) is ErrorClass.THROTTLED
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "FILE_403_FORBIDDEN",
+        "FILE_DOWNLOAD_FAILED",
+        "InvalidFile.DownloadFailed",
+        "FILE_SERVER_ERROR",
+        "BadRequest.InputDownloadFailed",
+        "InvalidURL.Timeout",
+        "InvalidParameter.DataInspection",
+    ],
+)
+def test_a_file_that_the_vendor_could_not_fetch_is_signed_again(code: str) -> None:
+    assert classify(code, http_status=400) is ErrorClass.URL_DIED
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InvalidParameter",
+        "BadRequest.EmptyInput",
+        "BadRequest.UnsupportedFileFormat",
+        "BadRequest.TooLarge",
+        "DataInspectionFailed",
+        "REQUEST_INVALID_FILE_URL_VALUE",
+        "FILE_CHECK_FAILED",
+        "FILE_TOO_LARGE",
+        "AUDIO_DURATION_TOO_LONG",
+        "FILE_NORMALIZE_FAILED",
+        "FILE_PARSE_FAILED",
+        "MKV_PARSE_FAILED",
+        "DECODE_ERROR",
+        "NO_VALID_AUDIO_ERROR",
+        "UNSUPPORTED_FORMAT",
+    ],
+)
+def test_a_fault_of_the_file_or_the_request_fails_the_job(code: str) -> None:
+    assert classify(code) is ErrorClass.PERMANENT
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "InternalError",
+        "InternalError.Algo",
+        "InternalError.Timeout",
+        "SystemError",
+        "ModelServiceFailed",
+        "ModelUnavailable",
+        "RequestTimeOut",
+        "FILE_TRANS_TASK_EXPIRED",
+    ],
+)
+def test_the_vendors_own_trouble_is_tried_again(code: str) -> None:
+    assert classify(code, http_status=500) is ErrorClass.RETRYABLE
+
+
+@pytest.mark.parametrize("code", ["SUCCESS_WITH_NO_VALID_FRAGMENT", "ASR_RESPONSE_HAVE_NO_WORDS"])
+def test_silent_audio_is_no_failure(code: str) -> None:
+    assert classify(code, code) is ErrorClass.NO_SPEECH
+
+
+@pytest.mark.parametrize(
+    ("http_status", "error_class"),
+    [
+        (None, ErrorClass.RETRYABLE),
+        (200, ErrorClass.RETRYABLE),
+        (400, ErrorClass.RETRYABLE),
+        (401, ErrorClass.ACCOUNT_WIDE),
+        (404, ErrorClass.RETRYABLE),
+        (408, ErrorClass.RETRYABLE),
+        (409, ErrorClass.RETRYABLE),
+        (425, ErrorClass.RETRYABLE),
+        (429, ErrorClass.THROTTLED),
+        (500, ErrorClass.RETRYABLE),
+        (503, ErrorClass.RETRYABLE),
+    ],
+)
+def test_an_unknown_code_is_classed_by_its_http_status(http_status: int | None, error_class: ErrorClass) -> None:
+    assert classify("SomethingNew", "?", http_status) is error_class
+
+
+def test_a_new_kind_of_throttling_is_still_throttling() -> None:
+    assert classify("Throttling.SomethingNew") is ErrorClass.THROTTLED
+
+
+@given(st.text().filter(lambda code: code not in ERROR_CLASSES), st.text())
+def test_a_code_never_seen_before_does_not_fail_a_recording_at_once(code: str, message: str) -> None:
+    assert classify(code, message) in (ErrorClass.RETRYABLE, ErrorClass.THROTTLED)
