@@ -15,13 +15,14 @@ from pydantic import BaseModel
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.events import DETAIL_TYPES, SOURCE, Detail, detail_of
-from dashscribe.domain.jobs.job import AudioFacts, Failure, Job, Status, Usage
+from dashscribe.domain.jobs.failure import Failure
+from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.jobs.job_report import JobReport
-from dashscribe.domain.jobs.media import Media, job_id_of, refusal
 from dashscribe.domain.recognition.catalogue import CATALOGUE, FAMILIES, ModelSpec, Region
+from dashscribe.domain.recognition.media import Media, job_id_of, refusal
 from dashscribe.domain.recognition.options import Options, Profiles
 from dashscribe.domain.transcripts.result_files import result_folder
-from dashscribe.domain.transcripts.transcript import Transcript
+from dashscribe.domain.transcripts.transcript import AudioFacts, Transcript
 from local.stack import ROOT
 
 SCHEMAS = ROOT / "events" / "schemas"

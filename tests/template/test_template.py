@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dashscribe.adapters import dynamodb_records
+from dashscribe.adapters.dynamodb import job_records
 
 Resources = dict[str, dict[str, Any]]
 
@@ -275,7 +275,7 @@ def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: R
     assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
     assert table["GlobalSecondaryIndexes"] == [
         {
-            "IndexName": dynamodb_records.DUE_INDEX,
+            "IndexName": job_records.DUE_INDEX,
             "KeySchema": [
                 {"AttributeName": "due_kind", "KeyType": "HASH"},
                 {"AttributeName": "due_at", "KeyType": "RANGE"},

@@ -10,10 +10,11 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from dashscribe.adapters.dynamodb_records import DUE_INDEX, DynamoDbRecords
+from dashscribe.adapters.dynamodb.job_records import DUE_INDEX
 from dashscribe.domain.jobs.job import Job, Status
-from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.media import Media
 from tests.support.network import no_connections
+from tests.support.table import JobsTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -73,8 +74,8 @@ def dynamodb(aws: None) -> DynamoDBClient:
 
 
 @pytest.fixture
-def records(dynamodb: DynamoDBClient) -> DynamoDbRecords:
-    return DynamoDbRecords(dynamodb, TABLE)
+def records(dynamodb: DynamoDBClient) -> JobsTable:
+    return JobsTable(dynamodb, TABLE)
 
 
 @pytest.fixture

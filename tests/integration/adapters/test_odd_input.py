@@ -12,13 +12,13 @@ import httpx
 import pytest
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
-from dashscribe.adapters.dynamodb_records import from_item, to_item
+from dashscribe.adapters.dynamodb.items import from_item, to_item
 from dashscribe.adapters.result_download import ResultDownload
 from dashscribe.adapters.s3_media import S3Media
-from dashscribe.domain.jobs.job import AudioFacts
-from dashscribe.domain.jobs.media import Media
 from dashscribe.domain.recognition.catalogue import CATALOGUE
+from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.vendor_codes import classify
+from dashscribe.domain.transcripts.transcript import AudioFacts
 from dashscribe.errors import ErrorClass, ResponseLost, ResultRefused, VendorError
 from dashscribe.observability import redacted
 from dashscribe.settings import FinalizeSettings

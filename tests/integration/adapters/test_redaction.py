@@ -8,7 +8,7 @@ import pytest
 
 from dashscribe import wiring
 from dashscribe.adapters.s3_media import S3Media
-from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.media import Media
 from dashscribe.observability import logger, redacted
 from tests.conftest import LogLines
 

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from dashscribe import wiring
 from dashscribe.adapters.s3_media import S3Media
-from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.media import Media
 from dashscribe.errors import MediaGone
 
 if TYPE_CHECKING:

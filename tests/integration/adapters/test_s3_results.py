@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dashscribe.adapters.s3_results import S3Results, S3Transcripts
-from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.media import Media
+from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.domain.transcripts.result_files import result_folder
-from dashscribe.services.ports import ResultFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -30,9 +30,9 @@ def s3(aws: None) -> S3Client:
 
 def test_files_are_stored_under_their_keys_with_their_content_types(s3: S3Client) -> None:
     files = [
-        ResultFile("会议/录音 +%20'.wav/j/result.json", '{"text": "你好"}'.encode(), "application/json"),
-        ResultFile("a.wav/j/transcript.vtt", b"WEBVTT\n", "text/vtt; charset=utf-8"),
-        ResultFile("a.wav/j/transcript.txt", b"", "text/plain; charset=utf-8"),
+        OutputFile("会议/录音 +%20'.wav/j/result.json", '{"text": "你好"}'.encode(), "application/json"),
+        OutputFile("a.wav/j/transcript.vtt", b"WEBVTT\n", "text/vtt; charset=utf-8"),
+        OutputFile("a.wav/j/transcript.txt", b"", "text/plain; charset=utf-8"),
     ]
     S3Results(s3, "results").store(files)
     for file in files:
@@ -45,8 +45,8 @@ def test_a_key_that_exists_is_left_as_it_is_and_the_rest_is_stored(s3: S3Client)
     s3.put_object(Bucket="results", Key="j/result.json", Body=b"first", ContentType="text/x-first")
     S3Results(s3, "results").store(
         [
-            ResultFile("j/result.json", b"second", "application/json"),
-            ResultFile("j/job.json", b"{}", "application/json"),
+            OutputFile("j/result.json", b"second", "application/json"),
+            OutputFile("j/job.json", b"{}", "application/json"),
         ]
     )
     kept = s3.get_object(Bucket="results", Key="j/result.json")
@@ -57,19 +57,19 @@ def test_a_key_that_exists_is_left_as_it_is_and_the_rest_is_stored(s3: S3Client)
 def test_storing_the_same_files_twice_is_no_error_and_writes_no_second_version(s3: S3Client) -> None:
     s3.put_bucket_versioning(Bucket="results", VersioningConfiguration={"Status": "Enabled"})
     for _ in range(2):
-        S3Results(s3, "results").store([ResultFile("j/job.json", b"{}", "application/json")])
+        S3Results(s3, "results").store([OutputFile("j/job.json", b"{}", "application/json")])
     assert len(s3.list_object_versions(Bucket="results")["Versions"]) == 1
 
 
 def test_any_other_refusal_is_raised(s3: S3Client) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        S3Results(s3, "elsewhere").store([ResultFile("k", b"", "text/plain")])
+        S3Results(s3, "elsewhere").store([OutputFile("k", b"", "text/plain")])
 
 
 def test_a_stored_document_is_found_as_it_was_stored(s3: S3Client) -> None:
     key = "会议/录音 +%20'.wav/j/result.json"
     document = {"frames": [{"output": {"text": "你好 \u2028😀"}}], "usage": None}
-    S3Results(s3, "results").store([ResultFile(key, json.dumps(document).encode(), "application/json")])
+    S3Results(s3, "results").store([OutputFile(key, json.dumps(document).encode(), "application/json")])
     assert S3Results(s3, "results").find_json(key) == document
 
 

@@ -15,8 +15,8 @@ import av
 import httpx
 import pytest
 
-from dashscribe.domain.jobs.media import SUPPORTED_EXTENSIONS
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint
+from dashscribe.domain.recognition.media import SUPPORTED_EXTENSIONS
 from local.simulator.calls import Call
 from local.simulator.checks import RequestRefusedError
 from local.simulator.listening import Listener

@@ -289,7 +289,7 @@ def test_lasting_trouble_at_submission_ends_in_a_failure_that_says_so() -> None:
     error = world.bus.ends_of("a.wav")[0].error
     assert error is not None
     assert (error.code, error.category) == ("InternalError", "retryable")
-    assert "given up" in error.message
+    assert "failed after 25 attempts" in error.message
 
 
 def test_a_permanent_refusal_fails_at_once() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.media import Media
 from dashscribe.errors import MediaGone
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.domain.transcripts.result_files import JOB_ID_LENGTH, JOB_JSON, results_of
-from dashscribe.services.ports import ResultFile
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -33,7 +33,7 @@ class S3Results:
         self._bucket = bucket
         self._pool = ThreadPoolExecutor(_PUTS_AT_ONCE)
 
-    def store(self, files: Iterable[ResultFile]) -> None:
+    def store(self, files: Iterable[OutputFile]) -> None:
         """The first file on its own, since it is the one that was paid for; then the others, small ones side by side.
 
         Large ones one after the other, so that only one of them is in state.
@@ -53,7 +53,7 @@ class S3Results:
         for put in started:
             put.result()
 
-    def _put(self, file: ResultFile) -> None:
+    def _put(self, file: OutputFile) -> None:
         try:
             self._client.put_object(
                 Bucket=self._bucket,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.media import Media
 from dashscribe.services.ports import Upload
 
 if TYPE_CHECKING:

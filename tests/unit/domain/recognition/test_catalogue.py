@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from dashscribe.domain.jobs.media import MAX_SIZE_BYTES
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Region, RequestShape, region_of
+from dashscribe.domain.recognition.media import MAX_SIZE_BYTES
 from dashscribe.domain.recognition.parameters import FunAsrParameters
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.synchronous_replies import billed_seconds, recognition_in
 from dashscribe.domain.recognition.task_replies import FRAMES, FileOutcome, TaskReply, outcomes
 from dashscribe.domain.transcripts.readable import cues, plain_text

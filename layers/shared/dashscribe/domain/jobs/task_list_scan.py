@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from dashscribe.domain.jobs.task import TASK_DEADLINE, min_query_delay
+from dashscribe.domain.jobs.task import min_query_delay
+from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
 from dashscribe.domain.recognition.vendor_codes import says_there_is_no_list
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.errors import ErrorClass
