@@ -192,8 +192,8 @@ class BilledRecords(Records):
         self.bill.dynamodb_read(self.sizes.get(f"TASK#{submission_id}", 0))
         return super().find_task(submission_id)
 
-    def remember_task_id(self, task_id: str) -> None:
-        super().remember_task_id(task_id)
+    def remember_task_id(self, task_id: str, submission_id: str) -> None:
+        super().remember_task_id(task_id, submission_id)
         self._wrote(f"TASK_ID#{task_id}", {"expires_at": 1_800_000_000})
 
     def save_outcomes(self, submission_id: str, outcomes: Any) -> None:

@@ -94,7 +94,7 @@ class Records:
     jobs: dict[str, Job] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     outcomes: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
-    known_task_ids: set[str] = field(default_factory=set)
+    known_task_ids: dict[str, str] = field(default_factory=dict)
     closed: Pause | None = None
     one_file_only: dict[str, datetime] = field(default_factory=dict)
     turns: dict[str, datetime] = field(default_factory=dict)
@@ -142,11 +142,11 @@ class Records:
     def find_task(self, submission_id: str) -> Task | None:
         return self.crashes.read("find task", self.tasks.get(submission_id))
 
-    def remember_task_id(self, task_id: str) -> None:
-        self.crashes.around("remember task id", lambda: self.known_task_ids.add(task_id))
+    def remember_task_id(self, task_id: str, submission_id: str) -> None:
+        self.crashes.around("remember task id", partial(self.known_task_ids.__setitem__, task_id, submission_id))
 
-    def is_our_task(self, task_id: str) -> bool:
-        return task_id in self.known_task_ids
+    def submission_of(self, task_id: str) -> str | None:
+        return self.crashes.read("submission of task", self.known_task_ids.get(task_id))
 
     def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
         self.crashes.around("save outcomes", lambda: self.outcomes.__setitem__(submission_id, dict(outcomes)))
@@ -294,6 +294,7 @@ class Vendor:
     foreign: list[tuple[datetime, bool]] = field(default_factory=list)
     before_list_page: Callable[[], object] | None = None
     answers_to_lose: int = 0
+    accepts_late_by: timedelta = timedelta(0)
     endings: dict[str, tuple[str, str]] = field(default_factory=dict)
     nameless: bool = False
     audio_ms: int = 1000
@@ -310,7 +311,7 @@ class Vendor:
             if len(file_urls) > self.most_files:
                 raise VendorError("InvalidParameter", "too many file_urls", ErrorClass.PERMANENT, 400)
             task_id = f"task-{len(self.tasks)}"
-            now = self.clock()
+            now = self.clock() + (self.accepts_late_by if self.answers_to_lose else timedelta(0))
             self.tasks[task_id] = VendorTask(list(file_urls), now + timedelta(seconds=self.seconds), now)
             if self.answers_to_lose:
                 self.answers_to_lose -= 1

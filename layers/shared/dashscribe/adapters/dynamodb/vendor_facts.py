@@ -28,8 +28,10 @@ class DynamoDbVendorFacts(Table):
     def save_task_list_state(self, model: str, state: TaskListState) -> None:
         self._put(f"TASK_LIST#{model}", state.model_dump(mode="json"))
 
-    def remember_task_id(self, task_id: str) -> None:
-        self._put(f"TASK_ID#{task_id}", {"expires_at": int(datetime.now(UTC).timestamp()) + TASK_IDS_KEPT_SECONDS})
+    def remember_task_id(self, task_id: str, submission_id: str) -> None:
+        expires_at = int(datetime.now(UTC).timestamp()) + TASK_IDS_KEPT_SECONDS
+        self._put(f"TASK_ID#{task_id}", {"submission_id": submission_id, "expires_at": expires_at})
 
-    def is_our_task(self, task_id: str) -> bool:
-        return self._get(f"TASK_ID#{task_id}") is not None
+    def submission_of(self, task_id: str) -> str | None:
+        item = self._get(f"TASK_ID#{task_id}")
+        return str(item.get("submission_id", "")) if item else None

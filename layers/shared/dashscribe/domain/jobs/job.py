@@ -205,7 +205,7 @@ def submitted(job: Job, task_id: str | None, now: datetime) -> Job:
     )
 
 
-def await_reconciliation(job: Job, now: datetime) -> Job:
+def await_reconciliation(job: Job, now: datetime, delay: timedelta = RECONCILE_AFTER) -> Job:
     """The response was lost: find out whether the vendor accepted the submission before it is repeated."""
     return _changed(
         job,
@@ -213,7 +213,7 @@ def await_reconciliation(job: Job, now: datetime) -> Job:
         requeues=0,
         claimed_until=now,
         due_kind=Due.JOB,
-        due_at=now + RECONCILE_AFTER,
+        due_at=now + delay,
     )
 
 

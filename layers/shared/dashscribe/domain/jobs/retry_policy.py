@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs.failure import Failure, failure
 from dashscribe.domain.jobs.job import Job
-from dashscribe.domain.jobs.task import Task
-from dashscribe.domain.jobs.timeouts import TASK_LIST_WINDOW
+from dashscribe.domain.jobs.task import PostOutcome, Task
+from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER, RECONCILE_AFTER, RECONCILE_WITHIN, TASK_LIST_WINDOW
 from dashscribe.domain.recognition.task_replies import MISSING_FROM_RESULTS
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, VendorError
@@ -38,6 +38,7 @@ THROTTLED_LIKE_ATTEMPT = 3
 QUERY_DELAY_LIKE_ATTEMPT = 2
 ACCOUNT_QUERY_DELAY_LIKE_ATTEMPT = 4
 MAX_RETRY_DELAY_SECONDS = 600.0
+MAX_RECONCILE_DELAY = timedelta(minutes=15)
 
 ABOUT_THE_REQUEST = ("InvalidParameter", "BadRequest", "InvalidURL", "InvalidFile", "HTTP_4")
 """Refusals that may be about one file of a submission, or about the number of its files. Submitting each file by itself
@@ -158,9 +159,26 @@ def query_delay_after(error: VendorError) -> timedelta:
     return retry_delay(ACCOUNT_QUERY_DELAY_LIKE_ATTEMPT if is_account_wide else QUERY_DELAY_LIKE_ATTEMPT)
 
 
-def may_be_reconciled(task: Task, now: datetime) -> bool:
-    """Whether the task list still covers the time of this POST, so that absence from the list proves something."""
-    return now - task.posted_at < TASK_LIST_WINDOW
+def reconcile_delay(task: Task, now: datetime) -> timedelta:
+    """How long to wait before a submission is reconciled again: a fifth of its age, 10 s to 15 minutes."""
+    return min(MAX_RECONCILE_DELAY, max(RECONCILE_AFTER, (now - task.posted_at) / 5))
+
+
+def decided_outcome(task: Task, found: PostOutcome, now: datetime, *, list_was_read: bool) -> PostOutcome:
+    """What reconciliation concludes from what it found, or `PENDING` when it must try again later.
+
+    What a list lacks counts only some time after the response was lost, and while the list covers the time of the POST.
+    A doubt that lasts becomes `UNDETERMINED`. So does a vendor without a task list, at once.
+    """
+    if found is PostOutcome.ACCEPTED or (found is PostOutcome.UNDETERMINED and not list_was_read):
+        return found
+    if now - task.posted_at >= TASK_LIST_WINDOW:
+        return PostOutcome.UNDETERMINED
+    if found in (PostOutcome.NOT_ACCEPTED, PostOutcome.UNDETERMINED):
+        is_late_enough = now - (task.response_lost_at or now) >= LIST_COMPLETE_AFTER
+        return found if is_late_enough else PostOutcome.PENDING
+    tried_for = now - (task.reconciled_since or now)
+    return PostOutcome.UNDETERMINED if tried_for >= RECONCILE_WITHIN else PostOutcome.PENDING
 
 
 def _resubmission(

@@ -43,6 +43,18 @@ class TaskPhase(StrEnum):
     CLOSED = "CLOSED"  # refused, or every file is finalized
 
 
+class PostOutcome(StrEnum):
+    """Whether the vendor accepted a POST whose response was lost, as reconciliation found out.
+
+    One conditional write on the task's record decides it for all processes, before any job is changed.
+    """
+
+    ACCEPTED = "ACCEPTED"
+    NOT_ACCEPTED = "NOT_ACCEPTED"
+    PENDING = "PENDING"  # not decided yet: reconcile again later
+    UNDETERMINED = "UNDETERMINED"  # it cannot be found out
+
+
 class Task(BaseModel):
     """One record of the jobs table (`pk` = `TASK#<submission_id>`). `submission_id` is ours, `task_id` the vendor's."""
 
@@ -57,6 +69,9 @@ class Task(BaseModel):
     url_marks: list[str] = Field(default_factory=list)
     task_id: str | None = None
     posted_at: Timestamp
+    response_lost_at: Timestamp | None = None
+    reconciled_since: Timestamp | None = None
+    post_outcome: PostOutcome | None = None
     accepted_at: Timestamp | None = None
     ended_at: Timestamp | None = None
     finalize_attempts: int = 0
@@ -122,6 +137,26 @@ def accepted(task: Task, task_id: str, now: datetime) -> Task:
         due_kind=Due.TASK,
         due_at=now + delay_before_query(timedelta(0), task.largest_file_bytes, task.files),
     )
+
+
+def response_lost(task: Task, now: datetime) -> Task:
+    """The POST had no response. Whether the vendor accepted it is not known."""
+    return _changed(task, response_lost_at=task.response_lost_at or now)
+
+
+def reconciling(task: Task, now: datetime) -> Task:
+    """A task list was read for this submission. The time that reconciliation may take begins with the first one."""
+    return _changed(task, response_lost_at=task.response_lost_at or now, reconciled_since=task.reconciled_since or now)
+
+
+def adopted(task: Task, task_id: str, now: datetime) -> Task:
+    """Reconciliation found the task that the POST made."""
+    return _changed(accepted(task, task_id, now), post_outcome=PostOutcome.ACCEPTED)
+
+
+def not_adopted(task: Task, outcome: PostOutcome, now: datetime) -> Task:
+    """Reconciliation ended without a task. The jobs are submitted again, or fail."""
+    return _changed(closed(task, now), post_outcome=outcome)
 
 
 def still_running(task: Task, now: datetime, *, delay: timedelta | None = None) -> Task:

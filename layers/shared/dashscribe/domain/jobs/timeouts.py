@@ -26,10 +26,11 @@ RESULTS_LIVE = timedelta(hours=23)
 TASK_LIST_WINDOW = timedelta(hours=23)
 """A task older than this may be missing from the task list, which covers 24 hours (docs/vendor-api.md#task-list)."""
 RECONCILE_AFTER = timedelta(seconds=10)
-"""When a lost response is first reconciled, and how long between attempts to reconcile it."""
-LIST_COMPLETE_AFTER = timedelta(seconds=30)
-"""A new task may appear late in the task list. Before this its absence proves nothing."""
+"""When a lost response is first reconciled. Later attempts follow `retry_policy.reconcile_delay`."""
+LIST_COMPLETE_AFTER = timedelta(seconds=120)
+"""After the response was lost. The vendor may accept a POST after our time-out, and a new task may appear late in the
+task list: before this its absence proves nothing."""
 RECONCILE_WITHIN = timedelta(minutes=10)
-"""How long reconciliation is tried before the file is submitted again without knowing."""
+"""How long reconciliation is tried, from the first list that was read, before the submission counts as undetermined."""
 KEEP_RECORDS = timedelta(days=30)
 """How long a finished record is kept. Afterwards the job's job.json still tells what happened."""

@@ -129,11 +129,13 @@ class VendorFacts(Protocol):
 
     def save_task_list_state(self, model: str, state: TaskListState) -> None: ...
 
-    def remember_task_id(self, task_id: str) -> None:
-        """Store that this task is ours, so that reconciliation does not take it for a lost one."""
+    def remember_task_id(self, task_id: str, submission_id: str) -> None:
+        """Store which submission made this task, so that reconciliation does not take it for another's lost one."""
         ...
 
-    def is_our_task(self, task_id: str) -> bool: ...
+    def submission_of(self, task_id: str) -> str | None:
+        """The submission that made this task, or None for a task that we do not know."""
+        ...
 
 
 class BackfillLedger(Protocol):

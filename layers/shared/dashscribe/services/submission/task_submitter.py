@@ -97,14 +97,14 @@ class TaskSubmitter:
     def _accepted(self, claimed: list[Job], task: Task, task_id: str) -> SubmitReport:
         now = self.clock()
         self.records.save_task(tasks.accepted(task, task_id, now))
-        self.facts.remember_task_id(task_id)
+        self.facts.remember_task_id(task_id, task.submission_id)
         logger.info("submitted", task_id=task_id, model=task.model, job_ids=task.job_ids)
         first = claimed[0]
         if first.single_file_task and (first.last_error_code or "").startswith(_SHOWS_ONE_FILE_ONLY):
             logger.warning("the vendor takes one file a task", model=task.model, after=first.last_error_code)
             self.facts.remember_one_file_only(task.model, now + ONE_FILE_ONLY_FOR)
         self.pause.end()
-        accepted = [jobs.submitted(job, task_id, now) for job in claimed]
+        accepted = [jobs.submitted(job, task_id, task.posted_at) for job in claimed]
         publish_start(accepted, self.recorder.events, self.clock)
         return self.recorder.save(accepted)
 
@@ -119,6 +119,7 @@ class TaskSubmitter:
         )
         now = self.clock()
         if isinstance(error, ResponseLost):
+            self.records.save_task(tasks.response_lost(task, now))
             report = self.recorder.record(claimed, lambda job: jobs.await_reconciliation(job, now))
             return report + SubmitReport(ambiguous=len(claimed))
         self.records.save_task(tasks.closed(task, now))
