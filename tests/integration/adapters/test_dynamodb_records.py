@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs.job import Due, Job, Status
-from dashscribe.domain.jobs.task import Task, TaskPhase
+from dashscribe.domain.jobs.task import PostOutcome, Task, TaskPhase
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, outcomes
@@ -124,6 +124,9 @@ def full_task(now: datetime) -> Task:
         url_marks=["0123456789abcdef"],
         task_id="任务-1",
         posted_at=now,
+        response_lost_at=now,
+        reconciled_since=now,
+        post_outcome=PostOutcome.ACCEPTED,
         accepted_at=now + SECOND,
         ended_at=now + 2 * SECOND,
         finalize_attempts=3,
