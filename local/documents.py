@@ -19,7 +19,8 @@ from dashscribe.domain.jobs.job import AudioFacts, Failure, Job, Status, Usage
 from dashscribe.domain.jobs.job_report import JobReport
 from dashscribe.domain.jobs.media import Media, job_id_of, refusal
 from dashscribe.domain.recognition.catalogue import CATALOGUE, FAMILIES, ModelSpec, Region
-from dashscribe.domain.recognition.options import Options, Profiles
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import Transcript
 from local.stack import ROOT

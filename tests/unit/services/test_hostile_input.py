@@ -26,7 +26,8 @@ from dashscribe.domain.jobs.events import Detail
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.media import Media, is_ignored, refusal
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.options import Profiles, resolve_options
+from dashscribe.domain.recognition.options import resolve_options
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.transcripts.result_files import MAX_KEY_BYTES, result_folder
 from dashscribe.errors import InvalidOptions, MalformedMessage, ProfilesUnreadable
 from dashscribe.services.messages import ObjectCreated, RequeuedJob, parse_message

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.utilities.parameters import GetParameterError, SecretsProvider, SSMProvider
 
 from dashscribe.domain.jobs.pause import KEY_MISSING, KEY_UNREADABLE
-from dashscribe.domain.recognition.options import Profiles
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 
 if TYPE_CHECKING:

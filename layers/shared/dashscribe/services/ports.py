@@ -13,8 +13,9 @@ from dashscribe.domain.jobs.pause import Pause
 from dashscribe.domain.jobs.task import Task, TaskPhase
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec
-from dashscribe.domain.recognition.options import Options, Profiles
+from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.recognition.task_replies import FileOutcome, TaskList, TaskReply
 
 

@@ -17,9 +17,9 @@ from dashscribe.domain.recognition.options import (
     PROFILE_KEY,
     Fallback,
     Options,
-    Profiles,
     resolve_options,
 )
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.errors import InvalidOptions, ProfilesUnreadable
 
 PROFILES = Profiles.parse(

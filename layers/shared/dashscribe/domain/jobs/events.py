@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.jobs.job import AudioFacts, Failure, Job, Status, Usage
 from dashscribe.domain.jobs.media import Media
-from dashscribe.domain.recognition.options import DEFAULT_PROFILE
+from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.transcripts.result_files import ResultLocation, result_location
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from email.errors import MessageError
 from email.header import decode_header, make_header
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dashscribe.domain.recognition.catalogue import (
     CATALOGUE,
@@ -19,66 +19,18 @@ from dashscribe.domain.recognition.catalogue import (
     spec_of,
 )
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.errors import InvalidOptions, ProfilesUnreadable
+from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE, Profile, Profiles
+from dashscribe.errors import InvalidOptions
 
 METADATA_PREFIX = "dashscribe-"
 PROFILE_KEY = "dashscribe-profile"
 MODEL_KEY = "dashscribe-model"
 PARAMETERS_KEY = "dashscribe-parameters"
 METADATA_KEYS = (PROFILE_KEY, MODEL_KEY, PARAMETERS_KEY)
-DEFAULT_PROFILE = "default"
 SMALLEST_NUMBER, LARGEST_NUMBER = 1e-100, 1e100
 """Far beyond any sense, and within what a record can hold."""
 MOST_FAULTS = 20
 """How many a failure names: two kilobytes of metadata can hold a thousand."""
-
-
-class Profile(BaseModel):
-    """A named choice of model and parameters. What it leaves out comes from the stack's defaults."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: str | None = None
-    family: str | None = Field(default=None, description="of a model that the catalogue does not know")
-    parameters: JsonObject = Field(default_factory=dict)
-    endpoint: Endpoint | None = Field(default=None, description="a synchronous model's way in")
-    stream: bool | None = Field(default=None, description="whether a synchronous model answers piece by piece")
-    fallback_model: str | None = Field(default=None, description="for what is too large or long for a synchronous one")
-    fallback_parameters: JsonObject | None = Field(default=None, description="of the fallback model; else like these")
-
-
-class PrefixRule(BaseModel):
-    """Keys that begin with `prefix` use `profile`. The first rule that matches wins."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    prefix: str
-    profile: str
-
-
-class Profiles(BaseModel):
-    """The profiles parameter (SSM, JSON)."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    profiles: dict[str, Profile] = Field(default_factory=dict)
-    rules: list[PrefixRule] = Field(default_factory=list)
-
-    @classmethod
-    def parse(cls, document: str) -> Profiles:
-        """Read the parameter's text. Raises `ProfilesUnreadable` with the place of each error."""
-        try:
-            profiles = cls.model_validate_json(document)
-        except ValidationError as error:
-            places = "; ".join(
-                f"at {'.'.join(map(str, fault['loc'])) or 'the top'}: {fault['msg']}"
-                for fault in error.errors(include_url=False, include_context=False, include_input=False)
-            )
-            raise ProfilesUnreadable(f"The profiles parameter is broken: {places}.") from error
-        unknown = sorted({rule.profile for rule in profiles.rules} - {*profiles.profiles, DEFAULT_PROFILE})
-        if unknown:
-            raise ProfilesUnreadable(f"The profiles parameter is broken: rules name unknown profiles {unknown}.")
-        return profiles
 
 
 class Fallback(BaseModel):
