@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint, ModelSpec, Region, RequestShape, spec_of
+from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint, ModelSpec, Region, RequestShape, find_spec
 from local.simulator.play import Behaviour
 
 NOT_VALID = "Required parameter(s) missing or invalid, please check the request parameters."
@@ -64,7 +64,7 @@ def read_input(body: dict[str, Any]) -> dict[str, Any]:
 def model_served(model: object, behaviour: Behaviour) -> ModelSpec | None:
     """The model of a request, if this region has it."""
     name = str(model)
-    spec = CATALOGUE.get(name) or spec_of(name, behaviour.extra_models.get(name, ""))
+    spec = CATALOGUE.get(name) or find_spec(name, behaviour.extra_models.get(name, ""))
     if spec is None or (behaviour.region is not Region.OTHER and behaviour.region not in spec.regions):
         return None
     return spec
@@ -91,7 +91,7 @@ def checked_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour
         raise invalid(f"The number of file_urls must not exceed {limit}.")
     if not all(isinstance(url, str) and is_web_address(url) for url in urls):
         raise invalid("The provided URL does not appear to be valid.")
-    if "context" in spec.parameters.travels_elsewhere:
+    if "context" in spec.parameters.sent_outside_parameters:
         check_conversation(given.get("context", []))
     elif "context" in given:
         raise invalid()
@@ -139,7 +139,7 @@ def check_parameters(spec: ModelSpec, parameters: Any) -> None:
     for name in ("special_word_filter", "sample_rate"):
         if name in parameters and not isinstance(parameters[name], str):
             raise invalid(f"{name} must be a string")
-    if spec.parameters.travels_elsewhere & parameters.keys():
+    if spec.parameters.sent_outside_parameters & parameters.keys():
         raise invalid()
     try:
         spec.parameters.model_validate(parameters)

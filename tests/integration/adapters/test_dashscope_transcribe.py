@@ -17,8 +17,8 @@ from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.requests import recognition_request
-from dashscribe.domain.recognition.synchronous_replies import recognition_in
+from dashscribe.domain.recognition.requests import build_recognition_request
+from dashscribe.domain.recognition.synchronous_replies import read_recognition
 from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import logger
@@ -159,7 +159,7 @@ def test_a_call_is_one_post_with_everything_that_dashscope_wants(
     assert request.headers["x-dashscope-workspace"] == "ws-1"
     assert request.headers.get("x-dashscope-sse") == sse
     assert "x-dashscope-async" not in request.headers
-    assert json.loads(request.content) == recognition_request(chosen, SIGNED, "wav").body
+    assert json.loads(request.content) == build_recognition_request(chosen, SIGNED, "wav").body
 
 
 def test_the_workspace_is_named_only_where_there_is_one() -> None:
@@ -187,14 +187,14 @@ def test_a_stream_is_read_whatever_its_line_ends_and_wherever_it_is_cut(end: str
     body = b"".join(event(each, end, number) for number, each in enumerate(TWO_FRAMES, start=1))
     answer = Vendor(streaming(*in_pieces(body, size))).transcribe(FLASH_STREAMED)
     assert answer == {FRAMES: TWO_FRAMES}
-    assert recognition_in(answer).transcripts[0].text == TEXT
+    assert read_recognition(answer).transcripts[0].text == TEXT
 
 
 def test_the_stream_of_the_vendors_page_is_read_up_to_its_end() -> None:
     lines = (DOCUMENTED_REPLIES / "004_openai_stream.txt").read_bytes().splitlines()
     answer = Vendor(streaming(*(line + b"\n\n" for line in lines), b"data: nonsense\n\n")).transcribe(CHAT_STREAMED)
     assert len(answer[FRAMES]) == 7
-    assert recognition_in(answer).transcripts[0].text == "Welcome to Alibaba Cloud."
+    assert read_recognition(answer).transcripts[0].text == "Welcome to Alibaba Cloud."
 
 
 def test_comments_blank_lines_and_events_without_data_are_no_frames() -> None:
@@ -221,7 +221,7 @@ def test_a_stream_that_just_ends_leaves_out_its_broken_frame_and_is_no_whole_ans
     answer = Vendor(streaming(body)).transcribe(FLASH_STREAMED)
     assert answer == {FRAMES: [frame("Hel")]}
     with pytest.raises(ResponseLost):
-        recognition_in(answer)
+        read_recognition(answer)
 
 
 # which error it becomes
@@ -359,16 +359,16 @@ def test_an_answer_may_be_as_large_as_allowed_and_not_a_byte_larger(
     def vendor() -> Vendor:
         return Vendor(lambda _: httpx.Response(200, headers=headers, stream=Chunks(in_pieces(body, 10))))
 
-    monkeypatch.setattr(dashscope_http, "MAX_ANSWER_BYTES", len(body))
+    monkeypatch.setattr(dashscope_http, "MAX_RESPONSE_BYTES", len(body))
     assert vendor().transcribe()
-    monkeypatch.setattr(dashscope_http, "MAX_ANSWER_BYTES", len(body) - 1)
+    monkeypatch.setattr(dashscope_http, "MAX_RESPONSE_BYTES", len(body) - 1)
     lost = vendor().refusal()
     assert isinstance(lost, ResponseLost)
     assert "larger than" in lost.message
 
 
 def test_an_endless_answer_is_left_in_the_middle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dashscope_http, "MAX_ANSWER_BYTES", 1_000)
+    monkeypatch.setattr(dashscope_http, "MAX_RESPONSE_BYTES", 1_000)
     taken: list[int] = []
 
     def endless() -> Iterator[bytes]:

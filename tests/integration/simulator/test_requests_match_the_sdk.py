@@ -22,7 +22,7 @@ from openai import OpenAI
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint, ModelSpec, RequestShape
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.requests import PROMPT
+from dashscribe.domain.recognition.requests import DEFAULT_PROMPT
 
 KEY = "sk-local"
 URLS = ["http://127.0.0.1:9/a%20b.wav?X-Amz-Signature=0%2B1", "http://127.0.0.1:9/%E4%BC%9A%E8%AE%AE.mp3"]
@@ -318,7 +318,7 @@ def test_a_prompted_completion_is_the_one_that_the_openai_sdk_asks_for(
     our_client.transcribe(options_for(model, {**given, **prompt, "context": "A choir."}), URL, "wav")
     content: list[Any] = [
         {"type": "input_audio", "input_audio": {"data": URL, "format": "wav"}},
-        {"type": "text", "text": own_prompt or PROMPT},
+        {"type": "text", "text": own_prompt or DEFAULT_PROMPT},
     ]
     reply = openai.chat.completions.create(
         model=model,

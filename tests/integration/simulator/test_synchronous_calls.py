@@ -13,7 +13,7 @@ import pytest
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.recognition.catalogue import CATALOGUE, CHAT_PATH, GENERATION_PATH, Endpoint
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.synchronous_replies import billed_seconds, recognition_in
+from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 
@@ -41,7 +41,7 @@ def heard(our_client: DashScopeHttp, options_for: OptionsFor) -> Callable[..., A
 
     def transcribed(model: str, endpoint: Endpoint = Endpoint.DASHSCOPE, *, stream: bool, url: str = URL) -> Any:
         options = options_for(model, endpoint=endpoint, stream=stream)
-        return recognition_in(our_client.transcribe(options, url, "wav"))
+        return read_recognition(our_client.transcribe(options, url, "wav"))
 
     return transcribed
 
@@ -66,8 +66,8 @@ def test_our_client_understands(
     play(scripts=SCRIPTS)
     document = our_client.transcribe(options_for(model, endpoint=endpoint, stream=stream), URL, "wav")
     assert (FRAMES in document) is stream
-    assert recognition_in(document).transcripts[0].text == "We walked along the river."
-    assert billed_seconds(document) == (None if model in OMNI or "omni" in model else 2)
+    assert read_recognition(document).transcripts[0].text == "We walked along the river."
+    assert read_billed_seconds(document) == (None if model in OMNI or "omni" in model else 2)
     assert [request["status"] for request in recorded(operation_of(endpoint))] == [200]
 
 

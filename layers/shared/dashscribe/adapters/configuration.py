@@ -36,7 +36,7 @@ class ApiKey:
                 KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read now.", ErrorClass.ACCOUNT_WIDE
             ) from error
         text = stored.decode() if isinstance(stored, bytes) else str(stored)
-        key = _key_in(text.strip())
+        key = _parse_key(text.strip())
         if not key or key.startswith(PLACEHOLDER) or not key.isascii() or not key.isprintable() or " " in key:
             raise VendorError(
                 KEY_MISSING,
@@ -47,7 +47,7 @@ class ApiKey:
         return key
 
 
-def _key_in(text: str) -> str:
+def _parse_key(text: str) -> str:
     if not text.startswith("{"):
         return text
     try:

@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from dashscribe.domain.recognition.catalogue import TASKS_PATH, ModelSpec
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.requests import recognition_request, task_request
+from dashscribe.domain.recognition.requests import build_recognition_request, build_task_request
 from dashscribe.domain.recognition.task_replies import (
     FRAMES,
-    MOST_CHARACTERS,
-    MOST_CODE_CHARACTERS,
+    MAX_CODE_CHARACTERS,
+    MAX_MESSAGE_CHARACTERS,
     TaskList,
     TaskReply,
 )
@@ -31,11 +31,11 @@ from dashscribe.observability import redacted
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 LIST_TIMEOUT = httpx.Timeout(8.0, connect=5.0)
 """A list is only a shortcut: who waits long for it could have asked about the tasks themselves."""
-CALL_LASTS = timedelta(seconds=160)
+MAX_CALL_DURATION = timedelta(seconds=160)
 """How long a synchronous call may be silent, and from when on nothing more is read of its answer: twice this at most.
 The vendor gives up itself after 300 s (`RequestTimeOut`), most audio takes seconds."""
-CALL_TIMEOUT = httpx.Timeout(CALL_LASTS.total_seconds(), connect=5.0)
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
+CALL_TIMEOUT = httpx.Timeout(MAX_CALL_DURATION.total_seconds(), connect=5.0)
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 """Five minutes of speech with every word timed, repeated in every frame of a stream, are a few MB."""
 _SSE = "text/event-stream"
 _DONE = "[DONE]"
@@ -53,20 +53,20 @@ class DashScopeHttp:
         self._workspace_id = workspace_id
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
-        request = task_request(spec, file_urls, parameters)
+        request = build_task_request(spec, file_urls, parameters)
         body = self._call("POST", request.path, headers=request.headers, json=request.body)
-        task_id = _task(body).output.task_id
+        task_id = _read_task(body).output.task_id
         if not task_id:
             raise ResponseLost("DashScope accepted the submission but its answer names no task.")
         return task_id
 
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
-        request = recognition_request(options, file_url, extension)
+        request = build_recognition_request(options, file_url, extension)
         accept = {"Accept": _SSE} if options.stream else {}
         sent = {**self._headers(), **accept, **request.headers}
         started = time.monotonic()
         with (
-            self._told_apart("POST", request.path),
+            self._translate_transport_errors("POST", request.path),
             self._client.stream(
                 "POST",
                 self._base_url + request.path,
@@ -76,17 +76,17 @@ class DashScopeHttp:
                 follow_redirects=False,
             ) as response,
         ):
-            body = _BoundedBody(response, started + CALL_LASTS.total_seconds())
+            body = _BoundedBody(response, started + MAX_CALL_DURATION.total_seconds())
             if _SSE not in response.headers.get("Content-Type", "").lower():
                 content = b"".join(body)
             elif response.status_code == 200:
-                return {FRAMES: _frames(_events(body))}
+                return {FRAMES: _read_frames(_iterate_event_data(body))}
             else:  # who asks for a stream may be refused with an event too: the official SDK reads both
-                content = next(_events(body), "").encode()
-        return _read(response.status_code, content)
+                content = next(_iterate_event_data(body), "").encode()
+        return _read_body(response.status_code, content)
 
     def query(self, task_id: str) -> TaskReply:
-        return _task(self._call("GET", f"{TASKS_PATH}/{quote(task_id, safe='')}"))
+        return _read_task(self._call("GET", f"{TASKS_PATH}/{quote(task_id, safe='')}"))
 
     def cancel(self, task_id: str) -> None:
         self._call("POST", f"{TASKS_PATH}/{quote(task_id, safe='')}/cancel")
@@ -109,14 +109,14 @@ class DashScopeHttp:
         timeout: httpx.Timeout = TIMEOUT,
     ) -> JsonObject:
         sent = {**self._headers(), **(headers or {})}
-        with self._told_apart(method, path):
+        with self._translate_transport_errors(method, path):
             response = self._client.request(
                 method, self._base_url + path, headers=sent, json=json, timeout=timeout, follow_redirects=False
             )
-        return _read(response.status_code, response.content)
+        return _read_body(response.status_code, response.content)
 
     @contextmanager
-    def _told_apart(self, method: str, path: str) -> Iterator[None]:
+    def _translate_transport_errors(self, method: str, path: str) -> Iterator[None]:
         """What was certainly not received, and what may have been: only the former may be repeated at will."""
         try:
             yield
@@ -143,14 +143,14 @@ class _BoundedBody(httpx.SyncByteStream):
         size = 0
         for chunk in self._response.iter_bytes():
             size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
-                raise ResponseLost(f"DashScope's answer is larger than {MAX_ANSWER_BYTES:,} bytes.")
+            if size > MAX_RESPONSE_BYTES:
+                raise ResponseLost(f"DashScope's answer is larger than {MAX_RESPONSE_BYTES:,} bytes.")
             if time.monotonic() > self._until:
-                raise ResponseLost(f"DashScope's answer took longer than {CALL_LASTS.seconds} seconds.")
+                raise ResponseLost(f"DashScope's answer took longer than {MAX_CALL_DURATION.seconds} seconds.")
             yield chunk
 
 
-def _events(body: _BoundedBody) -> Iterator[str]:
+def _iterate_event_data(body: _BoundedBody) -> Iterator[str]:
     """The data of each event that has any."""
     from httpx_sse import EventSource  # only one function streams
 
@@ -159,7 +159,7 @@ def _events(body: _BoundedBody) -> Iterator[str]:
             yield event.data
 
 
-def _frames(events: Iterator[str]) -> list[JsonObject]:
+def _read_frames(events: Iterator[str]) -> list[JsonObject]:
     """The JSON of each event. Raises `VendorError` for one that is an error, `ResponseLost` for one that is cut off."""
     frames: list[JsonObject] = []
     for data in events:
@@ -171,25 +171,25 @@ def _frames(events: Iterator[str]) -> list[JsonObject]:
             raise ResponseLost("DashScope's stream holds what is not JSON.") from error
         if not isinstance(frame, dict):
             raise ResponseLost("DashScope's stream holds what is no object.")
-        code, message = _error_in(frame)
+        code, message = _find_error(frame)
         if code and not frame.get("output"):
             raise VendorError(code, message or "DashScope broke its stream off.", classify(code, message, 500))
         frames.append(frame)
     return frames
 
 
-def _error_in(body: JsonObject) -> tuple[str, str]:
+def _find_error(body: JsonObject) -> tuple[str, str]:
     """Code and message of an error body, DashScope's own or in OpenAI's shape (docs/vendor-api.md#error-bodies)."""
     nested = body.get("error")
     given = nested if isinstance(nested, dict) else body
     code = given.get("code") or (given.get("type") if given is nested else "")
     return (
-        redacted(str(code or ""))[:MOST_CODE_CHARACTERS],
-        redacted(str(given.get("message") or ""))[:MOST_CHARACTERS],
+        redacted(str(code or ""))[:MAX_CODE_CHARACTERS],
+        redacted(str(given.get("message") or ""))[:MAX_MESSAGE_CHARACTERS],
     )
 
 
-def _read(status: int, content: bytes) -> JsonObject:
+def _read_body(status: int, content: bytes) -> JsonObject:
     """The body, if it is one of success: a 200 can carry an error `code` too (docs/vendor-api.md#error-bodies). Else
     `VendorError`."""
     try:
@@ -198,7 +198,7 @@ def _read(status: int, content: bytes) -> JsonObject:
         body = None
     if not isinstance(body, dict):
         body = {}
-    code, message = _error_in(body)
+    code, message = _find_error(body)
     if status == 200 and body and (body.get("output") or not code):
         return body
     if status == 200 and not code:
@@ -210,7 +210,7 @@ def _read(status: int, content: bytes) -> JsonObject:
     raise VendorError(code, message or f"DashScope answered HTTP {status}.", error_class, status)
 
 
-def _task(body: JsonObject) -> TaskReply:
+def _read_task(body: JsonObject) -> TaskReply:
     try:
         return TaskReply.model_validate(body)
     except ValidationError as error:

@@ -15,8 +15,8 @@ from dashscribe.errors import PublishFailed
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
-_ENTRIES_PER_CALL = 10
-_BYTES_PER_CALL = 250_000
+_MAX_ENTRIES_PER_CALL = 10
+_MAX_BYTES_PER_CALL = 250_000
 """Below 256 KB, the limit of all entries of a call together; source and detail-type count too."""
 
 
@@ -30,7 +30,7 @@ class EventBridgePublisher:
     def publish(self, jobs: Sequence[Job], now: datetime) -> None:
         """Publish each job's present state. PutEvents answers 200 even when it refused entries: each is looked at."""
         refused: list[str] = []
-        for chunk in _chunks([(job, detail_of(job, now).model_dump_json()) for job in jobs]):
+        for chunk in _split_into_calls([(job, detail_of(job, now).model_dump_json()) for job in jobs]):
             try:
                 reply = self._client.put_events(
                     Entries=[
@@ -54,13 +54,13 @@ class EventBridgePublisher:
             raise PublishFailed(f"EventBridge refused {len(refused)} of {len(jobs)} events: {', '.join(refused)}")
 
 
-def _chunks(details: Iterable[tuple[Job, str]]) -> Iterator[list[tuple[Job, str]]]:
+def _split_into_calls(details: Iterable[tuple[Job, str]]) -> Iterator[list[tuple[Job, str]]]:
     """As many as one call takes, in number and in bytes."""
     chunk: list[tuple[Job, str]] = []
     size = 0
     for job, detail in details:
         length = len(detail.encode())
-        if chunk and (len(chunk) == _ENTRIES_PER_CALL or size + length > _BYTES_PER_CALL):
+        if chunk and (len(chunk) == _MAX_ENTRIES_PER_CALL or size + length > _MAX_BYTES_PER_CALL):
             yield chunk
             chunk, size = [], 0
         chunk.append((job, detail))

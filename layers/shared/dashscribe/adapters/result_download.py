@@ -20,7 +20,7 @@ LARGE_RESULT_BYTES = 2 * 1024 * 1024
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 
-def resolved_addresses(host: str, port: int) -> list[str]:
+def resolve_addresses(host: str, port: int) -> list[str]:
     """Every address that a host name stands for."""
     return [str(entry[4][0]) for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
 
@@ -32,7 +32,7 @@ class ResultDownload:
         self,
         client: httpx.Client,
         allowed_hosts: Sequence[str],
-        resolve: Callable[[str, int], list[str]] = resolved_addresses,
+        resolve: Callable[[str, int], list[str]] = resolve_addresses,
     ) -> None:
         self._client = client
         self._allowed_hosts = allowed_hosts
@@ -42,7 +42,7 @@ class ResultDownload:
         """Fetch the URL verbatim: decoding and encoding it again would break its signature
         (docs/vendor-api.md#result-url)."""
         try:
-            url = self._checked(url)
+            url = self._check_url(url)
         except ValueError as error:
             raise ResultRefused("RESULT_HOST_NOT_ALLOWED", "The result's address is not a URL.") from error
         body = bytearray()
@@ -71,7 +71,7 @@ class ResultDownload:
             raise ResultUnavailable("The result is JSON, but no object.")
         return document
 
-    def _checked(self, url: str) -> str:
+    def _check_url(self, url: str) -> str:
         """The URL to fetch, or `ResultRefused`: a reply must not be able to send us to a host of its choice."""
         parts = urlsplit(url)
         host = (parts.hostname or "").lower()

@@ -26,33 +26,33 @@ class S3Media:
 
     def head(self, media: Media) -> Mapping[str, str]:
         try:
-            reply = self._client.head_object(**_address(media))
+            reply = self._client.head_object(**_object_parameters(media))
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 405):  # 405: a delete marker
-                raise _gone(media) from error
+                raise _deleted_error(media) from error
             raise
         etag = reply["ETag"].strip('"')
         if media.etag and etag != media.etag:
-            raise _replaced(media)
+            raise _replaced_error(media)
         return reply["Metadata"]
 
     def read(self, media: Media) -> bytes:
         try:
-            return self._client.get_object(**_address(media), **_if_unchanged(media))["Body"].read()
+            return self._client.get_object(**_object_parameters(media), **_etag_condition(media))["Body"].read()
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 405):
-                raise _gone(media) from error
+                raise _deleted_error(media) from error
             if error.response["Error"]["Code"] == "PreconditionFailed":
-                raise _replaced(media) from error
+                raise _replaced_error(media) from error
             raise
 
     def presign(self, media: Media) -> str:
         """A GET URL for exactly this object version. A secret: never log, store or publish it."""
         return self._client.generate_presigned_url(
-            "get_object", Params=_address(media), ExpiresIn=self._seconds_to_live()
+            "get_object", Params=_object_parameters(media), ExpiresIn=self._url_lifetime_seconds()
         )
 
-    def _seconds_to_live(self) -> int:
+    def _url_lifetime_seconds(self) -> int:
         """A URL dies with the credentials that signed it, whatever it says. Lambda does not tell when its own do."""
         expiry = getattr(self._credentials, "_expiry_time", None)
         if expiry is None:
@@ -61,24 +61,24 @@ class S3Media:
         return max(1, min(self._expiry_seconds, left))
 
 
-def _gone(media: Media) -> MediaGone:
+def _deleted_error(media: Media) -> MediaGone:
     return MediaGone(
         f"The object {media.s3_uri} is not there any more: it was deleted before its turn. "
         "Upload it again to have it transcribed."
     )
 
 
-def _if_unchanged(media: Media) -> dict[str, Any]:
+def _etag_condition(media: Media) -> dict[str, Any]:
     return {"IfMatch": f'"{media.etag}"'} if media.etag else {}
 
 
-def _replaced(media: Media) -> MediaGone:
+def _replaced_error(media: Media) -> MediaGone:
     return MediaGone(
         f"The object {media.s3_uri} was replaced before its turn; the newer upload has its own job. "
         "Switch on versioning for the bucket to have both transcribed."
     )
 
 
-def _address(media: Media) -> dict[str, Any]:
+def _object_parameters(media: Media) -> dict[str, Any]:
     address = {"Bucket": media.bucket, "Key": media.key}
     return {**address, "VersionId": media.version_id} if media.version_id else address

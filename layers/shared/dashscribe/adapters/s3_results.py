@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-_PUTS_AT_ONCE = 25
+_MAX_CONCURRENT_PUTS = 25
 """Of all files together that a function finishes side by side: five of each but the first."""
 _LARGE_BYTES = 1024**2
 
@@ -31,7 +31,7 @@ class S3Results:
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
-        self._pool = ThreadPoolExecutor(_PUTS_AT_ONCE)
+        self._pool = ThreadPoolExecutor(_MAX_CONCURRENT_PUTS)
 
     def store(self, files: Iterable[ResultFile]) -> None:
         """The first file on its own, since it is the one that was paid for; then the others, small ones side by side.
@@ -86,9 +86,9 @@ class S3Transcripts:
 
     def has_transcript(self, media: Media, since: datetime) -> bool:
         """`job.json` is there for successes only, and names the bytes that it is about by their etag."""
-        return any(self._etag_in(key) == media.etag for key in self._reports_of(media.key, since))
+        return any(self._read_etag(key) == media.etag for key in self._list_reports(media.key, since))
 
-    def _reports_of(self, media_key: str, since: datetime) -> Iterator[str]:
+    def _list_reports(self, media_key: str, since: datetime) -> Iterator[str]:
         prefix = results_of(media_key)
         length = len(prefix) + JOB_ID_LENGTH + len(f"/{JOB_JSON}")  # not a report of a longer key that begins like ours
         start_after = ""
@@ -103,7 +103,7 @@ class S3Transcripts:
                 return
             start_after = listed[-1]["Key"]
 
-    def _etag_in(self, key: str) -> str | None:
+    def _read_etag(self, key: str) -> str | None:
         report = json.loads(self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
         etag: str | None = report["media"]["etag"]
         return etag

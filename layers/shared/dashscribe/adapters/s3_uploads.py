@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
-_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+_ARCHIVE_STORAGE_CLASSES = ("GLACIER", "DEEP_ARCHIVE")
 """The storage classes that nobody can read without restoring first (GLACIER_IR can be read)."""
 
 
@@ -44,5 +44,5 @@ class S3Uploads:
 
 def _is_archived(reply: HeadObjectOutputTypeDef) -> bool:
     """`ArchiveStatus` is Intelligent-Tiering's. A restored copy is said by `Restore`."""
-    archived = reply.get("StorageClass") in _ARCHIVES or bool(reply.get("ArchiveStatus"))
+    archived = reply.get("StorageClass") in _ARCHIVE_STORAGE_CLASSES or bool(reply.get("ArchiveStatus"))
     return archived and 'ongoing-request="false"' not in reply.get("Restore", "")

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-_WAITING: tuple[QueueAttributeNameType, ...] = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed")
+_WAITING_MESSAGE_COUNTS: tuple[QueueAttributeNameType, ...] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesDelayed",
+)
 
-_MOST_AT_A_TIME = 10
+_MAX_RECEIVED_MESSAGES = 10
 
 
 class SqsJobQueue:
@@ -40,7 +43,9 @@ class SqsMessages:
 
     def take(self, most: int, wait_seconds: int) -> list[Message]:
         reply = self._client.receive_message(
-            QueueUrl=self._queue_url, MaxNumberOfMessages=min(most, _MOST_AT_A_TIME), WaitTimeSeconds=wait_seconds
+            QueueUrl=self._queue_url,
+            MaxNumberOfMessages=min(most, _MAX_RECEIVED_MESSAGES),
+            WaitTimeSeconds=wait_seconds,
         )
         return [
             Message(message["MessageId"], message["Body"], message["ReceiptHandle"])
@@ -63,8 +68,11 @@ class SqsBackfillQueue:
         self._urls = (queue_url, synchronous_queue_url)
 
     def backlog(self) -> int:
-        replies = [self._client.get_queue_attributes(QueueUrl=url, AttributeNames=list(_WAITING)) for url in self._urls]
-        return sum(int(reply["Attributes"][name]) for reply in replies for name in _WAITING)
+        replies = [
+            self._client.get_queue_attributes(QueueUrl=url, AttributeNames=list(_WAITING_MESSAGE_COUNTS))
+            for url in self._urls
+        ]
+        return sum(int(reply["Attributes"][name]) for reply in replies for name in _WAITING_MESSAGE_COUNTS)
 
     def send_upload(self, body: str, delay: timedelta) -> None:
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=body, DelaySeconds=int(delay.total_seconds()))
@@ -81,10 +89,10 @@ class SqsDeadLetterQueue:
         self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
-            MessageAttributes={"reason": {"DataType": "String", "StringValue": _printable(reason[:1000])}},
+            MessageAttributes={"reason": {"DataType": "String", "StringValue": _replace_unprintable(reason[:1000])}},
         )
 
 
-def _printable(text: str) -> str:
+def _replace_unprintable(text: str) -> str:
     """A reason may quote the broken message, and SQS refuses control characters and halves of characters."""
     return "".join(sign if sign.isprintable() else "?" for sign in text)

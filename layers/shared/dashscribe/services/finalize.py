@@ -15,9 +15,9 @@ from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.jobs.job_report import job_report
 from dashscribe.domain.jobs.task import RESULTS_LIVE, Task
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.options import warnings_of
+from dashscribe.domain.recognition.options import find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, one_alone_was_answered
+from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
 from dashscribe.domain.transcripts.readable import cues, plain_text
 from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.subtitles import srt, vtt
@@ -137,7 +137,7 @@ class FinalizeService:
         if decision.failure is not None:
             return jobs.fail(job, decision.failure, self.clock(), completed_at)
         if decision.step in (NextStep.RESUBMIT, NextStep.RESUBMIT_SINGLY):
-            error_code = ONE_OF_MANY_IN_RESULTS if one_alone_was_answered(batch.outcomes, files_in_task) else code
+            error_code = ONE_OF_MANY_IN_RESULTS if has_only_one_answered_file(batch.outcomes, files_in_task) else code
             return jobs.resubmit(
                 job, error_code, self.clock(), single_file_task=decision.step is NextStep.RESUBMIT_SINGLY
             )
@@ -156,7 +156,7 @@ class FinalizeService:
             if self.clock() - completed_at < RESULTS_LIVE:
                 raise
             return jobs.fail(job, jobs.failure("RESULT_UNAVAILABLE", str(error)), self.clock(), completed_at)
-        return self._stored(job, outcome, result, transcript, warnings_of(job.options, transcript.duration_ms))
+        return self._stored(job, outcome, result, transcript, find_option_warnings(job.options, transcript.duration_ms))
 
     def _read(self, job: Job, url: str, small_only: bool) -> tuple[bytes, Transcript]:
         """`result.json` and the transcript, one after the other: a reply's objects are several times its JSON."""

@@ -19,7 +19,7 @@ from dashscribe.domain.jobs.media import AUDIO_TOO_LONG, too_long_for
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.synchronous_replies import billed_seconds, recognition_in
+from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaGone, PublishFailed, ResponseLost, VendorError
@@ -165,7 +165,7 @@ class TranscribeService:
             accepted,
             result_folder(self.results_bucket, job.media.key, job.job_id),
             transcript.facts,
-            usage_of(accepted, transcript, billed_seconds(answer), self.region),
+            usage_of(accepted, transcript, read_billed_seconds(answer), self.region),
             warnings,
             now,
             now,
@@ -195,8 +195,8 @@ def _read(job: Job, stored: JsonObject) -> _Reading:
 
 
 def _heard(job: Job, answer: JsonObject) -> _Reading:
-    """Of a fresh answer. Raises for one that is not whole (`recognition_in`)."""
-    transcript = neutral(recognition_in(answer), **_names(job))
+    """Of a fresh answer. Raises for one that is not whole (`read_recognition`)."""
+    transcript = neutral(read_recognition(answer), **_names(job))
     return transcript, [] if transcript.text else [NO_WORDS]
 
 

@@ -56,7 +56,7 @@ def test_an_estimate_for_an_unplaced_region_is_never_too_low(name: str) -> None:
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_model_can_be_told_the_language_exactly_when_it_has_languages(name: str) -> None:
     spec = CATALOGUE[name]
-    assert bool(spec.parameters.languages_in({})) == bool(spec.languages)
+    assert bool(spec.parameters.find_languages({})) == bool(spec.languages)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -95,13 +95,13 @@ def test_only_paraformer_v2_of_its_family_takes_hints_and_knows_cantonese() -> N
 
 
 def test_what_was_not_given_is_not_sent() -> None:
-    assert FunAsrParameters(channel_id=[0]).on_the_wire() == {"channel_id": [0]}
+    assert FunAsrParameters(channel_id=[0]).to_request_parameters() == {"channel_id": [0]}
 
 
 @pytest.mark.parametrize("as_text", [False, True])
 def test_a_word_filter_goes_out_as_json_text_however_it_was_given(as_text: bool) -> None:
     words = {"filter_with_signed": {"word_list": ["天气", "a'b"]}, "system_reserved_filter": True}
     given = json.dumps(words) if as_text else words
-    wire = FunAsrParameters.model_validate({"special_word_filter": given}).on_the_wire()
+    wire = FunAsrParameters.model_validate({"special_word_filter": given}).to_request_parameters()
     assert isinstance(wire["special_word_filter"], str)
     assert json.loads(wire["special_word_filter"]) == words

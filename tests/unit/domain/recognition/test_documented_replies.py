@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from dashscribe.domain.jobs.media import Media
-from dashscribe.domain.recognition.synchronous_replies import billed_seconds, recognition_in
-from dashscribe.domain.recognition.task_replies import FRAMES, FileOutcome, TaskReply, outcomes
+from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
+from dashscribe.domain.recognition.task_replies import FRAMES, FileOutcome, TaskReply, read_outcomes
 from dashscribe.domain.transcripts.readable import cues, plain_text
 from dashscribe.domain.transcripts.subtitles import srt, vtt
 from dashscribe.domain.transcripts.transcript import Sentence, Transcript, VendorResult, neutral
@@ -257,7 +257,7 @@ def stream() -> dict[str, Any]:
     ids=["openai", "native", "openai stream"],
 )
 def test_a_synchronous_answer_becomes_a_text_without_times(answer: dict[str, Any], billed: int | None) -> None:
-    transcript = neutral_of(recognition_in(answer))
+    transcript = neutral_of(read_recognition(answer))
     assert transcript.text == "Welcome to Alibaba Cloud."
     assert (transcript.timing, transcript.duration_ms, transcript.speech_ms) == ("none", None, None)
     [channel] = transcript.channels
@@ -274,7 +274,7 @@ def test_a_synchronous_answer_becomes_a_text_without_times(answer: dict[str, Any
     assert plain_text(transcript) == "Welcome to Alibaba Cloud.\n"
     assert srt(cues(transcript)) == ""
     assert vtt(cues(transcript)) == "WEBVTT\n"
-    assert billed_seconds(answer) == billed
+    assert read_billed_seconds(answer) == billed
 
 
 # tasks
@@ -295,7 +295,7 @@ def test_the_running_task_is_not_over_and_has_nothing_to_fetch() -> None:
 def outcome_of(name: str) -> FileOutcome:
     reply = TaskReply.model_validate(seed(name))
     assert reply.output.is_over
-    return outcomes(reply.output, {"job": RECORDING}, usage=reply.usage)["job"]
+    return read_outcomes(reply.output, {"job": RECORDING}, usage=reply.usage)["job"]
 
 
 def test_the_finished_task_says_where_its_result_is_when_it_ended_and_what_it_costs() -> None:
@@ -378,11 +378,11 @@ FLASH_SENTENCE = {
 def test_a_fun_asr_flash_answer_keeps_its_times(output: dict[str, Any], streamed: bool) -> None:
     reply = {"output": output, "usage": {"duration": 4}, "request_id": "r"}
     answer = {FRAMES: [reply]} if streamed else reply
-    transcript = neutral_of(recognition_in(answer))
+    transcript = neutral_of(read_recognition(answer))
     [channel] = transcript.channels
     [sentence] = channel.sentences
     assert (transcript.text, transcript.timing) == ("Hello world.", "words")
     assert (sentence.sentence_id, sentence.begin_ms, sentence.end_ms) == (1, 760, 3800)
     assert words_of(sentence) == [(760, 1040, "Hello", ""), (1040, 1400, " world", ".")]
     assert srt(cues(transcript)) == "1\n00:00:00,760 --> 00:00:01,400\nHello world.\n"
-    assert billed_seconds(answer) == 4
+    assert read_billed_seconds(answer) == 4

@@ -133,7 +133,7 @@ def test_unknown_parameter_is_refused_with_the_allowed_names() -> None:
         ({"language_hints": ["en", "klingon"]}, ['["klingon"]', "zh, en, ja"]),
         ({"language_hints": [["en"]]}, ["'language_hints.0'", "string"]),
         ({"vocabulary_id": ""}, ["'vocabulary_id' is ''"]),
-        ({"special_word_filter": "{"}, ["'special_word_filter' is '{'", "no JSON object"]),
+        ({"special_word_filter": "{"}, ["'special_word_filter' is '{'", "not a JSON object"]),
         ({"special_word_filter": {"filter_with_sign": {}}}, ["'special_word_filter.filter_with_sign'"]),
         ({"speech_noise_threshold": float("nan")}, ["'speech_noise_threshold' is NaN", "finite"]),
         ([0], ["[0]", "JSON object"]),
@@ -171,7 +171,7 @@ def test_parameters_at_the_edge_of_what_is_allowed_are_sent_as_given(parameters:
 
 
 def test_a_parameter_of_another_model_is_refused() -> None:
-    assert "'language_hints' is not one of paraformer-8k-v2's" in refusal(
+    assert "'language_hints' is not known to paraformer-8k-v2" in refusal(
         {"language_hints": ["zh"]}, "paraformer-8k-v2"
     )
     assert "'timestamp_alignment_enabled'" in refusal({"timestamp_alignment_enabled": True}, "fun-asr")
@@ -208,7 +208,7 @@ def test_a_misspelled_metadata_name_is_refused_with_the_known_ones() -> None:
 
 
 def test_a_model_that_the_region_does_not_serve_is_refused_with_where_it_is_served() -> None:
-    with pytest.raises(InvalidOptions, match=r"'paraformer-v2' is served in beijing only.*international"):
+    with pytest.raises(InvalidOptions, match=r"'paraformer-v2' is available in beijing only.*international"):
         resolve({MODEL_KEY: "paraformer-v2"})
 
 
@@ -360,7 +360,7 @@ TURN = {"role": "user", "text": "Bulge Bracket"}
         (FILETRANS, {"enable_words": True, "language": "ar"}, ["enable_words works for zh, en, ja, ko", "'ar'"]),
         (FILETRANS, {"text": ""}, ["'text' is ''", "at least 1"]),
         (FILETRANS, {"text": "x" * 10_001}, ["'text' is 'xxx", "10000 characters"]),
-        (FILETRANS, {"diarization_enabled": True}, ["'diarization_enabled' is not one of", "channel_id, language"]),
+        (FILETRANS, {"diarization_enabled": True}, ["'diarization_enabled' is not known to", "channel_id, language"]),
         (FILETRANS, {"channel_id": [32]}, ["'channel_id.0' is 32", "less than or equal to 31"]),
         (AUDIO_FILETRANS, {"language_hints": ["zh", "en", "ja", "ko", "vi"]}, ["'language_hints'", "at most 4"]),
         (AUDIO_FILETRANS, {"language_hints": ["et"]}, ['["et"]', "zh, en, ja"]),
@@ -370,14 +370,14 @@ TURN = {"role": "user", "text": "Bulge Bracket"}
         (AUDIO_FILETRANS, {"vocabulary": {"a": 51}}, ["'vocabulary.a' is 51", "less than or equal to 50"]),
         (AUDIO_FILETRANS, {"vocabulary": {f"w{n}": 50 for n in range(51)}}, ["51 words of weight 50", "at most 50"]),
         (AUDIO_FILETRANS, {"context": [TURN] * 6}, ["'context'", "at most 5"]),
-        (FLASH, {"language": "en"}, ["'language' is not one of", "asr_options, context"]),
+        (FLASH, {"language": "en"}, ["'language' is not known to", "asr_options, context"]),
         (FLASH, {"asr_options": {"language": 7}}, ["'asr_options.language' is 7", "string"]),
         (FLASH, {"asr_options": {"language": "klingon"}}, ["'asr_options.language'", '["klingon"]', "zh, yue, en"]),
         (FLASH, {"asr_options": {"enable_lid": True}}, ["'asr_options.enable_lid'", "`language`"]),
         (FLASH, {"asr_options": {"enable_itn": True, "language": "fr"}}, ["enable_itn works for zh, en", "'fr'"]),
         (FLASH, {"context": [TURN]}, ["'context' is [", "string"]),
         (FUN_FLASH, {"language_hints": ["zh", "en"]}, ["'language_hints'", "at most 1"]),
-        (FUN_FLASH, {"vocabulary": {"a": 1}}, ["'vocabulary' is not one of"]),
+        (FUN_FLASH, {"vocabulary": {"a": 1}}, ["'vocabulary' is not known to"]),
         (FUN_FLASH, {"format": "mkv"}, ["'format' is 'mkv'", "'wav'"]),
         (FUN_FLASH, {"sample_rate": "16 kHz"}, ["'sample_rate' is '16 kHz'", "in Hz"]),
         (FUN_FLASH, {"sample_rate": 0}, ["'sample_rate' is '0'", "in Hz"]),
@@ -391,7 +391,7 @@ TURN = {"role": "user", "text": "Bulge Bracket"}
         (OMNI, {"prompt": ""}, ["'prompt' is ''", "at least 1"]),
         (OMNI, {"temperature": 2}, ["'temperature' is 2", "less than 2"]),
         (OMNI, {"temperature": -0.1}, ["'temperature' is -0.1", "greater than or equal to 0"]),
-        (OMNI, {"asr_options": {}}, ["'asr_options' is not one of", "prompt, context, temperature"]),
+        (OMNI, {"asr_options": {}}, ["'asr_options' is not known to", "prompt, context, temperature"]),
     ],
 )
 def test_a_wrong_parameter_of_any_family_is_refused_in_one_sentence(
@@ -445,7 +445,7 @@ def test_filipino_by_the_other_familys_code_is_refused_with_this_ones(
     given: str, meant: str, model: str, name: str
 ) -> None:
     value: object = given if name == "language" else [given]
-    assert f"({meant} is its code for {given})" in refusal({name: value}, model)
+    assert f"(use {meant} for {given})" in refusal({name: value}, model)
     right: object = meant if name == "language" else [meant]
     assert resolve({MODEL_KEY: model, PARAMETERS_KEY: json.dumps({name: right})}).parameters == {name: right}
 
@@ -453,7 +453,7 @@ def test_filipino_by_the_other_familys_code_is_refused_with_this_ones(
 @pytest.mark.parametrize("name", CATALOGUE)
 def test_a_model_takes_each_of_its_languages_and_no_other(name: str) -> None:
     spec = CATALOGUE[name]
-    [(parameter, _)] = spec.parameters.languages_in({}).items() if spec.languages else [("", [])]
+    [(parameter, _)] = spec.parameters.find_languages({}).items() if spec.languages else [("", [])]
 
     def given(code: str) -> dict[str, str]:
         wrapped: object = [code] if parameter == "language_hints" else code
@@ -464,7 +464,7 @@ def test_a_model_takes_each_of_its_languages_and_no_other(name: str) -> None:
     for code in spec.languages or ():
         assert resolve(given(code), region=Region.OTHER).model == name
     if parameter:
-        with pytest.raises(InvalidOptions, match="does not know"):
+        with pytest.raises(InvalidOptions, match="does not support"):
             resolve(given("tlh"), region=Region.OTHER)
 
 
@@ -488,7 +488,7 @@ def test_a_model_takes_each_of_its_languages_and_no_other(name: str) -> None:
         (
             FILETRANS,
             {"language": "tl", "enable_itn": True, "text": "", "channel_id": [0, 0]},
-            ["fil is its code for tl", "enable_itn works for", "'text' is ''", "billed twice"],
+            ["use fil for tl", "enable_itn works for", "'text' is ''", "billed twice"],
         ),
         (
             FLASH,
@@ -523,7 +523,7 @@ def test_what_is_wrong_in_itself_is_not_told_again_as_not_fitting(parameters: di
 def test_a_thousand_faults_are_told_in_short() -> None:
     with pytest.raises(InvalidOptions) as refused:
         resolve({PARAMETERS_KEY: json.dumps({f"x{n}": n for n in range(1000)})})
-    assert refused.value.faults[-1] == "There are 980 more such faults."
+    assert refused.value.faults[-1] == "980 more faults are not shown."
     assert len(refused.value.faults) == 21
 
 
@@ -579,15 +579,21 @@ def test_an_asynchronous_model_has_no_choice_of_the_way_in(name: str, value: obj
 @pytest.mark.parametrize(
     ("fields", "told"),
     [
-        ({"model": FUN_FLASH, "endpoint": "openai"}, "'endpoint' is 'openai', but fun-asr-flash-2026-06-15 answers on"),
-        ({"model": OMNI, "endpoint": "dashscope"}, "qwen3-omni-flash answers on openai only"),
-        ({"model": OMNI, "stream": False}, "'stream' is false, but qwen3-omni-flash only streams"),
+        (
+            {"model": FUN_FLASH, "endpoint": "openai"},
+            "'endpoint' is 'openai', but fun-asr-flash-2026-06-15 is available on",
+        ),
+        ({"model": OMNI, "endpoint": "dashscope"}, "qwen3-omni-flash is available on openai only"),
+        ({"model": OMNI, "stream": False}, "'stream' is false, but qwen3-omni-flash always streams"),
         ({"model": FLASH, "fallback_model": "whisper"}, "'fallback_model': Model 'whisper' is not in the catalogue"),
         ({"model": FLASH, "fallback_model": FUN_FLASH}, "which is synchronous; allowed are fun-asr, "),
-        ({"model": FLASH, "fallback_model": "paraformer-v2"}, "'fallback_model': Model 'paraformer-v2' is served in"),
+        (
+            {"model": FLASH, "fallback_model": "paraformer-v2"},
+            "'fallback_model': Model 'paraformer-v2' is available in",
+        ),
         (
             {"model": FLASH, "fallback_model": "fun-asr", "fallback_parameters": {"language": "en"}},
-            "'fallback_model': Parameter 'language' is not one of fun-asr's",
+            "'fallback_model': Parameter 'language' is not known to fun-asr",
         ),
         ({"model": FLASH, "fallback_parameters": {"channel_id": [0]}}, "'fallback_parameters' needs 'fallback_model'"),
     ],
@@ -660,7 +666,7 @@ def test_of_a_model_that_is_not_known_any_language_is_taken_but_not_any_paramete
     assert resolve(profiles=profile(**fields, parameters={"language_hints": ["tlh"]})).parameters == {
         "language_hints": ["tlh"]
     }
-    assert "'speed' is not one of fun-asr-2027's" in profile_faults(fields | {"parameters": {"speed": 2}})[0]
+    assert "'speed' is not known to fun-asr-2027" in profile_faults(fields | {"parameters": {"speed": 2}})[0]
 
 
 @pytest.mark.parametrize(
@@ -668,8 +674,8 @@ def test_of_a_model_that_is_not_known_any_language_is_taken_but_not_any_paramete
     [
         ({"model": "brand-new", "family": "whisper"}, ["Family 'whisper' of the model 'brand-new'", "fun-asr, "]),
         ({"model": "brand-new"}, ["Model 'brand-new' is not in the catalogue", "name its family in a profile: "]),
-        ({"model": "fun-asr", "family": "paraformer"}, ["is of the family 'fun-asr', not 'paraformer'"]),
-        ({"model": "fun-asr", "family": "nonsense"}, ["is of the family 'fun-asr', not 'nonsense'"]),
+        ({"model": "fun-asr", "family": "paraformer"}, ["belongs to the family 'fun-asr', not 'paraformer'"]),
+        ({"model": "fun-asr", "family": "nonsense"}, ["belongs to the family 'fun-asr', not 'nonsense'"]),
     ],
 )
 def test_a_family_that_does_not_exist_or_is_anothers_is_refused(fields: dict[str, object], told: list[str]) -> None:
@@ -754,7 +760,7 @@ def test_parameters_of_its_own_take_the_place_of_those_carried_over() -> None:
 def test_an_uploads_own_parameters_reach_the_fallback_too() -> None:
     profiles = profile(model=FLASH, fallback_model=FILETRANS, parameters={"context": "Names"})
     options = resolve({PARAMETERS_KEY: '{"asr_options": {"language": "en"}}'}, profiles=profiles)
-    assert options.fallen_back() == Options(
+    assert options.with_fallback_model() == Options(
         profile="default",
         model=FILETRANS,
         family="qwen3-asr-filetrans",
@@ -798,7 +804,7 @@ def test_a_model_is_refused_exactly_on_the_hosts_that_do_not_serve_it(name: str,
     with pytest.raises(InvalidOptions) as refused:
         resolve({MODEL_KEY: name}, region=region)
     first = refused.value.faults[0]
-    assert first.startswith(f"Model {name!r} is served in ")
+    assert first.startswith(f"Model {name!r} is available in ")
     assert f"this stack uses the {region} endpoint" in first
 
 
@@ -806,9 +812,9 @@ def test_the_us_host_has_no_openai_endpoint_and_no_asynchronous_fallback() -> No
     def us_faults(**fields: object) -> list[str]:
         return profile_faults(fields, Region.US)
 
-    assert "answers on dashscope only" in us_faults(model="qwen3-asr-flash-us", endpoint="openai")[0]
+    assert "is available on dashscope only" in us_faults(model="qwen3-asr-flash-us", endpoint="openai")[0]
     [no_openai] = us_faults(model="new-us", family="qwen3-asr-flash", endpoint="openai")
     assert no_openai == "The US region has no OpenAI-compatible endpoint (option 'endpoint'); use 'dashscope'."
     [no_tasks] = us_faults(model="qwen3-asr-flash-us", fallback_model=FILETRANS)
-    assert "'fallback_model': Model 'qwen3-asr-flash-filetrans' is served in beijing, international only" in no_tasks
+    assert "'fallback_model': Model 'qwen3-asr-flash-filetrans' is available in beijing, international only" in no_tasks
     assert resolve(profiles=profile(model="qwen3-asr-flash-us", stream=True), region=Region.US).stream

@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.domain.recognition.parameters import (
-    MOST_CONTEXT_CHARACTERS,
-    MOST_TURN_CHARACTERS,
-    MOST_TURNS,
+    MAX_CONTEXT_CHARACTERS,
+    MAX_TURN_CHARACTERS,
+    MAX_TURNS,
     FunAsrFlashParameters,
     FunAsrParameters,
     ModelParameters,
@@ -30,7 +30,7 @@ TURNS = [{"role": "user", "text": "Who is Tang?"}, {"role": "assistant", "text":
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_nothing_given_is_nothing_sent(family: type[ModelParameters]) -> None:
-    assert family().on_the_wire() == {}
+    assert family().to_request_parameters() == {}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -67,21 +67,25 @@ def test_a_name_that_the_family_does_not_have_is_refused(family: type[ModelParam
 def test_what_was_given_is_sent_as_it_is_but_for_what_travels_elsewhere(
     family: type[ModelParameters], given: dict[str, Any], elsewhere: set[str]
 ) -> None:
-    assert family.model_validate(given).on_the_wire() == {
+    assert family.model_validate(given).to_request_parameters() == {
         name: value for name, value in given.items() if name not in elsewhere
     }
 
 
 @pytest.mark.parametrize("rate", ["16000", 16000])
 def test_the_sample_rate_goes_out_as_text(rate: object) -> None:
-    assert FunAsrFlashParameters.model_validate({"sample_rate": rate}).on_the_wire() == {"sample_rate": "16000"}
+    assert FunAsrFlashParameters.model_validate({"sample_rate": rate}).to_request_parameters() == {
+        "sample_rate": "16000"
+    }
 
 
 @pytest.mark.parametrize("family", [ParaformerV2Parameters, QwenAudioFiletransParameters])
 @pytest.mark.parametrize("as_text", [False, True])
 def test_a_word_filter_is_json_text_in_every_family_that_has_one(family: type[ModelParameters], as_text: bool) -> None:
     words = {"filter_with_empty": {"word_list": ["那个"]}, "system_reserved_filter": False}
-    wire = family.model_validate({"special_word_filter": json.dumps(words) if as_text else words}).on_the_wire()
+    wire = family.model_validate(
+        {"special_word_filter": json.dumps(words) if as_text else words}
+    ).to_request_parameters()
     assert wire["special_word_filter"] == (
         '{"filter_with_empty": {"word_list": ["那个"]}, "system_reserved_filter": false}'
     )
@@ -111,9 +115,9 @@ def test_a_text_is_what_the_user_said() -> None:
 
 @pytest.mark.parametrize("family", [FunAsrFlashParameters, QwenAudioFlashParameters, QwenAudioFiletransParameters])
 def test_a_context_that_the_vendor_would_cut_is_refused(family: type[ModelParameters]) -> None:
-    longest = "中" * MOST_TURN_CHARACTERS
-    assert family.model_validate({"context": [{"text": longest}] * MOST_TURNS})
-    turns: list[object] = [[{"text": longest + "中"}], [{"text": "a"}] * (MOST_TURNS + 1), [], [{}]]
+    longest = "中" * MAX_TURN_CHARACTERS
+    assert family.model_validate({"context": [{"text": longest}] * MAX_TURNS})
+    turns: list[object] = [[{"text": longest + "中"}], [{"text": "a"}] * (MAX_TURNS + 1), [], [{}]]
     for wrong in (longest + "中", *turns):
         with pytest.raises(ValidationError, match="context"):
             family.model_validate({"context": wrong})
@@ -129,8 +133,8 @@ def test_a_context_that_the_vendor_would_cut_is_refused(family: type[ModelParame
     ],
 )
 def test_a_text_is_taken_up_to_the_limit(family: type[ModelParameters], name: str) -> None:
-    assert family.model_validate({name: "x" * MOST_CONTEXT_CHARACTERS})
-    for wrong in ("", "x" * (MOST_CONTEXT_CHARACTERS + 1), ["x"], 7):
+    assert family.model_validate({name: "x" * MAX_CONTEXT_CHARACTERS})
+    for wrong in ("", "x" * (MAX_CONTEXT_CHARACTERS + 1), ["x"], 7):
         with pytest.raises(ValidationError, match=name):
             family.model_validate({name: wrong})
 
@@ -152,7 +156,7 @@ def test_a_text_is_taken_up_to_the_limit(family: type[ModelParameters], name: st
 def test_the_languages_are_found_wherever_the_family_has_them(
     family: type[ModelParameters], given: dict[str, Any], languages: dict[str, list[str]]
 ) -> None:
-    assert family.languages_in(given) == languages
+    assert family.find_languages(given) == languages
 
 
 # combinations
@@ -181,7 +185,7 @@ def test_the_languages_are_found_wherever_the_family_has_them(
 def test_what_does_not_fit_together_is_refused(
     family: type[ModelParameters], given: dict[str, Any], clauses: int
 ) -> None:
-    assert len(family.misfits(given)) == clauses
+    assert len(family.find_conflicts(given)) == clauses
     if clauses:
         with pytest.raises(ValidationError):
             family.model_validate(given)
@@ -193,4 +197,4 @@ def test_what_does_not_fit_together_is_refused(
 @pytest.mark.parametrize("odd", [None, 7, "x", [], [None], {}, {"language": []}, True])
 def test_odd_values_never_break_the_look_for_combinations(family: type[ModelParameters], odd: object) -> None:
     everything = dict.fromkeys(family.model_fields, odd) | {"language": odd, "asr_options": odd}
-    assert all(clause for clause in family.misfits(everything))
+    assert all(clause for clause in family.find_conflicts(everything))

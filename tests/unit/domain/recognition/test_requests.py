@@ -14,10 +14,15 @@ from dashscribe.domain.recognition.catalogue import (
     GENERATION_PATH,
     TRANSCRIPTION_PATH,
     Endpoint,
-    spec_of,
+    find_spec,
 )
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.requests import PROMPT, VendorRequest, recognition_request, task_request
+from dashscribe.domain.recognition.requests import (
+    DEFAULT_PROMPT,
+    VendorRequest,
+    build_recognition_request,
+    build_task_request,
+)
 
 DOCUMENTED_REPLIES = Path(__file__).parent / "documented_replies"
 WELCOME = "https://dashscope.oss-cn-beijing.aliyuncs.com/audios/welcome.mp3"
@@ -39,20 +44,22 @@ def call(
     spec = CATALOGUE[model]
     usual: Json = {"endpoint": spec.endpoints[0], "stream": spec.streams_by_default}
     options = Options(profile="p", model=model, family=spec.family, parameters=parameters or {}, **(usual | way_in))
-    return recognition_request(options, url, extension)
+    return build_recognition_request(options, url, extension)
 
 
 # tasks
 
 
 def test_a_filetrans_task_is_that_of_the_vendors_page() -> None:
-    request = task_request(CATALOGUE["qwen3-asr-flash-filetrans"], [WELCOME], {"channel_id": [0], "enable_itn": False})
+    request = build_task_request(
+        CATALOGUE["qwen3-asr-flash-filetrans"], [WELCOME], {"channel_id": [0], "enable_itn": False}
+    )
     assert request == VendorRequest(TRANSCRIPTION_PATH, seed("004_filetrans_request"), {"X-DashScope-Async": "enable"})
 
 
 @pytest.mark.parametrize("name", [name for name, spec in CATALOGUE.items() if not spec.is_synchronous])
 def test_a_task_names_its_files_the_way_that_its_model_wants_and_always_has_parameters(name: str) -> None:
-    request = task_request(CATALOGUE[name], [SIGNED], {})
+    request = build_task_request(CATALOGUE[name], [SIGNED], {})
     singular = name.startswith("qwen3-")
     assert request.body == {
         "model": name,
@@ -62,9 +69,9 @@ def test_a_task_names_its_files_the_way_that_its_model_wants_and_always_has_para
 
 
 def test_a_task_of_a_model_that_is_not_known_has_the_shape_of_its_family() -> None:
-    spec = spec_of("qwen4-asr-filetrans", "qwen3-asr-filetrans")
+    spec = find_spec("qwen4-asr-filetrans", "qwen3-asr-filetrans")
     assert spec is not None
-    assert task_request(spec, [SIGNED], {"language": "tlh"}).body == {
+    assert build_task_request(spec, [SIGNED], {"language": "tlh"}).body == {
         "model": "qwen4-asr-filetrans",
         "input": {"file_url": SIGNED},
         "parameters": {"language": "tlh"},
@@ -72,7 +79,7 @@ def test_a_task_of_a_model_that_is_not_known_has_the_shape_of_its_family() -> No
 
 
 def test_the_context_of_a_task_is_part_of_its_input_and_no_parameter() -> None:
-    request = task_request(
+    request = build_task_request(
         CATALOGUE["qwen-audio-3.1-asr-flash-filetrans"],
         [SIGNED],
         {"context": [TURN, {"role": "assistant", "text": "Yes."}], "vocabulary": {"BB": 50}},
@@ -170,7 +177,7 @@ def test_omni_gets_the_audio_with_its_format_and_then_the_prompt() -> None:
                     "role": "user",
                     "content": [
                         {"type": "input_audio", "input_audio": {"data": SIGNED, "format": "mp3"}},
-                        {"type": "text", "text": PROMPT},
+                        {"type": "text", "text": DEFAULT_PROMPT},
                     ],
                 }
             ],
@@ -203,4 +210,4 @@ def test_every_call_names_its_model_and_carries_the_signed_url_untouched_and_onc
 def test_an_asynchronous_model_is_never_called() -> None:
     options = Options(profile="p", model="fun-asr", family="fun-asr", parameters={})
     with pytest.raises(LookupError, match="not a synchronous model"):
-        recognition_request(options, SIGNED, "wav")
+        build_recognition_request(options, SIGNED, "wav")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dashscribe.domain.recognition.synchronous_replies import billed_seconds, recognition_in
+from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.domain.transcripts.readable import cues, plain_text
 from dashscribe.domain.transcripts.subtitles import srt, vtt
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def read(document: Json) -> Transcript:
-    return neutral(recognition_in(document), job_id="j", model="m", media="s3://media/a.wav")
+    return neutral(read_recognition(document), job_id="j", model="m", media="s3://media/a.wav")
 
 
 def chunk(text: object, finish_reason: object = None, **more: object) -> Json:
@@ -89,7 +89,7 @@ def test_the_usage_frame_after_the_end_takes_nothing_away() -> None:
     usage = {"choices": [], "usage": {"prompt_tokens": 42, "seconds": 7, "total_tokens": 54}}
     answer = frames(chunk("Hello."), chunk(None, "stop"), usage)
     assert read(answer).text == "Hello."
-    assert billed_seconds(answer) == 7
+    assert read_billed_seconds(answer) == 7
 
 
 def test_language_and_emotion_are_those_that_were_told_last() -> None:
@@ -110,7 +110,7 @@ def test_a_text_in_several_parts_is_put_together() -> None:
 )
 def test_a_text_that_the_vendor_cut_off_is_no_transcript_and_says_what_to_do(answer: Json) -> None:
     with pytest.raises(VendorError, match="asynchronous model") as refused:
-        recognition_in(answer)
+        read_recognition(answer)
     assert (refused.value.code, refused.value.error_class) == ("TRANSCRIPT_CUT_OFF", ErrorClass.PERMANENT)
     assert type(refused.value) is VendorError
 
@@ -126,8 +126,8 @@ def test_a_text_that_the_vendor_cut_off_is_no_transcript_and_says_what_to_do(ans
     ],
 )
 def test_a_stream_that_ends_before_its_text_is_lost(answer: Json) -> None:
-    with pytest.raises(ResponseLost, match="before its text did"):
-        recognition_in(answer)
+    with pytest.raises(ResponseLost, match="before its text was complete"):
+        read_recognition(answer)
 
 
 @pytest.mark.parametrize("reason", [None, "null", "", "stop"])
@@ -176,7 +176,7 @@ def test_a_stream_brings_every_sentence_with_its_times() -> None:
     transcript = read(answer)
     assert (transcript.text, transcript.timing) == ("One. Two.", "sentences")
     assert times(transcript) == [(0, "One. "), (2_000, "Two.")]
-    assert billed_seconds(answer) == 3
+    assert read_billed_seconds(answer) == 3
 
 
 def test_a_text_that_was_revised_on_the_way_is_the_last_one() -> None:
@@ -226,7 +226,7 @@ def test_blanks_between_the_sentences_do_not_cost_the_times() -> None:
 )
 def test_a_stream_that_ends_in_the_middle_of_a_sentence_is_lost(last: Json) -> None:
     with pytest.raises(ResponseLost, match="middle of a sentence"):
-        recognition_in(frames(flash("One. ", sentence("One. ", 0), usage={"duration": 1}), last))
+        read_recognition(frames(flash("One. ", sentence("One. ", 0), usage={"duration": 1}), last))
 
 
 # odd shapes
@@ -255,7 +255,7 @@ def test_a_stream_that_ends_in_the_middle_of_a_sentence_is_lost(last: Json) -> N
 )
 def test_an_answer_that_is_not_to_be_understood_is_lost(answer: Json) -> None:
     with pytest.raises(ResponseLost):
-        recognition_in(answer)
+        read_recognition(answer)
 
 
 @pytest.mark.parametrize(
@@ -300,12 +300,12 @@ def test_a_text_survives_what_is_odd_or_new_beside_it(extra: Json) -> None:
 def test_odd_usage_costs_nobody_the_text_and_is_not_made_up(usage: object, billed: int | None) -> None:
     reply = native("Hello.", "stop") | {"usage": usage}
     assert read(reply).text == "Hello."
-    assert billed_seconds(reply) == billed
+    assert read_billed_seconds(reply) == billed
 
 
 def test_the_seconds_are_those_that_a_stream_told_last() -> None:
     told = [{"usage": {"seconds": 1}}, {"usage": {"seconds": 4}}, {"usage": None}, {}]
-    assert billed_seconds({FRAMES: told}) == 4
+    assert read_billed_seconds({FRAMES: told}) == 4
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ ANSWER = REPLY | st.fixed_dictionaries({FRAMES: st.lists(REPLY, max_size=3) | JS
 def test_any_answer_is_refused_with_a_code_or_becomes_files(document: Json) -> None:
     with suppress(VendorError):
         transcript = read(document)
-        billed = billed_seconds(document)
+        billed = read_billed_seconds(document)
         assert billed is None or billed >= 0
         assert srt(cues(transcript)) == "" or transcript.timing != "none"
         assert json.loads(transcript.model_dump_json())["text"] == transcript.text

@@ -198,7 +198,7 @@ def fallen_back(job: Job, error_code: str, now: datetime) -> Job:
     """Too large or too long for its synchronous model: on with the asynchronous one that its profile names."""
     if job.options is None:
         raise ValueError("a job without options has no fallback")
-    return with_options(resubmit(job, error_code, now), job.options.fallen_back())
+    return with_options(resubmit(job, error_code, now), job.options.with_fallback_model())
 
 
 def claim(job: Job, submission_id: str, now: datetime, lasts: timedelta = CLAIM_LASTS) -> Job:

@@ -1,4 +1,4 @@
-"""The profiles document: named choices of options, and rules that choose one by the key's prefix."""
+"""The profiles document: named sets of options, and rules that select one by the prefix of an object key."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ DEFAULT_PROFILE = "default"
 
 
 class Profile(BaseModel):
-    """A named choice of model and parameters. What it leaves out comes from the stack's defaults."""
+    """A named set of options. The stack's defaults apply to absent options."""
 
     model_config = ConfigDict(extra="forbid")
 
     model: str | None = None
-    family: str | None = Field(default=None, description="of a model that the catalogue does not know")
+    family: str | None = Field(default=None, description="the model family of a model that is not in the catalogue")
     parameters: JsonObject = Field(default_factory=dict)
-    endpoint: Endpoint | None = Field(default=None, description="a synchronous model's way in")
-    stream: bool | None = Field(default=None, description="whether a synchronous model answers piece by piece")
-    fallback_model: str | None = Field(default=None, description="for what is too large or long for a synchronous one")
-    fallback_parameters: JsonObject | None = Field(default=None, description="of the fallback model; else like these")
+    endpoint: Endpoint | None = Field(default=None, description="the endpoint of a synchronous model")
+    stream: bool | None = Field(default=None, description="whether a synchronous model streams its reply")
+    fallback_model: str | None = Field(
+        default=None,
+        description="the asynchronous model for recordings that are too large or too long for a synchronous model",
+    )
+    fallback_parameters: JsonObject | None = Field(
+        default=None, description="parameters of the fallback model (by default, translated from `parameters`)"
+    )
 
 
 class PrefixRule(BaseModel):
-    """Keys that begin with `prefix` use `profile`. The first rule that matches wins."""
+    """Object keys that start with `prefix` use `profile`. The first rule that matches applies."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -44,16 +49,16 @@ class Profiles(BaseModel):
 
     @classmethod
     def parse(cls, document: str) -> Profiles:
-        """Read the parameter's text. Raises `ProfilesUnreadable` with the place of each error."""
+        """Parse the parameter's text. Raises `ProfilesUnreadable` with the location of each error."""
         try:
             profiles = cls.model_validate_json(document)
         except ValidationError as error:
-            places = "; ".join(
-                f"at {'.'.join(map(str, fault['loc'])) or 'the top'}: {fault['msg']}"
+            locations = "; ".join(
+                f"at {'.'.join(map(str, fault['loc'])) or 'the top level'}: {fault['msg']}"
                 for fault in error.errors(include_url=False, include_context=False, include_input=False)
             )
-            raise ProfilesUnreadable(f"The profiles parameter is broken: {places}.") from error
+            raise ProfilesUnreadable(f"The profiles parameter is not valid: {locations}.") from error
         unknown = sorted({rule.profile for rule in profiles.rules} - {*profiles.profiles, DEFAULT_PROFILE})
         if unknown:
-            raise ProfilesUnreadable(f"The profiles parameter is broken: rules name unknown profiles {unknown}.")
+            raise ProfilesUnreadable(f"The profiles parameter is not valid: rules name unknown profiles {unknown}.")
         return profiles

@@ -24,7 +24,7 @@ from dashscribe.domain.jobs import task_list_scan as scans
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
 from dashscribe.domain.jobs.task_list_scan import TaskListState
-from dashscribe.domain.recognition.task_replies import FileOutcome, TaskList, TaskOutput, TaskReply, outcomes
+from dashscribe.domain.recognition.task_replies import FileOutcome, TaskList, TaskOutput, TaskReply, read_outcomes
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
@@ -312,7 +312,7 @@ class TaskPoller:
             )
         logger.info("task ended", task_id=task.task_id, status=output.task_status, job_ids=list(waiting))
         media = {job_id: job.media for job_id, job in waiting.items()}
-        found = outcomes(output, media, len(task.job_ids), reply.usage)
+        found = read_outcomes(output, media, len(task.job_ids), reply.usage)
         # The task first: of two loops that ask at once, only one may say what came of it.
         task = self.tasks.save_task(tasks.ended(task, now))
         ended_at = output.ended_at or task.ended_at or now

@@ -13,8 +13,8 @@ from enum import StrEnum
 
 from dashscribe.domain.jobs.media import Media
 from dashscribe.domain.jobs.task import Task
-from dashscribe.domain.recognition.task_replies import ListedTask, mark_of, names_media
-from dashscribe.domain.recognition.vendor_codes import says_there_is_no_list
+from dashscribe.domain.recognition.task_replies import ListedTask, find_url_mark, is_url_of_media
+from dashscribe.domain.recognition.vendor_codes import is_task_list_unsupported
 from dashscribe.errors import ResultRefused, ResultUnavailable, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import ResultSource, SpeechService, TaskStore
@@ -81,7 +81,7 @@ def reconcile(
         return Reconciliation(PostOutcome.PENDING)
     except VendorError as error:
         logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
-        no_list = says_there_is_no_list(error.error_class, error.http_status)
+        no_list = is_task_list_unsupported(error.error_class, error.http_status)
         return Reconciliation(PostOutcome.UNDETERMINED if no_list else PostOutcome.PENDING)
     if undecided:
         return Reconciliation(PostOutcome.PENDING)
@@ -120,8 +120,8 @@ def _named_in_result(results: ResultSource, url: str) -> list[str]:
 
 def _was_posted(file_url: str, task: Task, media: Collection[Media]) -> bool:
     """Whether this very POST had the file. Its address alone may also be that of another upload under the same key."""
-    mark = mark_of(file_url)
-    return mark in task.url_marks if mark and task.url_marks else any(names_media(file_url, each) for each in media)
+    mark = find_url_mark(file_url)
+    return mark in task.url_marks if mark and task.url_marks else any(is_url_of_media(file_url, each) for each in media)
 
 
 def _may_be(listed: ListedTask, task: Task) -> bool:

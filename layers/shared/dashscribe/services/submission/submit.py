@@ -18,7 +18,7 @@ from dashscribe.domain.jobs.media import is_ignored, refusal, size_class, too_la
 from dashscribe.domain.jobs.task import Task, TaskPhase
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.options import resolve_options
-from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, mark_of
+from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, find_url_mark
 from dashscribe.errors import (
     ErrorClass,
     InvalidOptions,
@@ -230,7 +230,7 @@ class SubmitService:
             self.room.fail(job, *refused, report)
             return None
         logger.info("too large for a synchronous model", model=options.model, fallback=options.fallback.model)
-        return jobs.with_options(job, options.fallen_back())
+        return jobs.with_options(job, options.with_fallback_model())
 
     def _hand_over(self, job: Job, report: SubmitReport) -> None:
         """A call that takes its time is made by another function, from a queue of its own: nobody waits for it here.
@@ -361,7 +361,7 @@ class SubmitService:
                 [job.job_id for job in claimed],
                 max(job.media.size_bytes for job in claimed),
                 self.clock(),
-                [mark for url in file_urls if (mark := mark_of(url))],
+                [mark for url in file_urls if (mark := find_url_mark(url))],
             )
         )
         try:
