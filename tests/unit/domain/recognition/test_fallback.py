@@ -1,0 +1,95 @@
+"""The parameters that a fallback model gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dashscribe.domain.recognition.catalogue import CATALOGUE, Region
+from dashscribe.domain.recognition.fallback import Fallback
+from dashscribe.domain.recognition.options import (
+    PARAMETERS_KEY,
+    Options,
+)
+from tests.unit.domain.recognition.resolving import (
+    AUDIO,
+    AUDIO_FILETRANS,
+    FILETRANS,
+    FLASH,
+    FUN_FLASH,
+    OMNI,
+    TURN,
+    profile,
+    resolve,
+)
+
+
+def fallback_of(model: str, sibling: str, parameters: dict[str, Any], **fields: object) -> Fallback:
+    profiles = profile(model=model, fallback_model=sibling, parameters=parameters, **fields)
+    fallback = resolve(profiles=profiles, region=Region.OTHER).fallback
+    assert fallback is not None
+    return fallback
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "sibling", "carried"),
+    [
+        (FLASH, {}, FILETRANS, {}),
+        (
+            FLASH,
+            {"asr_options": {"language": "en", "enable_itn": True}, "context": "Names"},
+            FILETRANS,
+            {"language": "en", "enable_itn": True, "text": "Names"},
+        ),
+        (FLASH, {"asr_options": {"language": "en", "enable_itn": True}}, "fun-asr", {"language_hints": ["en"]}),
+        (FLASH, {"asr_options": {"language": "fil"}}, "fun-asr", {"language_hints": ["tl"]}),
+        (FLASH, {"asr_options": {"language": "yue"}}, "fun-asr", {}),
+        (FLASH, {"asr_options": {"language": "yue"}}, "paraformer-v2", {"language_hints": ["yue"]}),
+        (FLASH, {"asr_options": {"language": "fil"}}, "paraformer-v2", {}),
+        (FLASH, {"asr_options": {"language": "fil"}}, "fun-asr-2025-08-25", {}),
+        (FLASH, {"asr_options": {"language": "en"}}, "paraformer-8k-v2", {}),
+        (FLASH, {"context": "Names"}, AUDIO_FILETRANS, {"context": [TURN | {"text": "Names"}]}),
+        (FUN_FLASH, {"language_hints": ["tl"]}, FILETRANS, {"language": "fil"}),
+        (
+            FUN_FLASH,
+            {"language_hints": ["zh"], "vocabulary_id": "v", "sample_rate": "16000", "format": "wav"},
+            "fun-asr",
+            {"language_hints": ["zh"], "vocabulary_id": "v"},
+        ),
+        (
+            AUDIO,
+            {"language_hints": ["zh", "en"], "vocabulary": {"a": 5}, "context": [TURN]},
+            AUDIO_FILETRANS,
+            {"language_hints": ["zh", "en"], "vocabulary": {"a": 5}, "context": [TURN]},
+        ),
+        (AUDIO, {"language_hints": ["es", "en", "tl"]}, "paraformer-v2", {"language_hints": ["en"]}),
+        (AUDIO, {"language_hints": ["zh", "en"]}, FILETRANS, {}),
+        (OMNI, {"prompt": "Sing it.", "temperature": 0.5, "context": "A choir."}, FILETRANS, {"text": "A choir."}),
+        (OMNI, {"prompt": "Sing it."}, "fun-asr", {}),
+    ],
+)
+def test_the_fallback_gets_what_means_the_same_to_it(
+    model: str, given: dict[str, Any], sibling: str, carried: dict[str, Any]
+) -> None:
+    assert fallback_of(model, sibling, given) == Fallback(
+        model=sibling, family=CATALOGUE[sibling].family, parameters=carried
+    )
+
+
+def test_parameters_of_its_own_take_the_place_of_those_carried_over() -> None:
+    given = {"asr_options": {"language": "en"}}
+    own = fallback_of(FLASH, FILETRANS, given, fallback_parameters={"channel_id": [0, 1], "enable_words": True})
+    assert own.parameters == {"channel_id": [0, 1], "enable_words": True}
+    assert fallback_of(FLASH, FILETRANS, given, fallback_parameters={}).parameters == {}
+
+
+def test_an_uploads_own_parameters_reach_the_fallback_too() -> None:
+    profiles = profile(model=FLASH, fallback_model=FILETRANS, parameters={"context": "Names"})
+    options = resolve({PARAMETERS_KEY: '{"asr_options": {"language": "en"}}'}, profiles=profiles)
+    assert options.with_fallback_model() == Options(
+        profile="default",
+        model=FILETRANS,
+        family="qwen3-asr-filetrans",
+        parameters={"language": "en", "text": "Names"},
+    )
