@@ -71,7 +71,7 @@ SAMPLE_NAMES = ("morning-walk.wav", "meeting.mp3", "family.mp4")
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
-def test_a_sample_is_understood(name: str, transcribed_samples: dict[str, dict[str, Any]], samples: Path) -> None:
+def test_a_sample_is_recognised(name: str, transcribed_samples: dict[str, dict[str, Any]], samples: Path) -> None:
     said = {sample["file"]: sample["text"] for sample in json.loads((samples / "samples.json").read_text())}[name]
     heard = transcribed_samples[name]["transcripts"][0]["text"]
     rate = jiwer.wer(said, heard, reference_transform=_SPOKEN, hypothesis_transform=_SPOKEN)
@@ -79,7 +79,7 @@ def test_a_sample_is_understood(name: str, transcribed_samples: dict[str, dict[s
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
-def test_a_sample_is_cut_into_sentences_at_its_pauses(
+def test_a_sample_is_split_into_sentences_at_its_pauses(
     name: str, transcribed_samples: dict[str, dict[str, Any]]
 ) -> None:
     sentences = transcribed_samples[name]["transcripts"][0]["sentences"]
@@ -130,7 +130,9 @@ def test_the_properties_are_those_of_the_file(
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
-def test_a_text_is_its_words_with_their_punctuation(name: str, transcribed_samples: dict[str, dict[str, Any]]) -> None:
+def test_the_joined_words_with_punctuation_are_the_text(
+    name: str, transcribed_samples: dict[str, dict[str, Any]]
+) -> None:
     (transcript,) = transcribed_samples[name]["transcripts"]
     for sentence in transcript["sentences"]:
         assert sentence["text"] == "".join(word["text"] + word["punctuation"] for word in sentence["words"])
@@ -138,9 +140,7 @@ def test_a_text_is_its_words_with_their_punctuation(name: str, transcribed_sampl
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
-def test_words_follow_one_another_in_milliseconds_within_the_file(
-    name: str, transcribed_samples: dict[str, dict[str, Any]]
-) -> None:
+def test_words_have_increasing_times_within_the_file(name: str, transcribed_samples: dict[str, dict[str, Any]]) -> None:
     document = transcribed_samples[name]
     (transcript,) = document["transcripts"]
     words = [word for sentence in transcript["sentences"] for word in sentence["words"]]
@@ -178,7 +178,7 @@ def test_the_sdk_submits_waits_and_fetches(
         assert document["transcripts"][0]["text"] == "hello world"
 
 
-def test_one_file_that_is_not_there_fails_alone(
+def test_a_missing_file_fails_and_the_other_files_do_not(
     sdk: type[Transcription], play: Callable[..., None], media_url: str
 ) -> None:
     play(behaviour={"queue_seconds": 0}, scripts=[{"match": "good", "answers": [{"text": "hello"}]}])
@@ -279,7 +279,7 @@ def test_the_sdk_transcribes_one_file(
     assert "".join(word["text"] + word["punctuation"] for word in first["words"]) == first["text"]
 
 
-def test_words_are_timed_on_request_only(
+def test_words_are_given_on_request_only(
     sdk: object, play: Callable[..., None], media_url: str, http: httpx.Client
 ) -> None:
     play(behaviour={"queue_seconds": 0}, scripts=[{"match": "scripted", "answers": [{"text": "hello world"}]}])
@@ -291,7 +291,7 @@ def test_words_are_timed_on_request_only(
     assert "words" not in sentence
 
 
-def test_a_file_that_is_not_there_fails_its_task(sdk: object, play: Callable[..., None], media_url: str) -> None:
+def test_a_missing_file_fails_its_task(sdk: object, play: Callable[..., None], media_url: str) -> None:
     """Whatever a task of several files would do (docs/vendor-api.md#all-files-failed, "FAILED")."""
     play(behaviour={"queue_seconds": 0, "all_failed_status": "SUCCEEDED"})
     task = QwenTranscription.async_call(model=FILETRANS, file_url=f"{media_url}/absent.wav", api_key=KEY)
@@ -349,7 +349,7 @@ def test_the_newer_client_submits_and_waits(
     assert http.get(result.transcription_url).json()["transcripts"][0]["text"] == "hello world"
 
 
-def test_the_newer_client_raises_what_was_refused(base_url: str, media_url: str) -> None:
+def test_the_newer_client_raises_an_error_for_a_wrong_key(base_url: str, media_url: str) -> None:
     with (
         dashscope.Client(api_key="sk-wrong", base_url=f"{base_url}/api/v1", max_retries=0) as client,
         pytest.raises(DashScopeError) as raised,
@@ -358,7 +358,7 @@ def test_the_newer_client_raises_what_was_refused(base_url: str, media_url: str)
     assert (raised.value.status_code, raised.value.code) == (401, "InvalidApiKey")
 
 
-def test_the_newer_client_raises_an_unknown_parameter(sdk_v2: dashscope.Client, media_url: str) -> None:
+def test_the_newer_client_raises_an_error_for_an_invalid_parameter(sdk_v2: dashscope.Client, media_url: str) -> None:
     with pytest.raises(DashScopeError) as raised:
         sdk_v2.audio.asr.jobs.create(
             model=NEWEST, file_urls=[f"{media_url}/meeting.mp3"], parameters={"vocabulary": {"word": 17}}
@@ -366,7 +366,7 @@ def test_the_newer_client_raises_an_unknown_parameter(sdk_v2: dashscope.Client, 
     assert (raised.value.status_code, raised.value.code) == (400, "InvalidParameter")
 
 
-def test_the_newer_client_raises_a_failed_task(
+def test_the_newer_client_raises_an_error_for_a_failed_task(
     sdk_v2: dashscope.Client, play: Callable[..., None], media_url: str
 ) -> None:
     play(behaviour={"queue_seconds": 0, "all_failed_status": "FAILED"})
@@ -376,7 +376,7 @@ def test_the_newer_client_raises_a_failed_task(
     assert raised.value.code == "FILE_404_NOT_FOUND"
 
 
-def test_the_newer_client_resubmits_after_a_lost_answer_and_so_makes_two_tasks(
+def test_the_newer_client_submits_twice_after_a_lost_response(
     base_url: str,
     vendor: httpx.Client,
     play: Callable[..., None],

@@ -72,7 +72,7 @@ def too_large(media_folder: Path, media_url: str) -> str:
 # DashScope's SDK
 
 
-def test_a_call_answers_with_the_text_and_what_is_known_of_the_audio(native: Callable[..., Any], play: Play) -> None:
+def test_a_reply_has_the_text_the_language_and_the_usage(native: Callable[..., Any], play: Play) -> None:
     play(scripts=[SCRIPT])
     reply = native(URL)
     assert reply.status_code == 200
@@ -85,13 +85,13 @@ def test_a_call_answers_with_the_text_and_what_is_known_of_the_audio(native: Cal
     assert reply.request_id
 
 
-def test_a_recording_is_really_heard(native: Callable[..., Any], media_url: str) -> None:
+def test_a_recording_is_recognised(native: Callable[..., Any], media_url: str) -> None:
     reply = native(f"{media_url}/morning-walk.wav")
     assert reply.output.choices[0].message.content[0]["text"].startswith("The weather was fine this morning.")
     assert reply.usage["seconds"] == 9
 
 
-def test_a_stream_gives_piece_by_piece(native: Callable[..., Any], play: Play) -> None:
+def test_an_incremental_stream_has_new_parts_of_the_text(native: Callable[..., Any], play: Play) -> None:
     play(scripts=[SCRIPT])
     replies = list(native(URL, stream=True, incremental_output=True))
     pieces = [part["text"] for reply in replies for part in reply.output.choices[0].message.content]
@@ -99,7 +99,7 @@ def test_a_stream_gives_piece_by_piece(native: Callable[..., Any], play: Play) -
     assert [reply.output.choices[0].finish_reason for reply in replies] == ["null"] * 5 + ["stop"]
 
 
-def test_a_stream_gives_the_text_so_far_unless_told_otherwise(native: Callable[..., Any], play: Play) -> None:
+def test_a_stream_has_the_text_so_far_by_default(native: Callable[..., Any], play: Play) -> None:
     play(scripts=[SCRIPT])
     replies = list(native(URL, stream=True))
     texts = [reply.output.choices[0].message.content[0]["text"] for reply in replies]
@@ -148,7 +148,7 @@ def test_the_sdk_reads_a_refusal(
 # OpenAI's SDK
 
 
-def test_a_completion_is_the_vendors(openai: OpenAI, play: Play) -> None:
+def test_a_completion_has_the_documented_shape(openai: OpenAI, play: Play) -> None:
     play(scripts=[SCRIPT])
     completion = openai.chat.completions.create(
         model=MODEL, messages=asked(URL), stream=False, extra_body={"asr_options": {"language": "zh"}}
@@ -164,7 +164,7 @@ def test_a_completion_is_the_vendors(openai: OpenAI, play: Play) -> None:
     assert completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens
 
 
-def test_audio_can_be_brought_along(openai: OpenAI, walk_pcm: bytes, as_wav: Callable[..., bytes]) -> None:
+def test_audio_can_be_sent_in_the_request(openai: OpenAI, walk_pcm: bytes, as_wav: Callable[..., bytes]) -> None:
     url = f"data:audio/wav;base64,{base64.b64encode(as_wav(walk_pcm)).decode()}"
     completion = openai.chat.completions.create(model=MODEL, messages=asked(url))
     heard = (completion.choices[0].message.content or "").lower()
@@ -173,7 +173,9 @@ def test_audio_can_be_brought_along(openai: OpenAI, walk_pcm: bytes, as_wav: Cal
 
 @pytest.mark.parametrize("include_usage", [False, True])
 @pytest.mark.parametrize("model", [MODEL, OMNI])
-def test_a_streamed_completion_is_the_vendors(model: str, include_usage: bool, openai: OpenAI, play: Play) -> None:
+def test_a_streamed_completion_has_the_documented_shape(
+    model: str, include_usage: bool, openai: OpenAI, play: Play
+) -> None:
     play(scripts=[SCRIPT])
     more: dict[str, Any] = {"stream_options": {"include_usage": True}} if include_usage else {}
     if model == OMNI:
@@ -193,7 +195,7 @@ def test_a_streamed_completion_is_the_vendors(model: str, include_usage: bool, o
     assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * 6 + ["stop"]
 
 
-def test_the_lines_of_a_stream_are_those_of_the_vendors_page(openai: OpenAI, play: Play) -> None:
+def test_the_lines_of_a_stream_are_the_documented_ones(openai: OpenAI, play: Play) -> None:
     """docs/vendor-api.md#openai-compatible-stream, "Streaming output", without the ids and times."""
     play(scripts=[SCRIPT])
     with openai.chat.completions.with_streaming_response.create(
@@ -221,7 +223,7 @@ def test_the_lines_of_a_stream_are_those_of_the_vendors_page(openai: OpenAI, pla
         ("forbidden", 400, "BadRequest.InputDownloadFailed"),
     ],
 )
-def test_the_openai_sdk_raises_a_refusal(
+def test_the_openai_sdk_raises_an_error_for_a_refusal(
     case: str,
     status: int,
     code: str,
@@ -252,7 +254,7 @@ def test_an_omni_model_must_stream(openai: OpenAI) -> None:
     assert (raised.value.status_code, raised.value.code) == (400, "invalid_parameter_error")
 
 
-def test_the_openai_sdk_notices_a_stream_that_is_cut(openai: OpenAI, play: Play) -> None:
+def test_the_openai_sdk_raises_an_error_for_an_interrupted_stream(openai: OpenAI, play: Play) -> None:
     play(scripts=[SCRIPT], faults=[{"operation": "chat", "kind": "break_stream"}])
     chunks = openai.chat.completions.create(model=MODEL, messages=asked(URL), stream=True)
     with pytest.raises((APIError, httpx.TransportError)):

@@ -29,7 +29,7 @@ def only_result(reply: dict[str, Any]) -> dict[str, Any]:
 # faults
 
 
-def test_a_status_fault_answers_json_as_often_as_asked(vendor: httpx.Client, play: Play) -> None:
+def test_a_status_fault_returns_json_the_given_number_of_times(vendor: httpx.Client, play: Play) -> None:
     body = {"code": "ModelServingError", "message": "overload"}
     play(faults=[{"operation": "query", "status": 503, "times": 2, "body": body, "headers": {"Retry-After": "1"}}])
     answers = [vendor.get(QUERY) for _ in range(3)]
@@ -39,7 +39,7 @@ def test_a_status_fault_answers_json_as_often_as_asked(vendor: httpx.Client, pla
     assert answers[0].headers["retry-after"] == "1"
 
 
-def test_a_status_fault_can_answer_html(vendor: httpx.Client, play: Play) -> None:
+def test_a_status_fault_can_return_html(vendor: httpx.Client, play: Play) -> None:
     play(faults=[{"operation": "query", "status": 502, "body": "<html>Bad Gateway</html>"}])
     answer = vendor.get(QUERY)
     assert answer.status_code == 502
@@ -53,7 +53,7 @@ def tasks_of(vendor: httpx.Client, model: str) -> int:
     return total
 
 
-def test_a_reset_cuts_the_connection_before_anything_is_done(
+def test_a_reset_fault_closes_the_connection_before_the_request_is_handled(
     post_task: Callable[..., httpx.Response], vendor: httpx.Client, play: Play, recorded: Recorded
 ) -> None:
     model, before = "paraformer-8k-v2", tasks_of(vendor, "paraformer-8k-v2")
@@ -66,7 +66,7 @@ def test_a_reset_cuts_the_connection_before_anything_is_done(
     assert post_task(body=body).status_code == 200
 
 
-def test_a_reset_after_does_what_was_asked_and_then_cuts_the_connection(
+def test_a_reset_after_fault_handles_the_request_and_then_closes_the_connection(
     post_task: Callable[..., httpx.Response], vendor: httpx.Client, play: Play, recorded: Recorded
 ) -> None:
     model, before = "paraformer-mtl-v1", tasks_of(vendor, "paraformer-mtl-v1")
@@ -78,7 +78,7 @@ def test_a_reset_after_does_what_was_asked_and_then_cuts_the_connection(
     assert [request["status"] for request in recorded("submit")] == [0]
 
 
-def test_a_hang_outlasts_the_patience_of_its_caller_alone(vendor: httpx.Client, play: Play, recorded: Recorded) -> None:
+def test_a_hang_fault_delays_its_own_request_only(vendor: httpx.Client, play: Play, recorded: Recorded) -> None:
     play(faults=[{"operation": "query", "kind": "hang", "seconds": 30}])
     with pytest.raises(httpx.ReadTimeout):
         vendor.get(QUERY, timeout=0.3)
@@ -86,7 +86,7 @@ def test_a_hang_outlasts_the_patience_of_its_caller_alone(vendor: httpx.Client, 
     assert [request["status"] for request in recorded("query")] == [0, 200]
 
 
-def test_a_hang_ends_with_an_answer(vendor: httpx.Client, play: Play) -> None:
+def test_a_hang_fault_ends_with_a_response(vendor: httpx.Client, play: Play) -> None:
     play(faults=[{"operation": "query", "kind": "hang", "seconds": 0.3}])
     began = time.monotonic()
     assert vendor.get(QUERY).json()["output"]["task_status"] == "UNKNOWN"
@@ -106,7 +106,7 @@ def test_a_hang_ends_with_an_answer(vendor: httpx.Client, play: Play) -> None:
         ("chat", "POST", "/compatible-mode/v1/chat/completions"),
     ],
 )
-def test_a_fault_strikes_its_own_operation_only(
+def test_a_fault_applies_to_its_own_operation_only(
     operation: str, method: str, path: str, vendor: httpx.Client, play: Play
 ) -> None:
     others = set(get_args(Operation)) - {operation}
@@ -116,7 +116,7 @@ def test_a_fault_strikes_its_own_operation_only(
     assert vendor.request(method, path).status_code == 598
 
 
-def test_a_fault_can_mean_the_requests_about_some_files_only(
+def test_a_fault_can_apply_to_the_requests_for_some_files_only(
     post_task: Callable[..., httpx.Response], submit: Submit, until: Until, vendor: httpx.Client, play: Play
 ) -> None:
     ours, theirs = "http://127.0.0.1:9/our%20files/a.wav?X=1", "http://127.0.0.1:9/theirs.wav"
@@ -135,7 +135,7 @@ def test_a_fault_can_mean_the_requests_about_some_files_only(
     assert vendor.get(addresses[1]).status_code == 200
 
 
-def test_a_task_is_recorded_with_its_submission_even_when_the_answer_was_cut(
+def test_a_submission_is_recorded_with_its_task_even_without_a_response(
     post_task: Callable[..., httpx.Response], submit: Submit, vendor: httpx.Client, play: Play, recorded: Recorded
 ) -> None:
     task = submit("http://127.0.0.1:9/a.wav")
@@ -149,7 +149,7 @@ def test_a_task_is_recorded_with_its_submission_even_when_the_answer_was_cut(
     assert vendor.get(f"{TASKS}/{cut_after}").json()["output"]["task_status"] != "UNKNOWN"
 
 
-def test_what_has_not_been_played_yet_can_be_seen(
+def test_remaining_scripts_and_faults_are_visible(
     base_url: str, submit: Submit, until: Until, vendor: httpx.Client, play: Play, http: httpx.Client
 ) -> None:
     play(
@@ -164,23 +164,23 @@ def test_what_has_not_been_played_yet_can_be_seen(
     assert [fault["times"] for fault in state["faults"]] == [2]
 
 
-def test_forgetting_ends_the_faults(base_url: str, vendor: httpx.Client, play: Play, http: httpx.Client) -> None:
+def test_a_reset_of_the_scenario_ends_the_faults(
+    base_url: str, vendor: httpx.Client, play: Play, http: httpx.Client
+) -> None:
     play(faults=[{"operation": "query", "status": 503, "times": 100}])
     assert vendor.get(QUERY).status_code == 503
     http.delete(f"{base_url}/control")
     assert vendor.get(QUERY).status_code == 200
 
 
-def test_a_vendor_can_be_one_without_a_list_of_tasks(submit: Submit, vendor: httpx.Client, play: Play) -> None:
+def test_the_task_list_can_be_turned_off(submit: Submit, vendor: httpx.Client, play: Play) -> None:
     play(behaviour={"lists_tasks": False})
     task = submit("http://127.0.0.1:9/a.wav")
     assert vendor.get(TASKS).status_code == vendor.get(f"{TASKS}/").status_code == 404
     assert vendor.get(f"{TASKS}/{task}").status_code == 200
 
 
-def test_a_vendor_can_allow_fewer_tasks_a_page_than_are_asked_for(
-    submit: Submit, vendor: httpx.Client, play: Play
-) -> None:
+def test_the_page_size_can_be_limited(submit: Submit, vendor: httpx.Client, play: Play) -> None:
     play(behaviour={"largest_list_page": 2})
     for number in range(3):
         submit(f"http://127.0.0.1:9/{number}.wav")
@@ -191,7 +191,7 @@ def test_a_vendor_can_allow_fewer_tasks_a_page_than_are_asked_for(
 # scripts
 
 
-def test_scripted_answers_are_used_up_one_a_submission_and_the_last_stays(
+def test_each_submission_uses_the_next_scripted_answer_and_the_last_one_repeats(
     submit: Submit, until: Until, play: Play, http: httpx.Client
 ) -> None:
     answers = [{"code": "FILE_403_FORBIDDEN", "message": "signature"}, {"text": "second"}, {"text": "third"}]
@@ -202,13 +202,13 @@ def test_scripted_answers_are_used_up_one_a_submission_and_the_last_stays(
     assert texts == ["second", "third", "third"]
 
 
-def test_a_newer_script_goes_before_an_older_one(submit: Submit, until: Until, play: Play) -> None:
+def test_a_newer_script_takes_precedence_over_an_older_one(submit: Submit, until: Until, play: Play) -> None:
     play(behaviour={"queue_seconds": 0}, scripts=[{"match": "wav", "answers": [{"code": "OLD"}]}])
     play(scripts=[{"match": "wav", "answers": [{"code": "NEW"}]}])
     assert only_result(until(submit("http://127.0.0.1:9/a.wav")))["code"] == "NEW"
 
 
-def test_a_scripted_result_is_given_as_it_is_whatever_its_shape(
+def test_a_scripted_result_of_any_shape_is_returned_unchanged(
     submit: Submit, until: Until, play: Play, http: httpx.Client
 ) -> None:
     play(
@@ -224,14 +224,14 @@ def test_a_scripted_result_is_given_as_it_is_whatever_its_shape(
     }
 
 
-def test_a_result_can_be_said_to_lie_anywhere(submit: Submit, until: Until, play: Play) -> None:
+def test_a_scripted_result_url_is_returned_unchanged(submit: Submit, until: Until, play: Play) -> None:
     elsewhere = "http://169.254.169.254/latest/meta-data/"
     play(behaviour={"queue_seconds": 0}, scripts=[{"match": "a.wav", "answers": [{"transcription_url": elsewhere}]}])
     result = only_result(until(submit("http://127.0.0.1:9/a.wav")))
     assert (result["subtask_status"], result["transcription_url"]) == ("SUCCEEDED", elsewhere)
 
 
-def test_a_file_that_is_scripted_as_missing_is_not_spoken_of(submit: Submit, until: Until, play: Play) -> None:
+def test_a_file_scripted_as_missing_is_not_in_the_results(submit: Submit, until: Until, play: Play) -> None:
     play(
         behaviour={"queue_seconds": 0},
         scripts=[
@@ -244,7 +244,7 @@ def test_a_file_that_is_scripted_as_missing_is_not_spoken_of(submit: Submit, unt
     assert only_result(reply)["file_url"] == "http://127.0.0.1:9/there.wav"
 
 
-def test_a_script_can_let_the_real_thing_happen_again(submit: Submit, until: Until, play: Play, media_url: str) -> None:
+def test_a_script_can_use_real_recognition(submit: Submit, until: Until, play: Play, media_url: str) -> None:
     answers = [{"code": "FILE_SERVER_ERROR"}, {"recognise": True}]
     play(behaviour={"queue_seconds": 0}, scripts=[{"match": "absent", "answers": answers}])
     codes = [only_result(until(submit(f"{media_url}/absent.wav")))["code"] for _ in range(2)]
@@ -260,11 +260,11 @@ def test_a_script_can_let_the_real_thing_happen_again(submit: Submit, until: Unt
         {"scripts": [{}]},
     ],
 )
-def test_what_cannot_be_played_is_refused(base_url: str, wrong: dict[str, Any], http: httpx.Client) -> None:
+def test_an_invalid_scenario_is_refused(base_url: str, wrong: dict[str, Any], http: httpx.Client) -> None:
     assert http.post(f"{base_url}/control", json=wrong).status_code == 400
 
 
-def test_forgetting_cancels_what_still_runs(
+def test_a_reset_of_the_scenario_cancels_running_tasks(
     base_url: str, submit: Submit, vendor: httpx.Client, play: Play, http: httpx.Client
 ) -> None:
     play(behaviour={"queue_seconds": 60})

@@ -33,7 +33,7 @@ def group_is_gone(group: int) -> bool:
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_when_the_server_alone_is_ended_by(
+def test_no_process_remains_after_the_server_ends_with(
     sign: signal.Signals, http: httpx.Client, media_folder: Path, media_url: str, tmp_path: Path
 ) -> None:
     (media_folder / "not-media.wav").write_text("not media")

@@ -97,7 +97,7 @@ def failed_code(submit: Submit, until: Until) -> Callable[..., str]:
 # decoding and recognition
 
 
-def test_every_format_of_the_vendor_is_tried_here() -> None:
+def test_every_format_of_the_vendor_is_tested() -> None:
     assert ENCODINGS.keys() == set(SUPPORTED_EXTENSIONS)
 
 
@@ -131,7 +131,7 @@ def test_both_channels_of_a_stereo_file_are_transcribed(walk_pcm: bytes, samples
 
 
 @pytest.mark.parametrize("samples_of_the_last_frame", [0, 1, 479])
-def test_speech_that_the_recording_ends_in_is_recognised(
+def test_speech_at_the_end_of_the_recording_is_recognised(
     samples_of_the_last_frame: int, walk_pcm: bytes, as_wav: AsWav
 ) -> None:
     """PocketSphinx looks for speech in frames of 30 ms."""
@@ -139,7 +139,7 @@ def test_speech_that_the_recording_ends_in_is_recognised(
     assert "weather" in recognise(as_wav(pcm), [0])["transcripts"][0]["text"]
 
 
-def test_silence_between_two_utterances_is_in_the_times_and_not_in_the_speech(walk_pcm: bytes, as_wav: AsWav) -> None:
+def test_silence_between_two_utterances_counts_in_the_times_and_not_as_speech(walk_pcm: bytes, as_wav: AsWav) -> None:
     (transcript,) = recognise(as_wav(walk_pcm + SILENCE * 2 + walk_pcm), [0])["transcripts"]
     second = next(sentence for sentence in transcript["sentences"] if sentence["begin_time"] > 3000)
     assert second["begin_time"] == pytest.approx(6400, abs=500)
@@ -156,13 +156,13 @@ def test_silence_between_two_utterances_is_in_the_times_and_not_in_the_speech(wa
         pytest.param(b"1\n00:00:01,000 --> 00:00:02,000\nhi\n", "NO_VALID_AUDIO_ERROR", id="subtitles"),
     ],
 )
-def test_what_is_no_recording_fails_with(media: bytes, code: str) -> None:
+def test_a_file_that_is_not_a_recording_fails_with(media: bytes, code: str) -> None:
     with pytest.raises(RecognitionError) as refused:
         recognise(media, [0])
     assert code_of(refused) == code
 
 
-def test_a_recording_that_breaks_off_is_no_recording(samples: Path) -> None:
+def test_a_truncated_recording_is_a_decode_error(samples: Path) -> None:
     with pytest.raises(RecognitionError) as refused:
         recognise((samples / "family.mp4").read_bytes()[:30_000], [0])
     assert code_of(refused) == "DECODE_ERROR"
@@ -179,23 +179,25 @@ def test_a_channel_that_the_file_does_not_have_fails(channels: int, channel: int
 # the same through a task
 
 
-def test_silence_is_a_file_without_a_valid_fragment(
+def test_silence_fails_as_a_file_without_a_valid_fragment(
     failed_code: Callable[..., str], media_folder: Path, media_url: str, as_wav: AsWav
 ) -> None:
     (media_folder / "silence.wav").write_bytes(as_wav(SILENCE))
     assert failed_code(f"{media_url}/silence.wav") == "SUCCESS_WITH_NO_VALID_FRAGMENT"
 
 
-def test_a_text_file_is_a_decode_error(failed_code: Callable[..., str], media_folder: Path, media_url: str) -> None:
+def test_a_text_file_fails_with_a_decode_error(
+    failed_code: Callable[..., str], media_folder: Path, media_url: str
+) -> None:
     (media_folder / "notes.wav").write_text("these are notes")
     assert failed_code(f"{media_url}/notes.wav") == "DECODE_ERROR"
 
 
-def test_a_channel_out_of_range_is_no_valid_audio(failed_code: Callable[..., str], media_url: str) -> None:
+def test_a_channel_out_of_range_fails_with_no_valid_audio(failed_code: Callable[..., str], media_url: str) -> None:
     assert failed_code(f"{media_url}/morning-walk.wav", channel_id=[1]) == "NO_VALID_AUDIO_ERROR"
 
 
-def test_a_stereo_file_gives_a_transcript_for_each_channel_asked_for(
+def test_a_stereo_file_has_a_transcript_for_each_requested_channel(
     submit: Submit, until: Until, media_folder: Path, media_url: str, walk_pcm: bytes, as_wav: AsWav, http: httpx.Client
 ) -> None:
     (media_folder / "stereo.wav").write_bytes(as_wav(interleaved(walk_pcm, walk_pcm), channels=2))
@@ -208,7 +210,7 @@ def test_a_stereo_file_gives_a_transcript_for_each_channel_asked_for(
     )  # each track is billed
 
 
-def test_a_recogniser_that_breaks_fails_the_file_and_ends_the_task(media_url: str) -> None:
+def test_a_crashed_recogniser_fails_the_file_and_ends_the_task(media_url: str) -> None:
     """An executor that takes no work stands for a recogniser that has crashed."""
 
     async def lived() -> SimulatedTask:
@@ -229,7 +231,7 @@ def test_a_recogniser_that_breaks_fails_the_file_and_ends_the_task(media_url: st
     assert asyncio.run(lived()).files[0].code == "InternalError.Algo"
 
 
-def test_a_recogniser_that_breaks_fails_a_synchronous_call(walk_pcm: bytes, as_wav: AsWav) -> None:
+def test_a_crashed_recogniser_fails_a_synchronous_call(walk_pcm: bytes, as_wav: AsWav) -> None:
     async def refused() -> RequestRefusedError:
         broken = ThreadPoolExecutor()
         broken.shutdown()
@@ -260,17 +262,17 @@ def test_a_recogniser_that_breaks_fails_a_synchronous_call(walk_pcm: bytes, as_w
         (503, "FILE_SERVER_ERROR"),
     ],
 )
-def test_a_download_that_is_answered_with(
+def test_a_failed_download_has_a_code_for_the_http_status(
     status: int, code: str, failed_code: Callable[..., str], media_url: str
 ) -> None:
     assert failed_code(f"{media_url}/status/{status}") == code
 
 
-def test_a_file_server_that_nobody_finds_is_a_failed_download(failed_code: Callable[..., str]) -> None:
+def test_an_unreachable_file_server_is_a_failed_download(failed_code: Callable[..., str]) -> None:
     assert failed_code("http://127.0.0.1:9/nobody-listens.wav") == "FILE_DOWNLOAD_FAILED"
 
 
-def test_a_url_that_its_client_cannot_read_fails_alone(failed_code: Callable[..., str]) -> None:
+def test_an_invalid_url_fails_with_its_own_code(failed_code: Callable[..., str]) -> None:
     assert failed_code("http://127.0.0.1:9/tab\there.wav") == "REQUEST_INVALID_FILE_URL_VALUE"
 
 
@@ -285,7 +287,7 @@ def test_a_url_must_be_percent_encoded(
     media_requests.clear()
 
 
-def test_a_presigned_url_is_asked_for_byte_for_byte(
+def test_a_presigned_url_is_downloaded_byte_for_byte(
     failed_code: Callable[..., str], media_url: str, media_requests: list[str]
 ) -> None:
     path = "/samples/%E4%BC%9A%E8%AE%AE%20%22Q1%20%2B%20Q2%22%20100%25%20%27final%27.mp3"

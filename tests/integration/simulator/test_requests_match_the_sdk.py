@@ -104,7 +104,7 @@ def what_counts(request: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def test_every_family_has_options_here() -> None:
+def test_every_family_has_valid_test_parameters() -> None:
     for spec in CATALOGUE.values():
         spec.parameters.model_validate(parameters_of(spec))
 
@@ -114,7 +114,7 @@ def test_every_family_has_options_here() -> None:
 
 @pytest.mark.parametrize("given", ["none", "some"])
 @pytest.mark.parametrize("model", models_of(RequestShape.FILE_URLS))
-def test_a_task_of_files_is_the_one_that_the_sdk_submits(
+def test_a_submission_of_several_files_equals_that_of_the_sdk(
     model: str,
     given: str,
     our_client: DashScopeHttp,
@@ -136,7 +136,7 @@ def test_a_task_of_files_is_the_one_that_the_sdk_submits(
 
 @pytest.mark.parametrize("given", ["none", "some"])
 @pytest.mark.parametrize("model", models_of(RequestShape.FILE_URL))
-def test_a_task_of_one_file_is_the_one_that_the_sdk_submits(
+def test_a_submission_of_one_file_equals_that_of_the_sdk(
     model: str, given: str, our_client: DashScopeHttp, sdk: object, recorded: Recorded
 ) -> None:
     parameters = parameters_of(CATALOGUE[model]) if given == "some" else {}
@@ -169,7 +169,7 @@ def test_a_task_of_one_file_is_the_one_that_the_sdk_submits(
         ),
     ],
 )
-def test_a_parameter_is_the_one_that_the_sdk_sends(
+def test_a_parameter_equals_that_of_the_sdk(
     model: str,
     ours: dict[str, Any],
     theirs: dict[str, Any],
@@ -186,7 +186,7 @@ def test_a_parameter_is_the_one_that_the_sdk_sends(
 
 @pytest.mark.filterwarnings("ignore:dashscope 2.0 audio API is a preview:FutureWarning")
 @pytest.mark.parametrize("model", [name for name in CATALOGUE if name.startswith("qwen-audio") and "filetrans" in name])
-def test_a_task_with_context_differs_from_the_sdks_by_the_context_alone(
+def test_a_submission_with_context_differs_from_that_of_the_sdk_by_the_context_only(
     model: str, base_url: str, our_client: DashScopeHttp, options_for: OptionsFor, recorded: Recorded
 ) -> None:
     """No SDK class can send `input.context` (docs/vendor-api.md#qwen-audio-filetrans-parameters), so it is taken out
@@ -209,7 +209,7 @@ def test_a_task_with_context_differs_from_the_sdks_by_the_context_alone(
     assert what_counts(ours) == what_counts(official)
 
 
-def test_a_submission_to_a_workspace_is_the_one_that_the_sdk_sends(
+def test_a_submission_to_a_workspace_equals_that_of_the_sdk(
     base_url: str, sdk: type[Transcription], recorded: Recorded, http: httpx.Client
 ) -> None:
     DashScopeHttp(http, base_url, lambda: KEY, "llm-1a2b").submit(CATALOGUE["fun-asr"], URLS, {})
@@ -219,7 +219,7 @@ def test_a_submission_to_a_workspace_is_the_one_that_the_sdk_sends(
     assert own["headers"]["x-dashscope-workspace"] == "llm-1a2b"
 
 
-def test_a_query_is_the_one_that_the_sdk_sends(
+def test_a_query_equals_that_of_the_sdk(
     base_url: str, sdk: type[Transcription], recorded: Recorded, http: httpx.Client
 ) -> None:
     DashScopeHttp(http, base_url, lambda: KEY, "llm-1a2b").query("4c1e")
@@ -235,7 +235,7 @@ def test_a_query_is_the_one_that_the_sdk_sends(
 @pytest.mark.parametrize("context", [None, "DashScope, Qwen"])
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", models_of(RequestShape.AUDIO_MESSAGE))
-def test_a_native_call_is_the_one_that_the_sdk_sends(
+def test_a_native_call_equals_that_of_the_sdk(
     model: str,
     stream: bool,
     context: str | None,
@@ -272,7 +272,7 @@ def test_a_native_call_is_the_one_that_the_sdk_sends(
 @pytest.mark.parametrize(
     "model", [name for name in models_of(RequestShape.AUDIO_MESSAGE) if Endpoint.OPENAI in CATALOGUE[name].endpoints]
 )
-def test_a_completion_is_the_one_that_the_openai_sdk_asks_for(
+def test_a_completion_request_equals_that_of_the_openai_sdk(
     model: str,
     stream: bool,
     context: str | None,
@@ -303,7 +303,7 @@ def test_a_completion_is_the_one_that_the_openai_sdk_asks_for(
 
 @pytest.mark.parametrize("own_prompt", [None, "Write down what is sung."])
 @pytest.mark.parametrize("model", models_of(RequestShape.PROMPTED_AUDIO))
-def test_a_prompted_completion_is_the_one_that_the_openai_sdk_asks_for(
+def test_a_completion_request_with_a_prompt_equals_that_of_the_openai_sdk(
     model: str,
     own_prompt: str | None,
     our_client: DashScopeHttp,
@@ -336,7 +336,7 @@ def test_a_prompted_completion_is_the_one_that_the_openai_sdk_asks_for(
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", models_of(RequestShape.INPUT_AUDIO))
-def test_a_call_that_no_sdk_has_a_class_for_is_the_vendors_curl(
+def test_a_call_without_an_sdk_class_equals_the_documented_curl_command(
     model: str,
     stream: bool,
     our_client: DashScopeHttp,
@@ -362,7 +362,7 @@ def test_a_call_that_no_sdk_has_a_class_for_is_the_vendors_curl(
 
 
 @pytest.mark.parametrize("model", models_of(RequestShape.INPUT_AUDIO))
-def test_what_a_family_without_an_sdk_class_is_told_beyond_the_curl(
+def test_a_call_without_an_sdk_class_sends_parameters_and_context(
     model: str,
     our_client: DashScopeHttp,
     options_for: OptionsFor,

@@ -54,7 +54,7 @@ def operation_of(endpoint: Endpoint) -> str:
 
 
 @pytest.mark.parametrize(("model", "endpoint", "stream"), WAYS)
-def test_our_client_understands(
+def test_our_client_reads_every_kind_of_reply(
     model: str,
     endpoint: Endpoint,
     stream: bool,
@@ -75,7 +75,7 @@ def test_our_client_understands(
     ("stream", "nested", "sentences"),
     [(True, False, "last"), (True, True, "last"), (False, True, "last"), (False, False, "all")],
 )
-def test_every_sentence_is_timed_where_every_sentence_is_told(
+def test_every_sentence_has_times_if_the_reply_has_every_sentence(
     stream: bool, nested: bool, sentences: str, heard: Callable[..., Any], play: Play, media_url: str
 ) -> None:
     play(behaviour={"nested_sentence": nested, "json_sentences": sentences})
@@ -107,7 +107,7 @@ def test_silence_is_an_empty_text(
 
 @pytest.mark.parametrize("kind", ["break_stream", "truncate_stream", "reset", "reset_after"])
 @pytest.mark.parametrize(("model", "endpoint", "stream"), MAIN_WAYS)
-def test_half_an_answer_is_a_lost_one(
+def test_an_incomplete_response_is_a_lost_response(
     model: str,
     endpoint: Endpoint,
     stream: bool,
@@ -123,7 +123,7 @@ def test_half_an_answer_is_a_lost_one(
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize(("model", "endpoint"), [(QWEN, Endpoint.DASHSCOPE), (QWEN, Endpoint.OPENAI)])
-def test_a_text_that_was_cut_off_is_no_text(
+def test_a_truncated_text_is_an_error(
     model: str, endpoint: Endpoint, stream: bool, heard: Callable[..., Any], play: Play
 ) -> None:
     play(scripts=SCRIPTS, faults=[{"operation": operation_of(endpoint), "kind": "finish_length"}])
@@ -133,7 +133,7 @@ def test_a_text_that_was_cut_off_is_no_text(
 
 
 @pytest.mark.parametrize(("model", "endpoint", "stream"), MAIN_WAYS)
-def test_a_scripted_code_is_the_vendors_refusal(
+def test_a_scripted_code_is_returned_as_an_error(
     model: str, endpoint: Endpoint, stream: bool, heard: Callable[..., Any], play: Play
 ) -> None:
     play(scripts=[{"match": "walk", "answers": [{"code": "DataInspectionFailed", "message": "not for our ears"}]}])
@@ -142,7 +142,7 @@ def test_a_scripted_code_is_the_vendors_refusal(
     assert raised.value.error_class is ErrorClass.PERMANENT
 
 
-def test_a_scripted_result_is_the_whole_body(vendor: httpx.Client, play: Play) -> None:
+def test_a_scripted_result_is_the_response_body(vendor: httpx.Client, play: Play) -> None:
     play(scripts=[{"match": "walk", "answers": [{"result": {"odd": 1}}]}])
     assert vendor.post(CHAT_PATH, json=chat()).json() == {"odd": 1}
 
@@ -155,7 +155,7 @@ def test_the_frames_of_a_scripted_result_are_streamed(heard: Callable[..., Any],
         heard(QWEN, stream=True)
 
 
-def test_a_hang_delays_the_answer(vendor: httpx.Client, play: Play) -> None:
+def test_a_hang_fault_delays_the_response(vendor: httpx.Client, play: Play) -> None:
     play(scripts=SCRIPTS, faults=[{"operation": "chat", "kind": "hang", "seconds": 30}])
     with pytest.raises(httpx.ReadTimeout):
         vendor.post(CHAT_PATH, json=chat(), timeout=0.3)
@@ -164,7 +164,7 @@ def test_a_hang_delays_the_answer(vendor: httpx.Client, play: Play) -> None:
 # frames
 
 
-def test_a_native_stream_is_written_as_the_vendor_does(vendor: httpx.Client, play: Play) -> None:
+def test_a_native_stream_has_the_documented_format(vendor: httpx.Client, play: Play) -> None:
     """docs/vendor-api.md#dashscope-stream: `id`, `event`, a comment with the status, `data`; usage where a sentence
     ends."""
     play(scripts=[{"match": "walk", "answers": [{"text": "We walked"}]}])
@@ -259,7 +259,7 @@ def test_the_openai_endpoint_refuses(case: str, vendor: httpx.Client, play: Play
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_parameter_error")
 
 
-def test_what_is_refused_above_is_right_otherwise(vendor: httpx.Client, play: Play) -> None:
+def test_valid_variants_of_the_refused_calls_are_accepted(vendor: httpx.Client, play: Play) -> None:
     play(scripts=SCRIPTS)
     turns = [{"role": "user", "content": [{"type": "input_text", "text": "x" * 500}]}]
     system = [{"role": "system", "content": [{"text": ""}]}]
@@ -302,7 +302,7 @@ def test_a_recording_is_refused(
 # rates, regions, models to come, temporary keys
 
 
-def test_each_model_has_a_rate_of_its_own(
+def test_each_model_has_its_own_rate_limit(
     vendor: httpx.Client, post_task: Callable[..., httpx.Response], play: Play
 ) -> None:
     play(behaviour={"submits_per_second": 1, "queue_seconds": 60}, scripts=SCRIPTS)
@@ -340,16 +340,14 @@ def test_a_region_has_its_own_tasks(
     assert post_task(body=body).status_code == status
 
 
-def test_the_vendor_can_have_a_model_that_we_do_not_know_yet(vendor: httpx.Client, play: Play) -> None:
+def test_the_simulator_can_serve_a_model_that_the_catalogue_does_not_have(vendor: httpx.Client, play: Play) -> None:
     body = native("qwen4-asr-flash")
     assert vendor.post(GENERATION_PATH, json=body).json()["message"] == "Model not exist."
     play(behaviour={"extra_models": {"qwen4-asr-flash": "qwen3-asr-flash"}}, scripts=SCRIPTS)
     assert vendor.post(GENERATION_PATH, json=body).status_code == 200
 
 
-def test_a_temporary_key_is_as_good_as_its_parent_until_it_ends(
-    base_url: str, vendor: httpx.Client, http: httpx.Client
-) -> None:
+def test_a_temporary_key_works_until_it_expires(base_url: str, vendor: httpx.Client, http: httpx.Client) -> None:
     """docs/vendor-api.md#temporary-keys."""
     given = vendor.post("/api/v1/tokens", params={"expire_in_seconds": 1800}).json()
     assert given.keys() == {"token", "expires_at"}

@@ -39,7 +39,7 @@ def result_url(reply: dict[str, Any]) -> str:
 # submit
 
 
-def test_an_accepted_submission_names_its_task(post_task: PostTask) -> None:
+def test_the_reply_to_a_submission_has_a_task_id(post_task: PostTask) -> None:
     reply = post_task(ANY_URL).json()
     assert re.fullmatch(UUID, reply["request_id"])
     assert re.fullmatch(UUID, reply["output"]["task_id"])
@@ -81,7 +81,7 @@ def test_a_submission_without_the_async_header_is_denied(post_task: PostTask, he
         ),
     ],
 )
-def test_a_wrong_body_is_refused(post_task: PostTask, body: Any, code: str) -> None:
+def test_an_invalid_body_is_refused(post_task: PostTask, body: Any, code: str) -> None:
     refused = post_task(body=body)
     assert (refused.status_code, refused.json()["code"]) == (400, code)
     assert refused.json()["message"]
@@ -109,7 +109,7 @@ TURN = {"role": "user", "content": [{"type": "input_text", "text": "DashScope"}]
         pytest.param("paraformer-v1", {"file_urls": [ANY_URL]}, {"language_hints": ["zh"]}, "parameter", id="v1 hints"),
     ],
 )
-def test_each_family_has_its_own_shape(
+def test_a_submission_in_the_shape_of_another_family_is_refused(
     model: str, given: dict[str, Any], parameters: dict[str, Any], message: str, post_task: PostTask
 ) -> None:
     refused = post_task(body={"model": model, "input": given, "parameters": parameters})
@@ -117,7 +117,7 @@ def test_each_family_has_its_own_shape(
     assert message in refused.json()["message"]
 
 
-def test_each_family_is_taken_in_its_own_shape(post_task: PostTask, play: Play) -> None:
+def test_a_submission_in_the_shape_of_its_family_is_accepted(post_task: PostTask, play: Play) -> None:
     play(behaviour={"queue_seconds": 60})
     words = {"enable_words": True, "language": "en"}
     for body in (
@@ -127,7 +127,7 @@ def test_each_family_is_taken_in_its_own_shape(post_task: PostTask, play: Play) 
         assert post_task(body=body).status_code == 200
 
 
-def test_a_running_task_of_one_file_is_answered_with_counters(submit: Submit, until: Until, play: Play) -> None:
+def test_the_reply_for_a_running_task_of_one_file_has_counters(submit: Submit, until: Until, play: Play) -> None:
     """docs/vendor-api.md#task-query, "RUNNING"."""
     play(behaviour={"queue_seconds": 0}, scripts=[{"match": "slow", "answers": [{"text": "not yet", "seconds": 60}]}])
     body = {"model": ONE_FILE, "input": {"file_url": "http://127.0.0.1:9/slow.wav"}, "parameters": {}}
@@ -143,7 +143,7 @@ def test_a_body_that_is_not_json_is_refused(vendor: httpx.Client) -> None:
     assert (refused.status_code, refused.json()["code"]) == (400, "BadRequest.IllegalInput")
 
 
-def test_a_vendor_that_takes_one_file_refuses_two(post_task: PostTask, play: Play) -> None:
+def test_the_number_of_files_can_be_limited_to_one(post_task: PostTask, play: Play) -> None:
     play(behaviour={"max_file_urls": 1})
     assert post_task(ANY_URL, ANY_URL).json()["code"] == "InvalidParameter"
     assert post_task(ANY_URL).status_code == 200
@@ -168,7 +168,7 @@ def test_a_submission_without_parameters_is_accepted_and_fails_later(submit: Sub
         ("POST", f"{TASKS}/some-task/cancel"),
     ],
 )
-def test_nothing_is_done_without_the_key(
+def test_a_request_without_a_valid_key_is_refused(
     base_url: str, method: str, path: str, authorization: str, http: httpx.Client
 ) -> None:
     refused = http.request(
@@ -177,7 +177,7 @@ def test_nothing_is_done_without_the_key(
     assert (refused.status_code, refused.json()["code"]) == (401, "InvalidApiKey")
 
 
-def test_forgetting_what_was_played_keeps_the_keys_of_the_start(base_url: str, play: Play, http: httpx.Client) -> None:
+def test_a_reset_of_the_scenario_restores_the_api_keys(base_url: str, play: Play, http: httpx.Client) -> None:
     with_any_key = {"Authorization": "Bearer sk-any"}
     play(behaviour={"api_keys": None})
     assert http.get(f"{base_url}{TASKS}", headers=with_any_key).status_code == 200
@@ -195,11 +195,11 @@ def test_a_task_can_be_queried_with(method: str, vendor: httpx.Client, finished:
     assert reply.json()["output"]["task_status"] == "SUCCEEDED"
 
 
-def test_an_unknown_task_is_answered_with_200_and_unknown(query: Query) -> None:
+def test_an_unknown_task_has_the_status_unknown_and_http_200(query: Query) -> None:
     assert query("0f3c")["output"] == {"task_id": "0f3c", "task_status": "UNKNOWN"}
 
 
-def test_a_pending_task_is_answered_without_results(submit: Submit, query: Query, play: Play) -> None:
+def test_the_reply_for_a_pending_task_has_no_results(submit: Submit, query: Query, play: Play) -> None:
     play(behaviour={"queue_seconds": 60})
     reply = query(submit(ANY_URL))
     assert reply.keys() == {"request_id", "output"}
@@ -207,7 +207,7 @@ def test_a_pending_task_is_answered_without_results(submit: Submit, query: Query
     assert reply["output"]["task_status"] == "PENDING"
 
 
-def test_a_running_task_is_answered_with_counters_and_without_results(
+def test_the_reply_for_a_running_task_has_counters_and_no_results(
     submit: Submit, query: Query, until: Until, play: Play
 ) -> None:
     play(
@@ -224,7 +224,7 @@ def test_a_running_task_is_answered_with_counters_and_without_results(
     assert reply["output"]["task_metrics"] == {"TOTAL": 2, "SUCCEEDED": 1, "FAILED": 0}
 
 
-def test_a_succeeded_task_is_answered_with_results_and_usage(finished: dict[str, Any]) -> None:
+def test_the_reply_for_a_succeeded_task_has_results_and_usage(finished: dict[str, Any]) -> None:
     assert finished.keys() == {"request_id", "output", "usage"}
     assert finished["usage"] == {"duration": 1}
     assert finished["output"].keys() == {
@@ -240,7 +240,7 @@ def test_a_succeeded_task_is_answered_with_results_and_usage(finished: dict[str,
     assert result.keys() == {"file_url", "transcription_url", "subtask_status"}
 
 
-def test_times_are_those_of_utc_plus_8_and_in_order(finished: dict[str, Any]) -> None:
+def test_times_are_in_utc_plus_8_and_in_order(finished: dict[str, Any]) -> None:
     """docs/vendor-api.md#time-zones."""
     output = finished["output"]
     texts = [output["submit_time"], output["scheduled_time"], output["end_time"]]
@@ -251,7 +251,9 @@ def test_times_are_those_of_utc_plus_8_and_in_order(finished: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
-def test_a_task_whose_files_all_failed_is(status: str, submit: Submit, until: Until, play: Play) -> None:
+def test_a_task_whose_files_all_failed_has_the_configured_status(
+    status: str, submit: Submit, until: Until, play: Play
+) -> None:
     """Both are seen of the vendor (docs/vendor-api.md#all-files-failed)."""
     play(
         behaviour={"queue_seconds": 0, "all_failed_status": status},
@@ -264,7 +266,7 @@ def test_a_task_whose_files_all_failed_is(status: str, submit: Submit, until: Un
     assert output.get("code") == (None if status == "SUCCEEDED" else "DECODE_ERROR")
 
 
-def test_results_come_in_reverse_when_asked_to(submit: Submit, until: Until, play: Play) -> None:
+def test_results_can_be_in_reverse_order(submit: Submit, until: Until, play: Play) -> None:
     play(
         behaviour={"queue_seconds": 0, "reverse_results": True},
         scripts=[{"match": "file", "answers": [{"text": "hello"}]}],
@@ -290,7 +292,7 @@ def test_the_eleventh_submission_of_a_second_is_throttled(post_task: PostTask, p
     assert answer.json()["message"] == "Requests rate limit exceeded, please try again later."
 
 
-def test_queries_lists_and_cancels_share_one_rate(vendor: httpx.Client, play: Play) -> None:
+def test_queries_lists_and_cancellations_share_one_rate_limit(vendor: httpx.Client, play: Play) -> None:
     play(behaviour={"queries_per_second": 3})
     answers = [
         vendor.get(f"{TASKS}/no-such-task"),
@@ -301,7 +303,7 @@ def test_queries_lists_and_cancels_share_one_rate(vendor: httpx.Client, play: Pl
     assert [answer.status_code for answer in answers] == [200, 200, 400, 429]
 
 
-def test_a_throttled_account_recovers(vendor: httpx.Client, play: Play) -> None:
+def test_a_throttled_account_is_served_again_after_a_second(vendor: httpx.Client, play: Play) -> None:
     play(behaviour={"queries_per_second": 1})
     deadline = time.monotonic() + 5
     codes = [vendor.get(f"{TASKS}/no-such-task").status_code for _ in range(2)]
@@ -311,7 +313,7 @@ def test_a_throttled_account_recovers(vendor: httpx.Client, play: Play) -> None:
         time.sleep(0.1)
 
 
-def test_queries_do_not_use_up_the_rate_of_submissions(vendor: httpx.Client, post_task: PostTask, play: Play) -> None:
+def test_queries_do_not_count_against_the_submit_rate(vendor: httpx.Client, post_task: PostTask, play: Play) -> None:
     play(behaviour={"queries_per_second": 1, "submits_per_second": 1})
     assert vendor.get(f"{TASKS}/no-such-task").status_code == 200
     assert post_task(ANY_URL).status_code == 200
@@ -321,7 +323,7 @@ def test_queries_do_not_use_up_the_rate_of_submissions(vendor: httpx.Client, pos
 # results
 
 
-def test_a_result_url_looks_like_the_vendors(finished: dict[str, Any], base_url: str) -> None:
+def test_a_result_url_has_the_documented_form(finished: dict[str, Any], base_url: str) -> None:
     """docs/vendor-api.md#result-url: an encoded colon in the path, Expires, OSSAccessKeyId and Signature in the
     query."""
     url = urlsplit(result_url(finished))
@@ -334,7 +336,7 @@ def test_a_result_url_looks_like_the_vendors(finished: dict[str, Any], base_url:
     assert int(signed["Expires"][0]) == pytest.approx(ends_at.timestamp() + 24 * 3600, abs=5)
 
 
-def test_a_result_is_fetched_without_a_key(finished: dict[str, Any], http: httpx.Client) -> None:
+def test_a_result_is_downloaded_without_a_key(finished: dict[str, Any], http: httpx.Client) -> None:
     fetched = http.get(result_url(finished))
     assert fetched.status_code == 200
     assert fetched.json()["file_url"] == "http://127.0.0.1:9/hello.wav"
@@ -352,7 +354,7 @@ def test_a_result_is_fetched_without_a_key(finished: dict[str, Any], http: httpx
         pytest.param(r"\?.*", "", id="no query"),
     ],
 )
-def test_a_result_url_that_was_changed_is_forbidden(
+def test_a_changed_result_url_is_forbidden(
     finished: dict[str, Any], pattern: str, replacement: str, http: httpx.Client
 ) -> None:
     changed, count = re.subn(pattern, replacement, result_url(finished))
@@ -371,7 +373,7 @@ def test_an_expired_result_url_is_forbidden(play: Play, submit: Submit, until: U
     assert "<Code>AccessDenied</Code>" in refused.text
 
 
-def test_a_query_signs_an_expired_result_url_anew(
+def test_a_query_renews_an_expired_result_url(
     play: Play, submit: Submit, until: Until, query: Query, http: httpx.Client
 ) -> None:
     play(
@@ -402,7 +404,7 @@ def test_a_pending_task_can_be_canceled(
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "SUCCEEDED", "CANCELED", "UNKNOWN"])
-def test_a_task_cannot_be_canceled_when_it_is(
+def test_a_task_cannot_be_canceled_with_the_status(
     state: str, vendor: httpx.Client, submit: Submit, query: Query, until: Until, play: Play
 ) -> None:
     seconds = 60 if state == "RUNNING" else 0
@@ -420,7 +422,7 @@ def test_a_task_cannot_be_canceled_when_it_is(
 
 
 @pytest.mark.parametrize("path", [TASKS, f"{TASKS}/"])
-def test_a_list_has_the_vendors_shape(
+def test_a_task_list_has_the_documented_shape(
     path: str, vendor: httpx.Client, finished: dict[str, Any], submit: Submit
 ) -> None:
     """docs/vendor-api.md#task-list: at the top level, in epoch milliseconds, without result URLs; both spellings of
@@ -441,7 +443,7 @@ def test_a_list_has_the_vendors_shape(
     assert "transcription_url" not in str(page)
 
 
-def test_a_list_is_given_in_pages_newest_first(vendor: httpx.Client, submit: Submit, play: Play) -> None:
+def test_a_task_list_has_pages_with_the_newest_task_first(vendor: httpx.Client, submit: Submit, play: Play) -> None:
     play(behaviour={"queue_seconds": 60})
     submitted = [submit(ANY_URL) for _ in range(3)]
 
@@ -455,19 +457,19 @@ def test_a_list_is_given_in_pages_newest_first(vendor: httpx.Client, submit: Sub
     assert page(1)["total_page"] == -(-page(1)["total"] // 2)
 
 
-def test_a_list_can_be_asked_for_one_status(vendor: httpx.Client, finished: dict[str, Any], submit: Submit) -> None:
+def test_a_task_list_can_be_filtered_by_status(vendor: httpx.Client, finished: dict[str, Any], submit: Submit) -> None:
     task_id = finished["output"]["task_id"]
     assert vendor.get(TASKS, params={"task_id": task_id, "status": "FAILED"}).json()["data"] == []
     assert vendor.get(TASKS, params={"task_id": task_id, "status": "SUCCEEDED"}).json()["total"] == 1
 
 
 @pytest.mark.parametrize("wrong", [{"page_no": "0"}, {"page_size": "0"}, {"page_size": "-1"}, {"page_no": "one"}])
-def test_a_page_that_cannot_be_is_refused(vendor: httpx.Client, wrong: dict[str, str]) -> None:
+def test_an_invalid_page_is_refused(vendor: httpx.Client, wrong: dict[str, str]) -> None:
     refused = vendor.get(TASKS, params=wrong)
     assert (refused.status_code, refused.json()["code"]) == (400, "InvalidParameter")
 
 
-def test_a_list_can_be_asked_for_a_time(vendor: httpx.Client, finished: dict[str, Any]) -> None:
+def test_a_task_list_can_be_filtered_by_time(vendor: httpx.Client, finished: dict[str, Any]) -> None:
     """docs/vendor-api.md#task-list; read as UTC+8, like the vendor's other times."""
     task_id, now = finished["output"]["task_id"], datetime.now(UTC) + timedelta(hours=8)
 

@@ -1,4 +1,4 @@
-"""DashScope over HTTP: tasks (docs/vendor-api.md#task-submission) and synchronous calls
+"""DashScope's HTTP API: tasks (docs/vendor-api.md#task-submission) and synchronous calls
 (docs/vendor-api.md#synchronous-calls)."""
 
 from __future__ import annotations
@@ -30,21 +30,29 @@ from dashscribe.observability import redacted
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 LIST_TIMEOUT = httpx.Timeout(8.0, connect=5.0)
-"""A list is only a shortcut: who waits long for it could have asked about the tasks themselves."""
+"""Short, because the task list only saves queries: after a time-out, the tasks are queried one by one."""
 MAX_CALL_DURATION = timedelta(seconds=160)
-"""How long a synchronous call may be silent, and from when on nothing more is read of its answer: twice this at most.
-The vendor gives up itself after 300 s (`RequestTimeOut`), most audio takes seconds."""
+"""The longest silence of a synchronous call, and the time after which no more of its response is read. A call lasts at
+most twice this long. The vendor itself stops after 300 s (`RequestTimeOut`); most recordings take seconds."""
 CALL_TIMEOUT = httpx.Timeout(MAX_CALL_DURATION.total_seconds(), connect=5.0)
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-"""Five minutes of speech with every word timed, repeated in every frame of a stream, are a few MB."""
+"""The largest response of a synchronous call. Five minutes of speech with the times of every word, repeated in every
+frame of a stream, are a few MB."""
 _SSE = "text/event-stream"
 _DONE = "[DONE]"
-"""The end of an OpenAI-compatible stream; DashScope's own just ends."""
+"""The last event of an OpenAI-compatible stream. DashScope's own stream has no such event."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+"""The errors of a request that DashScope certainly did not receive."""
 
 
 class DashScopeHttp:
-    """`SpeechService`. Nothing is retried here: a repeated POST may be a second paid task, so records decide."""
+    """`SpeechService` over HTTP.
+
+    It retries no request, because a repeated POST may create a second paid task. The services decide about retries from
+    the records.
+    Raises `VendorError` for an error of DashScope, `VendorUnreachable` if the request was not sent, and `ResponseLost`
+    if it was sent and its response is missing or unreadable.
+    """
 
     def __init__(self, client: httpx.Client, base_url: str, api_key: Callable[[], str], workspace_id: str = "") -> None:
         self._client = client
@@ -57,7 +65,7 @@ class DashScopeHttp:
         body = self._call("POST", request.path, headers=request.headers, json=request.body)
         task_id = _read_task(body).output.task_id
         if not task_id:
-            raise ResponseLost("DashScope accepted the submission but its answer names no task.")
+            raise ResponseLost("DashScope accepted the submission, but its response has no task id.")
         return task_id
 
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
@@ -81,7 +89,7 @@ class DashScopeHttp:
                 content = b"".join(body)
             elif response.status_code == 200:
                 return {FRAMES: _read_frames(_iterate_event_data(body))}
-            else:  # who asks for a stream may be refused with an event too: the official SDK reads both
+            else:  # an error of a streamed call may be an event; the official SDK reads both forms
                 content = next(_iterate_event_data(body), "").encode()
         return _read_body(response.status_code, content)
 
@@ -97,7 +105,11 @@ class DashScopeHttp:
         try:
             return TaskList.model_validate(body)
         except ValidationError as error:
-            raise VendorError("NO_LIST", "What DashScope lists is no list of tasks.", ErrorClass.PERMANENT) from error
+            raise VendorError(
+                "NO_LIST",
+                "DashScope's response to a request for the task list is not a task list.",
+                ErrorClass.PERMANENT,
+            ) from error
 
     def _call(
         self,
@@ -117,11 +129,11 @@ class DashScopeHttp:
 
     @contextmanager
     def _translate_transport_errors(self, method: str, path: str) -> Iterator[None]:
-        """What was certainly not received, and what may have been: only the former may be repeated at will."""
+        """Tell a request that was not sent, which may be repeated, from one that DashScope may have received."""
         try:
             yield
         except _NOT_SENT as error:
-            raise VendorUnreachable(f"No connection to {self._base_url}: {type(error).__name__}.") from error
+            raise VendorUnreachable(f"Cannot connect to {self._base_url}: {type(error).__name__}.") from error
         except httpx.RequestError as error:
             raise ResponseLost(f"{method} {path}: {type(error).__name__} after the request was sent.") from error
 
@@ -133,26 +145,26 @@ class DashScopeHttp:
 
 
 class _BoundedBody(httpx.SyncByteStream):
-    """A response's body as it comes, no longer and no larger than allowed."""
+    """The body of a streamed response. Raises `ResponseLost` when it is too large or takes too long."""
 
-    def __init__(self, response: httpx.Response, until: float) -> None:
+    def __init__(self, response: httpx.Response, deadline: float) -> None:
         self._response = response
-        self._until = until
+        self._deadline = deadline
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
         for chunk in self._response.iter_bytes():
             size += len(chunk)
             if size > MAX_RESPONSE_BYTES:
-                raise ResponseLost(f"DashScope's answer is larger than {MAX_RESPONSE_BYTES:,} bytes.")
-            if time.monotonic() > self._until:
-                raise ResponseLost(f"DashScope's answer took longer than {MAX_CALL_DURATION.seconds} seconds.")
+                raise ResponseLost(f"DashScope's response is larger than {MAX_RESPONSE_BYTES:,} bytes.")
+            if time.monotonic() > self._deadline:
+                raise ResponseLost(f"DashScope's response took longer than {MAX_CALL_DURATION.seconds} seconds.")
             yield chunk
 
 
 def _iterate_event_data(body: _BoundedBody) -> Iterator[str]:
-    """The data of each event that has any."""
-    from httpx_sse import EventSource  # only one function streams
+    """Yield the data of each event that has data."""
+    from httpx_sse import EventSource  # imported here because only one Lambda function streams
 
     for event in EventSource(httpx.Response(200, headers={"Content-Type": _SSE}, stream=body)).iter_sse():
         if event.data.strip():
@@ -160,7 +172,10 @@ def _iterate_event_data(body: _BoundedBody) -> Iterator[str]:
 
 
 def _read_frames(events: Iterator[str]) -> list[JsonObject]:
-    """The JSON of each event. Raises `VendorError` for one that is an error, `ResponseLost` for one that is cut off."""
+    """Return the JSON object of each event.
+
+    Raises `VendorError` for an event that is an error, and `ResponseLost` for an event that is not a JSON object.
+    """
     frames: list[JsonObject] = []
     for data in events:
         if data.strip() == _DONE:
@@ -168,30 +183,35 @@ def _read_frames(events: Iterator[str]) -> list[JsonObject]:
         try:
             frame = json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise ResponseLost("DashScope's stream holds what is not JSON.") from error
+            raise ResponseLost("DashScope's stream has an event that is not JSON.") from error
         if not isinstance(frame, dict):
-            raise ResponseLost("DashScope's stream holds what is no object.")
+            raise ResponseLost("DashScope's stream has an event that is not a JSON object.")
         code, message = _find_error(frame)
         if code and not frame.get("output"):
-            raise VendorError(code, message or "DashScope broke its stream off.", classify(code, message, 500))
+            raise VendorError(
+                code, message or "DashScope ended its stream with an error.", classify(code, message, 500)
+            )
         frames.append(frame)
     return frames
 
 
 def _find_error(body: JsonObject) -> tuple[str, str]:
-    """Code and message of an error body, DashScope's own or in OpenAI's shape (docs/vendor-api.md#error-bodies)."""
+    """Return the code and the message of an error body, in the shape of DashScope or of OpenAI
+    (docs/vendor-api.md#error-bodies). Both are empty if there is no error."""
     nested = body.get("error")
-    given = nested if isinstance(nested, dict) else body
-    code = given.get("code") or (given.get("type") if given is nested else "")
+    error = nested if isinstance(nested, dict) else body
+    code = error.get("code") or (error.get("type") if error is nested else "")
     return (
         redacted(str(code or ""))[:MAX_CODE_CHARACTERS],
-        redacted(str(given.get("message") or ""))[:MAX_MESSAGE_CHARACTERS],
+        redacted(str(error.get("message") or ""))[:MAX_MESSAGE_CHARACTERS],
     )
 
 
 def _read_body(status: int, content: bytes) -> JsonObject:
-    """The body, if it is one of success: a 200 can carry an error `code` too (docs/vendor-api.md#error-bodies). Else
-    `VendorError`."""
+    """Return the JSON object of a successful response. Raises `VendorError` for any other.
+
+    A response with the status 200 can be an error too (docs/vendor-api.md#error-bodies).
+    """
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
@@ -202,16 +222,16 @@ def _read_body(status: int, content: bytes) -> JsonObject:
     if status == 200 and body and (body.get("output") or not code):
         return body
     if status == 200 and not code:
-        raise ResponseLost("DashScope answered 200 without a readable body.")
+        raise ResponseLost("DashScope returned HTTP 200 without a readable body.")
     code = code or f"HTTP_{status}"
     error_class = classify(code, message, status)
     if not body and error_class is ErrorClass.PERMANENT:
-        error_class = ErrorClass.RETRYABLE  # an HTML page comes from a proxy, not from DashScope
-    raise VendorError(code, message or f"DashScope answered HTTP {status}.", error_class, status)
+        error_class = ErrorClass.RETRYABLE  # a body that is not JSON comes from a proxy, not from DashScope
+    raise VendorError(code, message or f"DashScope returned HTTP {status}.", error_class, status)
 
 
 def _read_task(body: JsonObject) -> TaskReply:
     try:
         return TaskReply.model_validate(body)
     except ValidationError as error:
-        raise ResponseLost("DashScope's reply has an unknown shape.") from error
+        raise ResponseLost("DashScope's response has an unknown shape.") from error

@@ -1,4 +1,4 @@
-"""The bus that subscribers listen on."""
+"""Publish events on the stack's event bus."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _MAX_ENTRIES_PER_CALL = 10
 _MAX_BYTES_PER_CALL = 250_000
-"""Below 256 KB, the limit of all entries of a call together; source and detail-type count too."""
+"""All entries of a call may have 256 KB in total. The rest is for the source and the detail-type, which count too."""
 
 
 class EventBridgePublisher:
@@ -28,7 +28,10 @@ class EventBridgePublisher:
         self._bus_name = bus_name
 
     def publish(self, jobs: Sequence[Job], now: datetime) -> None:
-        """Publish each job's present state. PutEvents answers 200 even when it refused entries: each is looked at."""
+        """Publish each job's current state. Raises `PublishFailed` if any event was not accepted.
+
+        PutEvents returns HTTP 200 even if it refused entries, so each entry of its response is checked.
+        """
         refused: list[str] = []
         for chunk in _split_into_calls([(job, detail_of(job, now).model_dump_json()) for job in jobs]):
             try:
@@ -44,7 +47,7 @@ class EventBridgePublisher:
                     ]
                 )
             except (BotoCoreError, ClientError) as error:
-                raise PublishFailed(f"EventBridge did not answer: {error}") from error
+                raise PublishFailed(f"The call of EventBridge failed: {error}") from error
             refused += [
                 f"{job.job_id}: {entry['ErrorCode']}"
                 for (job, _), entry in zip(chunk, reply["Entries"], strict=True)
@@ -55,7 +58,7 @@ class EventBridgePublisher:
 
 
 def _split_into_calls(details: Iterable[tuple[Job, str]]) -> Iterator[list[tuple[Job, str]]]:
-    """As many as one call takes, in number and in bytes."""
+    """Split the events into calls, each within the limits on entries and bytes."""
     chunk: list[tuple[Job, str]] = []
     size = 0
     for job, detail in details:

@@ -1,4 +1,4 @@
-"""The media bucket: metadata and presigned URLs."""
+"""The media bucket: an object's metadata, its content, and presigned URLs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class S3Media:
-    """`MediaStore` on S3. `expiry_seconds` is the life asked for; credentials that die sooner shorten it."""
+    """`MediaStore` on S3.
+
+    `expiry_seconds` is the lifetime of a presigned URL. It is shorter if the credentials expire sooner.
+    """
 
     def __init__(self, client: S3Client, expiry_seconds: int, credentials: Credentials | None = None) -> None:
         self._client = client
@@ -47,13 +50,13 @@ class S3Media:
             raise
 
     def presign(self, media: Media) -> str:
-        """A GET URL for exactly this object version. A secret: never log, store or publish it."""
+        """Return a GET URL for exactly this object version. It is a secret: do not log, store or publish it."""
         return self._client.generate_presigned_url(
             "get_object", Params=_object_parameters(media), ExpiresIn=self._url_lifetime_seconds()
         )
 
     def _url_lifetime_seconds(self) -> int:
-        """A URL dies with the credentials that signed it, whatever it says. Lambda does not tell when its own do."""
+        """A presigned URL expires with the credentials that signed it. Lambda does not say when its own expire."""
         expiry = getattr(self._credentials, "_expiry_time", None)
         if expiry is None:
             return self._expiry_seconds
@@ -63,8 +66,8 @@ class S3Media:
 
 def _deleted_error(media: Media) -> MediaGone:
     return MediaGone(
-        f"The object {media.s3_uri} is not there any more: it was deleted before its turn. "
-        "Upload it again to have it transcribed."
+        f"The object {media.s3_uri} no longer exists; it was deleted before it was submitted. "
+        "To have it transcribed, upload it again."
     )
 
 
@@ -74,8 +77,8 @@ def _etag_condition(media: Media) -> dict[str, Any]:
 
 def _replaced_error(media: Media) -> MediaGone:
     return MediaGone(
-        f"The object {media.s3_uri} was replaced before its turn; the newer upload has its own job. "
-        "Switch on versioning for the bucket to have both transcribed."
+        f"The object {media.s3_uri} was replaced before it was submitted; the newer upload has its own job. "
+        "To have both transcribed, turn on versioning for the bucket."
     )
 
 

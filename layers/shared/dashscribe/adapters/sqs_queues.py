@@ -1,4 +1,4 @@
-"""The queues of jobs, and the dead-letter queue."""
+"""The submit queue, the queue of synchronous jobs, and the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ _MAX_RECEIVED_MESSAGES = 10
 
 
 class SqsJobQueue:
-    """`JobQueue`: a job that needs another turn goes through the same queue as a new upload.
+    """`JobQueue` on SQS. A requeued job goes to the same queue as a new upload.
 
-    One SendMessage each: requeues are rare, and MiniStack's IAM wants an action for SendMessageBatch that AWS has not.
+    Each job is sent by its own SendMessage. Requeues are rare, and the local emulator's IAM requires an action for
+    SendMessageBatch that AWS does not have.
     """
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
@@ -35,7 +36,7 @@ class SqsJobQueue:
 
 
 class SqsMessages:
-    """`MessageSource`. Each message is deleted on its own, for the same reason."""
+    """`MessageSource` on SQS. Each message is deleted by its own DeleteMessage, for the same reason."""
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
         self._client = client
@@ -57,9 +58,9 @@ class SqsMessages:
 
 
 class SqsBackfillQueue:
-    """`BackfillQueue`: the same queue. One SendMessage each, as above: 0.40 USD for a million.
+    """`BackfillQueue` on the submit queue. Each upload is sent by its own SendMessage (0.40 USD for a million).
 
-    The synchronous queue, into which the submit function empties it at once, counts as its backlog too.
+    The messages in the queue of synchronous jobs count too, because the submit function moves messages there at once.
     """
 
     def __init__(self, client: SQSClient, queue_url: str, synchronous_queue_url: str) -> None:
@@ -79,7 +80,7 @@ class SqsBackfillQueue:
 
 
 class SqsDeadLetterQueue:
-    """`DeadLetterQueue`: at once, because no number of tries makes a broken message readable."""
+    """`DeadLetterQueue` on SQS. A malformed message is sent there at once, because retries do not help."""
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
         self._client = client
@@ -94,5 +95,5 @@ class SqsDeadLetterQueue:
 
 
 def _replace_unprintable(text: str) -> str:
-    """A reason may quote the broken message, and SQS refuses control characters and halves of characters."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
+    """Replace characters that SQS refuses. A reason may quote the message, which can have control characters."""
+    return "".join(character if character.isprintable() else "?" for character in text)

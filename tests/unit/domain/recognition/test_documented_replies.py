@@ -41,7 +41,7 @@ def words_of(sentence: Sentence) -> list[Word] | None:
     return [(word.begin_ms, word.end_ms, word.text, word.punctuation) for word in sentence.words]
 
 
-def test_every_documented_reply_is_used_here_or_by_the_requests() -> None:
+def test_every_documented_reply_is_used_by_a_test() -> None:
     requests = {"000_fun_asr_flash_request", "004_openai_request", "004_native_request", "004_filetrans_request"}
     replies = {"004_submission_reply", "004_task_running", "004_task_succeeded", "004_task_failed"}
     answers = {"004_openai_reply", "004_native_reply", "004_openai_stream"}
@@ -203,7 +203,7 @@ def result(request: pytest.FixtureRequest) -> tuple[Transcript, Expected]:
     return neutral_of(VendorResult.model_validate(seed(name))), RESULTS[name]
 
 
-def test_a_result_becomes_the_transcript_that_it_says(result: tuple[Transcript, Expected]) -> None:
+def test_a_result_becomes_the_expected_transcript(result: tuple[Transcript, Expected]) -> None:
     transcript, expected = result
     assert (transcript.duration_ms, transcript.speech_ms) == (expected.duration_ms, expected.speech_ms)
     assert (transcript.text, transcript.timing) == (expected.text, "words")
@@ -216,7 +216,7 @@ def test_a_result_becomes_the_transcript_that_it_says(result: tuple[Transcript, 
     assert words_of(sentence) == expected.words
 
 
-def test_a_result_becomes_its_plain_text(result: tuple[Transcript, Expected]) -> None:
+def test_a_result_becomes_plain_text(result: tuple[Transcript, Expected]) -> None:
     transcript, expected = result
     assert plain_text(transcript) == expected.text + "\n"
 
@@ -235,7 +235,7 @@ def test_a_result_becomes_webvtt(result: tuple[Transcript, Expected]) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in RESULTS if name.startswith("000")])
-def test_the_newest_fun_asr_words_are_the_sentence_when_laid_side_by_side(name: str) -> None:
+def test_the_words_of_fun_asr_joined_are_the_sentence(name: str) -> None:
     [channel] = neutral_of(VendorResult.model_validate(seed(name))).channels
     [sentence] = channel.sentences
     assert "".join(word.text + word.punctuation for word in sentence.words or []) == sentence.text
@@ -256,7 +256,7 @@ def stream() -> dict[str, Any]:
     [(seed("004_openai_reply"), 1), (seed("004_native_reply"), 1), (stream(), None)],
     ids=["openai", "native", "openai stream"],
 )
-def test_a_synchronous_answer_becomes_a_text_without_times(answer: dict[str, Any], billed: int | None) -> None:
+def test_a_synchronous_reply_becomes_a_text_without_times(answer: dict[str, Any], billed: int | None) -> None:
     transcript = neutral_of(read_recognition(answer))
     assert transcript.text == "Welcome to Alibaba Cloud."
     assert (transcript.timing, transcript.duration_ms, transcript.speech_ms) == ("none", None, None)
@@ -280,13 +280,13 @@ def test_a_synchronous_answer_becomes_a_text_without_times(answer: dict[str, Any
 # tasks
 
 
-def test_the_submission_is_answered_with_a_task_that_waits() -> None:
+def test_the_reply_to_a_submission_is_a_pending_task() -> None:
     output = TaskReply.model_validate(seed("004_submission_reply")).output
     assert (output.task_id, output.task_status) == ("8fab76d0-0eed-4d20-************", "PENDING")
     assert not output.is_over
 
 
-def test_the_running_task_is_not_over_and_has_nothing_to_fetch() -> None:
+def test_a_running_task_has_not_ended_and_has_no_results() -> None:
     reply = TaskReply.model_validate(seed("004_task_running"))
     assert (reply.output.task_status, reply.output.is_over, reply.output.ended_at) == ("RUNNING", False, None)
     assert (reply.output.result, reply.output.results, reply.usage) == (None, None, None)
@@ -298,7 +298,7 @@ def outcome_of(name: str) -> FileOutcome:
     return read_outcomes(reply.output, {"job": RECORDING}, usage=reply.usage)["job"]
 
 
-def test_the_finished_task_says_where_its_result_is_when_it_ended_and_what_it_costs() -> None:
+def test_a_succeeded_task_has_its_result_its_end_time_and_its_billed_seconds() -> None:
     assert outcome_of("004_task_succeeded") == FileOutcome(
         status="SUCCEEDED",
         transcription_url="http://dashscope-result-bj.oss-cn-beijing.aliyuncs.com/...",
@@ -307,7 +307,7 @@ def test_the_finished_task_says_where_its_result_is_when_it_ended_and_what_it_co
     )
 
 
-def test_the_failed_task_says_why() -> None:
+def test_a_failed_task_has_its_error_code() -> None:
     assert outcome_of("004_task_failed") == FileOutcome(
         status="FAILED",
         code="FILE_403_FORBIDDEN",
@@ -319,7 +319,7 @@ def test_the_failed_task_says_why() -> None:
 # the shapes of the docs/vendor-api.md#sources that no seed shows (6.1 with speakers, 6.2 without words, 7.2)
 
 
-def test_speakers_are_told_apart_in_text_and_subtitles() -> None:
+def test_speakers_are_labelled_in_text_and_subtitles() -> None:
     words = [{"begin_time": 760, "end_time": 1000, "text": "Hello", "punctuation": "."}]
     turns = [
         {"begin_time": 760, "end_time": 1000, "text": "Hello.", "sentence_id": 1, "speaker_id": 0, "words": words},
@@ -342,7 +342,7 @@ def test_speakers_are_told_apart_in_text_and_subtitles() -> None:
     )
 
 
-def test_a_filetrans_result_without_words_is_timed_by_its_sentences() -> None:
+def test_a_filetrans_result_without_words_has_the_times_of_its_sentences() -> None:
     document = seed("004_filetrans_result")
     del document["transcripts"][0]["sentences"][0]["words"]
     transcript = neutral_of(VendorResult.model_validate(document))
@@ -375,7 +375,7 @@ FLASH_SENTENCE = {
     ids=["beside the text", "one level deeper"],
 )
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_fun_asr_flash_answer_keeps_its_times(output: dict[str, Any], streamed: bool) -> None:
+def test_a_fun_asr_flash_reply_keeps_its_times(output: dict[str, Any], streamed: bool) -> None:
     reply = {"output": output, "usage": {"duration": 4}, "request_id": "r"}
     answer = {FRAMES: [reply]} if streamed else reply
     transcript = neutral_of(read_recognition(answer))

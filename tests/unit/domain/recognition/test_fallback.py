@@ -69,7 +69,7 @@ def fallback_of(model: str, sibling: str, parameters: dict[str, Any], **fields: 
         (OMNI, {"prompt": "Sing it."}, "fun-asr", {}),
     ],
 )
-def test_the_fallback_gets_what_means_the_same_to_it(
+def test_equivalent_parameters_are_translated_for_the_fallback_model(
     model: str, given: dict[str, Any], sibling: str, carried: dict[str, Any]
 ) -> None:
     assert fallback_of(model, sibling, given) == Fallback(
@@ -77,14 +77,14 @@ def test_the_fallback_gets_what_means_the_same_to_it(
     )
 
 
-def test_parameters_of_its_own_take_the_place_of_those_carried_over() -> None:
+def test_fallback_parameters_replace_the_translated_ones() -> None:
     given = {"asr_options": {"language": "en"}}
     own = fallback_of(FLASH, FILETRANS, given, fallback_parameters={"channel_id": [0, 1], "enable_words": True})
     assert own.parameters == {"channel_id": [0, 1], "enable_words": True}
     assert fallback_of(FLASH, FILETRANS, given, fallback_parameters={}).parameters == {}
 
 
-def test_an_uploads_own_parameters_reach_the_fallback_too() -> None:
+def test_parameters_in_the_metadata_are_translated_for_the_fallback_model() -> None:
     profiles = profile(model=FLASH, fallback_model=FILETRANS, parameters={"context": "Names"})
     options = resolve({PARAMETERS_KEY: '{"asr_options": {"language": "en"}}'}, profiles=profiles)
     assert options.with_fallback_model() == Options(

@@ -28,7 +28,7 @@ from tests.unit.domain.recognition.resolving import (
 )
 
 
-def test_unknown_parameter_is_refused_with_the_allowed_names() -> None:
+def test_an_unknown_parameter_is_refused_with_the_allowed_names() -> None:
     reason = refusal({"chanel_id": [0]})
     assert "'chanel_id'" in reason
     assert all(name in reason for name in CATALOGUE["fun-asr"].parameters.model_fields)
@@ -60,7 +60,7 @@ def test_unknown_parameter_is_refused_with_the_allowed_names() -> None:
         ("x" * 500, ["JSON object"]),
     ],
 )
-def test_a_wrong_parameter_is_refused_with_what_was_given_and_what_is_allowed(
+def test_an_invalid_parameter_is_refused_with_what_was_given_and_what_is_allowed(
     parameters: object, told: list[str]
 ) -> None:
     reason = refusal(parameters)
@@ -78,7 +78,7 @@ def test_a_wrong_parameter_is_refused_with_what_was_given_and_what_is_allowed(
         {"language_hints": ["en"], "vocabulary_id": "v", "speech_noise_threshold": -0.5},
     ],
 )
-def test_parameters_at_the_edge_of_what_is_allowed_are_sent_as_given(parameters: dict[str, Any]) -> None:
+def test_parameters_at_the_limits_are_accepted_unchanged(parameters: dict[str, Any]) -> None:
     assert resolve({PARAMETERS_KEY: json.dumps(parameters)}).parameters == parameters
 
 
@@ -89,7 +89,7 @@ def test_a_parameter_of_another_model_is_refused() -> None:
     assert "'timestamp_alignment_enabled'" in refusal({"timestamp_alignment_enabled": True}, "fun-asr")
 
 
-def test_a_language_that_only_another_model_knows_is_refused() -> None:
+def test_a_language_of_another_model_is_refused() -> None:
     assert "zh, en." in refusal({"language_hints": ["ja"]}, "fun-asr-2025-08-25")
     assert "yue" in refusal({"language_hints": ["yue"]}, "fun-asr")
 
@@ -143,7 +143,7 @@ def test_a_language_that_only_another_model_knows_is_refused() -> None:
         (OMNI, {"asr_options": {}}, ["'asr_options' is not known to", "prompt, context, temperature"]),
     ],
 )
-def test_a_wrong_parameter_of_any_family_is_refused_in_one_sentence(
+def test_an_invalid_parameter_of_any_family_is_refused_in_one_sentence(
     model: str, parameters: dict[str, Any], told: list[str]
 ) -> None:
     with pytest.raises(InvalidOptions) as refused:
@@ -172,13 +172,13 @@ def test_a_wrong_parameter_of_any_family_is_refused_in_one_sentence(
         (OMNI, {"prompt": "Sing it.", "temperature": 0.0, "context": "A choir."}),
     ],
 )
-def test_parameters_of_any_family_that_are_allowed_are_kept_as_given(model: str, parameters: dict[str, Any]) -> None:
+def test_valid_parameters_of_any_family_are_kept_unchanged(model: str, parameters: dict[str, Any]) -> None:
     kept = resolve({MODEL_KEY: model, PARAMETERS_KEY: json.dumps(parameters)}, region=Region.OTHER)
     assert kept.parameters == parameters
     assert resolve({MODEL_KEY: model, PARAMETERS_KEY: json.dumps(kept.parameters)}, region=Region.OTHER) == kept
 
 
-def test_a_context_that_is_a_text_is_one_turn_of_the_user_and_a_rate_may_be_a_number() -> None:
+def test_a_context_may_be_a_text_and_a_sample_rate_may_be_a_number() -> None:
     parameters = json.dumps({"context": "Bulge Bracket", "sample_rate": 16000})
     assert resolve({MODEL_KEY: FUN_FLASH, PARAMETERS_KEY: parameters}).parameters == {
         "context": [TURN],
@@ -190,7 +190,7 @@ FILIPINO = [("tl", "fil", FILETRANS, "language"), ("fil", "tl", "fun-asr", "lang
 
 
 @pytest.mark.parametrize(("given", "meant", "model", "name"), FILIPINO)
-def test_filipino_by_the_other_familys_code_is_refused_with_this_ones(
+def test_filipino_with_the_code_of_another_family_is_refused_with_the_right_code(
     given: str, meant: str, model: str, name: str
 ) -> None:
     value: object = given if name == "language" else [given]
@@ -200,7 +200,7 @@ def test_filipino_by_the_other_familys_code_is_refused_with_this_ones(
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_a_model_takes_each_of_its_languages_and_no_other(name: str) -> None:
+def test_a_model_accepts_each_of_its_languages_and_no_other(name: str) -> None:
     spec = CATALOGUE[name]
     [(parameter, _)] = spec.parameters.find_languages({}).items() if spec.languages else [("", [])]
 
@@ -246,7 +246,7 @@ def test_a_model_takes_each_of_its_languages_and_no_other(name: str) -> None:
         ),
     ],
 )
-def test_what_is_wrong_and_what_does_not_fit_together_is_told_at_once(
+def test_invalid_values_and_conflicts_are_reported_together(
     model: str, parameters: dict[str, Any], told: list[str]
 ) -> None:
     with pytest.raises(InvalidOptions) as refused:
@@ -263,13 +263,13 @@ def test_what_is_wrong_and_what_does_not_fit_together_is_told_at_once(
         {"diarization_enabled": True, "speaker_count": "2"},
     ],
 )
-def test_what_is_wrong_in_itself_is_not_told_again_as_not_fitting(parameters: dict[str, Any]) -> None:
+def test_an_invalid_value_is_not_also_reported_as_a_conflict(parameters: dict[str, Any]) -> None:
     with pytest.raises(InvalidOptions) as refused:
         resolve({PARAMETERS_KEY: json.dumps(parameters)})
     assert len(refused.value.faults) == 1
 
 
-def test_a_thousand_faults_are_told_in_short() -> None:
+def test_the_first_twenty_of_a_thousand_faults_are_reported() -> None:
     with pytest.raises(InvalidOptions) as refused:
         resolve({PARAMETERS_KEY: json.dumps({f"x{n}": n for n in range(1000)})})
     assert refused.value.faults[-1] == "980 more faults are not shown."
@@ -294,7 +294,7 @@ SINGAPORE_WORKSPACE = "https://ws-1.ap-southeast-1.maas.aliyuncs.com"
         ("https://ws-1.eu-central-1.maas.aliyuncs.com", "all"),
     ],
 )
-def test_a_model_is_refused_exactly_on_the_hosts_that_do_not_serve_it(name: str, host: str, served: str) -> None:
+def test_a_model_is_refused_exactly_on_the_hosts_that_do_not_have_it(name: str, host: str, served: str) -> None:
     american = name.endswith("-us")
     allowed = {
         "-us": american,

@@ -31,7 +31,7 @@ def encoded_word(text: str) -> str:
     return f"=?UTF-8?B?{base64.b64encode(text.encode()).decode()}?="
 
 
-def test_an_upload_without_any_option_gets_the_stacks_defaults() -> None:
+def test_an_upload_without_options_gets_the_stacks_defaults() -> None:
     assert resolve() == Options(profile="default", model="fun-asr", family="fun-asr", parameters={})
 
 
@@ -44,36 +44,36 @@ def test_the_first_rule_that_matches_wins() -> None:
     assert resolve(key="calls/board/a.wav").profile == "calls"
 
 
-def test_a_rule_with_hard_characters_matches_the_raw_key() -> None:
+def test_a_rule_with_special_characters_matches_the_raw_key() -> None:
     assert resolve(key="会议 +%/a.wav").profile == "meetings"
     assert resolve(key="%E4%BC%9A%E8%AE%AE+%2B%25/a.wav").profile == "default"
 
 
-def test_a_profile_in_the_metadata_beats_the_prefix_rule() -> None:
+def test_a_profile_in_the_metadata_overrides_the_prefix_rule() -> None:
     options = resolve({PROFILE_KEY: "meetings"}, key="calls/a.wav")
     assert options == Options(
         profile="meetings", model="fun-asr", family="fun-asr", parameters={"diarization_enabled": True}
     )
 
 
-def test_a_model_in_the_metadata_beats_the_profiles_model() -> None:
+def test_a_model_in_the_metadata_overrides_the_profiles_model() -> None:
     assert resolve({MODEL_KEY: "fun-asr-2025-11-07"}, key="calls/a.wav").model == "fun-asr-2025-11-07"
 
 
-def test_parameters_in_the_metadata_are_laid_over_the_profiles_one_by_one() -> None:
+def test_each_parameter_in_the_metadata_overrides_that_of_the_profile() -> None:
     options = resolve({PARAMETERS_KEY: '{"channel_id": [1]}'}, key="calls/a.wav")
     assert options.parameters == {"channel_id": [1], "vocabulary_id": "v-1"}
 
 
-def test_other_peoples_metadata_is_left_alone() -> None:
+def test_metadata_with_other_names_is_ignored() -> None:
     assert resolve({"author": "me", "dashscribed": "x"}) == resolve()
 
 
-def test_blank_metadata_is_no_choice() -> None:
+def test_blank_metadata_is_ignored() -> None:
     assert resolve({PROFILE_KEY: " ", MODEL_KEY: "", PARAMETERS_KEY: "  "}) == resolve()
 
 
-def test_metadata_that_s3_returned_as_an_encoded_word_is_read() -> None:
+def test_metadata_that_s3_returns_as_an_encoded_word_is_decoded() -> None:
     name = "客服 通话"
     profiles = Profiles.parse(json.dumps({"profiles": {name: {}}}))
     metadata = {PROFILE_KEY: encoded_word(name), MODEL_KEY: "=?UTF-8?Q?fun-asr-mtl?="}
@@ -82,7 +82,7 @@ def test_metadata_that_s3_returned_as_an_encoded_word_is_read() -> None:
     )
 
 
-def test_long_metadata_that_s3_split_into_several_encoded_words_is_read_as_one() -> None:
+def test_long_metadata_in_several_encoded_words_is_decoded() -> None:
     text = json.dumps({"special_word_filter": {"filter_with_empty": {"word_list": ["那个"] * 40}}}, ensure_ascii=False)
     split = " ".join(encoded_word(text[start : start + 20]) for start in range(0, len(text), 20))
     sent = resolve({PARAMETERS_KEY: split}).parameters["special_word_filter"]
@@ -90,19 +90,19 @@ def test_long_metadata_that_s3_split_into_several_encoded_words_is_read_as_one()
 
 
 @pytest.mark.parametrize("text", ["{", "channel_id=0", "[" * 5000, "9" * 5000 + "x", "{'channel_id': [0]}"])
-def test_parameters_that_are_not_json_are_refused_and_quoted_in_short(text: str) -> None:
+def test_parameters_that_are_not_json_are_refused_and_quoted_shortened(text: str) -> None:
     with pytest.raises(InvalidOptions, match="dashscribe-parameters is not JSON") as refused:
         resolve({PARAMETERS_KEY: text})
     assert text[:10] in str(refused.value)
     assert len(str(refused.value)) < 300
 
 
-def test_a_wrong_parameter_in_the_profile_is_refused_too() -> None:
+def test_an_invalid_parameter_in_the_profile_is_refused() -> None:
     with pytest.raises(InvalidOptions, match="chanel"):
         resolve(profiles=Profiles.parse('{"profiles": {"default": {"parameters": {"chanel": 1}}}}'))
 
 
-def test_unknown_model_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InvalidOptions) as refused:
         resolve({MODEL_KEY: "whisper"})
     assert refused.value.code == "UNKNOWN_MODEL"
@@ -110,29 +110,29 @@ def test_unknown_model_is_refused_with_the_known_ones() -> None:
     assert all(name in str(refused.value) for name in CATALOGUE)
 
 
-def test_unknown_profile_is_refused_with_the_known_ones() -> None:
+def test_an_unknown_profile_is_refused_with_the_existing_ones() -> None:
     with pytest.raises(InvalidOptions, match=r"'call' .* calls, default, meetings"):
         resolve({PROFILE_KEY: "call"})
 
 
-def test_a_misspelled_metadata_name_is_refused_with_the_known_ones() -> None:
+def test_a_misspelled_metadata_name_is_refused_with_the_allowed_ones() -> None:
     with pytest.raises(InvalidOptions) as refused:
         resolve({"dashscribe-modle": "fun-asr"})
     assert "'dashscribe-modle'" in str(refused.value)
     assert all(name in str(refused.value) for name in METADATA_KEYS)
 
 
-def test_a_model_that_the_region_does_not_serve_is_refused_with_where_it_is_served() -> None:
+def test_a_model_that_the_region_does_not_have_is_refused_with_its_regions() -> None:
     with pytest.raises(InvalidOptions, match=r"'paraformer-v2' is available in beijing only.*international"):
         resolve({MODEL_KEY: "paraformer-v2"})
 
 
 @pytest.mark.parametrize("region", [Region.BEIJING, Region.OTHER])
-def test_a_model_is_accepted_where_it_is_served_and_where_nobody_knows(region: Region) -> None:
+def test_a_model_is_accepted_in_its_regions_and_in_an_unknown_region(region: Region) -> None:
     assert resolve({MODEL_KEY: "paraformer-v2"}, region=region).model == "paraformer-v2"
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_all_faults_are_reported_together() -> None:
     metadata = {"dashscribe-x": "1", PROFILE_KEY: "nope", PARAMETERS_KEY: '{"channel_id": 0, "speed": 2}'}
     with pytest.raises(InvalidOptions) as refused:
         resolve(metadata)
@@ -162,7 +162,7 @@ METADATA = st.fixed_dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(METADATA, st.sampled_from(Region))
-def test_any_metadata_is_either_resolved_or_refused_with_a_reason(metadata: dict[str, str], region: Region) -> None:
+def test_any_metadata_is_resolved_or_refused_with_a_reason(metadata: dict[str, str], region: Region) -> None:
     faults: list[str] = []
     try:
         options = resolve(metadata, region=region)
@@ -189,7 +189,7 @@ def test_any_metadata_is_either_resolved_or_refused_with_a_reason(metadata: dict
         },
     )
 )
-def test_the_stored_effective_options_can_be_given_again_with_the_same_outcome(parameters: dict[str, Any]) -> None:
+def test_effective_options_resolve_to_themselves(parameters: dict[str, Any]) -> None:
     options = resolve({PARAMETERS_KEY: json.dumps(parameters)})
     assert set(options.parameters) == set(parameters)
     assert resolve({PARAMETERS_KEY: json.dumps(options.parameters)}) == options
@@ -210,7 +210,7 @@ def test_the_stored_effective_options_can_be_given_again_with_the_same_outcome(p
         {"dashscribe-parameters": '{"speech_noise_threshold": true}'},
     ],
 )
-def test_hostile_metadata_is_refused_in_words_that_can_be_published(metadata: dict[str, str]) -> None:
+def test_hostile_metadata_is_refused_with_a_message_that_can_be_published(metadata: dict[str, str]) -> None:
     with pytest.raises(InvalidOptions) as refused:
         resolve_options("a.wav", metadata, Profiles(), default_model="fun-asr", region=Region.OTHER)
     assert str(refused.value).encode()

@@ -45,7 +45,7 @@ from tests.unit.domain.recognition.resolving import (
         ('{"rules": [{"prefix": "a/", "profile": "calls"}]}', "unknown profiles ['calls']"),
     ],
 )
-def test_a_broken_profiles_document_is_refused_with_the_place(document: str, place: str) -> None:
+def test_an_invalid_profiles_document_is_refused_with_the_location(document: str, place: str) -> None:
     with pytest.raises(ProfilesUnreadable) as broken:
         Profiles.parse(document)
     assert place in str(broken.value)
@@ -58,7 +58,7 @@ def test_a_rule_may_name_the_default_profile_without_defining_it() -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.text() | ANY_JSON.map(json.dumps) | st.fixed_dictionaries({"profiles": ANY_JSON}).map(json.dumps))
-def test_any_profiles_document_is_either_read_or_unreadable(document: str) -> None:
+def test_any_profiles_document_is_parsed_or_refused(document: str) -> None:
     with suppress(ProfilesUnreadable):
         assert isinstance(Profiles.parse(document), Profiles)
 
@@ -74,12 +74,12 @@ def test_any_profiles_document_is_either_read_or_unreadable(document: str) -> No
         (OMNI, Endpoint.OPENAI, True),
     ],
 )
-def test_a_model_has_its_usual_way_in(model: str, endpoint: Endpoint | None, stream: bool) -> None:
+def test_a_model_has_its_default_endpoint_and_streaming(model: str, endpoint: Endpoint | None, stream: bool) -> None:
     options = resolve({MODEL_KEY: model})
     assert (options.endpoint, options.stream, options.fallback) == (endpoint, stream, None)
 
 
-def test_a_profile_chooses_the_way_in_of_its_synchronous_model() -> None:
+def test_a_profile_chooses_endpoint_and_streaming_of_its_synchronous_model() -> None:
     options = resolve(profiles=profile(model=FLASH, endpoint="openai", stream=True))
     assert (options.model, options.endpoint, options.stream) == (FLASH, Endpoint.OPENAI, True)
     assert not resolve(profiles=profile(model=FUN_FLASH, stream=False)).stream
@@ -94,7 +94,7 @@ def test_a_profile_chooses_the_way_in_of_its_synchronous_model() -> None:
         ("fallback_parameters", {"channel_id": [0]}, '{"channel_id": [0]}'),
     ],
 )
-def test_an_asynchronous_model_has_no_choice_of_the_way_in(name: str, value: object, shown: str) -> None:
+def test_an_asynchronous_model_refuses_options_of_synchronous_models(name: str, value: object, shown: str) -> None:
     [fault] = profile_faults({"model": "fun-asr", name: value})
     assert fault.startswith(f"Option '{name}' is {shown}, but fun-asr is asynchronous")
 
@@ -121,19 +121,19 @@ def test_an_asynchronous_model_has_no_choice_of_the_way_in(name: str, value: obj
         ({"model": FLASH, "fallback_parameters": {"channel_id": [0]}}, "'fallback_parameters' needs 'fallback_model'"),
     ],
 )
-def test_a_way_in_that_the_model_has_not_is_refused(fields: dict[str, object], told: str) -> None:
+def test_an_endpoint_or_fallback_that_the_model_cannot_have_is_refused(fields: dict[str, object], told: str) -> None:
     [fault] = profile_faults(fields)
     assert told in fault
 
 
 @pytest.mark.parametrize("word", ["native", "OpenAI", "", 7])
-def test_an_endpoint_that_nobody_knows_makes_the_profiles_unreadable(word: object) -> None:
+def test_an_unknown_endpoint_makes_the_profiles_unreadable(word: object) -> None:
     document = json.dumps({"profiles": {"a": {"endpoint": word}}})
     with pytest.raises(ProfilesUnreadable, match=r"at profiles\.a\.endpoint.*'dashscope' or 'openai'"):
         Profiles.parse(document)
 
 
-def test_what_a_profile_says_of_its_own_models_way_in_means_nothing_for_another_model() -> None:
+def test_a_profiles_endpoint_and_fallback_do_not_apply_to_another_model() -> None:
     profiles = profile(
         model=FLASH,
         endpoint="openai",
@@ -156,7 +156,7 @@ def test_what_a_profile_says_of_its_own_models_way_in_means_nothing_for_another_
     assert (asynchronous.endpoint, asynchronous.stream, asynchronous.fallback) == (None, False, None)
 
 
-def test_naming_the_model_that_would_be_used_anyway_changes_nothing() -> None:
+def test_naming_the_default_model_changes_nothing() -> None:
     own = profile(model=FLASH, endpoint="openai", fallback_model=FILETRANS)
     assert resolve({MODEL_KEY: FLASH}, profiles=own) == resolve(profiles=own)
     modelless = profile(endpoint="openai", fallback_model=FILETRANS)
@@ -173,7 +173,7 @@ def test_naming_the_model_that_would_be_used_anyway_changes_nothing() -> None:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("region", Region)
-def test_a_model_that_is_not_known_yet_works_with_its_declared_family(family: str, region: Region) -> None:
+def test_an_unknown_model_works_with_its_declared_family(family: str, region: Region) -> None:
     fields: dict[str, object] = {"model": "brand-new-2027", "family": family}
     if region is Region.US and FAMILIES[family].endpoints == (Endpoint.OPENAI,):
         assert "no OpenAI-compatible endpoint" in profile_faults(fields, region)[0]
@@ -184,7 +184,7 @@ def test_a_model_that_is_not_known_yet_works_with_its_declared_family(family: st
     assert options.spec.price(region) is None
 
 
-def test_of_a_model_that_is_not_known_any_language_is_taken_but_not_any_parameter() -> None:
+def test_an_unknown_model_accepts_any_language_but_not_any_parameter() -> None:
     fields: dict[str, object] = {"model": "fun-asr-2027", "family": "fun-asr"}
     assert resolve(profiles=profile(**fields, parameters={"language_hints": ["tlh"]})).parameters == {
         "language_hints": ["tlh"]
@@ -201,16 +201,16 @@ def test_of_a_model_that_is_not_known_any_language_is_taken_but_not_any_paramete
         ({"model": "fun-asr", "family": "nonsense"}, ["belongs to the family 'fun-asr', not 'nonsense'"]),
     ],
 )
-def test_a_family_that_does_not_exist_or_is_anothers_is_refused(fields: dict[str, object], told: list[str]) -> None:
+def test_an_unknown_or_wrong_family_is_refused(fields: dict[str, object], told: list[str]) -> None:
     [fault] = profile_faults(fields)
     assert [part for part in told if part not in fault] == []
 
 
-def test_the_right_family_of_a_known_model_does_no_harm() -> None:
+def test_the_right_family_of_a_known_model_is_accepted() -> None:
     assert resolve(profiles=profile(model="fun-asr", family="fun-asr")) == resolve(profiles=Profiles())
 
 
-def test_a_family_that_the_profile_declares_is_not_that_of_the_model_in_the_metadata() -> None:
+def test_a_profiles_family_does_not_apply_to_the_model_in_the_metadata() -> None:
     profiles = profile(model="brand-new", family="fun-asr")
     assert resolve({MODEL_KEY: FLASH}, profiles=profiles).family == "qwen3-asr-flash"
     with pytest.raises(InvalidOptions) as refused:

@@ -50,7 +50,7 @@ def call(
 # tasks
 
 
-def test_a_filetrans_task_is_that_of_the_vendors_page() -> None:
+def test_a_filetrans_submission_is_the_documented_one() -> None:
     request = build_task_request(
         CATALOGUE["qwen3-asr-flash-filetrans"], [WELCOME], {"channel_id": [0], "enable_itn": False}
     )
@@ -58,7 +58,7 @@ def test_a_filetrans_task_is_that_of_the_vendors_page() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, spec in CATALOGUE.items() if not spec.is_synchronous])
-def test_a_task_names_its_files_the_way_that_its_model_wants_and_always_has_parameters(name: str) -> None:
+def test_a_submission_has_the_file_field_of_its_model_and_always_has_parameters(name: str) -> None:
     request = build_task_request(CATALOGUE[name], [SIGNED], {})
     singular = name.startswith("qwen3-")
     assert request.body == {
@@ -68,7 +68,7 @@ def test_a_task_names_its_files_the_way_that_its_model_wants_and_always_has_para
     }
 
 
-def test_a_task_of_a_model_that_is_not_known_has_the_shape_of_its_family() -> None:
+def test_a_submission_of_an_unknown_model_has_the_shape_of_its_family() -> None:
     spec = find_spec("qwen4-asr-filetrans", "qwen3-asr-filetrans")
     assert spec is not None
     assert build_task_request(spec, [SIGNED], {"language": "tlh"}).body == {
@@ -78,7 +78,7 @@ def test_a_task_of_a_model_that_is_not_known_has_the_shape_of_its_family() -> No
     }
 
 
-def test_the_context_of_a_task_is_part_of_its_input_and_no_parameter() -> None:
+def test_the_context_of_a_submission_is_in_its_input_and_not_in_its_parameters() -> None:
     request = build_task_request(
         CATALOGUE["qwen-audio-3.1-asr-flash-filetrans"],
         [SIGNED],
@@ -97,12 +97,12 @@ def test_the_context_of_a_task_is_part_of_its_input_and_no_parameter() -> None:
 # calls
 
 
-def test_a_fun_asr_flash_call_is_that_of_the_vendors_page() -> None:
+def test_a_fun_asr_flash_call_is_the_documented_one() -> None:
     request = call(FUN_FLASH, {"sample_rate": "16000"}, url=FEMALE, stream=False)
     assert request == VendorRequest(GENERATION_PATH, seed("000_fun_asr_flash_request"), {"X-DashScope-SSE": "disable"})
 
 
-def test_a_call_of_dashscopes_own_endpoint_is_that_of_the_vendors_page() -> None:
+def test_a_call_of_dashscopes_own_endpoint_is_the_documented_one() -> None:
     """But for the page's empty system message; `result_format` is what makes the answer have choices
     (docs/vendor-api.md#qwen3-asr-flash-request)."""
     printed = seed("004_native_request")
@@ -112,12 +112,12 @@ def test_a_call_of_dashscopes_own_endpoint_is_that_of_the_vendors_page() -> None
     assert request == VendorRequest(GENERATION_PATH, printed, {})
 
 
-def test_a_call_of_the_openai_endpoint_is_that_of_the_vendors_page() -> None:
+def test_a_call_of_the_openai_endpoint_is_the_documented_one() -> None:
     request = call(FLASH, {"asr_options": {"enable_itn": False}}, url=WELCOME, endpoint=Endpoint.OPENAI)
     assert request == VendorRequest(CHAT_PATH, seed("004_openai_request"), {})
 
 
-def test_a_stream_of_dashscopes_own_endpoint_asks_for_new_pieces() -> None:
+def test_a_stream_of_dashscopes_own_endpoint_requests_incremental_output() -> None:
     request = call(FLASH, stream=True)
     assert request.headers == {"X-DashScope-SSE": "enable"}
     assert request.body["parameters"] == {"result_format": "message", "incremental_output": True}
@@ -126,14 +126,14 @@ def test_a_stream_of_dashscopes_own_endpoint_asks_for_new_pieces() -> None:
 
 @pytest.mark.parametrize("model", [FUN_FLASH, "qwen-audio-3.0-asr-flash"])
 @pytest.mark.parametrize(("stream", "header"), [(True, "enable"), (False, "disable")])
-def test_a_stream_with_sentences_is_asked_for_in_a_header(model: str, stream: bool, header: str) -> None:
+def test_a_header_requests_a_stream_of_sentences(model: str, stream: bool, header: str) -> None:
     request = call(model, stream=stream)
     assert request.headers == {"X-DashScope-SSE": header}
     assert request.body["parameters"] == {"format": "wav"}
 
 
 @pytest.mark.parametrize("model", [FLASH, OMNI])
-def test_a_stream_of_the_openai_endpoint_tells_its_usage_and_stream_options_go_with_a_stream_only(model: str) -> None:
+def test_stream_options_are_sent_with_a_stream_only(model: str) -> None:
     streamed = call(model, endpoint=Endpoint.OPENAI, stream=True)
     assert (streamed.body["stream"], streamed.body["stream_options"]) == (True, {"include_usage": True})
     whole = call(model, endpoint=Endpoint.OPENAI, stream=False)
@@ -151,7 +151,7 @@ def test_the_context_is_the_system_message_before_the_audio(endpoint: Endpoint) 
     assert "context" not in body.get("parameters", body)
 
 
-def test_a_conversation_stands_before_the_audio() -> None:
+def test_a_conversation_comes_before_the_audio() -> None:
     body = call(FUN_FLASH, {"context": [TURN, {"role": "assistant", "text": "Yes."}]}).body
     assert body["input"]["messages"] == [
         {"role": "user", "content": [{"type": "input_text", "text": "Bulge Bracket"}]},
@@ -161,12 +161,12 @@ def test_a_conversation_stands_before_the_audio() -> None:
     assert "context" not in body["parameters"]
 
 
-def test_the_format_is_the_extension_unless_the_options_say_another() -> None:
+def test_the_format_is_the_file_extension_unless_the_options_override_it() -> None:
     assert call(FUN_FLASH, extension="mp3").body["parameters"] == {"format": "mp3"}
     assert call(FUN_FLASH, {"format": "opus"}, extension="ogg").body["parameters"] == {"format": "opus"}
 
 
-def test_omni_gets_the_audio_with_its_format_and_then_the_prompt() -> None:
+def test_an_omni_call_has_the_audio_with_its_format_and_then_the_prompt() -> None:
     request = call(OMNI, extension="mp3")
     assert request == VendorRequest(
         CHAT_PATH,
@@ -189,7 +189,7 @@ def test_omni_gets_the_audio_with_its_format_and_then_the_prompt() -> None:
     )
 
 
-def test_omni_is_asked_what_the_options_say() -> None:
+def test_an_omni_call_has_the_prompt_of_the_options() -> None:
     body = call(OMNI, {"prompt": "Sing it.", "context": "A choir.", "temperature": 0.0}).body
     assert body["messages"][0] == {"role": "system", "content": "A choir."}
     assert body["messages"][1]["content"][1] == {"type": "text", "text": "Sing it."}
@@ -198,7 +198,7 @@ def test_omni_is_asked_what_the_options_say() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, spec in CATALOGUE.items() if spec.is_synchronous])
-def test_every_call_names_its_model_and_carries_the_signed_url_untouched_and_once(name: str) -> None:
+def test_every_call_has_its_model_and_the_unchanged_signed_url_once(name: str) -> None:
     for endpoint in CATALOGUE[name].endpoints:
         request = call(name, endpoint=endpoint)
         assert request.path == (CHAT_PATH if endpoint is Endpoint.OPENAI else GENERATION_PATH)
@@ -207,7 +207,7 @@ def test_every_call_names_its_model_and_carries_the_signed_url_untouched_and_onc
         assert "X-DashScope-Async" not in request.headers
 
 
-def test_an_asynchronous_model_is_never_called() -> None:
+def test_a_synchronous_call_of_an_asynchronous_model_is_an_error() -> None:
     options = Options(profile="p", model="fun-asr", family="fun-asr", parameters={})
     with pytest.raises(LookupError, match="not a synchronous model"):
         build_recognition_request(options, SIGNED, "wav")
