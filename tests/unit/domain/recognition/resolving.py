@@ -1,4 +1,4 @@
-"""Resolve options in tests: the profiles, and shortcuts for one upload."""
+"""Helpers for tests of options: a profiles document, and functions that resolve the options of one upload."""
 
 from __future__ import annotations
 

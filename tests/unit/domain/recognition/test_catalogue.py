@@ -102,6 +102,6 @@ def test_a_parameter_that_was_not_given_is_not_sent() -> None:
 def test_a_word_filter_is_sent_as_a_json_string(as_text: bool) -> None:
     words = {"filter_with_signed": {"word_list": ["天气", "a'b"]}, "system_reserved_filter": True}
     given = json.dumps(words) if as_text else words
-    wire = FunAsrParameters.model_validate({"special_word_filter": given}).to_request_parameters()
-    assert isinstance(wire["special_word_filter"], str)
-    assert json.loads(wire["special_word_filter"]) == words
+    sent = FunAsrParameters.model_validate({"special_word_filter": given}).to_request_parameters()
+    assert isinstance(sent["special_word_filter"], str)
+    assert json.loads(sent["special_word_filter"]) == words

@@ -1,7 +1,7 @@
-"""Every JSON document of the vendor's own pages is read as the page describes it.
+"""Every JSON document of the vendor's pages is read as the page describes.
 
-`documented_replies/` holds the documents (sources: docs/vendor-api.md#sources). The expected values were written
-by hand from the pages.
+The documents are in `documented_replies/` (sources: docs/vendor-api.md#sources). The expected values were written by
+hand from the pages.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RECORDING = Media(bucket="media", key="calls/a.wav", size_bytes=1)
 Word = tuple[int, int, str, str]
 
 
-def seed(name: str) -> dict[str, Any]:
+def documented(name: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads((DOCUMENTED_REPLIES / f"{name}.json").read_text(encoding="utf-8"))
     return document
 
@@ -53,7 +53,7 @@ def test_every_documented_reply_is_used_by_a_test() -> None:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a result file becomes. `cues` are the times of the subtitles with their text."""
+    """The expected transcript of a result file. `cues` are start, end and text of the subtitles."""
 
     text: str
     sentence: str
@@ -174,8 +174,8 @@ RESULTS = {
         ],
         cues=[("00:00:00,100", "00:00:03,820", MISHEARD)],
     ),
-    # The page cuts this one short: two sentences in the text, one of them told, and two of its words. So the sentence
-    # has to be shared out over its own time, 82 of its 93 characters in the first cue.
+    # The page shortens this document: the text has two sentences, but one is listed, with two of its words.
+    # So the sentence's own time is divided between its cues by characters; the first cue has 82 of 93.
     "004_filetrans_result": Expected(
         text="Senior staff, Principal Doris Jackson, Wakefield faculty, and of course my fellow classmates. I am "
         "honored to have been chosen to speak before my classmates along with the students across America today.",
@@ -200,7 +200,7 @@ RESULTS = {
 @pytest.fixture(params=RESULTS)
 def result(request: pytest.FixtureRequest) -> tuple[Transcript, Expected]:
     name: str = request.param
-    return neutral_of(VendorResult.model_validate(seed(name))), RESULTS[name]
+    return neutral_of(VendorResult.model_validate(documented(name))), RESULTS[name]
 
 
 def test_a_result_becomes_the_expected_transcript(result: tuple[Transcript, Expected]) -> None:
@@ -236,16 +236,16 @@ def test_a_result_becomes_webvtt(result: tuple[Transcript, Expected]) -> None:
 
 @pytest.mark.parametrize("name", [name for name in RESULTS if name.startswith("000")])
 def test_the_words_of_fun_asr_joined_are_the_sentence(name: str) -> None:
-    [channel] = neutral_of(VendorResult.model_validate(seed(name))).channels
+    [channel] = neutral_of(VendorResult.model_validate(documented(name))).channels
     [sentence] = channel.sentences
     assert "".join(word.text + word.punctuation for word in sentence.words or []) == sentence.text
 
 
-# synchronous answers
+# synchronous replies
 
 
 def stream() -> dict[str, Any]:
-    """The frames as the adapter keeps them; the page prints no blank lines between them."""
+    """The frames as the adapter stores them. The page prints no blank lines between the events."""
     lines = (DOCUMENTED_REPLIES / "004_openai_stream.txt").read_text(encoding="utf-8").splitlines()
     assert lines[-1] == "data: [DONE]"
     return {FRAMES: [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]}
@@ -253,7 +253,7 @@ def stream() -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("answer", "billed"),
-    [(seed("004_openai_reply"), 1), (seed("004_native_reply"), 1), (stream(), None)],
+    [(documented("004_openai_reply"), 1), (documented("004_native_reply"), 1), (stream(), None)],
     ids=["openai", "native", "openai stream"],
 )
 def test_a_synchronous_reply_becomes_a_text_without_times(answer: dict[str, Any], billed: int | None) -> None:
@@ -281,19 +281,19 @@ def test_a_synchronous_reply_becomes_a_text_without_times(answer: dict[str, Any]
 
 
 def test_the_reply_to_a_submission_is_a_pending_task() -> None:
-    output = TaskReply.model_validate(seed("004_submission_reply")).output
+    output = TaskReply.model_validate(documented("004_submission_reply")).output
     assert (output.task_id, output.task_status) == ("8fab76d0-0eed-4d20-************", "PENDING")
     assert not output.is_over
 
 
 def test_a_running_task_has_not_ended_and_has_no_results() -> None:
-    reply = TaskReply.model_validate(seed("004_task_running"))
+    reply = TaskReply.model_validate(documented("004_task_running"))
     assert (reply.output.task_status, reply.output.is_over, reply.output.ended_at) == ("RUNNING", False, None)
     assert (reply.output.result, reply.output.results, reply.usage) == (None, None, None)
 
 
 def outcome_of(name: str) -> FileOutcome:
-    reply = TaskReply.model_validate(seed(name))
+    reply = TaskReply.model_validate(documented(name))
     assert reply.output.is_over
     return read_outcomes(reply.output, {"job": RECORDING}, usage=reply.usage)["job"]
 
@@ -316,7 +316,7 @@ def test_a_failed_task_has_its_error_code() -> None:
     )
 
 
-# the shapes of the docs/vendor-api.md#sources that no seed shows (6.1 with speakers, 6.2 without words, 7.2)
+# documented shapes without a complete sample (docs/vendor-api.md#result-file, docs/vendor-api.md#fun-asr-flash-reply)
 
 
 def test_speakers_are_labelled_in_text_and_subtitles() -> None:
@@ -343,7 +343,7 @@ def test_speakers_are_labelled_in_text_and_subtitles() -> None:
 
 
 def test_a_filetrans_result_without_words_has_the_times_of_its_sentences() -> None:
-    document = seed("004_filetrans_result")
+    document = documented("004_filetrans_result")
     del document["transcripts"][0]["sentences"][0]["words"]
     transcript = neutral_of(VendorResult.model_validate(document))
     assert transcript.timing == "sentences"
@@ -372,7 +372,7 @@ FLASH_SENTENCE = {
         {"text": "Hello world.", "sentence": FLASH_SENTENCE},
         {"text": "Hello world.", "output": {"sentence": FLASH_SENTENCE}},
     ],
-    ids=["beside the text", "one level deeper"],
+    ids=["next to the text", "one level deeper"],
 )
 @pytest.mark.parametrize("streamed", [False, True])
 def test_a_fun_asr_flash_reply_keeps_its_times(output: dict[str, Any], streamed: bool) -> None:

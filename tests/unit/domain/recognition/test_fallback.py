@@ -25,15 +25,15 @@ from tests.unit.domain.recognition.resolving import (
 )
 
 
-def fallback_of(model: str, sibling: str, parameters: dict[str, Any], **fields: object) -> Fallback:
-    profiles = profile(model=model, fallback_model=sibling, parameters=parameters, **fields)
+def fallback_of(model: str, fallback_model: str, parameters: dict[str, Any], **fields: object) -> Fallback:
+    profiles = profile(model=model, fallback_model=fallback_model, parameters=parameters, **fields)
     fallback = resolve(profiles=profiles, region=Region.OTHER).fallback
     assert fallback is not None
     return fallback
 
 
 @pytest.mark.parametrize(
-    ("model", "given", "sibling", "carried"),
+    ("model", "given", "fallback_model", "translated"),
     [
         (FLASH, {}, FILETRANS, {}),
         (
@@ -70,10 +70,10 @@ def fallback_of(model: str, sibling: str, parameters: dict[str, Any], **fields: 
     ],
 )
 def test_equivalent_parameters_are_translated_for_the_fallback_model(
-    model: str, given: dict[str, Any], sibling: str, carried: dict[str, Any]
+    model: str, given: dict[str, Any], fallback_model: str, translated: dict[str, Any]
 ) -> None:
-    assert fallback_of(model, sibling, given) == Fallback(
-        model=sibling, family=CATALOGUE[sibling].family, parameters=carried
+    assert fallback_of(model, fallback_model, given) == Fallback(
+        model=fallback_model, family=CATALOGUE[fallback_model].family, parameters=translated
     )
 
 

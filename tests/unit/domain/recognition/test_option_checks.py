@@ -1,4 +1,4 @@
-"""Which parameters, models and regions are refused, and with which words."""
+"""Which parameters, models and regions are refused, and the text of the reasons."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_an_unknown_parameter_is_refused_with_the_allowed_names() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "expected"),
     [
         ({"channel_id": 0}, ["'channel_id' is 0", "list"]),
         ({"channel_id": []}, ["'channel_id' is []", "at least 1"]),
@@ -61,10 +61,10 @@ def test_an_unknown_parameter_is_refused_with_the_allowed_names() -> None:
     ],
 )
 def test_an_invalid_parameter_is_refused_with_what_was_given_and_what_is_allowed(
-    parameters: object, told: list[str]
+    parameters: object, expected: list[str]
 ) -> None:
     reason = refusal(parameters)
-    assert [part for part in told if part not in reason] == []
+    assert [part for part in expected if part not in reason] == []
     assert len(reason) < 600
 
 
@@ -95,7 +95,7 @@ def test_a_language_of_another_model_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "parameters", "told"),
+    ("model", "parameters", "expected"),
     [
         ("paraformer-v2", {"disfluency_removal_enabled": 1}, ["'disfluency_removal_enabled' is 1", "boolean"]),
         ("paraformer-v2", {"timestamp_alignment_enabled": "on"}, ["'timestamp_alignment_enabled' is 'on'", "boolean"]),
@@ -144,12 +144,12 @@ def test_a_language_of_another_model_is_refused() -> None:
     ],
 )
 def test_an_invalid_parameter_of_any_family_is_refused_in_one_sentence(
-    model: str, parameters: dict[str, Any], told: list[str]
+    model: str, parameters: dict[str, Any], expected: list[str]
 ) -> None:
     with pytest.raises(InvalidOptions) as refused:
         resolve({MODEL_KEY: model, PARAMETERS_KEY: json.dumps(parameters)}, region=Region.OTHER)
     [sentence] = refused.value.faults
-    assert [part for part in told if part not in sentence] == []
+    assert [part for part in expected if part not in sentence] == []
     assert sentence.endswith(".")
     assert len(sentence) < 600
 
@@ -221,7 +221,7 @@ def test_a_model_accepts_each_of_its_languages_and_no_other(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "parameters", "told"),
+    ("model", "parameters", "expected"),
     [
         (
             "fun-asr",
@@ -247,12 +247,12 @@ def test_a_model_accepts_each_of_its_languages_and_no_other(name: str) -> None:
     ],
 )
 def test_invalid_values_and_conflicts_are_reported_together(
-    model: str, parameters: dict[str, Any], told: list[str]
+    model: str, parameters: dict[str, Any], expected: list[str]
 ) -> None:
     with pytest.raises(InvalidOptions) as refused:
         resolve({MODEL_KEY: model, PARAMETERS_KEY: json.dumps(parameters)})
-    assert len(refused.value.faults) == len(told)
-    assert [part for part in told if sum(part in fault for fault in refused.value.faults) != 1] == []
+    assert len(refused.value.faults) == len(expected)
+    assert [part for part in expected if sum(part in fault for fault in refused.value.faults) != 1] == []
 
 
 @pytest.mark.parametrize(
@@ -282,26 +282,26 @@ SINGAPORE_WORKSPACE = "https://ws-1.ap-southeast-1.maas.aliyuncs.com"
 
 @pytest.mark.parametrize("name", CATALOGUE)
 @pytest.mark.parametrize(
-    ("host", "served"),
+    ("host", "availability"),
     [
-        (CLASSIC_US, "-us"),
-        (US_WORKSPACE, "-us"),
-        ("https://dashscope-intl.aliyuncs.com", "everywhere but paraformer"),
-        (SINGAPORE_WORKSPACE, "everywhere but paraformer"),
-        ("https://dashscope.aliyuncs.com", "everywhere"),
-        ("https://ws-1.cn-beijing.maas.aliyuncs.com", "everywhere"),
+        (CLASSIC_US, "US models"),
+        (US_WORKSPACE, "US models"),
+        ("https://dashscope-intl.aliyuncs.com", "all but US and Paraformer models"),
+        (SINGAPORE_WORKSPACE, "all but US and Paraformer models"),
+        ("https://dashscope.aliyuncs.com", "all but US models"),
+        ("https://ws-1.cn-beijing.maas.aliyuncs.com", "all but US models"),
         ("http://127.0.0.1:8080", "all"),
         ("https://ws-1.eu-central-1.maas.aliyuncs.com", "all"),
     ],
 )
-def test_a_model_is_refused_exactly_on_the_hosts_that_do_not_have_it(name: str, host: str, served: str) -> None:
-    american = name.endswith("-us")
+def test_a_model_is_refused_exactly_on_the_hosts_that_do_not_have_it(name: str, host: str, availability: str) -> None:
+    is_us_model = name.endswith("-us")
     allowed = {
-        "-us": american,
-        "everywhere but paraformer": not american and not name.startswith("paraformer"),
-        "everywhere": not american,
+        "US models": is_us_model,
+        "all but US and Paraformer models": not is_us_model and not name.startswith("paraformer"),
+        "all but US models": not is_us_model,
         "all": True,
-    }[served]
+    }[availability]
     region = region_of(host)
     if allowed:
         assert resolve({MODEL_KEY: name}, region=region).model == name

@@ -1,4 +1,4 @@
-"""How the options of one upload are chosen from defaults, profiles and metadata."""
+"""Resolve the options of one upload from defaults, profiles and metadata."""
 
 from __future__ import annotations
 

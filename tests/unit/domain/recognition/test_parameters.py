@@ -1,4 +1,4 @@
-"""What each family's parameters become on the wire."""
+"""The parameters of each model family: validation, and what is sent."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def test_the_sample_rate_is_sent_as_a_string(rate: object) -> None:
 @pytest.mark.parametrize("as_text", [False, True])
 def test_a_word_filter_is_sent_as_a_json_string_in_every_family(family: type[ModelParameters], as_text: bool) -> None:
     words = {"filter_with_empty": {"word_list": ["那个"]}, "system_reserved_filter": False}
-    wire = family.model_validate(
+    sent = family.model_validate(
         {"special_word_filter": json.dumps(words) if as_text else words}
     ).to_request_parameters()
-    assert wire["special_word_filter"] == (
+    assert sent["special_word_filter"] == (
         '{"filter_with_empty": {"word_list": ["那个"]}, "system_reserved_filter": false}'
     )
 
@@ -192,7 +192,7 @@ def test_conflicting_parameters_are_refused(family: type[ModelParameters], given
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("odd", [None, 7, "x", [], [None], {}, {"language": []}, True])
-def test_invalid_values_do_not_break_the_check_for_conflicts(family: type[ModelParameters], odd: object) -> None:
-    everything = dict.fromkeys(family.model_fields, odd) | {"language": odd, "asr_options": odd}
+@pytest.mark.parametrize("invalid", [None, 7, "x", [], [None], {}, {"language": []}, True])
+def test_invalid_values_do_not_break_the_check_for_conflicts(family: type[ModelParameters], invalid: object) -> None:
+    everything = dict.fromkeys(family.model_fields, invalid) | {"language": invalid, "asr_options": invalid}
     assert all(clause for clause in family.find_conflicts(everything))

@@ -1,4 +1,4 @@
-"""The profiles document, and what a profile may say about a synchronous or an unknown model."""
+"""The profiles document, and a profile's options for synchronous and unknown models."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_an_asynchronous_model_refuses_options_of_synchronous_models(name: str, 
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "expected"),
     [
         (
             {"model": FUN_FLASH, "endpoint": "openai"},
@@ -121,9 +121,11 @@ def test_an_asynchronous_model_refuses_options_of_synchronous_models(name: str, 
         ({"model": FLASH, "fallback_parameters": {"channel_id": [0]}}, "'fallback_parameters' needs 'fallback_model'"),
     ],
 )
-def test_an_endpoint_or_fallback_that_the_model_cannot_have_is_refused(fields: dict[str, object], told: str) -> None:
+def test_an_endpoint_or_fallback_that_the_model_cannot_have_is_refused(
+    fields: dict[str, object], expected: str
+) -> None:
     [fault] = profile_faults(fields)
-    assert told in fault
+    assert expected in fault
 
 
 @pytest.mark.parametrize("word", ["native", "OpenAI", "", 7])
@@ -193,7 +195,7 @@ def test_an_unknown_model_accepts_any_language_but_not_any_parameter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "expected"),
     [
         ({"model": "brand-new", "family": "whisper"}, ["Family 'whisper' of the model 'brand-new'", "fun-asr, "]),
         ({"model": "brand-new"}, ["Model 'brand-new' is not in the catalogue", "name its family in a profile: "]),
@@ -201,9 +203,9 @@ def test_an_unknown_model_accepts_any_language_but_not_any_parameter() -> None:
         ({"model": "fun-asr", "family": "nonsense"}, ["belongs to the family 'fun-asr', not 'nonsense'"]),
     ],
 )
-def test_an_unknown_or_wrong_family_is_refused(fields: dict[str, object], told: list[str]) -> None:
+def test_an_unknown_or_wrong_family_is_refused(fields: dict[str, object], expected: list[str]) -> None:
     [fault] = profile_faults(fields)
-    assert [part for part in told if part not in fault] == []
+    assert [part for part in expected if part not in fault] == []
 
 
 def test_the_right_family_of_a_known_model_is_accepted() -> None:

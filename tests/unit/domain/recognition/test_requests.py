@@ -1,4 +1,4 @@
-"""Requests have the bodies that the vendor's own pages print (`documented_replies/`, docs/vendor-api.md#sources)."""
+"""Requests have the documented bodies (`documented_replies/`, docs/vendor-api.md#sources)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TURN = {"role": "user", "text": "Bulge Bracket"}
 Json = dict[str, Any]
 
 
-def seed(name: str) -> Json:
+def documented(name: str) -> Json:
     document: Json = json.loads((DOCUMENTED_REPLIES / f"{name}.json").read_text(encoding="utf-8"))
     return document
 
@@ -54,7 +54,9 @@ def test_a_filetrans_submission_is_the_documented_one() -> None:
     request = build_task_request(
         CATALOGUE["qwen3-asr-flash-filetrans"], [WELCOME], {"channel_id": [0], "enable_itn": False}
     )
-    assert request == VendorRequest(TRANSCRIPTION_PATH, seed("004_filetrans_request"), {"X-DashScope-Async": "enable"})
+    assert request == VendorRequest(
+        TRANSCRIPTION_PATH, documented("004_filetrans_request"), {"X-DashScope-Async": "enable"}
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, spec in CATALOGUE.items() if not spec.is_synchronous])
@@ -99,13 +101,15 @@ def test_the_context_of_a_submission_is_in_its_input_and_not_in_its_parameters()
 
 def test_a_fun_asr_flash_call_is_the_documented_one() -> None:
     request = call(FUN_FLASH, {"sample_rate": "16000"}, url=FEMALE, stream=False)
-    assert request == VendorRequest(GENERATION_PATH, seed("000_fun_asr_flash_request"), {"X-DashScope-SSE": "disable"})
+    assert request == VendorRequest(
+        GENERATION_PATH, documented("000_fun_asr_flash_request"), {"X-DashScope-SSE": "disable"}
+    )
 
 
 def test_a_call_of_dashscopes_own_endpoint_is_the_documented_one() -> None:
-    """But for the page's empty system message; `result_format` is what makes the answer have choices
-    (docs/vendor-api.md#qwen3-asr-flash-request)."""
-    printed = seed("004_native_request")
+    """Except that we omit the page's empty system message, and add the `result_format` that gives the reply its
+    `choices` (docs/vendor-api.md#qwen3-asr-flash-request)."""
+    printed = documented("004_native_request")
     assert printed["input"]["messages"].pop(0) == {"role": "system", "content": [{"text": ""}]}
     printed["parameters"]["result_format"] = "message"
     request = call(FLASH, {"asr_options": {"enable_itn": False}}, url=WELCOME)
@@ -114,7 +118,7 @@ def test_a_call_of_dashscopes_own_endpoint_is_the_documented_one() -> None:
 
 def test_a_call_of_the_openai_endpoint_is_the_documented_one() -> None:
     request = call(FLASH, {"asr_options": {"enable_itn": False}}, url=WELCOME, endpoint=Endpoint.OPENAI)
-    assert request == VendorRequest(CHAT_PATH, seed("004_openai_request"), {})
+    assert request == VendorRequest(CHAT_PATH, documented("004_openai_request"), {})
 
 
 def test_a_stream_of_dashscopes_own_endpoint_requests_incremental_output() -> None:

@@ -1,4 +1,4 @@
-"""What synchronous models answer: whole, or refused; never half a transcript and never a crash."""
+"""A reply of a synchronous model becomes a complete transcript or a known error."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def note(language: object = "zh", emotion: object = "neutral") -> Json:
 
 
 def flash(text: str | None, sentence: Json | None = None, *, ends: bool = True, usage: Json | None = None) -> Json:
-    """A reply, or a frame, of fun-asr-flash: the text so far, and the sentence that is being spoken."""
-    told = None if sentence is None else {"sentence_end": ends, **sentence}
-    return {"output": {"text": text, "sentence": told}, "usage": usage}
+    """A reply, or a frame, of fun-asr-flash: the text so far, and the current sentence."""
+    current = None if sentence is None else {"sentence_end": ends, **sentence}
+    return {"output": {"text": text, "sentence": current}, "usage": usage}
 
 
 def sentence(text: str, begin_ms: int, number: int = 1) -> Json:
@@ -57,7 +57,7 @@ def times(transcript: Transcript) -> list[tuple[int | None, str]]:
     return [(part.begin_ms, part.text) for channel in transcript.channels for part in channel.sentences]
 
 
-# a text of the OpenAI-compatible and of DashScope's own endpoint
+# text of the OpenAI-compatible and of DashScope's own endpoint
 
 
 def test_the_pieces_of_a_stream_are_joined_with_their_blanks() -> None:
@@ -158,7 +158,7 @@ def test_a_reply_without_a_word_is_an_empty_transcript(answer: Json) -> None:
     assert (plain_text(transcript), srt(cues(transcript)), vtt(cues(transcript))) == ("", "", "WEBVTT\n")
 
 
-# a text with timed sentences (fun-asr-flash)
+# text with timed sentences (fun-asr-flash)
 
 
 def test_a_reply_with_every_sentence_keeps_their_times() -> None:
@@ -202,7 +202,7 @@ def test_a_sentence_revised_after_its_end_has_no_times() -> None:
 
 
 def test_sentences_missing_from_the_reply_have_no_times_but_keep_their_text() -> None:
-    """Without a stream only the last sentence is told (docs/vendor-api.md#fun-asr-flash-reply)."""
+    """Without a stream, the reply has the last sentence only (docs/vendor-api.md#fun-asr-flash-reply)."""
     transcript = read(flash("One. Two. Three.", sentence("Three.", 4_000, 3), usage={"duration": 6}))
     assert times(transcript) == [(None, "One. Two. Three.")]
     assert transcript.timing == "none"
@@ -229,7 +229,7 @@ def test_a_stream_that_ends_inside_a_sentence_is_a_lost_response(last: Json) -> 
         read_recognition(frames(flash("One. ", sentence("One. ", 0), usage={"duration": 1}), last))
 
 
-# odd shapes
+# unexpected shapes
 
 
 @pytest.mark.parametrize(
@@ -304,12 +304,12 @@ def test_invalid_usage_is_unknown_and_the_text_is_kept(usage: object, billed: in
 
 
 def test_the_billed_seconds_of_a_stream_are_the_last_ones_given() -> None:
-    told = [{"usage": {"seconds": 1}}, {"usage": {"seconds": 4}}, {"usage": None}, {}]
-    assert read_billed_seconds({FRAMES: told}) == 4
+    frames = [{"usage": {"seconds": 1}}, {"usage": {"seconds": 4}}, {"usage": None}, {}]
+    assert read_billed_seconds({FRAMES: frames}) == 4
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "invalid",
     [
         "Hello.",
         [],
@@ -318,8 +318,8 @@ def test_the_billed_seconds_of_a_stream_are_the_last_ones_given() -> None:
         {"text": "Hello.", "begin_time": 0, "end_time": 900, "words": [{"text": "Hello"}]},
     ],
 )
-def test_a_sentence_of_an_unknown_shape_loses_its_times_but_not_the_text(odd: object) -> None:
-    transcript = read({"output": {"text": "Hello.", "sentence": odd}, "usage": {"duration": 1}})
+def test_a_sentence_of_an_unknown_shape_loses_its_times_but_not_the_text(invalid: object) -> None:
+    transcript = read({"output": {"text": "Hello.", "sentence": invalid}, "usage": {"duration": 1}})
     assert (transcript.text, times(transcript)) == ("Hello.", [(None, "Hello.")])
 
 

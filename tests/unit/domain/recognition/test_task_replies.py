@@ -41,7 +41,7 @@ def output(status: str = "SUCCEEDED", **more: object) -> TaskOutput:
     return TaskOutput.model_validate({"task_status": status, **more})
 
 
-# what a reply says
+# task status
 
 
 def test_the_reply_to_a_submission_has_a_task_id(sample: Sample) -> None:
@@ -118,7 +118,7 @@ def test_any_reply_is_invalid_or_gives_an_outcome_for_each_file(document: object
         assert all((outcome.code is None) == (outcome.status == "SUCCEEDED") for outcome in found.values())
 
 
-# which file is which
+# matching URLs to files
 
 
 @pytest.fixture(scope="module", params=["path", "virtual"])
@@ -181,7 +181,7 @@ def test_a_file_url_with_less_encoding_still_matches_its_file(s3: S3Client) -> N
     assert is_url_of_media(f"{unquote(path)}?{query}", media)
 
 
-# what a task did for each file
+# outcomes
 
 
 def test_results_are_matched_by_url_and_not_by_order(sample: Sample) -> None:
@@ -262,15 +262,15 @@ def test_a_key_that_starts_with_its_bucket_name_matches_its_own_file_only() -> N
     assert is_url_of_media(url, Media(bucket="media", key="media/talk.wav", size_bytes=1))
 
 
-@pytest.mark.parametrize("odd", ["http://[", "https://a]b/", "http://\u2100.com/x", "", "nonsense"])
-def test_an_invalid_file_url_does_not_affect_the_other_files(odd: str) -> None:
+@pytest.mark.parametrize("invalid", ["http://[", "https://a]b/", "http://\u2100.com/x", "", "nonsense"])
+def test_an_invalid_file_url_does_not_affect_the_other_files(invalid: str) -> None:
     reply = {
         "output": {
             "task_status": "SUCCEEDED",
             "end_time": "0001-01-01 00:00:00",
             "submit_time": 17,
             "results": [
-                {"file_url": odd, "subtask_status": "SUCCEEDED", "transcription_url": "https://r/1"},
+                {"file_url": invalid, "subtask_status": "SUCCEEDED", "transcription_url": "https://r/1"},
                 {
                     "file_url": "https://b.s3.amazonaws.com/a.wav",
                     "subtask_status": "SUCCEEDED",
@@ -298,7 +298,7 @@ def test_an_empty_result_url_is_ignored() -> None:
     assert found["a"].transcription_url is None
 
 
-# what it costs
+# billed seconds
 
 
 @pytest.mark.parametrize(
