@@ -101,7 +101,7 @@ def test_a_redacted_json_document_is_valid_json() -> None:
 
 
 def test_the_logger_redacts_secrets_in_every_field(log_lines: LogLines) -> None:
-    logger.info("asked %s", S3_URL)
+    logger.info("downloading %s", S3_URL)
     logger.warning("refused", reason=f"url error: {RESULT_URL}", job_ids=["a"], nested={"urls": [S3_URL, KEY]})
     logger.append_keys(last_url=RESULT_URL)
     try:

@@ -1,4 +1,4 @@
-"""The simulator keeps the vendor's rules (docs/vendor-api.md#task-submission)."""
+"""The simulator follows the vendor's rules (docs/vendor-api.md#task-submission)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import pytest
 
 TASKS = "/api/v1/tasks"
 MODEL = "fun-asr"
-ANY_URL = "http://127.0.0.1:9/nobody-listens.wav"
+ANY_URL = "http://127.0.0.1:9/unreachable.wav"
 UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 VENDOR_TIME = "%Y-%m-%d %H:%M:%S.%f"
 
-Play = Callable[..., None]
+Configure = Callable[..., None]
 Submit = Callable[..., str]
 PostTask = Callable[..., httpx.Response]
 Query = Callable[[str], dict[str, Any]]
@@ -26,9 +26,9 @@ Until = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def finished(play: Play, submit: Submit, until: Until) -> dict[str, Any]:
-    """The reply for a task that has succeeded: one file that says "hello"."""
-    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "hello", "answers": [{"text": "hello"}]}])
+def finished(configure: Configure, submit: Submit, until: Until) -> dict[str, Any]:
+    """The reply for a succeeded task of one file, whose text is "hello"."""
+    configure(behaviour={"queue_seconds": 0}, scripts=[{"match": "hello", "answers": [{"text": "hello"}]}])
     return until(submit("http://127.0.0.1:9/hello.wav"))
 
 
@@ -117,8 +117,8 @@ def test_a_submission_in_the_shape_of_another_family_is_refused(
     assert message in refused.json()["message"]
 
 
-def test_a_submission_in_the_shape_of_its_family_is_accepted(post_task: PostTask, play: Play) -> None:
-    play(behaviour={"queue_seconds": 60})
+def test_a_submission_in_the_shape_of_its_family_is_accepted(post_task: PostTask, configure: Configure) -> None:
+    configure(behaviour={"queue_seconds": 60})
     words = {"enable_words": True, "language": "en"}
     for body in (
         {"model": ONE_FILE, "input": {"file_url": ANY_URL}, "parameters": words},
@@ -127,9 +127,13 @@ def test_a_submission_in_the_shape_of_its_family_is_accepted(post_task: PostTask
         assert post_task(body=body).status_code == 200
 
 
-def test_the_reply_for_a_running_task_of_one_file_has_counters(submit: Submit, until: Until, play: Play) -> None:
+def test_the_reply_for_a_running_task_of_one_file_has_counters(
+    submit: Submit, until: Until, configure: Configure
+) -> None:
     """docs/vendor-api.md#task-query, "RUNNING"."""
-    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "slow", "answers": [{"text": "not yet", "seconds": 60}]}])
+    configure(
+        behaviour={"queue_seconds": 0}, scripts=[{"match": "slow", "answers": [{"text": "not yet", "seconds": 60}]}]
+    )
     body = {"model": ONE_FILE, "input": {"file_url": "http://127.0.0.1:9/slow.wav"}, "parameters": {}}
     output = until(submit(body=body), "RUNNING")["output"]
     assert output.keys() == {"task_id", "task_status", "submit_time", "scheduled_time", "task_metrics"}
@@ -143,15 +147,17 @@ def test_a_body_that_is_not_json_is_refused(vendor: httpx.Client) -> None:
     assert (refused.status_code, refused.json()["code"]) == (400, "BadRequest.IllegalInput")
 
 
-def test_the_number_of_files_can_be_limited_to_one(post_task: PostTask, play: Play) -> None:
-    play(behaviour={"max_file_urls": 1})
+def test_the_number_of_files_can_be_limited_to_one(post_task: PostTask, configure: Configure) -> None:
+    configure(behaviour={"max_file_urls": 1})
     assert post_task(ANY_URL, ANY_URL).json()["code"] == "InvalidParameter"
     assert post_task(ANY_URL).status_code == 200
 
 
-def test_a_submission_without_parameters_is_accepted_and_fails_later(submit: Submit, until: Until, play: Play) -> None:
+def test_a_submission_without_parameters_is_accepted_and_fails_later(
+    submit: Submit, until: Until, configure: Configure
+) -> None:
     """docs/vendor-api.md#workspace-hosts."""
-    play(behaviour={"queue_seconds": 0})
+    configure(behaviour={"queue_seconds": 0})
     output = until(submit(body={"model": MODEL, "input": {"file_urls": [ANY_URL]}}))["output"]
     assert output["task_status"] == "FAILED"
     assert output["code"] == "InvalidParameter"
@@ -177,9 +183,9 @@ def test_a_request_without_a_valid_key_is_refused(
     assert (refused.status_code, refused.json()["code"]) == (401, "InvalidApiKey")
 
 
-def test_a_reset_of_the_scenario_restores_the_api_keys(base_url: str, play: Play, http: httpx.Client) -> None:
+def test_a_reset_of_the_scenario_restores_the_api_keys(base_url: str, configure: Configure, http: httpx.Client) -> None:
     with_any_key = {"Authorization": "Bearer sk-any"}
-    play(behaviour={"api_keys": None})
+    configure(behaviour={"api_keys": None})
     assert http.get(f"{base_url}{TASKS}", headers=with_any_key).status_code == 200
     http.delete(f"{base_url}/control")
     assert http.get(f"{base_url}{TASKS}", headers=with_any_key).status_code == 401
@@ -199,8 +205,8 @@ def test_an_unknown_task_has_the_status_unknown_and_http_200(query: Query) -> No
     assert query("0f3c")["output"] == {"task_id": "0f3c", "task_status": "UNKNOWN"}
 
 
-def test_the_reply_for_a_pending_task_has_no_results(submit: Submit, query: Query, play: Play) -> None:
-    play(behaviour={"queue_seconds": 60})
+def test_the_reply_for_a_pending_task_has_no_results(submit: Submit, query: Query, configure: Configure) -> None:
+    configure(behaviour={"queue_seconds": 60})
     reply = query(submit(ANY_URL))
     assert reply.keys() == {"request_id", "output"}
     assert reply["output"].keys() == {"task_id", "task_status", "submit_time", "task_metrics"}
@@ -208,9 +214,9 @@ def test_the_reply_for_a_pending_task_has_no_results(submit: Submit, query: Quer
 
 
 def test_the_reply_for_a_running_task_has_counters_and_no_results(
-    submit: Submit, query: Query, until: Until, play: Play
+    submit: Submit, query: Query, until: Until, configure: Configure
 ) -> None:
-    play(
+    configure(
         behaviour={"queue_seconds": 0},
         scripts=[
             {"match": "quick", "answers": [{"text": "done"}]},
@@ -252,10 +258,10 @@ def test_times_are_in_utc_plus_8_and_in_order(finished: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED"])
 def test_a_task_whose_files_all_failed_has_the_configured_status(
-    status: str, submit: Submit, until: Until, play: Play
+    status: str, submit: Submit, until: Until, configure: Configure
 ) -> None:
-    """Both are seen of the vendor (docs/vendor-api.md#all-files-failed)."""
-    play(
+    """Both are documented (docs/vendor-api.md#all-files-failed)."""
+    configure(
         behaviour={"queue_seconds": 0, "all_failed_status": status},
         scripts=[{"match": "bad", "answers": [{"code": "DECODE_ERROR", "message": "cannot detect audio info"}]}],
     )
@@ -266,8 +272,8 @@ def test_a_task_whose_files_all_failed_has_the_configured_status(
     assert output.get("code") == (None if status == "SUCCEEDED" else "DECODE_ERROR")
 
 
-def test_results_can_be_in_reverse_order(submit: Submit, until: Until, play: Play) -> None:
-    play(
+def test_results_can_be_in_reverse_order(submit: Submit, until: Until, configure: Configure) -> None:
+    configure(
         behaviour={"queue_seconds": 0, "reverse_results": True},
         scripts=[{"match": "file", "answers": [{"text": "hello"}]}],
     )
@@ -279,11 +285,11 @@ def test_results_can_be_in_reverse_order(submit: Submit, until: Until, play: Pla
 # rates
 
 
-def test_the_eleventh_submission_of_a_second_is_throttled(post_task: PostTask, play: Play) -> None:
-    play(behaviour={"queue_seconds": 60})
+def test_the_eleventh_submission_of_a_second_is_throttled(post_task: PostTask, configure: Configure) -> None:
+    configure(behaviour={"queue_seconds": 60})
     for _ in range(10):
         assert post_task(ANY_URL).status_code == 200
-    for _ in range(40):  # one is enough, unless this machine is so busy that the second passes meanwhile
+    for _ in range(40):  # one is enough, unless a slow machine needs more than a second for ten submissions
         answer = post_task(ANY_URL)
         if answer.status_code != 200:
             break
@@ -292,8 +298,8 @@ def test_the_eleventh_submission_of_a_second_is_throttled(post_task: PostTask, p
     assert answer.json()["message"] == "Requests rate limit exceeded, please try again later."
 
 
-def test_queries_lists_and_cancellations_share_one_rate_limit(vendor: httpx.Client, play: Play) -> None:
-    play(behaviour={"queries_per_second": 3})
+def test_queries_lists_and_cancellations_share_one_rate_limit(vendor: httpx.Client, configure: Configure) -> None:
+    configure(behaviour={"queries_per_second": 3})
     answers = [
         vendor.get(f"{TASKS}/no-such-task"),
         vendor.get(TASKS),
@@ -303,8 +309,8 @@ def test_queries_lists_and_cancellations_share_one_rate_limit(vendor: httpx.Clie
     assert [answer.status_code for answer in answers] == [200, 200, 400, 429]
 
 
-def test_a_throttled_account_is_served_again_after_a_second(vendor: httpx.Client, play: Play) -> None:
-    play(behaviour={"queries_per_second": 1})
+def test_a_throttled_account_is_served_again_after_a_second(vendor: httpx.Client, configure: Configure) -> None:
+    configure(behaviour={"queries_per_second": 1})
     deadline = time.monotonic() + 5
     codes = [vendor.get(f"{TASKS}/no-such-task").status_code for _ in range(2)]
     assert codes == [200, 429]
@@ -313,8 +319,10 @@ def test_a_throttled_account_is_served_again_after_a_second(vendor: httpx.Client
         time.sleep(0.1)
 
 
-def test_queries_do_not_count_against_the_submit_rate(vendor: httpx.Client, post_task: PostTask, play: Play) -> None:
-    play(behaviour={"queries_per_second": 1, "submits_per_second": 1})
+def test_queries_do_not_count_against_the_submit_rate(
+    vendor: httpx.Client, post_task: PostTask, configure: Configure
+) -> None:
+    configure(behaviour={"queries_per_second": 1, "submits_per_second": 1})
     assert vendor.get(f"{TASKS}/no-such-task").status_code == 200
     assert post_task(ANY_URL).status_code == 200
     assert vendor.get(f"{TASKS}/no-such-task").status_code == 429
@@ -362,8 +370,10 @@ def test_a_changed_result_url_is_forbidden(
     assert http.get(changed).status_code == 403
 
 
-def test_an_expired_result_url_is_forbidden(play: Play, submit: Submit, until: Until, http: httpx.Client) -> None:
-    play(
+def test_an_expired_result_url_is_forbidden(
+    configure: Configure, submit: Submit, until: Until, http: httpx.Client
+) -> None:
+    configure(
         behaviour={"queue_seconds": 0, "result_seconds_to_live": 0},
         scripts=[{"match": "hello", "answers": [{"text": "hello"}]}],
     )
@@ -374,14 +384,14 @@ def test_an_expired_result_url_is_forbidden(play: Play, submit: Submit, until: U
 
 
 def test_a_query_renews_an_expired_result_url(
-    play: Play, submit: Submit, until: Until, query: Query, http: httpx.Client
+    configure: Configure, submit: Submit, until: Until, query: Query, http: httpx.Client
 ) -> None:
-    play(
+    configure(
         behaviour={"queue_seconds": 0, "result_seconds_to_live": 0},
         scripts=[{"match": "hello", "answers": [{"text": "hello"}]}],
     )
     expired = until(submit("http://127.0.0.1:9/hello.wav"))
-    play(behaviour={"result_seconds_to_live": 60})
+    configure(behaviour={"result_seconds_to_live": 60})
     fresh = query(expired["output"]["task_id"])
     assert urlsplit(result_url(fresh)).path == urlsplit(result_url(expired)).path
     assert http.get(result_url(fresh)).status_code == 200
@@ -392,23 +402,23 @@ def test_a_query_renews_an_expired_result_url(
 
 
 def test_a_pending_task_can_be_canceled(
-    vendor: httpx.Client, submit: Submit, query: Query, until: Until, play: Play
+    vendor: httpx.Client, submit: Submit, query: Query, until: Until, configure: Configure
 ) -> None:
-    play(behaviour={"queue_seconds": 0.3})
+    configure(behaviour={"queue_seconds": 0.3})
     canceled, other = submit(ANY_URL), submit(ANY_URL)
     answer = vendor.post(f"{TASKS}/{canceled}/cancel")
     assert answer.status_code == 200
     assert answer.json().keys() == {"request_id"}
-    until(other)  # so the queue has moved on
+    until(other)  # then the canceled task would have ended too
     assert query(canceled)["output"]["task_status"] == "CANCELED"
 
 
 @pytest.mark.parametrize("state", ["RUNNING", "SUCCEEDED", "CANCELED", "UNKNOWN"])
 def test_a_task_cannot_be_canceled_with_the_status(
-    state: str, vendor: httpx.Client, submit: Submit, query: Query, until: Until, play: Play
+    state: str, vendor: httpx.Client, submit: Submit, query: Query, until: Until, configure: Configure
 ) -> None:
     seconds = 60 if state == "RUNNING" else 0
-    play(
+    configure(
         behaviour={"queue_seconds": 60 if state == "CANCELED" else 0},
         scripts=[{"match": "hello", "answers": [{"text": "hello", "seconds": seconds}]}],
     )
@@ -425,8 +435,8 @@ def test_a_task_cannot_be_canceled_with_the_status(
 def test_a_task_list_has_the_documented_shape(
     path: str, vendor: httpx.Client, finished: dict[str, Any], submit: Submit
 ) -> None:
-    """docs/vendor-api.md#task-list: at the top level, in epoch milliseconds, without result URLs; both spellings of
-    the path."""
+    """docs/vendor-api.md#task-list: fields at the top level, epoch milliseconds, no result URLs. The path may end in a
+    slash."""
     task_id = finished["output"]["task_id"]
     page = vendor.get(path, params={"task_id": task_id}).json()
     assert {key: page[key] for key in ("total", "total_page", "page_no", "page_size")} == {
@@ -443,8 +453,10 @@ def test_a_task_list_has_the_documented_shape(
     assert "transcription_url" not in str(page)
 
 
-def test_a_task_list_has_pages_with_the_newest_task_first(vendor: httpx.Client, submit: Submit, play: Play) -> None:
-    play(behaviour={"queue_seconds": 60})
+def test_a_task_list_has_pages_with_the_newest_task_first(
+    vendor: httpx.Client, submit: Submit, configure: Configure
+) -> None:
+    configure(behaviour={"queue_seconds": 60})
     submitted = [submit(ANY_URL) for _ in range(3)]
 
     def page(number: int) -> dict[str, Any]:
@@ -470,7 +482,7 @@ def test_an_invalid_page_is_refused(vendor: httpx.Client, wrong: dict[str, str])
 
 
 def test_a_task_list_can_be_filtered_by_time(vendor: httpx.Client, finished: dict[str, Any]) -> None:
-    """docs/vendor-api.md#task-list; read as UTC+8, like the vendor's other times."""
+    """docs/vendor-api.md#task-list. The range is in UTC+8, like the vendor's other times."""
     task_id, now = finished["output"]["task_id"], datetime.now(UTC) + timedelta(hours=8)
 
     def listed(start: timedelta, end: timedelta) -> Any:
