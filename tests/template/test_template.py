@@ -316,7 +316,7 @@ def test_the_api_key_is_a_secret_with_a_placeholder_that_the_code_knows(resource
 
 
 def test_the_profiles_parameter_begins_as_a_document_that_the_code_can_read(resources: Resources) -> None:
-    from dashscribe.domain.recognition.options import Profiles
+    from dashscribe.domain.recognition.profiles import Profiles
 
     assert Profiles.parse(resources["ProfilesParameter"]["Properties"]["Value"]) == Profiles()
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.options import DEFAULT_PROFILE
+from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.transcripts.result_files import ResultLocation, result_location
 from dashscribe.domain.transcripts.transcript import AudioFacts
