@@ -204,29 +204,29 @@ def test_an_express_execution_stops_in_time_for_its_successor(
     """Five minutes at most: the last pass, beside a batch of finalizers, begins just before the limit; then its own."""
     [limit] = [
         int(found[1])
-        for choice in poll_loop["States"]["DecideWhatNext"]["Choices"]
+        for choice in poll_loop["States"]["ChooseNextStep"]["Choices"]
         if (found := re.search(r"StartTime\) > (\d+)", choice["Condition"]))
     ]
     one_batch = dict(states(poll_loop))["FinalizeTranscription"]["TimeoutSeconds"]
     assert limit / 1000 + max(functions["PollTasksFunction"]["Timeout"], one_batch) + one_batch < 300
-    assert f"> {limit} " in dict(states(poll_loop))["WhenToAsk"]["Choices"][0]["Condition"].replace(")", " ")
+    assert f"> {limit} " in dict(states(poll_loop))["ChooseWhenToPoll"]["Choices"][0]["Condition"].replace(")", " ")
 
 
 def test_a_pass_that_finds_no_concurrency_left_comes_after_the_finalizers(poll_loop: Machine) -> None:
     """A new account has ten: the finalizers of one batch use them up."""
     first, *_ = dict(states(poll_loop))["PollTasks"]["Catch"]
-    assert first == {"ErrorEquals": ["Lambda.TooManyRequestsException"], "Next": "AskNothing"}
+    assert first == {"ErrorEquals": ["Lambda.TooManyRequestsException"], "Next": "SkipPoll"}
 
 
 def test_the_loop_and_the_code_speak_of_the_same_fields(poll_loop: Machine) -> None:
     inner = dict(states(poll_loop))
     assert set(inner["PollTasks"]["Arguments"]["Payload"]) == set(PassRequest.model_fields)
     known = set(PassResult.model_fields)
-    for name in ("TakeLease", "TakeWakeUpSignal"):
+    for name in ("TakeLease", "ClearWakeUpSignal"):
         assert set(poll_loop["States"][name]["Output"]) == known - {"work_left"}
-    assert PassResult.model_validate(inner["AskNothing"]["Output"]).work_left
+    assert PassResult.model_validate(inner["SkipPoll"]["Output"]).work_left
     asked = re.findall(r"\$states\.input\.(\w+)", json.dumps(poll_loop["States"]))
-    assert set(asked) - {"broke"} == known
+    assert set(asked) - {"pass_failed"} == known
 
 
 @pytest.mark.parametrize("secret", ["transcription_url", "api_key", "X-Amz", "Authorization"])
@@ -276,7 +276,7 @@ def test_the_request_has_the_fields_that_the_code_knows(backfill: Machine) -> No
     known = set(BackfillRequest.model_fields) - {"run"}
     allowed = backfill["States"]["CheckRequest"]["Choices"][0]["Condition"]
     assert set(re.findall(r"'(\w+)'", allowed)) == known
-    defaults = backfill["States"]["ReadRequest"]["Output"]
+    defaults = backfill["States"]["ApplyDefaults"]["Output"]
     assert set(re.findall(r"'(\w+)'", defaults)) == known | {"run"}
 
 
