@@ -177,41 +177,6 @@ def test_every_error_name_exists(asl: Machine) -> None:
     assert unknown == []
 
 
-def test_a_function_is_given_longer_than_it_may_run(
-    machine: StateMachine, functions: dict[str, dict[str, Any]]
-) -> None:
-    limits = {
-        state["Arguments"]["FunctionName"]: state["TimeoutSeconds"]
-        for _, state in states(machine.asl)
-        if state["Type"] == "Task" and state["Resource"] == "arn:aws:states:::lambda:invoke"
-    }
-    known = machine.properties["DefinitionSubstitutions"]
-    assert {name[2:-1] for name in limits} == {name for name in known if name.endswith("FunctionArn")}
-    too_short = [name for name, limit in limits.items() if limit <= functions[name[2:-4]]["Timeout"]]
-    assert too_short == []
-
-
-def test_a_lease_outlives_the_longest_pass(poll_loop: Machine, functions: dict[str, dict[str, Any]]) -> None:
-    lease = poll_loop["States"]["TakeLease"]["Arguments"]["ExpressionAttributeValues"][":until"]["N"]
-    found = re.search(r"\$millis\(\) \+ (\d+)", lease)
-    assert found is not None
-    assert int(found[1]) / 1000 >= functions["PollTasksFunction"]["Timeout"]
-
-
-def test_an_express_execution_stops_in_time_for_its_successor(
-    poll_loop: Machine, functions: dict[str, dict[str, Any]]
-) -> None:
-    """Five minutes at most: the last pass, beside a batch of finalizers, begins just before the limit; then its own."""
-    [limit] = [
-        int(found[1])
-        for choice in poll_loop["States"]["ChooseNextStep"]["Choices"]
-        if (found := re.search(r"StartTime\) > (\d+)", choice["Condition"]))
-    ]
-    one_batch = dict(states(poll_loop))["FinalizeTranscription"]["TimeoutSeconds"]
-    assert limit / 1000 + max(functions["PollTasksFunction"]["Timeout"], one_batch) + one_batch < 300
-    assert f"> {limit} " in dict(states(poll_loop))["ChooseWhenToPoll"]["Choices"][0]["Condition"].replace(")", " ")
-
-
 def test_a_pass_that_finds_no_concurrency_left_comes_after_the_finalizers(poll_loop: Machine) -> None:
     """A new account has ten: the finalizers of one batch use them up."""
     first, *_ = dict(states(poll_loop))["PollTasks"]["Catch"]

@@ -296,12 +296,10 @@ def test_every_queue_is_encrypted_and_keeps_messages_as_long_as_it_can(resources
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600, name
 
 
-def test_a_message_stays_hidden_for_six_runs_and_then_goes_to_the_dead_letter_queue(
-    resources: Resources, functions: Resources
-) -> None:
-    queue = resources["SubmitQueue"]["Properties"]
-    assert queue["VisibilityTimeout"] >= 6 * functions["SubmitTranscriptionFunction"]["Timeout"]
-    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["SubmitDeadLetterQueue", "Arn"]}
+def test_a_message_that_fails_every_time_goes_to_the_dead_letter_queue(resources: Resources) -> None:
+    for name in ("SubmitQueue", "SynchronousQueue"):
+        redrive = resources[name]["Properties"]["RedrivePolicy"]
+        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["SubmitDeadLetterQueue", "Arn"]}, name
 
 
 def test_only_the_messages_that_failed_go_back_to_the_queue(functions: Resources) -> None:
