@@ -183,6 +183,16 @@ def test_a_pass_that_lambda_throttles_runs_after_the_finalizers(poll_loop: Machi
     assert first == {"ErrorEquals": ["Lambda.TooManyRequestsException"], "Next": "SkipPoll"}
 
 
+def test_every_lease_write_has_the_same_retries_and_the_same_time_limit(poll_loop: Machine) -> None:
+    """The language has no functions, so the definition repeats them."""
+    writes = [state for _, state in states(poll_loop) if "dynamodb:updateItem" in state.get("Resource", "")]
+    assert len(writes) == 6
+    for write in writes:
+        assert (write["Retry"], write["TimeoutSeconds"]) == (writes[0]["Retry"], writes[0]["TimeoutSeconds"])
+        assert write["Arguments"]["TableName"] == "${JobsTableName}"
+        assert write["Arguments"]["Key"] == {"pk": {"S": "LEASE#poll_tasks"}}
+
+
 def test_the_loop_and_the_code_use_the_same_fields(poll_loop: Machine) -> None:
     inner = dict(states(poll_loop))
     assert set(inner["PollTasks"]["Arguments"]["Payload"]) == set(PassRequest.model_fields)
