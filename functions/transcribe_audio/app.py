@@ -1,6 +1,6 @@
 """Transcribes the recordings of one batch of the synchronous queue, stores their files and publishes their events.
 
-A call takes up to minutes. It has its own function and queue, so that it does not delay the submissions of tasks.
+A call takes up to five minutes. It has its own function and queue, so that it does not delay the submissions of tasks.
 """
 
 from __future__ import annotations
