@@ -108,7 +108,6 @@ class LostResponses:
         outcome = retry_policy.decided_outcome(tried, found.outcome, now, list_was_read=found.list_was_read)
         logger.info(
             "lost response reconciled",
-            found=found.outcome,
             outcome=outcome,
             task_id=found.task_id,
             job_ids=task.job_ids,
