@@ -43,12 +43,17 @@ class JobPreparer:
     default_model: str
     region: Region
 
-    def prepare(self, body: str) -> Preparation:
-        """Record the upload of a message, or find the requeued job, and prepare it. Raises `MalformedMessage`."""
+    def record(self, body: str) -> Job | None:
+        """Record the upload of a message, or find the requeued job. Raises `MalformedMessage`.
+
+        From then on the loop brings the job back, so its message is no longer needed. None for an object that is no
+        recording.
+        """
         message = parse_message(body)
-        job = find_requeued(message, self.records) if isinstance(message, RequeuedJob) else self._received(message)
-        if job is None:
-            return Preparation()
+        return find_requeued(message, self.records) if isinstance(message, RequeuedJob) else self._received(message)
+
+    def prepare(self, job: Job) -> Preparation:
+        """Check a recorded job, fix its options, and route it."""
         logger.append_keys(job_id=job.job_id)
         try:
             return self._prepare(job)
