@@ -10,7 +10,7 @@ from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.media import is_ignored, refusal, too_large_for
 from dashscribe.domain.recognition.options import Options, resolve_options
-from dashscribe.errors import InvalidOptions, MalformedMessage, MediaGone, ProfilesUnreadable
+from dashscribe.errors import InvalidOptions, MalformedMessage, MediaUnusable, ProfilesUnreadable
 from dashscribe.observability import logger
 from dashscribe.services.messages import ObjectCreated, RequeuedJob, parse_message
 from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource
@@ -74,8 +74,8 @@ class JobPreparer:
                 default_model=self.default_model,
                 region=self.region,
             )
-        except MediaGone as error:
-            return self._failed(job, "MEDIA_GONE", str(error))
+        except MediaUnusable as error:
+            return self._failed(job, error.code, str(error))
         except InvalidOptions as error:
             return self._failed(job, error.code, str(error))
         except ProfilesUnreadable as error:
