@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from local import processes
-from local.main_job import SAMPLES, folder_for
+from local.main_job import folder_for
+from local.recordings import SAMPLES
 from local.stack import LOCAL, ROOT
 
 pytestmark = pytest.mark.stack

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE
-from local.main_job import SAMPLES
+from local.recordings import SAMPLES
 from tests.end_to_end.conftest import MODEL_PROFILES, Deployment, words
 
 pytestmark = pytest.mark.stack

@@ -12,7 +12,7 @@ import httpx
 import jiwer
 import pytest
 
-from local.main_job import SAMPLES
+from local.recordings import SAMPLES
 from local.subscriber import Subscriber
 from tests.end_to_end.conftest import Deployment, words
 

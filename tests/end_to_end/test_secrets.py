@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from local.main_job import SAMPLES
+from local.recordings import SAMPLES
 from local.stack import API_KEY
 from tests.end_to_end.conftest import Deployment
 
