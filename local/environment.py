@@ -6,7 +6,7 @@ import shlex
 import shutil
 from collections.abc import Iterator
 
-from local.stack import LOCAL, ROOT, StackInfo
+from local.stack import LOCAL, STACK_FOLDER, StackInfo
 from local.target import Target
 
 _LOCAL_AWS_CLI = LOCAL / "aws" / "bin" / "aws"
@@ -40,7 +40,7 @@ def show(info: StackInfo) -> None:
     width = max(map(len, values))
     for name, value in values.items():
         print(f"  {name:<{width}}  {value}")
-    print(f"\nThe same as JSON: {(LOCAL / 'stack.json').relative_to(ROOT)}")
+    print(f"\nThe same as JSON: {STACK_FOLDER / 'stack.json'}")
     print(NEXT_STEPS)
 
 

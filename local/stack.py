@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
+STACK_FOLDER = Path(os.environ.get("DASHSCRIBE_STACK_FOLDER", LOCAL))
+"""Where the files of the stack of `make up` are. The tests have a stack of their own."""
 BUILT = LOCAL / "build"
 STACK_NAME = "dashscribe-local"
 REGION = "us-east-1"
@@ -73,7 +75,7 @@ class StackInfo(BaseModel):
         )
 
     @classmethod
-    def load(cls, folder: Path = LOCAL) -> StackInfo:
+    def load(cls, folder: Path = STACK_FOLDER) -> StackInfo:
         path = folder / "stack.json"
         if not path.exists():
             raise StackError("No local stack is running. Start one with: make up")
@@ -153,7 +155,7 @@ def locked(folder: Path) -> Iterator[None]:
 class Stack:
     """One local stack, with its files in `folder`. With `dashscope_base_url` that server is used, and no simulator."""
 
-    folder: Path = LOCAL
+    folder: Path = STACK_FOLDER
     dashscope_base_url: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     say: Callable[[str], None] = print

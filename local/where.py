@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +23,8 @@ from local.target import Target
 
 Record = Mapping[str, Any]
 _READ = TypeDeserializer().deserialize
+EVENT_WAIT_SECONDS = 20
+"""How long an object that was just uploaded may be without a job."""
 
 WAITING = {
     Due.JOB: "It is submitted at {due_at}, or within a minute after that.",
@@ -48,6 +51,11 @@ OUR_CODES = {
     "DashScope accepted the file.",
     "TASK_LOST": "The record of its task was lost; the file is submitted again.",
     "MISSING_FROM_RESULTS": "The task succeeded without a result for this file; the file is submitted again.",
+    "ONE_OF_MANY_IN_RESULTS": "The task transcribed only one of its files; this one is submitted again.",
+    "VENDOR_UNREACHABLE": "No connection to DashScope; the submission is repeated, for about three hours.",
+    "TASK_TIMED_OUT": "The task did not end within 4 hours; the file is submitted again.",
+    "TASK_UNKNOWN": "DashScope no longer knew the task; the file is submitted again.",
+    "TASK_CANCELED": "The task was cancelled at DashScope; the file is submitted again.",
 }
 """What our own values of `last_error_code` mean. Every other value is DashScope's code."""
 VENDOR_CODES = {
@@ -65,7 +73,8 @@ def show(target: Target, key: str, console: Console) -> int:
     """Print what is known of every upload of a key, newest first; 1 when nothing is known."""
     if not key:
         raise StackError("Name the file: make where KEY=calls/talk.mp3")
-    records = find_jobs(target, key, console) or find_reports(target, key)
+    with console.status(f"looking for {escape(key)}"):
+        records = find_records(target, key)
     if not records:
         console.print(
             f"No job for {escape(key)}. Either the object is not in s3://{target.output('MediaBucketName')}, or its "
@@ -79,26 +88,35 @@ def show(target: Target, key: str, console: Console) -> int:
     return 0
 
 
-def find_jobs(target: Target, key: str, console: Console) -> list[Record]:
-    """The job records of a key. The record's name follows from the object's version id; where the event named no
+def find_records(target: Target, key: str) -> list[Record]:
+    """The job records of a key, or its reports. For an object that has neither, its event is waited for."""
+    s3, bucket = target.client("s3"), target.output("MediaBucketName")
+    listed = s3.list_object_versions(Bucket=bucket, Prefix=key).get("Versions", [])
+    versions = [version["VersionId"] for version in listed if version["Key"] == key]
+    until = time.monotonic() + (EVENT_WAIT_SECONDS if versions else 0)
+    while True:
+        records = find_jobs(target, key, versions) or find_reports(target, key)
+        if records or time.monotonic() >= until:
+            return records
+        time.sleep(1)
+
+
+def find_jobs(target: Target, key: str, versions: Sequence[str]) -> list[Record]:
+    """The job records of a key. The name of a record follows from the object's version id; where S3's event named no
     version, the whole table is read."""
     bucket, table = target.output("MediaBucketName"), target.output("JobsTableName")
     dynamodb = target.client("dynamodb")
-    versions = target.client("s3").list_object_versions(Bucket=bucket, Prefix=key).get("Versions", [])
-    found = []
-    for version in (version for version in versions if version["Key"] == key):
-        name = {"pk": {"S": f"JOB#{job_id_of(bucket, key, version['VersionId'])}"}}
-        item = dynamodb.get_item(TableName=table, Key=name).get("Item")
-        found += [item] if item else []
+    names = [f"JOB#{job_id_of(bucket, key, version)}" for version in versions]
+    replies = [dynamodb.get_item(TableName=table, Key={"pk": {"S": name}}) for name in names]
+    found = [reply["Item"] for reply in replies if "Item" in reply]
     if not found:
-        with console.status("reading the whole table"):
-            pages = dynamodb.get_paginator("scan").paginate(
-                TableName=table,
-                FilterExpression="media.#key = :key",
-                ExpressionAttributeNames={"#key": "key"},
-                ExpressionAttributeValues={":key": {"S": key}},
-            )
-            found = [item for page in pages for item in page["Items"]]
+        pages = dynamodb.get_paginator("scan").paginate(
+            TableName=table,
+            FilterExpression="media.#key = :key",
+            ExpressionAttributeNames={"#key": "key"},
+            ExpressionAttributeValues={":key": {"S": key}},
+        )
+        found = [item for page in pages for item in page["Items"]]
     return [{name: _READ(value) for name, value in item.items()} for item in found if "status" in item]
 
 

@@ -13,11 +13,15 @@ from local.stack import ROOT
 MAKEFILE = (ROOT / "Makefile").read_text()
 
 
+def clean_environment() -> dict[str, str]:
+    """The environment without what the make that runs these tests has set."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
     """A dry run: make parses everything and prints the commands."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     return subprocess.run(
-        ["make", "-n", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        ["make", "-n", *arguments], cwd=ROOT, env=clean_environment(), capture_output=True, text=True, check=False
     )
 
 
