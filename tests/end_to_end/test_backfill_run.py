@@ -35,7 +35,7 @@ def without_events(info: StackInfo) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def old_bucket(deployment: Deployment) -> Deployment:
     """One recording that was transcribed after its event, and others that were uploaded without an event."""
-    deployment.simulator(scripts=[{"match": FOLDER, "answers": [{"text": "said long ago"}]}])
+    deployment.simulator(scripts=[{"match": FOLDER, "answers": [{"text": "the old recording"}]}])
     deployment.upload(KNOWN, b"scripted")
     deployment.end_of(KNOWN)
     with without_events(deployment.info):
@@ -43,7 +43,7 @@ def old_bucket(deployment: Deployment) -> Deployment:
             deployment.upload(key, b"scripted")
         deployment.upload(f"{FOLDER}folder.wav/", b"")
         deployment.upload(f"{FOLDER}notes.wav.docx", b"no recording")
-        deployment.upload(f"{FOLDER}not-asked-for.mp3", b"scripted")
+        deployment.upload(f"{FOLDER}another-suffix.mp3", b"scripted")
     return deployment
 
 
@@ -80,7 +80,7 @@ def test_old_recordings_are_transcribed_once_and_finished_ones_are_skipped(old_b
     for key in BEFORE:
         event = deployment.end_of(key)
         assert event["detail"]["status"] == "SUCCEEDED"
-        assert deployment.result(event, "text") == b"said long ago\n"
+        assert deployment.result(event, "text") == b"the old recording\n"
         stored = deployment.s3.head_object(Bucket=deployment.media_bucket, Key=key)
         assert event["detail"]["media"]["version_id"] == stored["VersionId"]
 
