@@ -36,7 +36,9 @@ def run(files: str, out: Path, stack: Stack, console: Console) -> int:
     failed = [recording for recording in recordings if recording.status != "SUCCEEDED"]
     console.rule()
     if failed:
-        console.print(f"[red]{len(failed)} of {len(recordings)} recordings were not transcribed[/]")
+        console.print(f"[red]{len(failed)} of {len(recordings)} recordings were not transcribed:[/]")
+        for recording in failed:
+            console.print(f"  {escape(recording.key)}: {recording.detail['error']['code']}", soft_wrap=True)
     console.print(
         "The local recogniser is a small English model. Its errors say nothing about the quality of DashScope.",
         style="dim",
