@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
 from dashscribe.services.messages import PartialBatchResponse, SqsEvent, messages_in, partial_failure
-from dashscribe.services.submission.waiting_room import SubmitReport
+from dashscribe.services.submission.report import SubmitReport
 from dashscribe.wiring import submit_service
 
 

@@ -23,22 +23,23 @@ from typing import Any, TypeVar
 import pytest
 
 from dashscribe.adapters.configuration import MAX_AGE_SECONDS
-from dashscribe.adapters.dynamodb_records import to_item
+from dashscribe.adapters.dynamodb.items import to_item
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import FileOutcome, TaskList, TaskReply
+from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger, metrics
 from dashscribe.services import concurrency
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PassResult, PollService
-from dashscribe.services.polling.task_poller import CONCURRENT_QUERIES, FINALIZERS_AT_ONCE
-from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
-from dashscribe.services.submission.waiting_room import SubmitReport
+from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS, CONCURRENT_QUERIES
+from dashscribe.services.ports import DueRecord, DueTask, Message
+from dashscribe.services.submission.report import SubmitReport
 from functions.finalize_transcription import app as finalize_app
 from functions.poll_tasks import app as poll_app
 from functions.submit_transcription import app as submit_app
@@ -191,8 +192,8 @@ class BilledRecords(Records):
         self.bill.dynamodb_read(self.sizes.get(f"TASK#{submission_id}", 0))
         return super().find_task(submission_id)
 
-    def remember_task_id(self, task_id: str) -> None:
-        super().remember_task_id(task_id)
+    def remember_task_id(self, task_id: str, submission_id: str) -> None:
+        super().remember_task_id(task_id, submission_id)
         self._wrote(f"TASK_ID#{task_id}", {"expires_at": 1_800_000_000})
 
     def save_outcomes(self, submission_id: str, outcomes: Any) -> None:
@@ -222,7 +223,7 @@ class BilledRecords(Records):
         return self.crashes.read("due list", first[0] if first else None)
 
     def oldest_received(self) -> datetime | None:
-        for kind in (Due.JOB, Due.RATE_LIMITED, Due.PARKED):
+        for kind in (Due.JOB, Due.RATE_LIMITED, Due.PAUSED):
             self._queried(kind, islice(self.lists[kind], 200))
             self.crashes.read("due list", None)
         return None
@@ -287,7 +288,7 @@ class StoredSideBySide(Results):
         super().__init__(latencies)
         self._latencies = latencies
 
-    def store(self, files: Iterable[ResultFile]) -> None:
+    def store(self, files: Iterable[OutputFile]) -> None:
         for number, file in enumerate(files):
             self.files.setdefault(file.key, file.body)
             if number == 0:
@@ -412,7 +413,7 @@ class SimulatedAws(World):
         sqs_batch: int = 100,
         task_seconds: float = 3.0,
         submitters: int = SUBMITTERS,
-        finalizers: int = FINALIZERS_AT_ONCE,
+        finalizers: int = CONCURRENT_FINALIZERS,
     ) -> None:
         super().__init__(max_files_per_task=max_files_per_task)
         self.time = VirtualTime(START)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
-from dashscribe.domain.jobs.job import KEEP_RECORDS
+from dashscribe.domain.jobs.timeouts import KEEP_RECORDS
 from local.stack import ROOT
 from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable, money, units_table
 from tests.benchmarks.simulated_aws import SimulatedAws, SimulatedRun

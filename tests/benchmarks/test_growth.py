@@ -24,7 +24,7 @@ from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.polling.poll import PassResult
-from dashscribe.services.polling.task_poller import FINALIZERS_AT_ONCE
+from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS
 from dashscribe.services.ports import DueRecord, DueTask
 from local.documents import sample_job
 from tests.support.world import START, Records, VendorTask, World
@@ -196,9 +196,9 @@ def _accept(world: World, template: Job, name: str, files: int, accepted: dateti
 def _finalize(run: Run, requests: list[FinalizeRequest]) -> datetime:
     """The Map: whoever is free takes the next request, whose files are done side by side. When all are done."""
     world = run.world
-    free = [world.now] * FINALIZERS_AT_ONCE
+    free = [world.now] * CONCURRENT_FINALIZERS
     for request in requests:
-        at = min(range(FINALIZERS_AT_ONCE), key=free.__getitem__)
+        at = min(range(CONCURRENT_FINALIZERS), key=free.__getitem__)
         task = world.records.tasks[request.submission_id or ""]
         ended = world.vendor.tasks[task.task_id or ""].ready_at
         free[at] += FINALIZE

@@ -206,7 +206,7 @@ class Player:
         return {
             job["media"]["M"]["key"]["S"]: job["last_error_code"]["S"]
             for job in self._deployment.jobs()
-            if job["media"]["M"]["key"]["S"] in keys and job.get("due_kind") == {"S": "PARKED"}
+            if job["media"]["M"]["key"]["S"] in keys and job.get("due_kind") == {"S": "PAUSED"}
         }
 
 

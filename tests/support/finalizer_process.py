@@ -160,8 +160,8 @@ class _Records:
 
     def __init__(self, url: str) -> None:
         from dashscribe.domain.jobs import job as jobs
-        from dashscribe.domain.jobs.media import Media
         from dashscribe.domain.jobs.task import Task, TaskPhase
+        from dashscribe.domain.recognition.media import Media
         from dashscribe.domain.recognition.options import Options
         from dashscribe.domain.recognition.task_replies import SUCCEEDED, FileOutcome
 
@@ -203,7 +203,7 @@ def _run(url: str) -> None:
 
     records: Any = _Records(url)
     bus: Any = SimpleNamespace(publish=lambda *_: None)
-    service = replace(finalize_service(), store=records, tasks=records, events=bus)
+    service = replace(finalize_service(), records=records, events=bus)
     vars(app)["finalize_service"] = lambda: service
     context: Any = SimpleNamespace(
         function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", aws_request_id="r", tenant_id=None

@@ -14,18 +14,27 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from dashscribe.adapters.dynamodb_records import from_item, to_item
+from dashscribe.adapters.dynamodb.items import from_item, to_item
+from dashscribe.builders import (
+    PollTuning,
+    SubmissionPorts,
+    TablePorts,
+    build_poll_service,
+    build_submit_service,
+    build_transcribe_service,
+)
 from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, detail_of
 from dashscribe.domain.jobs.job import Due, Job
-from dashscribe.domain.jobs.media import Media
 from dashscribe.domain.jobs.pause import Pause
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec, Region
-from dashscribe.domain.recognition.options import Profiles
+from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.recognition.task_replies import FileOutcome, ListedTask, TaskList, TaskReply
 from dashscribe.domain.timestamps import VENDOR_ZONE
+from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.errors import (
     ErrorClass,
     LargeResult,
@@ -38,18 +47,36 @@ from dashscribe.errors import (
 )
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FinalizeRequest
-from dashscribe.services.polling.backlog import Backlog
 from dashscribe.services.polling.poll import PassReport, PollService
-from dashscribe.services.polling.task_poller import TaskPoller
-from dashscribe.services.ports import DueRecord, DueTask, Message, ResultFile
+from dashscribe.services.ports import DueRecord, DueTask, Message
+from dashscribe.services.submission.report import SubmitReport
 from dashscribe.services.submission.submit import SubmitService
-from dashscribe.services.submission.waiting_room import SubmitReport, WaitingRoom
 from dashscribe.services.transcribe import TranscribeService
+from dashscribe.settings import PollSettings, SubmitSettings, TranscribeSettings
 from tests.support.caller import Caller
 from tests.support.crashes import Crashes, Kill
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MEDIA_BUCKET, RESULTS_BUCKET = "media", "results"
+ENVIRON = {
+    "JOBS_TABLE_NAME": "jobs",
+    "EVENT_BUS_NAME": "bus",
+    "RESULTS_BUCKET_NAME": RESULTS_BUCKET,
+    "DASHSCOPE_BASE_URL": "https://dashscope-intl.aliyuncs.com",
+    "API_KEY_SECRET_ARN": "secret",
+    "RESULT_HOST_ALLOW_LIST": "aliyuncs.com",
+    "PROFILES_PARAMETER_NAME": "profiles",
+    "SUBMIT_DEAD_LETTER_QUEUE_URL": "dead-letters",
+    "POLL_TASKS_STATE_MACHINE_ARN": "loop",
+    "DEFAULT_MODEL": "fun-asr",
+    "MAX_FILES_PER_TASK": "100",
+    "SUBMIT_REQUESTS_PER_SECOND": "0",
+    "QUERY_REQUESTS_PER_SECOND": "20",
+    "PRESIGN_EXPIRY_SECONDS": "43200",
+    "SUBMIT_QUEUE_URL": "submit",
+    "SYNCHRONOUS_QUEUE_URL": "synchronous",
+}
+"""The settings of every function."""
 
 
 def due_task(task: Task) -> DueTask:
@@ -67,7 +94,7 @@ class Records:
     jobs: dict[str, Job] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     outcomes: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
-    known_task_ids: set[str] = field(default_factory=set)
+    known_task_ids: dict[str, str] = field(default_factory=dict)
     closed: Pause | None = None
     one_file_only: dict[str, datetime] = field(default_factory=dict)
     turns: dict[str, datetime] = field(default_factory=dict)
@@ -115,11 +142,11 @@ class Records:
     def find_task(self, submission_id: str) -> Task | None:
         return self.crashes.read("find task", self.tasks.get(submission_id))
 
-    def remember_task_id(self, task_id: str) -> None:
-        self.crashes.around("remember task id", lambda: self.known_task_ids.add(task_id))
+    def remember_task_id(self, task_id: str, submission_id: str) -> None:
+        self.crashes.around("remember task id", partial(self.known_task_ids.__setitem__, task_id, submission_id))
 
-    def is_our_task(self, task_id: str) -> bool:
-        return task_id in self.known_task_ids
+    def submission_of(self, task_id: str) -> str | None:
+        return self.crashes.read("submission of task", self.known_task_ids.get(task_id))
 
     def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
         self.crashes.around("save outcomes", lambda: self.outcomes.__setitem__(submission_id, dict(outcomes)))
@@ -267,6 +294,7 @@ class Vendor:
     foreign: list[tuple[datetime, bool]] = field(default_factory=list)
     before_list_page: Callable[[], object] | None = None
     answers_to_lose: int = 0
+    accepts_late_by: timedelta = timedelta(0)
     endings: dict[str, tuple[str, str]] = field(default_factory=dict)
     nameless: bool = False
     audio_ms: int = 1000
@@ -283,7 +311,7 @@ class Vendor:
             if len(file_urls) > self.most_files:
                 raise VendorError("InvalidParameter", "too many file_urls", ErrorClass.PERMANENT, 400)
             task_id = f"task-{len(self.tasks)}"
-            now = self.clock()
+            now = self.clock() + (self.accepts_late_by if self.answers_to_lose else timedelta(0))
             self.tasks[task_id] = VendorTask(list(file_urls), now + timedelta(seconds=self.seconds), now)
             if self.answers_to_lose:
                 self.answers_to_lose -= 1
@@ -428,7 +456,7 @@ class Results:
     crashes: Crashes
     files: dict[str, bytes] = field(default_factory=dict)
 
-    def store(self, files: Iterable[ResultFile]) -> None:
+    def store(self, files: Iterable[OutputFile]) -> None:
         for file in files:
             self.crashes.around("put result", partial(self.files.setdefault, file.key, file.body))
 
@@ -519,91 +547,63 @@ class World:
 
     # services
 
-    def waiting_room(self) -> WaitingRoom:
-        return WaitingRoom(
-            store=self.records,
-            pauses=self.records,
-            api_key=self.api_key,
+    def table(self) -> TablePorts:
+        return TablePorts(self.records, self.records, self.records, self.records)
+
+    def submission_ports(self) -> SubmissionPorts:
+        return SubmissionPorts(
+            table=self.table(),
+            media=self.media,
             profiles=self,
+            api_key=self.api_key,
             events=self.bus,
             dead_letter_queue=self,
-            clock=self.clock,
-        )
-
-    def transcribe_service(self) -> TranscribeService:
-        return TranscribeService(
-            room=self.waiting_room(),
-            rate_limiter=self.records,
-            media=self.media,
-            speech=self.caller,
-            results=self.results,
-            length_of=lambda media: self.lengths.get(media.decode()),
             loop=self,
             clock=self.clock,
-            results_bucket=RESULTS_BUCKET,
-            region=Region.INTERNATIONAL,
             sleep=self.sleep,
         )
 
+    def transcribe_service(self) -> TranscribeService:
+        def audio_length(media: bytes) -> float | None:
+            return self.lengths.get(media.decode())
+
+        settings = TranscribeSettings.from_environ(ENVIRON)
+        return build_transcribe_service(
+            settings, self.submission_ports(), speech=self.caller, results=self.results, audio_length=audio_length
+        )
+
     def submit_service(self) -> SubmitService:
-        return SubmitService(
-            room=self.waiting_room(),
-            tasks=self.records,
-            limits=self.records,
-            rate_limiter=self.records,
-            media=self.media,
+        settings = SubmitSettings.from_environ({**ENVIRON, "MAX_FILES_PER_TASK": str(self.max_files_per_task)})
+        return build_submit_service(
+            settings,
+            self.submission_ports(),
             speech=self.vendor,
             results=self.vendor,
             messages=self,
             synchronous_queue=self.synchronous,
-            loop=self,
-            clock=self.clock,
-            results_bucket=RESULTS_BUCKET,
-            default_model="fun-asr",
-            region=Region.INTERNATIONAL,
-            max_files_per_task=self.max_files_per_task,
-            sleep=self.sleep,
         )
 
     def poll_service(self, workers: int = 1) -> PollService:
-        records = self.records
-        task_poller = TaskPoller(
-            store=records,
-            tasks=records,
-            due=records,
-            pauses=records,
-            rate_limiter=records,
-            task_lists=records,
+        settings = PollSettings.from_environ({**ENVIRON, "MAX_FILES_PER_TASK": str(self.max_files_per_task)})
+        return build_poll_service(
+            settings,
+            self.table(),
             speech=lambda: self.vendor,
+            submit_queue=self.submit_queue,
             clock=self.clock,
-            query_requests_per_second=20,
-            concurrent_queries=workers,
-            chance=self.chance.random,
-            sleep=self.sleep,
-        )
-        return PollService(
-            task_poller=task_poller,
-            store=records,
-            tasks=records,
-            due=records,
-            pauses=records,
-            queue=self.submit_queue,
-            backlog=Backlog(records, records, records, records, self.max_files_per_task),
-            clock=self.clock,
-            concurrent_requeues=workers,
+            tuning=PollTuning(workers, workers, self.chance.random, self.sleep),
         )
 
     def finalize_service(self, workers: int = 1) -> FinalizeService:
         return FinalizeService(
-            store=self.records,
-            tasks=self.records,
+            records=self.records,
             results=self.results,
             source=self.vendor,
             events=self.bus,
             clock=self.clock,
             results_bucket=RESULTS_BUCKET,
             region=Region.INTERNATIONAL,
-            files_at_once=workers,
+            concurrent_files=workers,
         )
 
     # what happens

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -146,9 +146,9 @@ def calls_in(node: ast.AST) -> Iterator[tuple[str, ast.Call]]:
             yield ast.unparse(call.func), call
 
 
-def actions_of_methods(adapter: ast.ClassDef) -> dict[str, set[str]]:
+def actions_of_methods(adapter: ast.ClassDef, bases: Sequence[ast.ClassDef]) -> dict[str, set[str]]:
     """What each method of an adapter asks AWS for, also through its other methods."""
-    methods = {node.name: node for node in adapter.body if isinstance(node, ast.FunctionDef)}
+    methods = {node.name: node for part in (*bases, adapter) for node in part.body if isinstance(node, ast.FunctionDef)}
     clients = [
         CLIENTS[ast.unparse(argument.annotation)]
         for argument in methods["__init__"].args.args
@@ -208,12 +208,17 @@ def actions_of_function(root: Path, function: str) -> set[str]:
     trees = services_used_by(package, f"dashscribe.services.{module}")
     wanted = {called.rpartition(".")[2] for tree in trees.values() for called, _ in calls_in(tree)}
     found: set[str] = set()
-    for path in (package / "adapters").glob("*.py"):
-        for node in parsed(path).body:
-            if isinstance(node, ast.ClassDef) and node.name in made:
-                for method, asked in actions_of_methods(node).items():
-                    if method in wanted or method == "__call__":
-                        found |= asked
+    classes = {
+        node.name: node
+        for path in (package / "adapters").rglob("*.py")
+        for node in parsed(path).body
+        if isinstance(node, ast.ClassDef)
+    }
+    for adapter in (node for name, node in classes.items() if name in made):
+        bases = [classes[base.id] for base in adapter.bases if isinstance(base, ast.Name) and base.id in classes]
+        for method, asked in actions_of_methods(adapter, bases).items():
+            if method in wanted or method == "__call__":
+                found |= asked
     return found
 
 

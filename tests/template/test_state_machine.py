@@ -322,4 +322,4 @@ def test_what_the_batches_at_work_add_still_leaves_a_delay_that_a_queue_takes(
 ) -> None:
     batch = backfill["States"]["QueueUploads"]["ItemBatcher"]["MaxItemsPerBatch"]
     slowest = template["Parameters"]["BackfillFilesPerSecond"]["MinValue"]
-    assert backfill_module.LONGEST_DELAY.total_seconds() + batch / slowest <= 900
+    assert backfill_module.MAX_MESSAGE_DELAY.total_seconds() + batch / slowest <= 900

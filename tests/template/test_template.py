@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from dashscribe.adapters import dynamodb_records
+from dashscribe.adapters.dynamodb import job_records
 
 Resources = dict[str, dict[str, Any]]
 
@@ -275,7 +275,7 @@ def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: R
     assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
     assert table["GlobalSecondaryIndexes"] == [
         {
-            "IndexName": dynamodb_records.DUE_INDEX,
+            "IndexName": job_records.DUE_INDEX,
             "KeySchema": [
                 {"AttributeName": "due_kind", "KeyType": "HASH"},
                 {"AttributeName": "due_at", "KeyType": "RANGE"},
@@ -316,7 +316,7 @@ def test_the_api_key_is_a_secret_with_a_placeholder_that_the_code_knows(resource
 
 
 def test_the_profiles_parameter_begins_as_a_document_that_the_code_can_read(resources: Resources) -> None:
-    from dashscribe.domain.recognition.options import Profiles
+    from dashscribe.domain.recognition.profiles import Profiles
 
     assert Profiles.parse(resources["ProfilesParameter"]["Properties"]["Value"]) == Profiles()
 

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import pytest
 from botocore.exceptions import ClientError
 
-from dashscribe.adapters.dynamodb_records import DynamoDbRecords
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs.job import Due, Job, Status
-from dashscribe.domain.jobs.media import Media
-from dashscribe.domain.jobs.task import Task, TaskPhase
+from dashscribe.domain.jobs.task import PostOutcome, Task, TaskPhase
 from dashscribe.domain.jobs.task_list_scan import TaskListState
-from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, outcomes
+from dashscribe.domain.recognition.media import Media
+from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, read_outcomes
 from dashscribe.errors import StaleRecord
 from dashscribe.services.backfill import COUNTS
 from dashscribe.services.ports import DueRecord, DueTask
+from tests.support.table import JobsTable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -94,6 +94,7 @@ def full_job(make_job: MakeJob, now: datetime) -> Job:
         completed_at=now + 2 * SECOND,
         published_at=now + 3 * SECOND,
         requeues=5,
+        claimed_at=now,
         claimed_until=now + 5 * SECOND,
         result={
             "bucket": "results",
@@ -104,7 +105,7 @@ def full_job(make_job: MakeJob, now: datetime) -> Job:
         usage={"billed_seconds": 4, "estimated_cost_usd": 0.1 + 0.2},
         warnings=["SUCCESS_WITH_NO_VALID_FRAGMENT", "警告"],
         failure={"code": "FILE_TOO_LARGE", "message": "太大 – 2 GB", "category": "permanent"},
-        due_kind=Due.PARKED,
+        due_kind=Due.PAUSED,
         due_at=now + 4 * SECOND,
         expires_at=1_800_000_000,
     )
@@ -123,6 +124,9 @@ def full_task(now: datetime) -> Task:
         url_marks=["0123456789abcdef"],
         task_id="任务-1",
         posted_at=now,
+        response_lost_at=now,
+        reconciled_since=now,
+        post_outcome=PostOutcome.ACCEPTED,
         accepted_at=now + SECOND,
         ended_at=now + 2 * SECOND,
         finalize_attempts=3,
@@ -135,7 +139,7 @@ def full_task(now: datetime) -> Task:
 # jobs
 
 
-def test_every_field_of_a_job_survives_a_round_trip(records: DynamoDbRecords, full_job: Job) -> None:
+def test_every_field_of_a_job_survives_a_round_trip(records: JobsTable, full_job: Job) -> None:
     unset = [name for name, value in full_job.model_dump().items() if value in (None, 0, [], False)]
     assert unset == [], "a new field of Job: set it in full_job"
     assert records.create(full_job)
@@ -145,7 +149,7 @@ def test_every_field_of_a_job_survives_a_round_trip(records: DynamoDbRecords, fu
 
 
 def test_a_job_with_nothing_but_its_required_fields_survives_a_round_trip(
-    records: DynamoDbRecords, make_job: MakeJob
+    records: JobsTable, make_job: MakeJob
 ) -> None:
     job = make_job()
     records.create(job)
@@ -156,7 +160,7 @@ def test_a_job_with_nothing_but_its_required_fields_survives_a_round_trip(
 
 
 @pytest.mark.parametrize("cost", [0.0, 0.000035, 0.00000001, 1 / 3, 1234567.875])
-def test_a_float_comes_back_exactly_as_it_was(records: DynamoDbRecords, make_job: MakeJob, cost: float) -> None:
+def test_a_float_comes_back_exactly_as_it_was(records: JobsTable, make_job: MakeJob, cost: float) -> None:
     job = make_job(usage={"billed_seconds": 0, "estimated_cost_usd": cost})
     records.create(job)
     found = records.find(job.job_id)
@@ -166,11 +170,11 @@ def test_a_float_comes_back_exactly_as_it_was(records: DynamoDbRecords, make_job
     assert found.usage.estimated_cost_usd == cost
 
 
-def test_a_job_that_does_not_exist_is_not_found(records: DynamoDbRecords) -> None:
+def test_a_job_that_does_not_exist_is_not_found(records: JobsTable) -> None:
     assert records.find("0" * 32) is None
 
 
-def test_creating_a_job_twice_leaves_the_first_one(records: DynamoDbRecords, make_job: MakeJob) -> None:
+def test_creating_a_job_twice_leaves_the_first_one(records: JobsTable, make_job: MakeJob) -> None:
     assert records.create(make_job(last_error_code="first")) is True
     assert records.create(make_job(last_error_code="second")) is False
     found = records.find(make_job().job_id)
@@ -179,13 +183,13 @@ def test_creating_a_job_twice_leaves_the_first_one(records: DynamoDbRecords, mak
 
 
 def test_only_one_of_many_creators_is_told_that_it_created(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamodb, "put_item", one_at_a_time(dynamodb.put_item))
     assert sorted(at_once([lambda: records.create(make_job())] * 8)) == [False] * 7 + [True]
 
 
-def test_saving_counts_the_revision_and_stores_the_change(records: DynamoDbRecords, make_job: MakeJob) -> None:
+def test_saving_counts_the_revision_and_stores_the_change(records: JobsTable, make_job: MakeJob) -> None:
     job = make_job()
     records.create(job)
     saved = records.save(job.model_copy(update={"attempts": 1}))
@@ -193,9 +197,7 @@ def test_saving_counts_the_revision_and_stores_the_change(records: DynamoDbRecor
     assert records.find(job.job_id) == saved
 
 
-def test_saving_over_a_stale_revision_is_refused_and_changes_nothing(
-    records: DynamoDbRecords, make_job: MakeJob
-) -> None:
+def test_saving_over_a_stale_revision_is_refused_and_changes_nothing(records: JobsTable, make_job: MakeJob) -> None:
     job = make_job()
     records.create(job)
     newer = records.save(job.model_copy(update={"attempts": 1}))
@@ -204,14 +206,14 @@ def test_saving_over_a_stale_revision_is_refused_and_changes_nothing(
     assert records.find(job.job_id) == newer
 
 
-def test_saving_a_job_that_was_never_created_is_refused(records: DynamoDbRecords, make_job: MakeJob) -> None:
+def test_saving_a_job_that_was_never_created_is_refused(records: JobsTable, make_job: MakeJob) -> None:
     with pytest.raises(StaleRecord):
         records.save(make_job())
     assert records.find(make_job().job_id) is None
 
 
 def test_only_one_of_many_savers_of_the_same_revision_wins(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamodb, "put_item", one_at_a_time(dynamodb.put_item))
     job = make_job()
@@ -228,7 +230,7 @@ def test_only_one_of_many_savers_of_the_same_revision_wins(
 
 
 def test_a_field_that_is_taken_away_is_gone_from_the_record(
-    records: DynamoDbRecords, make_job: MakeJob, now: datetime
+    records: JobsTable, make_job: MakeJob, now: datetime
 ) -> None:
     job = make_job(due_kind=Due.JOB, due_at=now, task_id="t")
     records.create(job)
@@ -240,13 +242,13 @@ def test_a_field_that_is_taken_away_is_gone_from_the_record(
 
 def test_a_missing_table_is_not_taken_for_a_lost_race(dynamodb: DynamoDBClient, make_job: MakeJob) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        DynamoDbRecords(dynamodb, "elsewhere").create(make_job())
+        JobsTable(dynamodb, "elsewhere").create(make_job())
 
 
 # many jobs
 
 
-def test_more_jobs_than_one_call_may_ask_for_are_all_found(records: DynamoDbRecords, make_job: MakeJob) -> None:
+def test_more_jobs_than_one_call_may_ask_for_are_all_found(records: JobsTable, make_job: MakeJob) -> None:
     names = [f"{number:032x}" for number in range(205)]
     for name in names[:-1]:
         records.create(make_job(name))
@@ -256,7 +258,7 @@ def test_more_jobs_than_one_call_may_ask_for_are_all_found(records: DynamoDbReco
 
 
 def test_keys_that_dynamodb_left_unprocessed_are_asked_for_again(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"{number:032x}" for number in range(130)]
     for name in names:
@@ -280,7 +282,7 @@ def test_keys_that_dynamodb_left_unprocessed_are_asked_for_again(
 
 
 def test_asking_for_no_jobs_makes_no_call(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
+    records: JobsTable, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(type(dynamodb), "batch_get_item")
     assert records.find_many([]) == {}
@@ -289,7 +291,7 @@ def test_asking_for_no_jobs_makes_no_call(
 # tasks and their outcomes
 
 
-def test_every_field_of_a_task_survives_a_round_trip(records: DynamoDbRecords, full_task: Task) -> None:
+def test_every_field_of_a_task_survives_a_round_trip(records: JobsTable, full_task: Task) -> None:
     unset = [name for name, value in full_task.model_dump().items() if value in (None, 0, [])]
     assert unset == [], "a new field of Task: set it in full_task"
     first = full_task.model_copy(update={"revision": 0})
@@ -299,19 +301,19 @@ def test_every_field_of_a_task_survives_a_round_trip(records: DynamoDbRecords, f
     assert as_json(found) == {**as_json(full_task), "revision": 1}
 
 
-def test_a_task_that_does_not_exist_is_not_found(records: DynamoDbRecords, make_job: MakeJob) -> None:
+def test_a_task_that_does_not_exist_is_not_found(records: JobsTable, make_job: MakeJob) -> None:
     records.create(make_job("same"))
     assert records.find_task("same") is None
 
 
-def test_a_second_new_task_under_the_same_name_is_refused(records: DynamoDbRecords, full_task: Task) -> None:
+def test_a_second_new_task_under_the_same_name_is_refused(records: JobsTable, full_task: Task) -> None:
     first = full_task.model_copy(update={"revision": 0})
     records.save_task(first)
     with pytest.raises(StaleRecord):
         records.save_task(first)
 
 
-def test_saving_a_task_over_a_stale_revision_is_refused(records: DynamoDbRecords, full_task: Task) -> None:
+def test_saving_a_task_over_a_stale_revision_is_refused(records: JobsTable, full_task: Task) -> None:
     read = records.save_task(full_task.model_copy(update={"revision": 0}))
     newer = records.save_task(read.model_copy(update={"finalize_attempts": 9}))
     with pytest.raises(StaleRecord):
@@ -319,7 +321,7 @@ def test_saving_a_task_over_a_stale_revision_is_refused(records: DynamoDbRecords
     assert records.find_task(full_task.submission_id) == newer
 
 
-def test_outcomes_survive_a_round_trip(records: DynamoDbRecords, now: datetime) -> None:
+def test_outcomes_survive_a_round_trip(records: JobsTable, now: datetime) -> None:
     outcomes = {
         "a" * 32: FileOutcome(
             status="SUCCEEDED",
@@ -332,19 +334,19 @@ def test_outcomes_survive_a_round_trip(records: DynamoDbRecords, now: datetime) 
     assert records.find_outcomes("s") == outcomes
 
 
-def test_newer_outcomes_replace_older_ones(records: DynamoDbRecords, now: datetime) -> None:
+def test_newer_outcomes_replace_older_ones(records: JobsTable, now: datetime) -> None:
     records.save_outcomes("s", {"a": FileOutcome(status="SUCCEEDED", transcription_url="old", completed_at=now)})
     newer = {"a": FileOutcome(status="SUCCEEDED", transcription_url="new", completed_at=now)}
     records.save_outcomes("s", newer)
     assert records.find_outcomes("s") == newer
 
 
-def test_outcomes_of_an_unknown_submission_are_empty(records: DynamoDbRecords) -> None:
+def test_outcomes_of_an_unknown_submission_are_empty(records: JobsTable) -> None:
     assert records.find_outcomes("nobody") == {}
 
 
 def test_outcomes_expire_two_days_after_the_last_file_ended(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime
+    records: JobsTable, dynamodb: DynamoDBClient, now: datetime
 ) -> None:
     """They hold signed URLs, which are dead after a day."""
     records.save_outcomes(
@@ -362,22 +364,22 @@ def test_outcomes_expire_two_days_after_the_last_file_ended(
 
 
 def test_due_records_come_earliest_first_and_only_those_whose_time_has_come(
-    records: DynamoDbRecords, make_job: MakeJob, full_task: Task, now: datetime
+    records: JobsTable, make_job: MakeJob, full_task: Task, now: datetime
 ) -> None:
     for name, offset in (("c", 2), ("a", 0), ("later", 4), ("b", 1)):
         records.create(make_job(name, due_kind=Due.JOB, due_at=now + offset * SECOND))
-    records.create(make_job("parked", due_kind=Due.PARKED, due_at=now))
+    records.create(make_job("parked", due_kind=Due.PAUSED, due_at=now))
     records.save_task(full_task.model_copy(update={"revision": 0, "due_at": now}))
     assert records.due(Due.JOB, now + 2 * SECOND, 10) == [
         DueRecord("a", now),
         DueRecord("b", now + SECOND),
         DueRecord("c", now + 2 * SECOND),
     ]
-    assert records.due(Due.PARKED, now, 10) == [DueRecord("parked", now)]
+    assert records.due(Due.PAUSED, now, 10) == [DueRecord("parked", now)]
     assert records.due(Due.TASK, now, 10) == [DueRecord(full_task.submission_id, now)]
 
 
-def test_the_list_of_tasks_tells_what_a_sweep_asks(records: DynamoDbRecords, full_task: Task, now: datetime) -> None:
+def test_the_list_of_tasks_tells_what_a_sweep_asks(records: JobsTable, full_task: Task, now: datetime) -> None:
     for name, seconds in (("b", 1), ("a", 0), ("later", 9)):
         changed = {"submission_id": name, "revision": 0, "due_at": now + seconds * SECOND}
         records.save_task(full_task.model_copy(update=changed))
@@ -388,18 +390,18 @@ def test_the_list_of_tasks_tells_what_a_sweep_asks(records: DynamoDbRecords, ful
 
 
 def test_a_list_of_tasks_longer_than_a_page_of_the_index_is_read_to_its_end(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, full_task: Task, now: datetime, monkeypatch: pytest.MonkeyPatch
+    records: JobsTable, dynamodb: DynamoDBClient, full_task: Task, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(7):
         changed = {"submission_id": f"t{number}", "revision": 0, "due_at": now + number * SECOND}
         records.save_task(full_task.model_copy(update=changed))
     plain = dynamodb.query
     monkeypatch.setattr(dynamodb, "query", lambda **asked: plain(**{**asked, "Limit": min(asked["Limit"], 3)}))
-    found = DynamoDbRecords(dynamodb, "jobs").due_tasks(now + 60 * SECOND, 100)
+    found = JobsTable(dynamodb, "jobs").due_tasks(now + 60 * SECOND, 100)
     assert [task.submission_id for task in found] == [f"t{number}" for number in range(7)]
 
 
-def test_what_a_sweep_leaves_is_there_for_the_next(records: DynamoDbRecords, now: datetime) -> None:
+def test_what_a_sweep_leaves_is_there_for_the_next(records: JobsTable, now: datetime) -> None:
     assert records.task_list_state("fun-asr") is None
     state = TaskListState(next_at=now, off_until=now + SECOND, page_size=10)
     records.save_task_list_state("fun-asr", state)
@@ -416,7 +418,7 @@ def item_bytes(item: dict[str, Any]) -> int:
 
 
 def test_a_task_of_a_hundred_files_and_its_outcomes_stay_far_below_400_kb(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, full_task: Task, now: datetime
+    records: JobsTable, dynamodb: DynamoDBClient, full_task: Task, now: datetime
 ) -> None:
     """Signed URLs of 2 KB; where a file failed, the longest reason that is kept."""
     job_ids = [f"{number:032x}" for number in range(100)]
@@ -433,7 +435,7 @@ def test_a_task_of_a_hundred_files_and_its_outcomes_stay_far_below_400_kb(
     media = {job_id: Media(bucket="b", key=str(n), size_bytes=1) for n, job_id in enumerate(job_ids)}
     for name, results in (("half failed", subtasks), ("all failed", failed)):
         output = TaskOutput.model_validate({"task_status": "SUCCEEDED", "results": results})
-        records.save_outcomes(name, outcomes(output, media))
+        records.save_outcomes(name, read_outcomes(output, media))
     records.save_outcomes(
         "all worked",
         {job_id: FileOutcome(status="SUCCEEDED", transcription_url="u" * 2048, completed_at=now) for job_id in job_ids},
@@ -445,14 +447,14 @@ def test_a_task_of_a_hundred_files_and_its_outcomes_stay_far_below_400_kb(
     assert 200_000 < sizes["OUTCOMES#all worked"] < 250_000
 
 
-def test_a_due_list_is_cut_at_its_earliest_records(records: DynamoDbRecords, make_job: MakeJob, now: datetime) -> None:
+def test_a_due_list_is_cut_at_its_earliest_records(records: JobsTable, make_job: MakeJob, now: datetime) -> None:
     for number in range(5):
         records.create(make_job(str(number), due_kind=Due.JOB, due_at=now - number * SECOND))
     assert [record.record_id for record in records.due(Due.JOB, now, 2)] == ["4", "3"]
 
 
 def test_a_record_without_a_due_time_is_on_no_list(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, make_job: MakeJob, now: datetime
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, now: datetime
 ) -> None:
     job = make_job(due_kind=Due.JOB, due_at=now)
     records.create(job)
@@ -465,7 +467,7 @@ def test_a_record_without_a_due_time_is_on_no_list(
 
 
 def test_the_next_due_time_is_the_earliest_one_also_in_the_future(
-    records: DynamoDbRecords, make_job: MakeJob, now: datetime
+    records: JobsTable, make_job: MakeJob, now: datetime
 ) -> None:
     assert records.next_due(Due.JOB) is None
     for name, offset in (("late", 3600), ("soon", 60)):
@@ -477,7 +479,7 @@ def test_the_next_due_time_is_the_earliest_one_also_in_the_future(
 # the gate
 
 
-def test_the_gate_is_open_until_it_is_closed_and_again_when_opened(records: DynamoDbRecords, now: datetime) -> None:
+def test_the_gate_is_open_until_it_is_closed_and_again_when_opened(records: JobsTable, now: datetime) -> None:
     assert records.current_pause() is None
     closed = pauses.start_pause("Arrearage", "欠费 – pay the bill", now)
     records.save_pause(closed)
@@ -487,7 +489,7 @@ def test_the_gate_is_open_until_it_is_closed_and_again_when_opened(records: Dyna
     records.delete_pause()
 
 
-def test_closing_a_closed_gate_replaces_it(records: DynamoDbRecords, now: datetime) -> None:
+def test_closing_a_closed_gate_replaces_it(records: JobsTable, now: datetime) -> None:
     records.save_pause(pauses.start_pause("Arrearage", "", now))
     second = pauses.start_pause("InvalidApiKey", "", now + SECOND)
     records.save_pause(second)
@@ -495,7 +497,7 @@ def test_closing_a_closed_gate_replaces_it(records: DynamoDbRecords, now: dateti
 
 
 def test_only_one_of_many_takes_the_probe(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
+    records: JobsTable, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamodb, "put_item", one_at_a_time(dynamodb.put_item))
     seen = pauses.start_pause("Arrearage", "", now)
@@ -505,7 +507,7 @@ def test_only_one_of_many_takes_the_probe(
     assert records.current_pause() == following
 
 
-def test_a_gate_that_was_opened_meanwhile_is_not_closed_by_a_probe(records: DynamoDbRecords, now: datetime) -> None:
+def test_a_gate_that_was_opened_meanwhile_is_not_closed_by_a_probe(records: JobsTable, now: datetime) -> None:
     seen = pauses.start_pause("Arrearage", "", now)
     assert records.claim_probe(seen, pauses.start_pause("Arrearage", "", now + SECOND, seen)) is False
     assert records.current_pause() is None
@@ -515,7 +517,7 @@ def test_a_gate_that_was_opened_meanwhile_is_not_closed_by_a_probe(records: Dyna
 
 
 def test_turns_are_one_over_the_rate_apart_whoever_asks(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
+    records: JobsTable, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamodb, "update_item", one_at_a_time(dynamodb.update_item))
     waits = at_once([lambda: records.reserve("query", 20, now, timedelta(seconds=30))] * 40)
@@ -523,7 +525,7 @@ def test_turns_are_one_over_the_rate_apart_whoever_asks(
 
 
 def test_turns_are_apart_also_when_the_clocks_of_the_askers_differ(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
+    records: JobsTable, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamodb, "update_item", one_at_a_time(dynamodb.update_item))
 
@@ -540,7 +542,7 @@ def test_turns_are_apart_also_when_the_clocks_of_the_askers_differ(
 
 
 def test_whoever_is_overtaken_while_starting_an_idle_rate_gets_the_next_turn(
-    records: DynamoDbRecords, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
+    records: JobsTable, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real: Callable[..., Any] = dynamodb.update_item
     rival: list[timedelta | None] = []
@@ -558,25 +560,25 @@ def test_whoever_is_overtaken_while_starting_an_idle_rate_gets_the_next_turn(
     assert rival == [timedelta(0)]
 
 
-def test_an_idle_rate_starts_at_once(records: DynamoDbRecords, now: datetime) -> None:
+def test_an_idle_rate_starts_at_once(records: JobsTable, now: datetime) -> None:
     for start in (now, now + timedelta(hours=1), now + timedelta(hours=1, microseconds=100_000)):
         assert records.reserve("query", 10, start, SECOND) == timedelta(0)
     assert records.reserve("query", 10, now + timedelta(hours=1, microseconds=100_000), SECOND) == SECOND / 10
 
 
-def test_a_turn_beyond_the_horizon_is_refused_and_not_reserved(records: DynamoDbRecords, now: datetime) -> None:
+def test_a_turn_beyond_the_horizon_is_refused_and_not_reserved(records: JobsTable, now: datetime) -> None:
     near = timedelta(seconds=2)
     waits = [records.reserve("submit", 1, now, near) for _ in range(6)]
     assert waits == [0 * SECOND, SECOND, 2 * SECOND, None, None, None]
     assert records.reserve("submit", 1, now, timedelta(seconds=10)) == 3 * SECOND
 
 
-def test_rates_of_different_names_do_not_touch_each_other(records: DynamoDbRecords, now: datetime) -> None:
+def test_rates_of_different_names_do_not_touch_each_other(records: JobsTable, now: datetime) -> None:
     assert records.reserve("submit#fun-asr", 1, now, SECOND) == timedelta(0)
     assert records.reserve("submit#paraformer-v2", 1, now, SECOND) == timedelta(0)
 
 
-def test_a_rate_below_one_a_second_spaces_turns_by_more_than_a_second(records: DynamoDbRecords, now: datetime) -> None:
+def test_a_rate_below_one_a_second_spaces_turns_by_more_than_a_second(records: JobsTable, now: datetime) -> None:
     horizon = timedelta(minutes=1)
     assert [records.reserve("x", 0.5, now, horizon) for _ in range(3)] == [0 * SECOND, 2 * SECOND, 4 * SECOND]
 
@@ -585,22 +587,22 @@ def test_a_fault_of_the_table_is_not_taken_for_a_turn_beyond_the_horizon(
     dynamodb: DynamoDBClient, now: datetime
 ) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        DynamoDbRecords(dynamodb, "elsewhere").reserve("x", 1, now, SECOND)
+        JobsTable(dynamodb, "elsewhere").reserve("x", 1, now, SECOND)
 
 
 def test_the_oldest_unfinished_job_is_the_one_received_first(
-    records: DynamoDbRecords, make_job: MakeJob, now: datetime
+    records: JobsTable, make_job: MakeJob, now: datetime
 ) -> None:
     assert records.oldest_received() is None
     for number, hours in enumerate((1, 5, 3)):
         received = now - timedelta(hours=hours)
-        kind = Due.PARKED if number == 1 else Due.JOB
+        kind = Due.PAUSED if number == 1 else Due.JOB
         records.create(make_job(job_id=f"j{number}", received_at=received, due_kind=kind, due_at=now))
     records.create(make_job(job_id="done", received_at=now - timedelta(days=9), due_kind=None, due_at=None))
     assert records.oldest_received() == now - timedelta(hours=5)
 
 
-def test_a_learned_limit_is_kept_until_its_time_and_for_its_model(records: DynamoDbRecords, now: datetime) -> None:
+def test_a_learned_limit_is_kept_until_its_time_and_for_its_model(records: JobsTable, now: datetime) -> None:
     assert not records.takes_one_file_only("fun-asr", now)
     records.remember_one_file_only("fun-asr", now + timedelta(hours=1))
     assert records.takes_one_file_only("fun-asr", now)
@@ -608,9 +610,7 @@ def test_a_learned_limit_is_kept_until_its_time_and_for_its_model(records: Dynam
     assert not records.takes_one_file_only("paraformer-v2", now)
 
 
-def test_what_backfills_count_adds_up_for_each_run_and_expires(
-    dynamodb: DynamoDBClient, records: DynamoDbRecords
-) -> None:
+def test_what_backfills_count_adds_up_for_each_run_and_expires(dynamodb: DynamoDBClient, records: JobsTable) -> None:
     counts = dict.fromkeys(COUNTS, 1)
     for run in ("one", "two", "one"):
         records.add_backfill_counts(run, counts)
@@ -619,7 +619,7 @@ def test_what_backfills_count_adds_up_for_each_run_and_expires(
     assert float(item["expires_at"]["N"]) > time.time() + 29 * 86400
 
 
-def test_the_lines_of_two_models_are_told_apart_oldest_first(records: DynamoDbRecords, make_job: MakeJob) -> None:
+def test_the_lines_of_two_models_are_told_apart_oldest_first(records: JobsTable, make_job: MakeJob) -> None:
     for number, model in enumerate(["fun-asr", "paraformer-v2", "fun-asr"]):
         due_at = f"2026-01-01T12:00:0{number}.000Z"
         records.create(make_job(job_id=f"{number}" * 32, model=model, due_kind=Due.RATE_LIMITED, due_at=due_at))

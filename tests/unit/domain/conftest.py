@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from dashscribe.domain.jobs.job import Job, receive
-from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.recognition.media import Media
 
 SAMPLES = Path(__file__).parent / "samples"
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dashscribe.domain.jobs.media import MAX_SIZE_BYTES, Media
 from dashscribe.domain.jobs.pause import Pause
+from dashscribe.domain.recognition.media import MAX_SIZE_BYTES, Media
 from dashscribe.domain.transcripts.result_files import results_of
 from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillReport, BackfillService
 from dashscribe.services.messages import BACKFILL, ObjectCreated, parse_message
@@ -82,7 +82,7 @@ class Past:
     def service(self) -> BackfillService:
         records = self.world.records
         return BackfillService(
-            store=records,
+            records=records,
             pauses=records,
             rate_limiter=records,
             uploads=self,

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from dashscribe.domain.jobs.job import Due, Job, Status
 from dashscribe.domain.jobs.pause import start_pause
-from dashscribe.services.polling.backlog import SHARE
+from dashscribe.services.polling.backlog import BACKLOG_SHARE
 from tests.support.world import World
 
 FUN_ASR_RATE = 10
@@ -61,7 +61,7 @@ def test_the_line_moves_in_the_order_of_arrival_at_its_share_of_the_rate() -> No
     while rate_limited_jobs(world):
         world.step()
     took = (world.now - started).total_seconds()
-    assert took <= 10 + len(waiting) / (FUN_ASR_RATE * SHARE) * 2  # this world does nothing at the same time
+    assert took <= 10 + len(waiting) / (FUN_ASR_RATE * BACKLOG_SHARE) * 2  # this world does nothing at the same time
     world.run_until_quiet()  # the last ones are called up, and still to be submitted
     times = [submitted_at(world, key) for key in waiting]
     overtaken = sum(later < earlier for earlier, later in pairwise(times))

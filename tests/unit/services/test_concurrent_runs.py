@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.jobs.job import Due, Status
-from dashscribe.domain.jobs.task import RESULTS_LIVE, TASK_DEADLINE
+from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from dashscribe.services.messages import FinalizeRequest
 from tests.support.world import World
@@ -119,7 +119,7 @@ def test_two_functions_that_park_the_same_jobs_both_live() -> None:
     bodies = [world.upload("a.wav"), world.upload("b.wav")]
     world.crashes.intrude("before save job as RECEIVED", lambda: world.deliver(bodies))
     world.deliver()
-    assert {job.due_kind for job in world.records.jobs.values()} == {Due.PARKED}
+    assert {job.due_kind for job in world.records.jobs.values()} == {Due.PAUSED}
     world.key = "sk-late"
     world.run_until_quiet()
     assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 2
@@ -137,7 +137,7 @@ def test_the_loop_wakes_no_job_that_is_parked_only_in_its_list() -> None:
         world.loop_pass()
         world.deliver()
 
-    world.crashes.intrude("after due list PARKED", faster)
+    world.crashes.intrude("after due list PAUSED", faster)
     report = world.poll_pass()
     assert report is not None
     assert report.requeued == 0

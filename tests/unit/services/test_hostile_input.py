@@ -18,20 +18,21 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dashscribe.adapters.dynamodb_records import to_item
+from dashscribe.adapters.dynamodb.items import to_item
 from dashscribe.adapters.s3_media import S3Media
 from dashscribe.adapters.sqs_queues import SqsDeadLetterQueue
+from dashscribe.builders import SubmissionPorts
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.events import Detail
 from dashscribe.domain.jobs.job import Job
-from dashscribe.domain.jobs.media import Media, is_ignored, refusal
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.options import Profiles, resolve_options
+from dashscribe.domain.recognition.media import Media, is_ignored, refusal
+from dashscribe.domain.recognition.options import resolve_options
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.transcripts.result_files import MAX_KEY_BYTES, result_folder
 from dashscribe.errors import InvalidOptions, MalformedMessage, ProfilesUnreadable
 from dashscribe.services.messages import ObjectCreated, RequeuedJob, parse_message
 from dashscribe.services.ports import Message
-from dashscribe.services.submission.submit import SubmitService
 from tests.support.world import DETAIL_TYPES_SUBMITTED, MEDIA_BUCKET, RESULTS_BUCKET, START, Records, World
 
 HEX = "0123456789abcdef" * 2
@@ -102,9 +103,9 @@ class BucketWorld(World):
         self.records = StrictRecords(self.crashes)
         self.bucket = Bucket(versioned=versioned)
 
-    def submit_service(self) -> SubmitService:
+    def submission_ports(self) -> SubmissionPorts:
         client: Any = self.bucket
-        return replace(super().submit_service(), media=S3Media(client, 3600))
+        return replace(super().submission_ports(), media=S3Media(client, 3600))
 
     def put(self, key: str, metadata: dict[str, str] | None = None, *, size: int = 1000) -> str:
         """An object arrives, and its event; the event's body."""
@@ -244,7 +245,7 @@ def test_hundreds_of_faults_in_two_kilobytes_are_one_short_failure(parameters: s
     world.run_until_quiet()
     code, message = error_of(world.end_of("a.wav"))
     assert code == "INVALID_OPTIONS"
-    assert "more such faults" in message
+    assert "more faults" in message
     assert len(message) < 8000
 
 

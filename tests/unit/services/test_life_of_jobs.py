@@ -24,9 +24,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dashscribe.domain.jobs.job import MAX_AMBIGUOUS_SUBMISSIONS, MAX_RESUBMISSIONS, Job, Status
-from dashscribe.domain.jobs.media import Media
-from dashscribe.domain.jobs.task import TASK_DEADLINE, TaskPhase
+from dashscribe.domain.jobs.job import Job, Status
+from dashscribe.domain.jobs.retry_policy import MAX_LOST_RESPONSES, MAX_RESUBMISSIONS
+from dashscribe.domain.jobs.task import TaskPhase
+from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
+from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import logger
@@ -34,7 +36,7 @@ from dashscribe.services.messages import FinalizeRequest, ObjectCreated, parse_m
 from tests.support.world import DETAIL_TYPES_SUBMITTED, World
 
 MOST_UPLOADS = 6
-MOST_SUBMISSIONS = 1 + MAX_RESUBMISSIONS + MAX_AMBIGUOUS_SUBMISSIONS
+MOST_SUBMISSIONS = 1 + MAX_RESUBMISSIONS + MAX_LOST_RESPONSES
 BOUNDED_TIME = timedelta(hours=2)
 """How long after everything is mended the last job may end: the longest wait by plan is 15 minutes, a few in a row."""
 NO_PROFILES = '{"profiles": {}, "rules": []}'
@@ -321,7 +323,7 @@ class LifeOfJobs(RuleBasedStateMachine):
             assert job.attempts <= len(accepted) <= MOST_SUBMISSIONS
             assert sum(not is_unanswered(self.world, task_id) for task_id in accepted) <= 1 + MAX_RESUBMISSIONS
             unanswered = [task_id for task_id in accepted[:-1] if is_unanswered(self.world, task_id)]
-            assert len(unanswered) <= MAX_AMBIGUOUS_SUBMISSIONS
+            assert len(unanswered) <= MAX_LOST_RESPONSES
             for task_id in accepted[:-1]:
                 assert task_id in unanswered or asks_for_another(self.world, task_id, job.media)
 

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from dashscribe.services.polling.pass_budget import FILES_PER_PASS
 from dashscribe.services.polling.poll import JOBS_PER_PASS
-from dashscribe.services.polling.task_poller import FILES_PER_PASS
 from tests.support.world import World
 
 STEP_FUNCTIONS_LIMIT = 256 * 1024

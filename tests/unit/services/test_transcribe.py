@@ -8,9 +8,9 @@ from datetime import timedelta
 
 import pytest
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import retry_policy, timeouts
 from dashscribe.domain.jobs.job import Due, Status
-from dashscribe.services.transcribe import MAX_SLOT_WAIT
+from dashscribe.services.transcribe import MAX_CALL_SLOT_WAIT
 from tests.support.caller import SAID, reply
 from tests.support.world import World
 
@@ -185,7 +185,7 @@ def test_a_lost_answer_is_asked_for_again_three_times_at_most() -> None:
     world.caller.answers["notes/a.wav"] = ["lost"] * 10
     world.upload("notes/a.wav")
     world.run_until_quiet()
-    assert len(world.caller.calls) == 1 + jobs.MAX_RESUBMISSIONS
+    assert len(world.caller.calls) == 1 + retry_policy.MAX_RESUBMISSIONS
     [end] = world.bus.ends_of("notes/a.wav")
     assert end.error is not None
     assert (end.error.code, end.error.category) == ("SUBMISSION_UNCONFIRMED", "retryable")
@@ -286,10 +286,10 @@ def test_unpaid_bills_close_the_gate_for_all_and_one_call_opens_it() -> None:
     world.upload("notes/a.wav")
     world.deliver()
     world.call()
-    assert world.job_of("notes/a.wav").due_kind is Due.PARKED
+    assert world.job_of("notes/a.wav").due_kind is Due.PAUSED
     world.upload("board.wav")
     world.deliver()
-    assert world.job_of("board.wav").due_kind is Due.PARKED
+    assert world.job_of("board.wav").due_kind is Due.PAUSED
     world.run_until_quiet()
     assert world.records.closed is None
     assert {job.status for job in world.records.jobs.values()} == {Status.SUCCEEDED}
@@ -315,7 +315,7 @@ def test_calls_begin_no_faster_than_the_model_allows_and_the_rest_wait_in_the_ta
     assert {job.last_error_code for job in report.waiting} <= {"RATE_LIMITED"}
     world.run_until_quiet()
     assert len(world.caller.calls) == len(set(world.caller.calls)) == 200
-    assert MAX_SLOT_WAIT < jobs.CALL_CLAIM_LASTS
+    assert MAX_CALL_SLOT_WAIT < timeouts.CALL_CLAIM_LASTS
 
 
 def test_a_call_that_lasts_is_not_made_by_somebody_else_too() -> None:
@@ -323,7 +323,7 @@ def test_a_call_that_lasts_is_not_made_by_somebody_else_too() -> None:
     body = world.upload("notes/a.wav")
 
     def meanwhile() -> None:
-        world.now += jobs.CALL_CLAIM_LASTS - timedelta(seconds=1)
+        world.now += timeouts.CALL_CLAIM_LASTS - timedelta(seconds=1)
         world.deliver([body])
         world.call(list(world.synchronous.messages))
 

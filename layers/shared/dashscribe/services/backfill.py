@@ -1,6 +1,6 @@
-"""From a listing of the media bucket to the submit queue: recordings that no event told us of, at a bounded rate.
+"""The backfill: from a listing of the media bucket to the submit queue, at a bounded rate.
 
-One run handles one batch of listed objects. It can be repeated: what has a job or a transcript is skipped, and a
+One run handles one batch of listed objects. It can be repeated: an object with a job or a transcript is skipped, and a
 message that is sent twice finds the job of the first one.
 """
 
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Self, TypeVar
@@ -16,16 +15,17 @@ from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from dashscribe.domain.jobs.media import Media, is_ignored, refusal
+from dashscribe.domain.recognition.media import Media, is_ignored, refusal
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.observability import logger
+from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import ObjectCreated, backfill_event
 from dashscribe.services.ports import (
     BackfillLedger,
     BackfillQueue,
     Clock,
-    JobStore,
+    JobRecords,
     PauseStore,
     RateLimiter,
     TranscriptFinder,
@@ -37,19 +37,19 @@ COUNTS = (
     *("listed", "queued", "skipped_done", "skipped_filtered", "skipped_ignored"),
     *("unsupported", "archived", "gone", "failed"),
 )
-"""What is counted. Every listed object counts once more, as one of the others."""
+"""What is counted. Every object counts as `listed` and as one of the others."""
 QUEUE_HOLDS = timedelta(minutes=2)
-"""How much work, at the backfill's rate, may wait in the submit queue before a backfill adds no more: what a new upload
-can come behind, and what still goes through after a backfill was stopped."""
-LONGEST_DELAY = timedelta(minutes=10)
-"""A turn further away is not taken: a message can be delayed by 15 minutes at most, and a batch lasts a while."""
+"""How much work, at the backfill's rate, may wait in the submit queue before the backfill adds no more. A new upload
+waits behind it, and it is still processed after the backfill was stopped."""
+MAX_MESSAGE_DELAY = timedelta(minutes=10)
+"""A slot further away is not reserved: SQS delays a message by 15 minutes at most, and a batch takes a while."""
 QUEUE_IS_FULL_SECONDS = 60
-"""How long a batch waits for room. Each wait is three transitions of the state machine."""
+"""How long a batch waits while the queue is full. Each wait is three transitions of the state machine."""
 PAUSED_SECONDS = 300
-"""How long while nothing is submitted at all: an execution's history has room for a week of such waits."""
-LOOKS_AT_ONCE = 8
-"""Objects that are looked at in S3 at the same time; botocore keeps 10 connections."""
-_Thing = TypeVar("_Thing")
+"""How long a batch waits while submissions are paused. An execution's history can hold a week of such waits."""
+CONCURRENT_LOOKUPS = 8
+"""Lookups in S3 that run concurrently; botocore keeps 10 connections."""
+_Item = TypeVar("_Item")
 _Found = TypeVar("_Found")
 
 
@@ -103,7 +103,7 @@ class BackfillItem(BaseModel):
 
 
 class BackfillBatch(BaseModel):
-    """What the state machine gives to the function, and what the function gives back of it, to be given again."""
+    """The state machine's input, and its output: the items that must be given to the function again."""
 
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
@@ -112,8 +112,8 @@ class BackfillBatch(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _a_lone_item_is_a_batch(cls, given: JsonObject) -> JsonObject:
-        """MiniStack 1.5.33 has no ItemBatcher: it gives each item single_file_task."""
+    def _single_item_is_a_batch(cls, given: JsonObject) -> JsonObject:
+        """MiniStack 1.5.33 has no ItemBatcher: it passes each item by itself."""
         return {"Items": [given]} if "object" in given else given
 
     @classmethod
@@ -123,7 +123,7 @@ class BackfillBatch(BaseModel):
 
 @dataclass
 class BackfillReport:
-    """What one run did. `left` is what it did not even begin, and when to try that again."""
+    """What one run did. `left` has the items that it did not start, and when to try them again."""
 
     counts: Counter[str] = field(default_factory=Counter)
     left: BackfillBatch = field(default_factory=BackfillBatch.none_left)
@@ -131,9 +131,9 @@ class BackfillReport:
 
 @dataclass(frozen=True)
 class BackfillService:
-    """Queue what is not done yet. Whatever else is in the queue goes first."""
+    """Queues the objects that are not done yet. New uploads go first."""
 
-    store: JobStore
+    records: JobRecords
     pauses: PauseStore
     rate_limiter: RateLimiter
     uploads: UploadFinder
@@ -146,7 +146,7 @@ class BackfillService:
     files_per_second: float
 
     def run(self, batch: BackfillBatch) -> BackfillReport:
-        """Handle the batch, or none of it. Raises when not one of its objects could be looked at."""
+        """Handle the whole batch, or none of it. Raises the first error when every lookup failed."""
         report = BackfillReport()
         if not batch.items:
             return report
@@ -164,7 +164,7 @@ class BackfillService:
         return report
 
     def _is_wanted(self, item: BackfillItem, counts: Counter[str]) -> bool:
-        """Decided from the listing, which is free. A whole bucket's odd files are no failures: they are counted."""
+        """Decide from the listing, which costs nothing. Objects that are no recordings are counted, not failed."""
         media = Media(bucket=self.media_bucket, key=item.object.keys[0], size_bytes=item.object.size)
         if not item.request.wants(item.object) or item.object.bucket not in (None, self.media_bucket):
             counts["skipped_filtered"] += 1
@@ -177,15 +177,15 @@ class BackfillService:
         return False
 
     def _hold_back_seconds(self) -> int:
-        """New uploads go first: how long to stay away from a queue that is full, or that leads nowhere now."""
+        """How long to add nothing to the queue, because it is full or submissions are paused."""
         if self.pauses.current_pause() is not None:
             return PAUSED_SECONDS
-        room = self.files_per_second * QUEUE_HOLDS.total_seconds()
-        return QUEUE_IS_FULL_SECONDS if self.queue.backlog() >= room else 0
+        limit = self.files_per_second * QUEUE_HOLDS.total_seconds()
+        return QUEUE_IS_FULL_SECONDS if self.queue.backlog() >= limit else 0
 
     def _find(self, keys: Sequence[str]) -> Upload | None:
-        looks = (self.uploads.find_upload(self.media_bucket, key) for key in keys)
-        return next((upload for upload in looks if upload is not None), None)
+        found = (self.uploads.find_upload(self.media_bucket, key) for key in keys)
+        return next((upload for upload in found if upload is not None), None)
 
     def _not_done(self, wanted: Sequence[Sequence[str]], counts: Counter[str]) -> list[ObjectCreated]:
         """An event for each object that has neither a job nor a transcript."""
@@ -196,24 +196,24 @@ class BackfillService:
         named = [
             (backfill_event(upload.media, upload.uploaded_at), upload) for upload in uploads if not upload.archived
         ]
-        known = self.store.find_many([event.job_id for event, _ in named])
-        # A record is kept for 30 days, and an upload to an unversioned bucket has its job under a name that no listing
-        # tells: the results know better.
+        known = self.records.find_many([event.job_id for event, _ in named])
+        # A record is kept for 30 days, and a listing does not show the sequencer that names a job of an unversioned
+        # bucket. So the results bucket decides about objects without a record.
         unknown = [(event, upload) for event, upload in named if event.job_id not in known]
-        looked = _each(
+        checked = _each(
             lambda pair: (pair[0], self.transcripts.has_transcript(pair[1].media, pair[1].uploaded_at)), unknown, counts
         )
-        new = [event for event, has_transcript in looked if not has_transcript]
-        counts["skipped_done"] += len(known) + len(looked) - len(new)
+        new = [event for event, has_transcript in checked if not has_transcript]
+        counts["skipped_done"] += len(known) + len(checked) - len(new)
         return new
 
     def _queued(self, events: Sequence[ObjectCreated]) -> bool:
-        """Send each event to arrive at its turn. False, and nothing sent, when these turns are too far away.
+        """Send each event with a delay until its slot. False, and nothing is sent, when the slots are too far away.
 
-        The queue keeps the pace, by the delay of each message: no function sleeps, and no file goes before its turn.
+        The delay of each message keeps the rate: no function waits for a slot.
         """
         rate = self.files_per_second
-        wait = self.rate_limiter.reserve("backfill", rate / len(events), self.clock(), LONGEST_DELAY)
+        wait = self.rate_limiter.reserve("backfill", rate / len(events), self.clock(), MAX_MESSAGE_DELAY)
         if wait is None:
             return False
         for place, event in enumerate(events):
@@ -224,20 +224,19 @@ class BackfillService:
         return True
 
 
-def _each(look: Callable[[_Thing], _Found], things: Sequence[_Thing], counts: Counter[str]) -> list[_Found]:
-    """Look at several things at once. One that cannot be looked at is counted; when none can, the trouble is ours."""
+def _each(look_up: Callable[[_Item], _Found], items: Sequence[_Item], counts: Counter[str]) -> list[_Found]:
+    """Look up items concurrently. Failed lookups are counted. When all fail, the fault is ours, and the run fails."""
 
-    def tried(thing: _Thing) -> _Found | Exception:
+    def attempt(item: _Item) -> _Found | Exception:
         try:
-            return look(thing)
+            return look_up(item)
         except Exception as error:
-            logger.exception("an object could not be looked at")
+            logger.exception("object lookup failed")
             return error
 
-    with ThreadPoolExecutor(LOOKS_AT_ONCE) as pool:
-        looked = list(pool.map(tried, things))
-    errors = [found for found in looked if isinstance(found, Exception)]
-    if errors and len(errors) == len(looked):
+    found = list(map_concurrently(attempt, items, CONCURRENT_LOOKUPS))
+    errors = [each for each in found if isinstance(each, Exception)]
+    if errors and len(errors) == len(found):
         raise errors[0]
     counts["failed"] += len(errors)
-    return [found for found in looked if not isinstance(found, Exception)]
+    return [each for each in found if not isinstance(each, Exception)]

@@ -1,4 +1,4 @@
-"""Several pieces of waiting at the same time: what takes 0.1 s each at the vendor or in S3 need not take its sum."""
+"""Concurrent waiting: calls that take 0.1 s each need not take the sum of their times."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
-def map_concurrently(work: Callable[[Item], Answer], items: Sequence[Item], workers: int) -> Iterator[Answer]:
-    """The answers, in the order of the items. What `work` raises is raised when its answer is due."""
+def map_concurrently(work: Callable[[Item], Result], items: Sequence[Item], workers: int) -> Iterator[Result]:
+    """The results in the order of the items. An error of `work` is raised when its result is due."""
     if workers == 1 or len(items) <= 1:
         yield from map(work, items)
     else:

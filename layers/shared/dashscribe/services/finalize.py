@@ -1,38 +1,37 @@
-"""From a finished task to files, record and event: the end of every job that the vendor has seen."""
+"""From an ended task to files, records and events: the end of every job that has a task."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 
 from pydantic import ValidationError
 
 from dashscribe.domain.jobs import job as jobs
-from dashscribe.domain.jobs.file_decision import NextStep, decide
-from dashscribe.domain.jobs.job import Job, Status, Usage
-from dashscribe.domain.jobs.job_report import job_report
-from dashscribe.domain.jobs.task import RESULTS_LIVE, Task
+from dashscribe.domain.jobs.failure import failure
+from dashscribe.domain.jobs.file_decision import StoreSilence, StoreTranscript, decide
+from dashscribe.domain.jobs.job import Job, Status
+from dashscribe.domain.jobs.job_files import job_files, result_json, transcript_names, usage_of
+from dashscribe.domain.jobs.task import Task
+from dashscribe.domain.jobs.timeouts import RESULTS_LIVE
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.options import warnings_of
+from dashscribe.domain.recognition.options import find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, one_alone_was_answered
-from dashscribe.domain.transcripts.readable import cues, plain_text
+from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
 from dashscribe.domain.transcripts.result_files import result_folder
-from dashscribe.domain.transcripts.subtitles import srt, vtt
 from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, empty, neutral
 from dashscribe.errors import DashscribeError, LargeResult, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FILES_PER_FINALIZER
-from dashscribe.services.ports import Clock, EventPublisher, JobStore, ResultFile, ResultSource, ResultStore, TaskStore
+from dashscribe.services.ports import Clock, EventPublisher, JobRecords, ResultSource, ResultStore
 from dashscribe.services.publish import publish_end, publish_start
 
 
 @dataclass
 class FinalizeReport:
-    """What one run did, to be counted. `unfinished` are left to the loop's next pass."""
+    """What one run did. `unfinished` jobs are left to the next pass of the loop."""
 
     succeeded: list[Job] = field(default_factory=list)
     failed: list[Job] = field(default_factory=list)
@@ -42,9 +41,9 @@ class FinalizeReport:
 
 @dataclass(frozen=True)
 class _Batch:
-    """What one run finishes: the task, unless these are jobs without one, and what came of its files.
+    """The files of one run: their task, unless these jobs have none, and its outcomes.
 
-    `small_only`: several are in memory at the same time, so a large result must wait.
+    `small_only`: several results are in memory at once, so a large one must wait.
     """
 
     task: Task | None
@@ -55,170 +54,142 @@ class _Batch:
 
 @dataclass(frozen=True)
 class FinalizeService:
-    """Finish some files of one task. Every step can be repeated: files have fixed keys and are never written over.
+    """Finalizes some files of one task. Every step can be repeated: keys are fixed and files are never overwritten.
 
-    They are finished side by side, those with a large result one after the other when the small ones are done.
+    Small results are finalized concurrently, then the large ones one after the other.
     """
 
-    store: JobStore
-    tasks: TaskStore
+    records: JobRecords
     results: ResultStore
     source: ResultSource
     events: EventPublisher
     clock: Clock
     results_bucket: str
     region: Region
-    files_at_once: int = FILES_PER_FINALIZER
+    concurrent_files: int = FILES_PER_FINALIZER
 
     def run(self, submission_id: str | None, job_ids: list[str]) -> FinalizeReport:
-        task = self.tasks.find_task(submission_id) if submission_id else None
-        outcomes = self.tasks.find_outcomes(task.submission_id) if task else {}
-        batch = _Batch(task, outcomes, small_only=self.files_at_once > 1 and len(job_ids) > 1)
-        finished = map_concurrently(partial(self._finish_or_leave, batch), job_ids, self.files_at_once)
-        large = [job_id for job_id, is_finished in zip(job_ids, finished, strict=True) if not is_finished]
-        one_by_one = replace(batch, small_only=False)
+        """Finalize these jobs. Without a submission, publish the terminal events of these jobs."""
+        task = self.records.find_task(submission_id) if submission_id else None
+        outcomes = self.records.find_outcomes(task.submission_id) if task else {}
+        batch = _Batch(task, outcomes, small_only=self.concurrent_files > 1 and len(job_ids) > 1)
+        handled = map_concurrently(partial(self._finalize_or_leave, batch), job_ids, self.concurrent_files)
+        large = [job_id for job_id, is_handled in zip(job_ids, handled, strict=True) if not is_handled]
         for job_id in large:
-            self._finish_or_leave(one_by_one, job_id)
+            self._finalize_or_leave(replace(batch, small_only=False), job_id)
         return batch.report
 
-    def _finish_or_leave(self, batch: _Batch, job_id: str) -> bool:
-        """False when its result is too large to be handled beside others."""
-        report = batch.report
+    def _finalize_or_leave(self, batch: _Batch, job_id: str) -> bool:
+        """False when the result is too large to be in memory with others."""
         logger.thread_safe_append_keys(job_id=job_id)
         try:
-            self._finish(batch, job_id)
+            self._finalize(batch, job_id)
         except LargeResult:
             return False
         except (ResultUnavailable, PublishFailed, StaleRecord) as error:
             logger.warning("left to the next pass", reason=str(error), kind=type(error).__name__)
-            report.unfinished.append(job_id)
+            batch.report.unfinished.append(job_id)
         except Exception:
-            # One file's trouble must not keep its neighbours waiting; the task stays due and comes back.
+            # An error affects this file only. The task stays due and comes back.
             logger.exception("finalizing failed")
-            report.unfinished.append(job_id)
+            batch.report.unfinished.append(job_id)
         finally:
             logger.thread_safe_remove_keys(["job_id"])
         return True
 
-    def _finish(self, batch: _Batch, job_id: str) -> None:
-        task, report = batch.task, batch.report
-        job = self.store.find(job_id)
+    def _finalize(self, batch: _Batch, job_id: str) -> None:
+        job = self.records.find(job_id)
         if job is None:
             raise DashscribeError(f"The job {job_id} is not in the table.")
         if job.is_finished:
             return
         if not job.is_terminal:
-            if task is None or job.submission_id != task.submission_id or job_id not in batch.outcomes:
-                logger.info("nothing to finalize", status=job.status)
+            concluded = self._conclude(job, batch)
+            if concluded is None:
                 return
-            if job.status is Status.SUBMITTING:
-                job = self._caught_up(job, task)
-            job = self.store.save(self._concluded(job, batch, len(task.job_ids)))
-            if not job.is_terminal:
-                report.resubmitted.append(job)
-                logger.info("will be submitted again", error_code=job.last_error_code)
-                return
-        job = publish_end(job, self.store, self.events, self.clock)
-        (report.failed if job.failure else report.succeeded).append(job)
+            job = concluded
+        job = publish_end(job, self.records, self.events, self.clock)
+        (batch.report.failed if job.failure else batch.report.succeeded).append(job)
         logger.info("job ended", status=job.status, code=job.failure.code if job.failure else None)
 
-    def _caught_up(self, job: Job, task: Task) -> Job:
-        """The task was over before the job's record said that it runs: whoever had to write that is slow, or dead."""
+    def _conclude(self, job: Job, batch: _Batch) -> Job | None:
+        """Write the job's end after its files are stored. None when the job does not end with this task."""
+        task = batch.task
+        if task is None or job.submission_id != task.submission_id or job.job_id not in batch.outcomes:
+            logger.info("nothing to finalize", status=job.status)
+            return None
+        if job.status is Status.SUBMITTING:
+            job = self._catch_up(job, task)
+        job = self.records.save(self._next_record(job, batch, len(task.job_ids)))
+        if not job.is_terminal:
+            batch.report.resubmitted.append(job)
+            logger.info("will be submitted again", error_code=job.last_error_code)
+            return None
+        return job
+
+    def _catch_up(self, job: Job, task: Task) -> Job:
+        """The task ended before the submit function wrote that it runs: that function is slow, or dead.
+
+        The record is written at once, so that a repeated run does not publish `Transcription Submitted` again.
+        """
         accepted = jobs.submitted(job, task.task_id or "", task.accepted_at or self.clock())
         publish_start([accepted], self.events, self.clock)
-        return self.store.save(accepted)  # at once: whoever tries again must not announce it again
+        return self.records.save(accepted)
 
-    def _concluded(self, job: Job, batch: _Batch, files_in_task: int) -> Job:
-        """The job's next record, after its files (if any) are stored."""
-        outcome = batch.outcomes[job.job_id]
-        decision = decide(job, outcome, files_in_task)
-        completed_at = outcome.completed_at or self.clock()
-        code = outcome.code or "UNKNOWN"
+    def _next_record(self, job: Job, batch: _Batch, files_in_task: int) -> Job:
+        outcome, now = batch.outcomes[job.job_id], self.clock()
+        decision = decide(job, outcome, files_in_task, now)
+        if isinstance(decision, StoreTranscript):
+            return self._store_transcript(job, outcome, decision.url, batch.small_only)
+        if isinstance(decision, StoreSilence):
+            return self._store_silence(job, outcome, decision.code)
         if decision.failure is not None:
-            return jobs.fail(job, decision.failure, self.clock(), completed_at)
-        if decision.step in (NextStep.RESUBMIT, NextStep.RESUBMIT_SINGLY):
-            error_code = ONE_OF_MANY_IN_RESULTS if one_alone_was_answered(batch.outcomes, files_in_task) else code
-            return jobs.resubmit(
-                job, error_code, self.clock(), single_file_task=decision.step is NextStep.RESUBMIT_SINGLY
-            )
-        if decision.step is NextStep.STORE_EMPTY:
-            reply: JsonObject = {"file_url": job.media.s3_uri, "code": code, "message": outcome.message}
-            result = result_json(reply, job)
-            transcript = empty(job_id=job.job_id, model=_model(job), media=job.media.s3_uri)
-            return self._stored(job, outcome, result, transcript, [code])
+            return jobs.fail(job, decision.failure, now, outcome.completed_at or now)
+        one_of_many = has_only_one_answered_file(batch.outcomes, files_in_task)
+        return jobs.apply_retry(
+            job, decision, ONE_OF_MANY_IN_RESULTS if one_of_many else outcome.code or "UNKNOWN", now
+        )
+
+    def _store_silence(self, job: Job, outcome: FileOutcome, code: str) -> Job:
+        reply: JsonObject = {"file_url": job.media.s3_uri, "code": code, "message": outcome.message}
+        return self._stored(job, outcome, result_json(reply, job), empty(**transcript_names(job)), [code])
+
+    def _store_transcript(self, job: Job, outcome: FileOutcome, url: str, small_only: bool) -> Job:
+        completed_at = outcome.completed_at or self.clock()
         try:
-            result, transcript = self._read(job, outcome.transcription_url or "", batch.small_only)
+            result, transcript = self._read(job, url, small_only)
         except ResultRefused as error:
-            return jobs.fail(job, jobs.failure(error.code, str(error)), self.clock(), completed_at)
+            return self._failed(job, error.code, str(error), completed_at)
         except ValidationError as error:
             raise ResultUnavailable(f"The result has an unknown shape: {error.error_count()} faults.") from error
         except ResultUnavailable as error:
             if self.clock() - completed_at < RESULTS_LIVE:
                 raise
-            return jobs.fail(job, jobs.failure("RESULT_UNAVAILABLE", str(error)), self.clock(), completed_at)
-        return self._stored(job, outcome, result, transcript, warnings_of(job.options, transcript.duration_ms))
+            return self._failed(job, "RESULT_UNAVAILABLE", str(error), completed_at)
+        return self._stored(job, outcome, result, transcript, find_option_warnings(job.options, transcript.duration_ms))
+
+    def _failed(self, job: Job, code: str, message: str, completed_at: datetime) -> Job:
+        return jobs.fail(job, failure(code, message), self.clock(), completed_at)
 
     def _read(self, job: Job, url: str, small_only: bool) -> tuple[bytes, Transcript]:
-        """`result.json` and the transcript, one after the other: a reply's objects are several times its JSON."""
+        """`result.json` and the transcript, one after the other: a parsed reply takes several times its JSON."""
         reply = self.source.download(url, small_only=small_only)
         result = result_json(reply, job)
         vendor_result = VendorResult.model_validate(reply)
         del reply
-        return result, neutral(vendor_result, job_id=job.job_id, model=_model(job), media=job.media.s3_uri)
+        return result, neutral(vendor_result, **transcript_names(job))
 
     def _stored(
         self, job: Job, outcome: FileOutcome, result: bytes, transcript: Transcript, warnings: list[str]
     ) -> Job:
-        location = result_folder(self.results_bucket, job.media.key, job.job_id)
         ended = jobs.succeed(
             job,
-            location,
+            result_folder(self.results_bucket, job.media.key, job.job_id),
             transcript.facts,
             usage_of(job, transcript, outcome.billed_seconds, self.region),
             warnings,
             outcome.completed_at or self.clock(),
             self.clock(),
         )
-        self.results.store(result_files(result, transcript, ended))
+        self.results.store(job_files(result, transcript, ended))
         return ended
-
-
-def result_files(result: bytes, transcript: Transcript, job: Job) -> Iterator[ResultFile]:
-    """The job's files, each made when its turn comes: together they are several times a long result's size.
-
-    First of all the vendor's reply (`result`): it was paid for.
-    """
-    if job.result is None:
-        raise ValueError("a job without a place for its results")
-    files = job.result.files
-    json_type, text_type = "application/json", "text/plain; charset=utf-8"
-    yield ResultFile(files.result, result, json_type)
-    yield ResultFile(files.transcript, transcript.model_dump_json().encode(), json_type)
-    yield ResultFile(files.text, plain_text(transcript).encode(), text_type)
-    subtitles = cues(transcript)
-    yield ResultFile(files.srt, srt(subtitles).encode(), "application/x-subrip; charset=utf-8")
-    yield ResultFile(files.vtt, vtt(subtitles).encode(), "text/vtt; charset=utf-8")
-    yield ResultFile(files.job, job_report(job).model_dump_json(indent=2).encode(), json_type)
-
-
-def result_json(reply: JsonObject, job: Job) -> bytes:
-    """`result.json`. The address of the media that the vendor echoes is signed: ours takes its place."""
-    kept = {**reply, "file_url": job.media.s3_uri} if "file_url" in reply else reply
-    return json.dumps(kept, ensure_ascii=False).encode()
-
-
-def _model(job: Job) -> str:
-    return job.options.model if job.options else ""
-
-
-def usage_of(job: Job, transcript: Transcript, said: int | None, region: Region) -> Usage:
-    """What the vendor bills: as it `said` (in seconds), else the speech in each channel, in whole seconds.
-
-    The latter is how Fun-ASR and Paraformer bill (docs/vendor-api.md#usage). No cost where only tokens are billed.
-    """
-    seconds = said
-    if seconds is None and transcript.speech_ms is not None:
-        seconds = sum(-(-(channel.speech_ms or 0) // 1000) for channel in transcript.channels)
-    price = job.options.spec.price(region) if job.options else None
-    cost = None if seconds is None or price is None else round(seconds * price, 8)
-    return Usage(billed_seconds=seconds, estimated_cost_usd=cost)

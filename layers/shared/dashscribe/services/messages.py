@@ -1,4 +1,4 @@
-"""What functions are told: S3 events about uploads, and our own messages about jobs that need a turn or an end."""
+"""The messages that functions receive: S3 events about uploads, and our own messages about jobs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from dashscribe.domain.jobs.media import Media, job_id_of
+from dashscribe.domain.recognition.media import Media, job_id_of
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.errors import MalformedMessage
 from dashscribe.services.ports import Message
@@ -56,7 +56,7 @@ class ObjectCreated(BaseModel):
 
     @property
     def job_id(self) -> str:
-        """Raises `MalformedMessage` when nothing tells this upload from the next one under the same key."""
+        """Raises `MalformedMessage` when nothing distinguishes this upload from the next one under the same key."""
         version = self.detail.object.version_id or self.detail.object.sequencer
         if not version:
             raise MalformedMessage("The S3 event has neither a version-id nor a sequencer.")
@@ -64,13 +64,13 @@ class ObjectCreated(BaseModel):
 
 
 BACKFILL = "Backfill"
-"""The `detail.reason` of a message that a backfill sent, where S3 says PutObject, CopyObject and the like."""
+"""`detail.reason` of a message that a backfill sent. S3 sends PutObject, CopyObject and so on."""
 
 
 def backfill_event(media: Media, uploaded_at: datetime) -> ObjectCreated:
-    """The event that S3 would have sent of this upload, so that the same upload has the same job.
+    """The event that S3 would have sent for this upload, so that the same upload has the same job.
 
-    Without a version id, the sequencer of the real event cannot be known; what stands for it is the same every time.
+    Without a version id the sequencer of the real event is unknown. The one made here is the same every time.
     """
     identity = (
         {"version-id": media.version_id}
@@ -92,7 +92,7 @@ def backfill_event(media: Media, uploaded_at: datetime) -> ObjectCreated:
 
 
 class RequeuedJob(BaseModel):
-    """Our own message: a recorded job needs another turn."""
+    """Our own message: a recorded job is requeued."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -100,18 +100,18 @@ class RequeuedJob(BaseModel):
 
 
 FILES_PER_FINALIZER = 5
-"""It works on them side by side; each costs it some CPU, of which a finalizer has little more than half a core."""
+"""A finalizer handles them concurrently. It has little more than half a core, and each file takes some CPU."""
 
 
 class FinalizeRequest(BaseModel):
-    """What one finalizer is asked to do. Without a submission, it publishes the events of jobs that are over."""
+    """The work of one finalizer. Without a submission it publishes the events of terminal jobs."""
 
     submission_id: str | None
     job_ids: list[str]
 
 
 def is_requeued_job(body: str) -> bool:
-    """Whether a body looks like one of ours, without reading all of it."""
+    """Whether a body looks like our own message, without parsing it."""
     return body.startswith('{"job_id"')
 
 
@@ -142,7 +142,7 @@ class SqsRecord(TypedDict):
 
 
 class SqsEvent(TypedDict):
-    """What Lambda gets from a queue."""
+    """What Lambda receives from a queue."""
 
     Records: list[SqsRecord]
 
@@ -152,7 +152,7 @@ class FailedItem(TypedDict):
 
 
 class PartialBatchResponse(TypedDict):
-    """What Lambda answers: only these messages go back to the queue."""
+    """What the function returns to Lambda: only these messages return to the queue."""
 
     batchItemFailures: list[FailedItem]
 

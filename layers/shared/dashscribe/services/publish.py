@@ -1,4 +1,4 @@
-"""What subscribers are told, and what the record says of it."""
+"""Publishing events, in an order that never loses one."""
 
 from __future__ import annotations
 
@@ -6,22 +6,25 @@ from collections.abc import Iterable
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.job import Job
-from dashscribe.services.ports import Clock, EventPublisher, JobStore
+from dashscribe.services.ports import Clock, EventPublisher, JobRecords
 
 
 def publish_start(accepted: Iterable[Job], events: EventPublisher, clock: Clock) -> None:
-    """`Transcription Submitted`, at a job's first submission: before the record says so, so that it is not lost."""
+    """Publish `Transcription Submitted` at a job's first submission.
+
+    The record is written afterwards: a crash in between repeats the event and does not lose it.
+    """
     first_time = [job for job in accepted if job.attempts == 1]
     if first_time:
         events.publish(first_time, clock())
 
 
-def publish_end(job: Job, store: JobStore, events: EventPublisher, clock: Clock) -> Job:
-    """Publish a terminal job's event and mark it told.
+def publish_end(job: Job, records: JobRecords, events: EventPublisher, clock: Clock) -> Job:
+    """Publish a job's terminal event and write that it is published.
 
-    In this order: a crash in between repeats the event, which subscribers must expect, and never loses it.
-    Raises `PublishFailed`; the record then stays due, and the poll loop brings it back.
+    A crash in between repeats the event, which subscribers must expect. Raises `PublishFailed`; the record then stays
+    due, and the loop publishes the event later.
     """
     now = clock()
     events.publish([job], now)
-    return store.save(jobs.published(job, now))
+    return records.save(jobs.published(job, now))

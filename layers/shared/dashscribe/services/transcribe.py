@@ -1,7 +1,7 @@
-"""The synchronous models: one call a file, with the same guarantees as a task, and no task to ask about.
+"""The synchronous models: one call a file, with the same guarantees as a task.
 
-The record is written before the call, and the answer is stored before anything else is done with it: whoever finds the
-record of a function that died looks there first, so that an answer that was paid for is never asked for again.
+The record is written before the call, and the response is stored before anything else is done with it. After a crash
+the stored response is used: what was paid for is never requested again.
 """
 
 from __future__ import annotations
@@ -15,194 +15,220 @@ from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.job import Job, Status
-from dashscribe.domain.jobs.media import AUDIO_TOO_LONG, too_long_for
+from dashscribe.domain.jobs.job_files import job_files, result_json, transcript_names, usage_of
+from dashscribe.domain.jobs.retry_policy import MAX_LOST_CALL_RESPONSES
+from dashscribe.domain.jobs.timeouts import CALL_CLAIM_LASTS
 from dashscribe.domain.recognition.catalogue import Region
+from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, too_long_for
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.synchronous_replies import billed_seconds, recognition_in
+from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaGone, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
-from dashscribe.services.finalize import result_files, result_json, usage_of
 from dashscribe.services.messages import RequeuedJob, parse_message
-from dashscribe.services.ports import Clock, MediaStore, Message, PollLoop, RateLimiter, ResultStore, SynchronousSpeech
+from dashscribe.services.ports import (
+    Clock,
+    JobRecords,
+    MediaStore,
+    Message,
+    PollLoop,
+    RateLimiter,
+    ResultStore,
+    SynchronousSpeech,
+)
 from dashscribe.services.publish import publish_end, publish_start
 from dashscribe.services.rate_limits import submit_rate, submit_rate_key
-from dashscribe.services.submission.waiting_room import SubmitReport, WaitingRoom
+from dashscribe.services.submission.inbox import MessageInbox
+from dashscribe.services.submission.job_preparer import find_requeued
+from dashscribe.services.submission.job_recorder import JobRecorder
+from dashscribe.services.submission.report import NOTHING, SubmitReport
+from dashscribe.services.submission.submission_pause import SubmissionPause
 
-MAX_SLOT_WAIT = timedelta(seconds=20)
-"""One file is all that this function has to do, so it may wait; beyond this the file waits in the table."""
+MAX_CALL_SLOT_WAIT = timedelta(seconds=20)
+"""A call waits at most this long for a slot: the function has only one file to do. Later ones join the backlog."""
 NO_WORDS = "ASR_RESPONSE_HAVE_NO_WORDS"
-"""The vendor's word for a recording in which nothing was understood (docs/vendor-api.md#file-error-codes)."""
-_TOO_MUCH_FOR_IT = frozenset(
+"""The vendor's code for a recording without speech (docs/vendor-api.md#file-error-codes)."""
+_TOO_LARGE_FOR_A_CALL = frozenset(
     {AUDIO_TOO_LONG, "InvalidFile.AudioLengthError", "BadRequest.TooLarge", "FILE_TOO_LARGE", "TRANSCRIPT_CUT_OFF"}
 )
-"""What the vendor says of a recording that an asynchronous model would take."""
+"""Codes for a recording that an asynchronous model would accept."""
 
-_Reading = tuple[Transcript, list[str]]
-"""A transcript and its warnings."""
+
+@dataclass(frozen=True)
+class CallResult:
+    """What a call returned: the response as it is stored, its transcript, and its warnings."""
+
+    response: JsonObject
+    transcript: Transcript
+    warnings: list[str]
+
+
+@dataclass(frozen=True)
+class SynchronousCaller:
+    """Calls the model at its rate. `audio_length` returns the seconds of a recording, or None."""
+
+    speech: SynchronousSpeech
+    media: MediaStore
+    rate_limiter: RateLimiter
+    audio_length: Callable[[bytes], float | None]
+    clock: Clock
+    submit_requests_per_second: float = 0
+    sleep: Callable[[float], None] = time.sleep
+
+    def length_refusal(self, job: Job, options: Options) -> tuple[str, str] | None:
+        """Code and message when the recording is too long for the model. Raises `MediaGone`."""
+        return too_long_for(self.audio_length(self.media.read(job.media)), options.spec)
+
+    def wait_for_slot(self, options: Options) -> bool:
+        """Wait for the model's next slot. False when it is too far away."""
+        rate = submit_rate(options, self.submit_requests_per_second)
+        wait = self.rate_limiter.reserve(submit_rate_key(options.model), rate, self.clock(), MAX_CALL_SLOT_WAIT)
+        if wait is None:
+            return False
+        self.sleep(wait.total_seconds())
+        return True
+
+    def call(self, job: Job, options: Options) -> CallResult:
+        """Call the model. Raises `VendorError`, also for a response that is cut off: it must not be stored."""
+        file_url = self.media.presign(job.media)
+        response = self.speech.transcribe(options, file_url, job.media.extension)
+        return read_response(_without_url(response, file_url, job), job)
 
 
 @dataclass(frozen=True)
 class TranscribeService:
-    """One run handles some messages of the synchronous queue, usually one."""
+    """One run handles the messages of the synchronous queue that Lambda delivers, usually one."""
 
-    room: WaitingRoom
-    rate_limiter: RateLimiter
-    media: MediaStore
-    speech: SynchronousSpeech
+    inbox: MessageInbox
+    records: JobRecords
+    recorder: JobRecorder
+    pause: SubmissionPause
+    caller: SynchronousCaller
     results: ResultStore
-    length_of: Callable[[bytes], float | None]
     loop: PollLoop
     clock: Clock
     results_bucket: str
     region: Region
-    submit_requests_per_second: float = 0
-    sleep: Callable[[float], None] = time.sleep
 
     def run(self, messages: Sequence[Message]) -> SubmitReport:
-        """Transcribe. A message whose handling broke down is reported by id, and only that one."""
-        report = SubmitReport()
+        """Transcribe. The report names the messages that failed; only they return to the queue."""
+        report = NOTHING
         for message in messages:
-            self.room.handled(message, lambda body: self._handle(body, report), report)
+            processed = self.inbox.process(message, self._handle)
+            report += processed.report + (processed.value or NOTHING)
         if report.changed_anything:
             self.loop.send_wake_up()
         return report
 
-    def _handle(self, body: str, report: SubmitReport) -> None:
+    def _handle(self, body: str) -> SubmitReport:
         message = parse_message(body)
         if not isinstance(message, RequeuedJob):
-            raise MalformedMessage("The message is an S3 event; the synchronous queue holds our own messages only.")
-        job = self.room.job_of(message)
+            raise MalformedMessage("The message is an S3 event; the synchronous queue takes only our own messages.")
+        job = find_requeued(message, self.records)
         logger.append_keys(job_id=job.job_id)
         try:
-            options = job.options
-            if not jobs.can_be_claimed(job, self.clock()) or options is None or not options.spec.is_synchronous:
-                logger.info("nothing to do", status=job.status)
-            elif job.status is Status.SUBMITTING:
-                self._reconcile_lost_response(job, report)
-            elif self._is_short_enough(job, options, report) and self.room.hold_while_paused({job.job_id: job}, report):
-                self._call(job, options, report)
+            return self._transcribe(job)
         finally:
             logger.remove_keys(["job_id"])
 
-    def _reconcile_lost_response(self, job: Job, report: SubmitReport) -> None:
-        """Whoever made the call died, or never heard back. What was stored before that is not asked for again."""
-        stored = self.results.find_json(result_folder(self.results_bucket, job.media.key, job.job_id).files.result)
-        if stored is not None:
-            logger.warning("a call's answer was stored by a function that died", job_id=job.job_id)
-            started = (job.claimed_until or self.clock()) - jobs.CALL_CLAIM_LASTS
-            self._conclude(job, stored, _read(job, stored), started, report)
-            return
-        report.ambiguous += 1
-        self._lost(job, report)
-
-    def _lost(self, job: Job, report: SubmitReport) -> None:
-        self.room.each([job], report, lambda each: jobs.response_lost(each, self.clock(), jobs.MAX_RESUBMISSIONS))
-
-    def _is_short_enough(self, job: Job, options: Options, report: SubmitReport) -> bool:
-        """Whether the model takes a recording of this length; if not, the job is already sent on, or failed."""
+    def _transcribe(self, job: Job) -> SubmitReport:
+        options = job.options
+        if not jobs.can_be_claimed(job, self.clock()) or options is None or not options.spec.is_synchronous:
+            logger.info("nothing to do", status=job.status)
+            return NOTHING
+        if job.status is Status.SUBMITTING:
+            return self._resume(job)
         try:
-            refused = too_long_for(self.length_of(self.media.read(job.media)), options.spec)
+            refused = self.caller.length_refusal(job, options)
         except MediaGone as error:
-            self.room.fail(job, "MEDIA_GONE", str(error), report)
-            return False
-        if refused is None:
-            return True
-        if options.fallback is not None:
-            self._fall_back(job, refused[0], report)
-        else:
-            self.room.fail(job, *refused, report)
-        return False
+            return self.recorder.fail(job, "MEDIA_GONE", str(error))
+        if refused is not None:
+            return self._fall_back(job, *refused) if options.fallback else self.recorder.fail(job, *refused)
+        admission = self.pause.admit({job.job_id: job})
+        return admission.report + (self._call(job, options) if admission.admitted else NOTHING)
 
-    def _fall_back(self, job: Job, error_code: str, report: SubmitReport) -> None:
-        logger.info("too much for a synchronous model", error_code=error_code)
-        self.room.each([job], report, lambda each: jobs.fallen_back(each, error_code, self.clock()))
+    def _resume(self, job: Job) -> SubmitReport:
+        """The function died after its claim, or its response was lost. A response that it stored is used."""
+        folder = result_folder(self.results_bucket, job.media.key, job.job_id)
+        stored = self.results.find_json(folder.files.result)
+        if stored is None:
+            return self._lost(job)
+        logger.warning("response found in the results bucket", job_id=job.job_id)
+        return self._conclude(job, read_stored(stored, job), job.claimed_at or self.clock())
 
-    def _call(self, job: Job, options: Options, report: SubmitReport) -> None:
-        """Claim, call, store the answer, write down the end."""
-        rate = submit_rate(options, self.submit_requests_per_second)
-        wait = self.rate_limiter.reserve(submit_rate_key(options.model), rate, self.clock(), MAX_SLOT_WAIT)
-        if wait is None:
-            self.room.join_backlog([job], report)
-            return
-        self.sleep(wait.total_seconds())
+    def _lost(self, job: Job) -> SubmitReport:
+        return self.recorder.record_lost_responses([job], MAX_LOST_CALL_RESPONSES) + SubmitReport(ambiguous=1)
+
+    def _fall_back(self, job: Job, code: str, message: str = "") -> SubmitReport:
+        logger.info("too large for a synchronous model", error_code=code, reason=message)
+        return self.recorder.record([job], lambda each: jobs.fall_back(each, code, self.clock()))
+
+    def _call(self, job: Job, options: Options) -> SubmitReport:
+        """Claim the job, call the model, store the response, and write the end."""
+        if not self.caller.wait_for_slot(options):
+            return self.recorder.record([job], jobs.rate_limited)
         started = self.clock()
-        claimed = self.room.store.save(jobs.claim(job, uuid.uuid4().hex, started, jobs.CALL_CLAIM_LASTS))
+        claimed = self.records.save(jobs.claim(job, uuid.uuid4().hex, started, CALL_CLAIM_LASTS))
         try:
-            file_url = self.media.presign(job.media)
-            answer = _without(file_url, self.speech.transcribe(options, file_url, job.media.extension), job)
-            heard = _heard(claimed, answer)  # raises for an answer that is not whole: it must not be stored
+            result = self.caller.call(claimed, options)
         except VendorError as error:
-            self._refused(claimed, options, error, started, report)
-            return
-        self._conclude(claimed, answer, heard, started, report)
-        self.room.resume()
+            return self._refused(claimed, options, error, started)
+        report = self._conclude(claimed, result, started)
+        self.pause.end()
+        return report
 
-    def _refused(
-        self, claimed: Job, options: Options, error: VendorError, started: datetime, report: SubmitReport
-    ) -> None:
+    def _refused(self, claimed: Job, options: Options, error: VendorError, started: datetime) -> SubmitReport:
         logger.warning("call refused", code=error.code, error_class=error.error_class, reason=error.message)
         if isinstance(error, ResponseLost):
-            report.ambiguous += 1
-            self._lost(claimed, report)
-        elif error.error_class is ErrorClass.NO_SPEECH:
-            note = {"code": error.code, "message": error.message}
-            self._conclude(claimed, note, _silence(claimed, error.code), started, report)
-        elif error.code in _TOO_MUCH_FOR_IT and options.fallback is not None:
-            self._fall_back(claimed, error.code, report)
-        else:
-            self.room.refused([claimed], error, self.clock(), report)
+            return self._lost(claimed)
+        if error.error_class is ErrorClass.NO_SPEECH:
+            note: JsonObject = {"code": error.code, "message": error.message}
+            return self._conclude(claimed, read_stored(note, claimed), started)
+        if error.code in _TOO_LARGE_FOR_A_CALL and options.fallback is not None:
+            return self._fall_back(claimed, error.code, error.message)
+        return self.pause.record_refusal([claimed], error)
 
-    def _conclude(
-        self, job: Job, answer: JsonObject, reading: _Reading, started: datetime, report: SubmitReport
-    ) -> None:
+    def _conclude(self, job: Job, result: CallResult, started: datetime) -> SubmitReport:
         now = self.clock()
         accepted = jobs.submitted(job, None, started)
-        transcript, warnings = reading
         ended = jobs.succeed(
             accepted,
             result_folder(self.results_bucket, job.media.key, job.job_id),
-            transcript.facts,
-            usage_of(accepted, transcript, billed_seconds(answer), self.region),
-            warnings,
+            result.transcript.facts,
+            usage_of(accepted, result.transcript, read_billed_seconds(result.response), self.region),
+            result.warnings,
             now,
             now,
         )
-        self.results.store(result_files(result_json(answer, ended), transcript, ended))
-        publish_start([accepted], self.room.events, self.clock)
-        ended = self.room.store.save(ended)
-        report.succeeded.append(ended)
+        self.results.store(job_files(result_json(result.response, ended), result.transcript, ended))
+        publish_start([accepted], self.recorder.events, self.clock)
+        ended = self.records.save(ended)
         try:
-            publish_end(ended, self.room.store, self.room.events, self.clock)
+            publish_end(ended, self.records, self.recorder.events, self.clock)
         except PublishFailed:
-            logger.exception("the event waits for the poll loop", job_id=job.job_id)
+            logger.exception("event not published; the loop publishes it", job_id=job.job_id)
             self.loop.send_wake_up()
         logger.info("job ended", status=ended.status)
+        return SubmitReport(succeeded=[ended])
 
 
-def _without(file_url: str, answer: JsonObject, job: Job) -> JsonObject:
-    """The answer with the signed URL, should it be echoed, replaced by the object's address."""
-    text, echoed, address = json.dumps(answer), json.dumps(file_url)[1:-1], json.dumps(job.media.s3_uri)[1:-1]
-    kept: JsonObject = json.loads(text.replace(echoed, address)) if echoed in text else answer
+def read_response(response: JsonObject, job: Job) -> CallResult:
+    """Read a response. Raises `VendorError` for one that is cut off or not understood."""
+    transcript = neutral(read_recognition(response), **transcript_names(job))
+    return CallResult(response, transcript, [] if transcript.text else [NO_WORDS])
+
+
+def read_stored(stored: JsonObject, job: Job) -> CallResult:
+    """Read a stored response. One with only a code and a message is our own note that there is no speech."""
+    if set(stored) <= {"code", "message"}:
+        return CallResult(stored, empty(**transcript_names(job)), [str(stored.get("code"))])
+    return read_response(stored, job)
+
+
+def _without_url(response: JsonObject, file_url: str, job: Job) -> JsonObject:
+    """The response with the object's address in place of our presigned URL, should the vendor repeat it."""
+    text, url, address = json.dumps(response), json.dumps(file_url)[1:-1], json.dumps(job.media.s3_uri)[1:-1]
+    kept: JsonObject = json.loads(text.replace(url, address)) if url in text else response
     return kept
-
-
-def _read(job: Job, stored: JsonObject) -> _Reading:
-    """Of a stored answer, which may be our own note that nobody speaks."""
-    return _silence(job, str(stored.get("code"))) if set(stored) <= {"code", "message"} else _heard(job, stored)
-
-
-def _heard(job: Job, answer: JsonObject) -> _Reading:
-    """Of a fresh answer. Raises for one that is not whole (`recognition_in`)."""
-    transcript = neutral(recognition_in(answer), **_names(job))
-    return transcript, [] if transcript.text else [NO_WORDS]
-
-
-def _silence(job: Job, code: str) -> _Reading:
-    return empty(**_names(job)), [code]
-
-
-def _names(job: Job) -> dict[str, str]:
-    return {"job_id": job.job_id, "model": job.options.model if job.options else "", "media": job.media.s3_uri}

@@ -7,9 +7,11 @@ import pytest
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, detail_of
-from dashscribe.domain.jobs.job import AudioFacts, Failure, Job, Status, Usage
+from dashscribe.domain.jobs.failure import Failure
+from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.transcripts.result_files import result_folder
+from dashscribe.domain.transcripts.transcript import AudioFacts
 
 
 @pytest.fixture

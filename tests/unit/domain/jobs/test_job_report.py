@@ -4,17 +4,18 @@ import json
 from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job as jobs
-from dashscribe.domain.jobs.job import AudioFacts, Job, Usage
+from dashscribe.domain.jobs.job import Job, Usage
 from dashscribe.domain.jobs.job_report import JobReport, job_report
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.transcripts.result_files import result_folder
+from dashscribe.domain.transcripts.transcript import AudioFacts
 
 
 def test_the_report_says_what_was_asked_for_when_how_often_and_at_what_cost(job: Job, now: datetime) -> None:
     options = Options(profile="calls", model="fun-asr", parameters={"channel_id": [0]})
     sent = jobs.submitted(jobs.with_options(job, options), "t-1", now + timedelta(seconds=1))
     done = jobs.succeed(
-        jobs.submitted(jobs.resubmit(sent, "FILE_403_FORBIDDEN", now), "t-2", now + timedelta(seconds=2)),
+        jobs.submitted(jobs.retry(sent, "FILE_403_FORBIDDEN", now), "t-2", now + timedelta(seconds=2)),
         result_folder("results", job.media.key, job.job_id),
         AudioFacts(duration_ms=None, speech_ms=0, channels=[]),
         Usage(billed_seconds=0, estimated_cost_usd=0.0),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashscribe.domain.jobs.job import Due
+from dashscribe.domain.jobs.retry_policy import finalize_delay
 from dashscribe.domain.jobs.task import (
     Task,
     TaskPhase,
@@ -73,7 +74,7 @@ def test_a_task_of_many_files_is_asked_about_sooner() -> None:
 def test_a_running_task_is_asked_again_later(in_flight: Task, now: datetime) -> None:
     later = now + timedelta(seconds=100)
     assert still_running(in_flight, later).due_at == later + timedelta(seconds=20)
-    assert still_running(in_flight, later, pause=timedelta(seconds=3)).due_at == later + timedelta(seconds=3)
+    assert still_running(in_flight, later, delay=timedelta(seconds=3)).due_at == later + timedelta(seconds=3)
 
 
 def test_a_task_is_overdue_after_four_hours(in_flight: Task, posting: Task, now: datetime) -> None:
@@ -87,28 +88,28 @@ def test_an_ended_task_stays_due_so_that_a_dead_finalizer_is_noticed(in_flight: 
     assert (over.phase, over.due_kind, over.due_at, over.ended_at) == (TaskPhase.ENDED, Due.TASK, now, now)
 
 
-def test_the_first_end_is_kept_however_often_results_are_collected(in_flight: Task, now: datetime) -> None:
+def test_the_first_end_is_kept_when_finalizing_is_repeated(in_flight: Task, now: datetime) -> None:
     later = now + timedelta(hours=1)
     again = ended(finalize_again(ended(in_flight, now), now), later)
     assert (again.ended_at, again.finalize_attempts) == (now, 2)
 
 
-def test_collecting_again_waits_longer_each_time_but_never_more_than_a_quarter_of_an_hour(
+def test_each_attempt_to_finalize_waits_longer_than_the_last_up_to_a_quarter_of_an_hour(
     in_flight: Task, now: datetime
 ) -> None:
-    pauses = []
+    delays = []
     task = in_flight
     for _ in range(15):
-        task = finalize_again(ended(task, now), now)
-        assert (task.phase, task.due_kind) == (TaskPhase.IN_FLIGHT, Due.TASK)
-        assert task.due_at is not None
-        pauses.append(task.due_at - now)
-    assert pauses == sorted(pauses)
-    assert pauses[0] < timedelta(seconds=10)
-    assert pauses[-1] == timedelta(minutes=15)
+        task = ended(task, now)
+        delays.append(finalize_delay(task))
+        task = finalize_again(task, now + delays[-1])
+        assert (task.phase, task.due_kind, task.due_at) == (TaskPhase.IN_FLIGHT, Due.TASK, now + delays[-1])
+    assert delays == sorted(delays)
+    assert delays[0] < timedelta(seconds=10)
+    assert delays[-1] == timedelta(minutes=15)
 
 
-def test_a_closed_task_is_never_looked_at_again_and_expires_after_thirty_days(in_flight: Task, now: datetime) -> None:
+def test_a_closed_task_is_no_longer_due_and_expires_after_thirty_days(in_flight: Task, now: datetime) -> None:
     done = closed(ended(in_flight, now), now)
     assert (done.phase, done.due_kind, done.due_at) == (TaskPhase.CLOSED, None, None)
     assert done.expires_at == int((now + timedelta(days=30)).timestamp())

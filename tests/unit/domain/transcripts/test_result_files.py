@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dashscribe.domain.jobs.media import job_id_of
+from dashscribe.domain.recognition.media import job_id_of
 from dashscribe.domain.transcripts.result_files import MAX_KEY_BYTES, result_folder, result_prefix
 
 JOB = "0123456789abcdef" * 2

@@ -7,11 +7,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashscribe.domain.jobs.job import AudioFacts, Failure, Job, Status, Usage
-from dashscribe.domain.jobs.media import Media
-from dashscribe.domain.recognition.options import DEFAULT_PROFILE
+from dashscribe.domain.jobs.failure import Failure
+from dashscribe.domain.jobs.job import Job, Status, Usage
+from dashscribe.domain.recognition.media import Media
+from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.transcripts.result_files import ResultLocation, result_location
+from dashscribe.domain.transcripts.transcript import AudioFacts
 
 SOURCE = "dashscribe"
 SCHEMA_VERSION = "1.0"

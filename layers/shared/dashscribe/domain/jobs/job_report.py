@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from dashscribe.domain.jobs.job import AudioFacts, Job, Usage
-from dashscribe.domain.jobs.media import Media
+from dashscribe.domain.jobs.job import Job, Usage
+from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
+from dashscribe.domain.transcripts.transcript import AudioFacts
 
 SCHEMA_VERSION = "1.0"
 

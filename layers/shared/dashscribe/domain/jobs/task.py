@@ -1,4 +1,9 @@
-"""A task: one accepted submission of up to 100 files, and when to ask the vendor about it."""
+"""A task: one accepted submission of up to 100 files, and when to query it.
+
+POSTING ──response──▶ IN_FLIGHT ──vendor is done──▶ ENDED ──all files finalized──▶ CLOSED
+   │                      ▲                           │
+   └──refused──▶ CLOSED   └────some files failed──────┘
+"""
 
 from __future__ import annotations
 
@@ -8,39 +13,46 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
-from dashscribe.domain.jobs.job import KEEP_RECORDS, Due
+from dashscribe.domain.jobs.job import Due
+from dashscribe.domain.jobs.timeouts import KEEP_RECORDS, RESULTS_LIVE, TASK_DEADLINE
 from dashscribe.domain.timestamps import Timestamp
 
 FIRST_QUERY_AFTER = timedelta(seconds=1)
 MANY_FILES = 10
-"""A task of so many is asked about sooner: one question is for all of them, and all of them wait for it."""
+"""A task of this many files is queried sooner: one query serves all of them, and all of them wait for it."""
 FIRST_OF_MANY_AFTER = timedelta(seconds=0.4)
 YOUNG_SHARE_OF_AGE = 0.1
-"""From the former to `FIRST_QUERY_AFTER`: at 10 s of age they are treated alike again."""
+"""For many files the delay grows from `FIRST_OF_MANY_AFTER` to `FIRST_QUERY_AFTER`, which it reaches at an age of 10
+s."""
 MAX_QUERY_DELAY = timedelta(seconds=60)
 SHARE_OF_AGE = 0.2
-"""Ask again after a fifth of the task's age: the answer is late by at most a fifth of what the task itself took."""
+"""Query again after a fifth of the task's age: the lag is at most a fifth of the task's own duration."""
 SHARE_OF_AGE_OF_MANY = 0.08
-"""The same for many files: 5 s late at most after a minute."""
+"""The same for many files: a lag of at most 5 s after a minute."""
 BYTES_PER_SECOND_OF_PATIENCE = 20_000_000
-"""Files are processed at hundreds of times real time (docs/vendor-api.md#processing-time); a large one takes a while
-all the same."""
-TASK_DEADLINE = timedelta(hours=4)
-"""The vendor gives up after 3 hours (`InternalError.Timeout`, docs/vendor-api.md#processing-time); an hour more for
-its queue."""
-MAX_FINALIZE_ATTEMPTS = 40
-"""How often a finished task is handed to finalizers; with `finalize_again` that is about eight hours."""
-RESULTS_LIVE = timedelta(hours=23)
-"""The vendor deletes results 24 hours after the task's end (docs/vendor-api.md#result-retention)."""
+"""The vendor processes files at hundreds of times real time (docs/vendor-api.md#processing-time); a large file takes
+longer."""
 
 
 class TaskPhase(StrEnum):
-    """Where a task is, as we know it."""
+    """The state of a task, as far as we know it."""
 
-    POSTING = "POSTING"  # its POST may have been sent; whether it was answered is not known yet
+    POSTING = "POSTING"  # the POST may have been sent; no response is recorded yet
     IN_FLIGHT = "IN_FLIGHT"  # accepted: it has a task id
-    ENDED = "ENDED"  # the vendor is done; its files are being finalized
-    CLOSED = "CLOSED"  # every file of it is taken care of
+    ENDED = "ENDED"  # the vendor is done; the files are being finalized
+    CLOSED = "CLOSED"  # refused, or every file is finalized
+
+
+class PostOutcome(StrEnum):
+    """Whether the vendor accepted a POST whose response was lost, as reconciliation found out.
+
+    One conditional write on the task's record decides it for all processes, before any job is changed.
+    """
+
+    ACCEPTED = "ACCEPTED"
+    NOT_ACCEPTED = "NOT_ACCEPTED"
+    PENDING = "PENDING"  # not decided yet: reconcile again later
+    UNDETERMINED = "UNDETERMINED"  # it cannot be found out
 
 
 class Task(BaseModel):
@@ -57,6 +69,9 @@ class Task(BaseModel):
     url_marks: list[str] = Field(default_factory=list)
     task_id: str | None = None
     posted_at: Timestamp
+    response_lost_at: Timestamp | None = None
+    reconciled_since: Timestamp | None = None
+    post_outcome: PostOutcome | None = None
     accepted_at: Timestamp | None = None
     ended_at: Timestamp | None = None
     finalize_attempts: int = 0
@@ -67,7 +82,7 @@ class Task(BaseModel):
     @computed_field  # type: ignore[prop-decorator]  # pydantic's way
     @property
     def files(self) -> int:
-        """How many it holds: the index has it, so that the loop knows what a question is worth."""
+        """The number of files. The index projects it, so that the loop knows how many files a query serves."""
         return len(self.job_ids)
 
 
@@ -79,9 +94,9 @@ def open_task(
     now: datetime,
     url_marks: Sequence[str] = (),
 ) -> Task:
-    """Written before the POST: whoever finds it POSTING knows that the POST may have gone out.
+    """The record that is written before the POST. A task found in POSTING means that the POST may have been sent.
 
-    It stays so when the answer is lost; an answer, also a refusal, takes it out of this phase.
+    A lost response leaves the task in this phase. Any response, also a refusal, ends the phase.
     """
     return Task(
         submission_id=submission_id,
@@ -100,14 +115,14 @@ def _changed(task: Task, **changes: object) -> Task:
 
 
 def min_query_delay(files: int, age: timedelta = timedelta(0)) -> timedelta:
-    """Between questions about a task of so many files, when it is of this age."""
+    """The shortest delay between queries of a task of this many files and this age."""
     if files < MANY_FILES:
         return FIRST_QUERY_AFTER
     return min(FIRST_QUERY_AFTER, max(FIRST_OF_MANY_AFTER, age * YOUNG_SHARE_OF_AGE))
 
 
 def delay_before_query(age: timedelta, largest_file_bytes: int, files: int) -> timedelta:
-    """How long to wait before the next question about a task of this age and so many files."""
+    """How long to wait before the next query of a task of this age and this many files."""
     patience = min(timedelta(seconds=largest_file_bytes / BYTES_PER_SECOND_OF_PATIENCE), timedelta(seconds=20))
     share = SHARE_OF_AGE_OF_MANY if files >= MANY_FILES else SHARE_OF_AGE
     return min(MAX_QUERY_DELAY, max(min_query_delay(files, age) + patience, age * share))
@@ -124,10 +139,30 @@ def accepted(task: Task, task_id: str, now: datetime) -> Task:
     )
 
 
-def still_running(task: Task, now: datetime, *, pause: timedelta | None = None) -> Task:
-    """Ask again later. `pause` overrides the usual back-off, for when the vendor could not answer."""
+def response_lost(task: Task, now: datetime) -> Task:
+    """The POST had no response. Whether the vendor accepted it is not known."""
+    return _changed(task, response_lost_at=task.response_lost_at or now)
+
+
+def reconciling(task: Task, now: datetime) -> Task:
+    """A task list was read for this submission. The time that reconciliation may take begins with the first one."""
+    return _changed(task, response_lost_at=task.response_lost_at or now, reconciled_since=task.reconciled_since or now)
+
+
+def adopted(task: Task, task_id: str, now: datetime) -> Task:
+    """Reconciliation found the task that the POST made."""
+    return _changed(accepted(task, task_id, now), post_outcome=PostOutcome.ACCEPTED)
+
+
+def not_adopted(task: Task, outcome: PostOutcome, now: datetime) -> Task:
+    """Reconciliation ended without a task. The jobs are submitted again, or fail."""
+    return _changed(closed(task, now), post_outcome=outcome)
+
+
+def still_running(task: Task, now: datetime, *, delay: timedelta | None = None) -> Task:
+    """Query again later. `delay` overrides the usual delay, for example after a failed query."""
     age = now - (task.accepted_at or task.posted_at)
-    return _changed(task, due_at=now + (pause or delay_before_query(age, task.largest_file_bytes, task.files)))
+    return _changed(task, due_at=now + (delay or delay_before_query(age, task.largest_file_bytes, task.files)))
 
 
 def is_overdue(task: Task, now: datetime) -> bool:
@@ -135,12 +170,12 @@ def is_overdue(task: Task, now: datetime) -> bool:
 
 
 def is_beyond_querying(task: Task, now: datetime) -> bool:
-    """No answer can help any more: however late the task ended, the vendor has deleted its results."""
+    """No response can help any more: however late the task ended, the vendor has deleted its results."""
     return now - (task.accepted_at or task.posted_at) > TASK_DEADLINE + RESULTS_LIVE
 
 
 def ended(task: Task, now: datetime) -> Task:
-    """The vendor is done with it. It stays due, so that a finalizer that dies is noticed."""
+    """The vendor is done with the task. The task stays due, so that a dead finalizer is noticed."""
     return _changed(
         task,
         phase=TaskPhase.ENDED,
@@ -150,15 +185,9 @@ def ended(task: Task, now: datetime) -> Task:
     )
 
 
-def finalize_again(task: Task, now: datetime) -> Task:
-    """Some of its files could not be finalized: ask for fresh result URLs after a pause that grows with each try."""
-    pause = min(timedelta(minutes=15), timedelta(seconds=2) * 2 ** min(task.finalize_attempts, 10))
-    return _changed(task, phase=TaskPhase.IN_FLIGHT, due_at=now + pause)
-
-
-def is_out_of_finalize_attempts(task: Task) -> bool:
-    """Its files could not be finalized for so long that something in our own system is broken for them."""
-    return task.finalize_attempts >= MAX_FINALIZE_ATTEMPTS
+def finalize_again(task: Task, at: datetime) -> Task:
+    """Some files could not be finalized: query the task at this time, for fresh result URLs."""
+    return _changed(task, phase=TaskPhase.IN_FLIGHT, due_at=at)
 
 
 def closed(task: Task, now: datetime) -> Task:

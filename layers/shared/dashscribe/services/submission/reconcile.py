@@ -1,129 +1,186 @@
-"""Finding out what became of a POST whose answer was lost, with the vendor's own list of tasks.
+"""Reconciliation: finding out from the task list whether the vendor accepted POSTs whose responses were lost.
 
-A submission that was accepted is somewhere in the list, as a task that we know nothing of. The list does not say which
-files a task has, but a finished task names them, itself or in its result.
+An accepted submission is in the task list as a task that we do not know yet. The list does not name the files of a
+task, but a finished task names them, in its reply or in its result. All lost submissions of a model are reconciled with
+one set of list pages, and each candidate is queried once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 
-from dashscribe.domain.jobs.media import Media
-from dashscribe.domain.jobs.task import Task
-from dashscribe.domain.recognition.task_replies import ListedTask, mark_of, names_media
-from dashscribe.domain.recognition.vendor_codes import says_there_is_no_list
+from dashscribe.domain.jobs.task import PostOutcome, Task
+from dashscribe.domain.recognition.media import Media
+from dashscribe.domain.recognition.task_replies import ListedTask, find_url_mark, is_url_of_media
+from dashscribe.domain.recognition.vendor_codes import is_task_list_unsupported
 from dashscribe.errors import ResultRefused, ResultUnavailable, VendorError
 from dashscribe.observability import logger
-from dashscribe.services.ports import ResultSource, SpeechService, TaskStore
+from dashscribe.services.ports import ResultSource, SpeechService, VendorFacts
 
 CLOCK_TOLERANCE = timedelta(minutes=2)
-"""How far the vendor's idea of the time of our POST may lie from ours, its own time-out included."""
+"""How far the vendor's time of our POST may differ from ours. It covers the time-out of the POST."""
 PAGE_SIZE = 100
-"""The vendor's default is 10, its maximum is not documented; a server that allows less gives less."""
+"""The vendor's default is 10 and its maximum is not documented. A server that allows less returns less."""
 MAX_PAGES = 20
-MAX_CANDIDATES = 20
-"""Tasks of somebody else's on the same account look like candidates too; beyond this many the list cannot help."""
+MAX_CANDIDATES = 100
+"""Tasks of other programs on the same account are candidates too. With more of them the list cannot decide."""
 
 
-class PostOutcome(StrEnum):
-    """What became of a POST."""
+@dataclass(frozen=True)
+class LostSubmission:
+    """A task in POSTING whose response was lost, and the media of its jobs."""
 
-    ACCEPTED = "accepted"
-    NOT_ACCEPTED = "not_accepted"
-    PENDING = "pending"  # a task that may be it still runs, or the vendor cannot answer now
-    UNDETERMINED = "undetermined"  # no list here, too many tasks could be it, or one names no files
+    task: Task
+    media: Sequence[Media]
 
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """A outcome, and the task id of what was accepted."""
+    """What was found for one submission. `task_id` is set when it was accepted; `list_was_read` when a list
+    answered."""
 
     outcome: PostOutcome
     task_id: str | None = None
-
-
-def reconcile(
-    task: Task,
-    media: Collection[Media],
-    tasks: TaskStore,
-    speech: SpeechService,
-    results: ResultSource,
-    reserve_slot: Callable[[], bool],
-) -> Reconciliation:
-    """Look for the task that came of this POST. `media` are the files that were in it.
-
-    A task of one file whose reply does not name it (qwen3-asr-flash-filetrans) names it in its result.
-    `reserve_slot` waits until the vendor may be asked one more question; False when that is too far away.
-    """
-    try:
-        listed, is_whole = _listed_since(task, speech, reserve_slot)
-        candidates = [each for each in listed if _may_be(each, task) and not tasks.is_our_task(each.task_id)]
-        if len(candidates) > MAX_CANDIDATES:
-            return Reconciliation(PostOutcome.UNDETERMINED)
-        undecided, nameless = False, not is_whole
-        for candidate in candidates:
-            if not reserve_slot():
-                raise _NoSlot
-            output = speech.query(candidate.task_id).output
-            if not output.is_over:
-                undecided = True
-                continue
-            named = [result.file_url for result in output.results or [] if result.file_url]
-            if not named and output.result and output.result.transcription_url:
-                named = _named_in_result(results, output.result.transcription_url)
-            if any(_was_posted(file_url, task, media) for file_url in named):
-                return Reconciliation(PostOutcome.ACCEPTED, candidate.task_id)
-            nameless = nameless or not named
-    except (ResultUnavailable, _NoSlot):
-        return Reconciliation(PostOutcome.PENDING)
-    except VendorError as error:
-        logger.warning("the list of tasks could not be used", code=error.code, reason=error.message)
-        no_list = says_there_is_no_list(error.error_class, error.http_status)
-        return Reconciliation(PostOutcome.UNDETERMINED if no_list else PostOutcome.PENDING)
-    if undecided:
-        return Reconciliation(PostOutcome.PENDING)
-    return Reconciliation(PostOutcome.UNDETERMINED if nameless else PostOutcome.NOT_ACCEPTED)
+    list_was_read: bool = False
 
 
 class _NoSlot(Exception):
-    """When the vendor may not be asked anything more for now."""
+    """No slot of the query rate is free soon enough."""
 
 
-def _listed_since(task: Task, speech: SpeechService, reserve_slot: Callable[[], bool]) -> tuple[list[ListedTask], bool]:
-    """The tasks of this model since the POST, newest first, and whether these are all of them.
+@dataclass
+class _Search:
+    """What a search of the task list knows. `candidates` are tasks of the time of the POSTs that we do not know.
 
-    A list that was not read back to the moment of the POST proves nothing by what it lacks.
+    `is_whole`: the list was read back to the oldest POST. `shows_ours`: it has a known task of that time, so it is the
+    list of our account and not an old one. `is_pending`: a candidate still runs. `is_unclear`: a candidate names no
+    file.
     """
-    found: list[ListedTask] = []
-    for page in range(1, MAX_PAGES + 1):
-        if not reserve_slot():
+
+    lost: Sequence[LostSubmission]
+    candidates: list[str] = field(default_factory=list)
+    found: dict[str, str] = field(default_factory=dict)
+    is_whole: bool = False
+    shows_ours: bool = False
+    is_pending: bool = False
+    is_unclear: bool = False
+
+    def outcome_of(self, submission_id: str) -> Reconciliation:
+        task_id = self.found.get(submission_id)
+        if task_id is not None:
+            return Reconciliation(PostOutcome.ACCEPTED, task_id, list_was_read=True)
+        if self.is_pending or not self.shows_ours:
+            return Reconciliation(PostOutcome.PENDING, list_was_read=True)
+        is_certain = self.is_whole and not self.is_unclear
+        return Reconciliation(PostOutcome.NOT_ACCEPTED if is_certain else PostOutcome.UNDETERMINED, list_was_read=True)
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """`reserve_slot` waits for a slot of the query rate; it returns False when the slot is too far away."""
+
+    facts: VendorFacts
+    speech: SpeechService
+    results: ResultSource
+    reserve_slot: Callable[[], bool]
+
+    def reconcile(self, model: str, lost: Sequence[LostSubmission]) -> dict[str, Reconciliation]:
+        """Find the tasks of these submissions of one model, by submission id."""
+        search = _Search(lost)
+        try:
+            self._read_list(model, search)
+            if len(search.candidates) > MAX_CANDIDATES:
+                search.is_unclear = True
+            else:
+                for task_id in search.candidates:
+                    self._query(task_id, search)
+        except (ResultUnavailable, _NoSlot):
+            search.is_pending = True
+        except VendorError as error:
+            logger.warning("task list unavailable", code=error.code, reason=error.message)
+            no_list = is_task_list_unsupported(error.error_class, error.http_status)
+            outcome = Reconciliation(PostOutcome.UNDETERMINED if no_list else PostOutcome.PENDING)
+            return {each.task.submission_id: outcome for each in lost}
+        return {each.task.submission_id: search.outcome_of(each.task.submission_id) for each in lost}
+
+    def _read_list(self, model: str, search: _Search) -> None:
+        """Read the list, newest task first, back to the oldest POST. Absence proves nothing unless it was read so
+        far."""
+        oldest_post = min(each.task.posted_at for each in search.lost)
+        for page in range(1, MAX_PAGES + 1):
+            self._wait_for_slot()
+            reply = self.speech.list_page(model, page, PAGE_SIZE)
+            for listed in reply.data:
+                self._classify(listed, search)
+            oldest = reply.data[-1].created_at if reply.data else None
+            reached = oldest is not None and oldest < oldest_post - CLOCK_TOLERANCE
+            if reached or not reply.data or page >= reply.total_page:
+                search.is_whole = True
+                return
+
+    def _classify(self, listed: ListedTask, search: _Search) -> None:
+        """A task of the time of a POST is known, found already by an earlier run, or a candidate."""
+        if not any(_is_of_that_time(listed, each.task) for each in search.lost):
+            return
+        owner = self.facts.submission_of(listed.task_id)
+        if owner is None:
+            if listed.task_id not in search.candidates:
+                search.candidates.append(listed.task_id)
+        elif any(owner == each.task.submission_id for each in search.lost):
+            search.found[owner] = listed.task_id
+        else:
+            search.shows_ours = True
+
+    def _query(self, task_id: str, search: _Search) -> None:
+        """Query a candidate, unless every submission is found, and match its files."""
+        waiting = [each for each in search.lost if each.task.submission_id not in search.found]
+        if not waiting:
+            return
+        self._wait_for_slot()
+        output = self.speech.query(task_id).output
+        if not output.is_over:
+            search.is_pending = True
+            return
+        named = [result.file_url for result in output.results or [] if result.file_url]
+        if not named and output.result and output.result.transcription_url:
+            named = self._named_in_result(output.result.transcription_url)
+        if not named:
+            search.is_unclear = True
+        matched = _submission_with(named, waiting)
+        if matched is not None:
+            search.found[matched.task.submission_id] = task_id
+
+    def _named_in_result(self, url: str) -> list[str]:
+        try:
+            named = self.results.download(url).get("file_url")
+        except ResultRefused:
+            return []  # a result that must not be downloaded names no file
+        return [named] if isinstance(named, str) else []
+
+    def _wait_for_slot(self) -> None:
+        if not self.reserve_slot():
             raise _NoSlot
-        reply = speech.list_page(task.model, page, PAGE_SIZE)
-        found += reply.data
-        oldest = reply.data[-1].created_at if reply.data else None
-        reached = oldest is not None and oldest < task.posted_at - CLOCK_TOLERANCE
-        if reached or not reply.data or page >= reply.total_page:
-            return found, True
-    return found, False
 
 
-def _named_in_result(results: ResultSource, url: str) -> list[str]:
-    try:
-        named = results.download(url).get("file_url")
-    except ResultRefused:
-        return []  # a result that must not be fetched names nothing
-    return [named] if isinstance(named, str) else []
+def _submission_with(named: Sequence[str], lost: Sequence[LostSubmission]) -> LostSubmission | None:
+    """The submission that posted one of these URLs: by its URL mark, else by a path that only one submission has.
+
+    The path alone may also belong to another upload under the same key.
+    """
+    for file_url in named:
+        mark = find_url_mark(file_url)
+        marked = [each for each in lost if mark is not None and mark in each.task.url_marks]
+        if marked:
+            return marked[0]
+        if mark is None or not all(each.task.url_marks for each in lost):
+            by_path = [each for each in lost if any(is_url_of_media(file_url, media) for media in each.media)]
+            if len(by_path) == 1:
+                return by_path[0]
+    return None
 
 
-def _was_posted(file_url: str, task: Task, media: Collection[Media]) -> bool:
-    """Whether this very POST had the file. Its address alone may also be that of another upload under the same key."""
-    mark = mark_of(file_url)
-    return mark in task.url_marks if mark and task.url_marks else any(names_media(file_url, each) for each in media)
-
-
-def _may_be(listed: ListedTask, task: Task) -> bool:
+def _is_of_that_time(listed: ListedTask, task: Task) -> bool:
     created = listed.created_at
     return created is None or abs(created - task.posted_at) <= CLOCK_TOLERANCE

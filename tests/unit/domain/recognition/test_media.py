@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashscribe.domain.jobs.media import MAX_SIZE_BYTES, SUPPORTED_EXTENSIONS, Media, is_ignored, job_id_of, refusal
+from dashscribe.domain.recognition.media import (
+    MAX_SIZE_BYTES,
+    SUPPORTED_EXTENSIONS,
+    Media,
+    is_ignored,
+    job_id_of,
+    refusal,
+)
 from dashscribe.domain.transcripts.result_files import RESULT_FILE_NAMES, result_prefix
 
 

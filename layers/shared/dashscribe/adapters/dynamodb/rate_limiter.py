@@ -1,0 +1,61 @@
+"""`RateLimiter` on the jobs table: one item for each rate holds the time of the next free slot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from botocore.exceptions import ClientError
+
+from dashscribe.adapters.dynamodb.items import Table, condition_failed
+
+_ROUNDS = 2
+
+
+class DynamoDbRateLimiter(Table):
+    """`pk` is `RATE#<name>`; `next_us` is the next free slot, in microseconds since 1970."""
+
+    def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
+        """Reserve the next free slot. Slots are 1/rate apart, for all callers on all machines.
+
+        This takes one atomic write when slots ahead of us are reserved, and two when none is: an idle rate is first
+        brought up to the present.
+        """
+        now_us = int(now.timestamp() * 1_000_000)
+        values = {
+            ":now": now_us,
+            ":step": round(1_000_000 / per_second),
+            ":after": now_us + round(1_000_000 / per_second),
+            ":horizon": now_us + round(horizon.total_seconds() * 1_000_000),
+        }
+        steps = (
+            ("SET next_us = next_us + :step", "next_us > :now AND next_us <= :horizon"),
+            ("SET next_us = :after", "attribute_not_exists(next_us) OR next_us <= :now"),
+        )
+        for update, condition in steps * _ROUNDS:  # another process may write between the two steps
+            slot_us = self._reserve(name, update, condition, values)
+            if slot_us is not None:
+                return timedelta(microseconds=max(0, slot_us - now_us))
+        return None
+
+    def reserved_ahead(self, name: str, now: datetime) -> timedelta:
+        item = self._get(f"RATE#{name}")
+        next_us = int(item["next_us"]) if item else 0
+        return timedelta(microseconds=max(0, next_us - int(now.timestamp() * 1_000_000)))
+
+    def _reserve(self, name: str, update: str, condition: str, values: Mapping[str, int]) -> int | None:
+        used = {sign: {"N": str(value)} for sign, value in values.items() if sign in f"{update} {condition}".split()}
+        try:
+            reply = self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"RATE#{name}"}},
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=used,
+                ReturnValues="UPDATED_NEW",
+            )
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
+            return None
+        return int(reply["Attributes"]["next_us"]["N"]) - values[":step"]

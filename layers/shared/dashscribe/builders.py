@@ -1,0 +1,222 @@
+"""The object graph of each service, built from its settings and its ports.
+
+`wiring` calls the builders with the real adapters, and the tests call them with an in-memory world.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dashscribe.domain.recognition.catalogue import region_of
+
+if TYPE_CHECKING:
+    from dashscribe.services.polling.poll import PollService
+    from dashscribe.services.ports import (
+        Clock,
+        DeadLetterQueue,
+        EventPublisher,
+        JobQueue,
+        JobRecords,
+        MediaStore,
+        MessageSource,
+        PauseStore,
+        PollLoop,
+        ProfilesSource,
+        RateLimiter,
+        ResultSource,
+        ResultStore,
+        SpeechService,
+        SynchronousSpeech,
+        VendorFacts,
+    )
+    from dashscribe.services.submission.submission_pause import SubmissionPause
+    from dashscribe.services.submission.submit import SubmitService
+    from dashscribe.services.transcribe import TranscribeService
+    from dashscribe.settings import PollSettings, SubmitSettings, TranscribeSettings
+
+
+@dataclass(frozen=True)
+class TablePorts:
+    """The ports of the jobs table."""
+
+    records: JobRecords
+    rate_limiter: RateLimiter
+    pauses: PauseStore
+    facts: VendorFacts
+
+
+@dataclass(frozen=True)
+class SubmissionPorts:
+    """What both functions that submit need."""
+
+    table: TablePorts
+    media: MediaStore
+    profiles: ProfilesSource
+    api_key: Callable[[], str]
+    events: EventPublisher
+    dead_letter_queue: DeadLetterQueue
+    loop: PollLoop
+    clock: Clock
+    sleep: Callable[[float], None] = time.sleep
+
+    def pause(self) -> SubmissionPause:
+        from dashscribe.services.submission.job_recorder import JobRecorder
+        from dashscribe.services.submission.submission_pause import SubmissionPause
+
+        recorder = JobRecorder(self.table.records, self.events, self.clock)
+        return SubmissionPause(self.table.pauses, self.api_key, self.profiles, recorder, self.clock)
+
+
+def build_submit_service(
+    settings: SubmitSettings,
+    ports: SubmissionPorts,
+    speech: SpeechService,
+    results: ResultSource,
+    messages: MessageSource,
+    synchronous_queue: JobQueue,
+) -> SubmitService:
+    from dashscribe.services.submission.inbox import MessageInbox
+    from dashscribe.services.submission.job_preparer import JobPreparer
+    from dashscribe.services.submission.lost_responses import LostResponses
+    from dashscribe.services.submission.submit import SubmitService
+    from dashscribe.services.submission.task_submitter import TaskSubmitter
+
+    table, pause = ports.table, ports.pause()
+    preparer = JobPreparer(
+        records=table.records,
+        media=ports.media,
+        profiles=ports.profiles,
+        recorder=pause.recorder,
+        pause=pause,
+        synchronous_queue=synchronous_queue,
+        clock=ports.clock,
+        results_bucket=settings.results_bucket_name,
+        default_model=settings.default_model,
+        region=region_of(settings.dashscope_base_url),
+    )
+    lost_responses = LostResponses(
+        records=table.records,
+        facts=table.facts,
+        rate_limiter=table.rate_limiter,
+        speech=speech,
+        results=results,
+        recorder=pause.recorder,
+        clock=ports.clock,
+        query_requests_per_second=settings.query_requests_per_second,
+        sleep=ports.sleep,
+    )
+    submitter = TaskSubmitter(
+        records=table.records,
+        facts=table.facts,
+        rate_limiter=table.rate_limiter,
+        media=ports.media,
+        speech=speech,
+        recorder=pause.recorder,
+        pause=pause,
+        clock=ports.clock,
+        submit_requests_per_second=settings.submit_requests_per_second,
+        sleep=ports.sleep,
+    )
+    return SubmitService(
+        inbox=MessageInbox(ports.dead_letter_queue),
+        preparer=preparer,
+        lost_responses=lost_responses,
+        pause=pause,
+        submitter=submitter,
+        facts=table.facts,
+        messages=messages,
+        loop=ports.loop,
+        clock=ports.clock,
+        max_files_per_task=settings.max_files_per_task,
+    )
+
+
+def build_transcribe_service(
+    settings: TranscribeSettings,
+    ports: SubmissionPorts,
+    speech: SynchronousSpeech,
+    results: ResultStore,
+    audio_length: Callable[[bytes], float | None],
+) -> TranscribeService:
+    from dashscribe.services.submission.inbox import MessageInbox
+    from dashscribe.services.transcribe import SynchronousCaller, TranscribeService
+
+    pause = ports.pause()
+    caller = SynchronousCaller(
+        speech=speech,
+        media=ports.media,
+        rate_limiter=ports.table.rate_limiter,
+        audio_length=audio_length,
+        clock=ports.clock,
+        submit_requests_per_second=settings.submit_requests_per_second,
+        sleep=ports.sleep,
+    )
+    return TranscribeService(
+        inbox=MessageInbox(ports.dead_letter_queue),
+        records=ports.table.records,
+        recorder=pause.recorder,
+        pause=pause,
+        caller=caller,
+        results=results,
+        loop=ports.loop,
+        clock=ports.clock,
+        results_bucket=settings.results_bucket_name,
+        region=region_of(settings.dashscope_base_url),
+    )
+
+
+@dataclass(frozen=True)
+class PollTuning:
+    """What tests and benchmarks change: how much runs concurrently, and chance and sleep."""
+
+    concurrent_queries: int | None = None
+    concurrent_requeues: int | None = None
+    chance: Callable[[], float] | None = None
+    sleep: Callable[[float], None] = time.sleep
+
+
+def build_poll_service(
+    settings: PollSettings,
+    table: TablePorts,
+    speech: Callable[[], SpeechService],
+    submit_queue: JobQueue,
+    clock: Clock,
+    tuning: PollTuning | None = None,
+) -> PollService:
+    import random
+
+    from dashscribe.services.polling.backlog import Backlog
+    from dashscribe.services.polling.poll import CONCURRENT_REQUEUES, PollService
+    from dashscribe.services.polling.task_poller import CONCURRENT_QUERIES, TaskPoller
+    from dashscribe.services.polling.task_selection import TaskSelector
+    from dashscribe.services.polling.vendor_calls import VendorCalls
+
+    tuning = tuning or PollTuning()
+    vendor = VendorCalls(speech, table.rate_limiter, clock, settings.query_requests_per_second, tuning.sleep)
+    task_poller = TaskPoller(
+        records=table.records,
+        pauses=table.pauses,
+        vendor=vendor,
+        selector=TaskSelector(table.facts, vendor, clock, tuning.chance or random.random),
+        clock=clock,
+        concurrent_queries=tuning.concurrent_queries or CONCURRENT_QUERIES,
+    )
+    backlog = Backlog(
+        records=table.records,
+        facts=table.facts,
+        rate_limiter=table.rate_limiter,
+        max_files_per_task=settings.max_files_per_task,
+        submit_requests_per_second=settings.submit_requests_per_second,
+    )
+    return PollService(
+        task_poller=task_poller,
+        records=table.records,
+        pauses=table.pauses,
+        queue=submit_queue,
+        backlog=backlog,
+        clock=clock,
+        concurrent_requeues=tuning.concurrent_requeues or CONCURRENT_REQUEUES,
+    )

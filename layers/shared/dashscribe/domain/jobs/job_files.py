@@ -1,0 +1,51 @@
+"""The files of a finished job, and what the vendor bills for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from dashscribe.domain.jobs.job import Job, Usage
+from dashscribe.domain.jobs.job_report import job_report
+from dashscribe.domain.recognition.catalogue import Region
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.transcripts.output_files import JSON, OutputFile, transcript_files
+from dashscribe.domain.transcripts.transcript import Transcript
+
+
+def job_files(result: bytes, transcript: Transcript, job: Job) -> Iterator[OutputFile]:
+    """Every file of a job, in the order in which they are stored.
+
+    `result.json` comes first: it is what was paid for. Each file is rendered when it is stored, because together they
+    take several times the memory of a long result.
+    """
+    if job.result is None:
+        raise ValueError("a job without a result folder")
+    files = job.result.files
+    yield OutputFile(files.result, result, JSON)
+    yield from transcript_files(transcript, files)
+    yield OutputFile(files.job, job_report(job).model_dump_json(indent=2).encode(), JSON)
+
+
+def result_json(reply: JsonObject, job: Job) -> bytes:
+    """`result.json`: the vendor's reply. Its `file_url` is our presigned URL, so the object's address replaces it."""
+    kept = {**reply, "file_url": job.media.s3_uri} if "file_url" in reply else reply
+    return json.dumps(kept, ensure_ascii=False).encode()
+
+
+def transcript_names(job: Job) -> dict[str, str]:
+    """The job's id, model and media as `neutral` and `empty` name them."""
+    return {"job_id": job.job_id, "model": job.options.model if job.options else "", "media": job.media.s3_uri}
+
+
+def usage_of(job: Job, transcript: Transcript, billed_seconds: int | None, region: Region) -> Usage:
+    """What the vendor bills: its own `billed_seconds`, else the speech of each channel, rounded up to whole seconds.
+
+    Fun-ASR and Paraformer bill speech (docs/vendor-api.md#usage). Models that bill tokens have no cost.
+    """
+    seconds = billed_seconds
+    if seconds is None and transcript.speech_ms is not None:
+        seconds = sum(-(-(channel.speech_ms or 0) // 1000) for channel in transcript.channels)
+    price = job.options.spec.price(region) if job.options else None
+    cost = None if seconds is None or price is None else round(seconds * price, 8)
+    return Usage(billed_seconds=seconds, estimated_cost_usd=cost)

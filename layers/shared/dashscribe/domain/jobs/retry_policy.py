@@ -1,0 +1,192 @@
+"""The retry policy: what happens to a job after an error. Every limit and every delay of a retry is here.
+
+The vendor's codes are classified in `domain.recognition.vendor_codes`; this module turns the class of an error, and
+what the job has been through, into a `RetryDecision`. `domain.jobs.job.apply_retry` writes the decision into the
+record.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dashscribe.domain.jobs.failure import Failure, failure
+from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.task import PostOutcome, Task
+from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER, RECONCILE_AFTER, RECONCILE_WITHIN, TASK_LIST_WINDOW
+from dashscribe.domain.recognition.task_replies import MISSING_FROM_RESULTS
+from dashscribe.domain.recognition.vendor_codes import classify
+from dashscribe.errors import ErrorClass, VendorError
+
+MAX_RESUBMISSIONS = 3
+"""Resubmissions of one file after a task that did not transcribe it (docs/architecture.md#fixed-interfaces)."""
+MAX_LOST_RESPONSES = 1
+"""Resubmissions after a response that was lost for good. The vendor may have accepted, and billed, each of them."""
+MAX_LOST_CALL_RESPONSES = MAX_RESUBMISSIONS
+"""The same for a synchronous call, which has no task that could be found in the task list."""
+MAX_FAILED_ATTEMPTS = 25
+"""Retryable errors in a row until a job fails: about three hours with `retry_delay`."""
+MAX_REJECTED_ATTEMPTS = 5
+"""The same for a 4xx response: about a minute. Such a response is about the request, which does not change."""
+MAX_REQUEUES = 20
+"""Requeues without progress until a job fails: about half an hour with `timeouts.LOST_MESSAGE_AFTER`."""
+MAX_FINALIZE_ATTEMPTS = 40
+"""How often an ended task is given to finalizers: about eight hours with `finalize_delay`."""
+THROTTLED_LIKE_ATTEMPT = 3
+"""A throttled submission waits like one after a third failed attempt, 8 to 16 s: rates recover within a minute."""
+QUERY_DELAY_LIKE_ATTEMPT = 2
+ACCOUNT_QUERY_DELAY_LIKE_ATTEMPT = 4
+MAX_RETRY_DELAY_SECONDS = 600.0
+MAX_RECONCILE_DELAY = timedelta(minutes=15)
+
+ABOUT_THE_REQUEST = ("InvalidParameter", "BadRequest", "InvalidURL", "InvalidFile", "HTTP_4")
+"""Refusals that may be about one file of a submission, or about the number of its files. Submitting each file by itself
+shows which."""
+ABOUT_SEVERAL_FILES = ("InvalidParameter", "BadRequest", "REQUEST_")
+"""The same among the codes of a file in an ended task."""
+
+
+@dataclass(frozen=True)
+class RetryDecision:
+    """What happens to a job: it fails, it waits for the end of a pause, or it is submitted again at `retry_at`."""
+
+    retry_at: datetime | None = None
+    failure: Failure | None = None
+    pauses_submissions: bool = False
+    is_failed_attempt: bool = False
+    single_file_task: bool = False
+
+
+def retry_delay(attempts: int) -> timedelta:
+    """Exponential backoff from 2 s to 10 min. The jitter covers the upper half, so that jobs do not return together."""
+    ceiling = min(MAX_RETRY_DELAY_SECONDS, 2.0 * 2.0 ** min(attempts, 20))
+    return timedelta(seconds=random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter, not a secret
+
+
+def max_attempts_for(http_status: int | None) -> int:
+    is_rejection = http_status is not None and 400 <= http_status < 500
+    return MAX_REJECTED_ATTEMPTS if is_rejection else MAX_FAILED_ATTEMPTS
+
+
+def may_be_resubmitted(job: Job) -> bool:
+    return job.attempts <= MAX_RESUBMISSIONS
+
+
+def after_refusal(job: Job, error: VendorError, files_in_submission: int, now: datetime) -> RetryDecision:
+    """The vendor refused a submission or a call with this error: it accepted nothing."""
+    if error.error_class is ErrorClass.ACCOUNT_WIDE:
+        return RetryDecision(pauses_submissions=True)
+    if error.error_class is ErrorClass.THROTTLED:
+        return RetryDecision(retry_at=now + retry_delay(THROTTLED_LIKE_ATTEMPT))
+    if files_in_submission > 1 and error.code.startswith(ABOUT_THE_REQUEST):
+        return RetryDecision(retry_at=now, single_file_task=True)
+    if error.error_class is ErrorClass.PERMANENT:
+        return RetryDecision(failure=failure(error.code, error.message))
+    return after_failed_attempt(job, error, now)
+
+
+def after_failed_attempt(job: Job, error: VendorError, now: datetime) -> RetryDecision:
+    """A retryable error: back off, up to the limit of failed attempts in a row."""
+    attempts = job.failed_attempts + 1
+    if attempts < max_attempts_for(error.http_status):
+        return RetryDecision(retry_at=now + retry_delay(attempts), is_failed_attempt=True)
+    message = f"{error.message} (failed after {attempts} attempts)"
+    return RetryDecision(failure=failure(error.code, message, ErrorClass.RETRYABLE))
+
+
+def after_lost_response(job: Job, now: datetime, limit: int = MAX_LOST_RESPONSES) -> RetryDecision:
+    """The response is lost for good. Submit again, at most `limit` times; then tell the user."""
+    if job.ambiguous_submissions < limit:
+        return RetryDecision(retry_at=now + retry_delay(job.failed_attempts + 1), is_failed_attempt=True)
+    times = job.ambiguous_submissions + 1
+    return RetryDecision(
+        failure=failure(
+            "SUBMISSION_UNCONFIRMED",
+            f"DashScope's response to the submission was lost {'twice' if times == 2 else f'{times} times'}. "
+            "DashScope may have accepted (and billed) the file; it was not submitted again. "
+            "Upload the file again to try once more.",
+            ErrorClass.RETRYABLE,
+        )
+    )
+
+
+def after_failed_file(job: Job, code: str, message: str, files_in_task: int, now: datetime) -> RetryDecision:
+    """A task ended without a transcript of this file, with this code."""
+    if code == MISSING_FROM_RESULTS:
+        return _resubmission(job, code, message, ErrorClass.RETRYABLE, now, single_file_task=True)
+    error_class = classify(code, message)
+    if error_class is not ErrorClass.PERMANENT:
+        return _resubmission(job, code, message, error_class, now)
+    if files_in_task > 1 and code.startswith(ABOUT_SEVERAL_FILES):
+        return _resubmission(job, code, message, error_class, now, single_file_task=True)
+    return RetryDecision(failure=failure(code, message))
+
+
+def after_lost_task(job: Job, now: datetime) -> RetryDecision:
+    """A submitted job reached its safety net, and its task no longer exists or is closed."""
+    return RetryDecision(retry_at=now) if may_be_resubmitted(job) else RetryDecision(failure=internal_error(job))
+
+
+def is_out_of_requeues(job: Job) -> bool:
+    """The job was requeued so often without progress that our own system must be broken for this file."""
+    return job.requeues >= MAX_REQUEUES
+
+
+def internal_error(job: Job) -> Failure:
+    """The failure of a job that our own system could not process."""
+    return failure(
+        "INTERNAL_ERROR",
+        f"dashscribe could not process this file (last error: {job.last_error_code or 'none recorded'}). "
+        "The logs of the functions show the reason under this job_id. Upload the file again once the cause is fixed.",
+        ErrorClass.RETRYABLE,
+    )
+
+
+def is_out_of_finalize_attempts(task: Task) -> bool:
+    """The task's files could not be finalized for so long that our own system must be broken for them."""
+    return task.finalize_attempts >= MAX_FINALIZE_ATTEMPTS
+
+
+def finalize_delay(task: Task) -> timedelta:
+    """How long to wait before fresh result URLs are queried for files that could not be finalized."""
+    return min(timedelta(minutes=15), timedelta(seconds=2.0 * 2.0 ** min(task.finalize_attempts, 10)))
+
+
+def query_delay_after(error: VendorError) -> timedelta:
+    """How long to wait after a query that failed."""
+    is_account_wide = error.error_class is ErrorClass.ACCOUNT_WIDE
+    return retry_delay(ACCOUNT_QUERY_DELAY_LIKE_ATTEMPT if is_account_wide else QUERY_DELAY_LIKE_ATTEMPT)
+
+
+def reconcile_delay(task: Task, now: datetime) -> timedelta:
+    """How long to wait before a submission is reconciled again: a fifth of its age, 10 s to 15 minutes."""
+    return min(MAX_RECONCILE_DELAY, max(RECONCILE_AFTER, (now - task.posted_at) / 5))
+
+
+def decided_outcome(task: Task, found: PostOutcome, now: datetime, *, list_was_read: bool) -> PostOutcome:
+    """What reconciliation concludes from what it found, or `PENDING` when it must try again later.
+
+    What a list lacks counts only some time after the response was lost, and while the list covers the time of the POST.
+    A doubt that lasts becomes `UNDETERMINED`. So does a vendor without a task list, at once.
+    """
+    if found is PostOutcome.ACCEPTED or (found is PostOutcome.UNDETERMINED and not list_was_read):
+        return found
+    if now - task.posted_at >= TASK_LIST_WINDOW:
+        return PostOutcome.UNDETERMINED
+    if found in (PostOutcome.NOT_ACCEPTED, PostOutcome.UNDETERMINED):
+        is_late_enough = now - (task.response_lost_at or now) >= LIST_COMPLETE_AFTER
+        return found if is_late_enough else PostOutcome.PENDING
+    tried_for = now - (task.reconciled_since or now)
+    return PostOutcome.UNDETERMINED if tried_for >= RECONCILE_WITHIN else PostOutcome.PENDING
+
+
+def _resubmission(
+    job: Job, code: str, message: str, error_class: ErrorClass, now: datetime, *, single_file_task: bool = False
+) -> RetryDecision:
+    if may_be_resubmitted(job):
+        return RetryDecision(retry_at=now, single_file_task=single_file_task)
+    category = ErrorClass.PERMANENT if error_class is ErrorClass.PERMANENT else ErrorClass.RETRYABLE
+    return RetryDecision(
+        failure=failure(code, f"{message} (still so after {MAX_RESUBMISSIONS} resubmissions)", category)
+    )

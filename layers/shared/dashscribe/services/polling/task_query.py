@@ -1,0 +1,171 @@
+"""Querying one task, recording what came of it, and returning the jobs that are ready for a finalizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import pause as pauses
+from dashscribe.domain.jobs import retry_policy
+from dashscribe.domain.jobs import task as tasks
+from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.task import Task, TaskPhase
+from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, TaskReply, read_outcomes
+from dashscribe.errors import ErrorClass, StaleRecord, VendorError
+from dashscribe.observability import logger
+from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.polling.list_knowledge import ListKnowledge
+from dashscribe.services.polling.pass_budget import PassBudget
+from dashscribe.services.polling.vendor_calls import VendorCalls
+from dashscribe.services.ports import Clock, DueTask, JobRecords, PauseStore
+
+TIMED_OUT = TaskOutput(task_status="TIMED_OUT", code="TASK_TIMED_OUT", message="The task did not end within 4 hours.")
+
+
+@dataclass(frozen=True)
+class TaskQuery:
+    """Handles one due task. Several run concurrently, each for another task."""
+
+    records: JobRecords
+    pauses: PauseStore
+    vendor: VendorCalls
+    clock: Clock
+    budget: PassBudget
+    knowledge: ListKnowledge
+    pause_started: Callable[[str], None]
+
+    def run(self, due_task: DueTask) -> FinalizeRequest | None:
+        """Query the task if it is still due. An error affects this task only."""
+        submission_id = due_task.submission_id
+        if self.budget.is_spent(self.clock()):
+            self.budget.count_postponed()
+            return None
+        if self.knowledge.skips(submission_id):
+            return None
+        try:
+            task = self.records.find_task(submission_id)
+            if task is None or task.due_at is None or task.due_at > self.clock():
+                return None
+            job_ids = self._handle(task)
+        except StaleRecord:
+            logger.info("another pass handled this task", submission_id=submission_id)
+            return None
+        except VendorError as error:
+            self._record_error(submission_id, error)
+            return None
+        except Exception:
+            logger.exception("task not handled", submission_id=submission_id)
+            self.budget.count_failure()
+            return None
+        return FinalizeRequest(submission_id=submission_id, job_ids=job_ids) if job_ids else None
+
+    def _handle(self, task: Task) -> list[str]:
+        """The jobs of this task that are ready for a finalizer."""
+        now = self.clock()
+        waiting = self._waiting_jobs(task)
+        if not waiting:
+            self.records.save_task(tasks.closed(task, now))
+            return []
+        if task.phase is TaskPhase.ENDED:  # a finalizer had the task and did not finish all of its files
+            if retry_policy.is_out_of_finalize_attempts(task):
+                for job in waiting.values():
+                    if not job.is_terminal:
+                        self._fail(job, now)
+            self.records.save_task(tasks.finalize_again(task, now + retry_policy.finalize_delay(task)))
+            return []
+        if not self.budget.reserve_files(len(waiting)):
+            self.budget.count_postponed()
+            return []
+        try:
+            return self._query(task, waiting)
+        finally:
+            self.budget.release_files(len(waiting))
+
+    def _query(self, task: Task, waiting: dict[str, Job]) -> list[str]:
+        if not self.vendor.reserve_query(self.budget):
+            self.budget.count_postponed()
+            return []
+        self.budget.count_query()
+        reply = self._reply(task)
+        output = reply.output
+        now = self.clock()
+        self.knowledge.compare(task, output)
+        if not output.is_over:
+            if not tasks.is_overdue(task, now):
+                self._keep_running(task, now)
+                return []
+            self._cancel(task)
+            output = TIMED_OUT
+        logger.info("task ended", task_id=task.task_id, status=output.task_status, job_ids=list(waiting))
+        self._record_end(task, waiting, output, reply, now)
+        self.budget.count_ended(len(waiting), now)
+        return list(waiting)
+
+    def _reply(self, task: Task) -> TaskReply:
+        """The vendor's reply. Without a reply, and long after any result was deleted, the task counts as timed out."""
+        try:
+            return self.vendor.speech().query(task.task_id or "")
+        except VendorError:
+            if not tasks.is_beyond_querying(task, self.clock()):
+                raise
+            return TaskReply()
+
+    def _record_end(
+        self, task: Task, waiting: dict[str, Job], output: TaskOutput, reply: TaskReply, now: datetime
+    ) -> None:
+        """Write the task before its outcomes: of two passes that query it at once, only one may write outcomes."""
+        media = {job_id: job.media for job_id, job in waiting.items()}
+        found = read_outcomes(output, media, len(task.job_ids), reply.usage)
+        task = self.records.save_task(tasks.ended(task, now))
+        ended_at = output.ended_at or task.ended_at or now
+        self.records.save_outcomes(
+            task.submission_id, {job_id: _ended_by(outcome, ended_at) for job_id, outcome in found.items()}
+        )
+
+    def _keep_running(self, task: Task, now: datetime) -> None:
+        """The list covers a task that it reports as running: then its next scan is soon enough."""
+        by_list = self.knowledge.reports_as_running(task)
+        delay = tasks.min_query_delay(task.files, now - (task.accepted_at or now)) if by_list else None
+        running = self.records.save_task(tasks.still_running(task, now, delay=delay))
+        self.budget.record_running(task.submission_id, running.due_at or task.posted_at)
+
+    def _fail(self, job: Job, now: datetime) -> None:
+        """The job is due at once, so this pass has its event published."""
+        with suppress(StaleRecord):
+            self.records.save(jobs.fail(job, retry_policy.internal_error(job), now))
+
+    def _cancel(self, task: Task) -> None:
+        """The files are submitted again, so a task that is still pending should not be paid for too."""
+        try:
+            self.vendor.speech().cancel(task.task_id or "")
+        except VendorError as error:
+            logger.info("overdue task not cancelled", task_id=task.task_id, code=error.code)
+
+    def _waiting_jobs(self, task: Task) -> dict[str, Job]:
+        """The jobs that still depend on this task, if only for their event. A resubmitted job depends on another."""
+        return {
+            job_id: job
+            for job_id, job in self.records.find_many(task.job_ids).items()
+            if job.submission_id == task.submission_id and (not job.is_terminal or jobs.is_unpublished_success(job))
+        }
+
+    def _record_error(self, submission_id: str, error: VendorError) -> None:
+        """Query the task again later. Stop the pass when no other query makes sense."""
+        now = self.clock()
+        logger.warning("query failed", submission_id=submission_id, code=error.code, reason=error.message)
+        if error.error_class is ErrorClass.ACCOUNT_WIDE:
+            self.pauses.save_pause(pauses.start_pause(error.code, error.message, now, self.pauses.current_pause()))
+            self.pause_started(error.code)
+        if error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.THROTTLED):
+            self.budget.stopped = True
+        task = self.records.find_task(submission_id)
+        if task is not None:
+            with suppress(StaleRecord):
+                self.records.save_task(tasks.still_running(task, now, delay=retry_policy.query_delay_after(error)))
+
+
+def _ended_by(outcome: FileOutcome, moment: datetime) -> FileOutcome:
+    return outcome if outcome.completed_at else outcome.model_copy(update={"completed_at": moment})

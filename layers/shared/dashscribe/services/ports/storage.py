@@ -1,0 +1,59 @@
+"""The media bucket and the results bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from dashscribe.domain.recognition.media import Media
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.transcripts.output_files import OutputFile
+
+
+class MediaStore(Protocol):
+    """The media bucket. Every method raises `MediaGone` when this version of the object no longer exists."""
+
+    def head(self, media: Media) -> Mapping[str, str]:
+        """The object's user metadata."""
+        ...
+
+    def presign(self, media: Media) -> str: ...
+
+    def read(self, media: Media) -> bytes:
+        """The whole object."""
+        ...
+
+
+class ResultStore(Protocol):
+    """The results bucket. An existing key is never overwritten."""
+
+    def store(self, files: Iterable[OutputFile]) -> None: ...
+
+    def find_json(self, key: str) -> JsonObject | None:
+        """A JSON file that was stored before, or None."""
+        ...
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An object as it is now. `archived`: it must be restored before it can be read."""
+
+    media: Media
+    uploaded_at: datetime
+    archived: bool
+
+
+class UploadFinder(Protocol):
+    """The objects of the media bucket as they are now."""
+
+    def find_upload(self, bucket: str, key: str) -> Upload | None: ...
+
+
+class TranscriptFinder(Protocol):
+    """The transcripts in the results bucket."""
+
+    def has_transcript(self, media: Media, since: datetime) -> bool:
+        """Whether the same bytes under the same key have a transcript that was made after `since`."""
+        ...

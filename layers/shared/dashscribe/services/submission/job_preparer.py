@@ -1,0 +1,130 @@
+"""From a queue message to a job that is ready to be submitted: record it, check it, fix its options."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import pause as pauses
+from dashscribe.domain.jobs.job import Job, Status
+from dashscribe.domain.recognition.catalogue import Region
+from dashscribe.domain.recognition.media import is_ignored, refusal, too_large_for
+from dashscribe.domain.recognition.options import Options, resolve_options
+from dashscribe.errors import InvalidOptions, MalformedMessage, MediaGone, ProfilesUnreadable
+from dashscribe.observability import logger
+from dashscribe.services.messages import ObjectCreated, RequeuedJob, parse_message
+from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource
+from dashscribe.services.submission.job_recorder import JobRecorder
+from dashscribe.services.submission.report import NOTHING, SubmitReport
+from dashscribe.services.submission.submission_pause import SubmissionPause
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """A job that is `ready` to be submitted, or one whose `lost` response must be reconciled first, or neither."""
+
+    ready: Job | None = None
+    lost: Job | None = None
+    report: SubmitReport = NOTHING
+
+
+@dataclass(frozen=True)
+class JobPreparer:
+    """Prepares the job of one message. `results_bucket` is never read as a source of media."""
+
+    records: JobRecords
+    media: MediaStore
+    profiles: ProfilesSource
+    recorder: JobRecorder
+    pause: SubmissionPause
+    synchronous_queue: JobQueue
+    clock: Clock
+    results_bucket: str
+    default_model: str
+    region: Region
+
+    def prepare(self, body: str) -> Preparation:
+        """Record the upload of a message, or find the requeued job, and prepare it. Raises `MalformedMessage`."""
+        message = parse_message(body)
+        job = find_requeued(message, self.records) if isinstance(message, RequeuedJob) else self._received(message)
+        if job is None:
+            return Preparation()
+        logger.append_keys(job_id=job.job_id)
+        try:
+            return self._prepare(job)
+        finally:
+            logger.remove_keys(["job_id"])
+
+    def validate(self, job: Job) -> Preparation:
+        """Check the file and fix the options. A job with a fault fails at once, before anything is paid."""
+        refused = refusal(job.media)
+        if refused is not None:
+            return self._failed(job, *refused)
+        try:
+            metadata = self.media.head(job.media)
+            options = job.options or resolve_options(
+                job.media.key,
+                metadata,
+                self.profiles.profiles(),
+                default_model=self.default_model,
+                region=self.region,
+            )
+        except MediaGone as error:
+            return self._failed(job, "MEDIA_GONE", str(error))
+        except InvalidOptions as error:
+            return self._failed(job, error.code, str(error))
+        except ProfilesUnreadable as error:
+            logger.error("profiles unreadable; submissions paused", reason=str(error))
+            return Preparation(report=self.pause.start([job], pauses.PROFILES_UNREADABLE, str(error)))
+        return self._routed(job if job.options else jobs.with_options(job, options), options)
+
+    def _received(self, message: ObjectCreated) -> Job | None:
+        """The job of an upload, recorded once. None for an object that is no recording, such as a folder marker."""
+        if is_ignored(message.media, self.results_bucket):
+            return None
+        job = jobs.receive(message.job_id, message.media, message.time, self.clock())
+        if self.records.create(job):
+            return job
+        return self.records.find(message.job_id) or job
+
+    def _prepare(self, job: Job) -> Preparation:
+        if not jobs.can_be_claimed(job, self.clock()):
+            logger.info("nothing to do", status=job.status)
+            return Preparation()
+        if job.options is not None and job.options.spec.is_synchronous:
+            return self._handed_over(job)
+        if job.status is Status.SUBMITTING:
+            return Preparation(lost=job)
+        return self.validate(job)
+
+    def _routed(self, job: Job, options: Options) -> Preparation:
+        """A job of an asynchronous model is ready. A synchronous model has its own queue, or its fallback model."""
+        if not options.spec.is_synchronous:
+            return Preparation(ready=job)
+        refused = too_large_for(job.media, options.spec)
+        if refused is None:
+            return self._handed_over(job)
+        if options.fallback is None:
+            return self._failed(job, *refused)
+        logger.info("too large for a synchronous model", model=options.model, fallback=options.fallback.model)
+        return Preparation(ready=jobs.with_options(job, options.with_fallback_model()))
+
+    def _handed_over(self, job: Job) -> Preparation:
+        """Send the job to the queue of the synchronous models, whose calls take long and must not delay this function.
+
+        The record is written before the message is sent. After a crash in between, our own message is delivered again.
+        """
+        handed_over = self.records.save(jobs.hand_over(job, self.clock()))
+        self.synchronous_queue.requeue(job.job_id)
+        return Preparation(report=SubmitReport(handed_over=[handed_over]))
+
+    def _failed(self, job: Job, code: str, message: str) -> Preparation:
+        return Preparation(report=self.recorder.fail(job, code, message))
+
+
+def find_requeued(message: RequeuedJob, records: JobRecords) -> Job:
+    """The job that a requeue message names. Raises `MalformedMessage` when it does not exist."""
+    job = records.find(message.job_id)
+    if job is None:
+        raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
+    return job

@@ -1,0 +1,70 @@
+"""Writing the next record of a job, and publishing the terminal event of a job that failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs.failure import failure
+from dashscribe.domain.jobs.job import RESPONSE_LOST, Job, Status
+from dashscribe.domain.jobs.retry_policy import MAX_LOST_RESPONSES, after_lost_response
+from dashscribe.errors import PublishFailed, StaleRecord
+from dashscribe.observability import logger
+from dashscribe.services.ports import Clock, EventPublisher, JobRecords
+from dashscribe.services.publish import publish_end
+from dashscribe.services.submission.report import SubmitReport, total
+
+
+@dataclass(frozen=True)
+class JobRecorder:
+    """Writes with optimistic locking: when another process wrote the record first, our change is dropped."""
+
+    records: JobRecords
+    events: EventPublisher
+    clock: Clock
+
+    def record(self, batch: Iterable[Job], change: Callable[[Job], Job]) -> SubmitReport:
+        """Write the next record of each job, and report it by its new status."""
+        return total(self._record(job, change) for job in batch)
+
+    def save(self, batch: Iterable[Job]) -> SubmitReport:
+        """Write these records."""
+        return self.record(batch, lambda job: job)
+
+    def record_lost_responses(self, batch: Iterable[Job], limit: int = MAX_LOST_RESPONSES) -> SubmitReport:
+        """The responses are lost for good: submit each job again, at most `limit` times, else fail it."""
+        now = self.clock()
+
+        def change(job: Job) -> Job:
+            decision = after_lost_response(job, now, limit)
+            return jobs.apply_retry(jobs.response_lost(job), decision, RESPONSE_LOST, now)
+
+        return self.record(batch, change)
+
+    def fail(self, job: Job, code: str, message: str) -> SubmitReport:
+        """Fail the job now. Raises `StaleRecord` when another process wrote the record first."""
+        failed = self.records.save(jobs.fail(job, failure(code, message), self.clock()))
+        return self._published(failed)
+
+    def _record(self, job: Job, change: Callable[[Job], Job]) -> SubmitReport:
+        try:
+            changed = self.records.save(change(job))
+        except StaleRecord:
+            logger.info("another process is handling this job", job_id=job.job_id)
+            return SubmitReport()
+        if changed.is_terminal:
+            return self._published(changed)
+        if changed.status is Status.SUBMITTED:
+            return SubmitReport(submitted=[changed])
+        return SubmitReport(waiting=[changed])
+
+    def _published(self, failed: Job) -> SubmitReport:
+        logger.warning("transcription failed", code=failed.failure.code if failed.failure else None)
+        try:
+            publish_end(failed, self.records, self.events, self.clock)
+        except PublishFailed:
+            logger.exception("event not published; the loop publishes it", job_id=failed.job_id)
+        except StaleRecord:
+            logger.info("the loop published this event too", job_id=failed.job_id)
+        return SubmitReport(failed=[failed])

@@ -1,0 +1,126 @@
+"""Submitting one batch as one task: claim the jobs, record the POST, POST, record the response."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import task as tasks
+from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.retry_policy import ABOUT_THE_REQUEST
+from dashscribe.domain.jobs.task import Task
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, find_url_mark
+from dashscribe.errors import ResponseLost, StaleRecord, VendorError
+from dashscribe.observability import logger
+from dashscribe.services.ports import Clock, JobRecords, MediaStore, RateLimiter, SpeechService, VendorFacts
+from dashscribe.services.publish import publish_start
+from dashscribe.services.rate_limits import MAX_SLOT_WAIT, submit_rate, submit_rate_key
+from dashscribe.services.submission.job_recorder import JobRecorder
+from dashscribe.services.submission.report import NOTHING, SubmitReport
+from dashscribe.services.submission.submission_pause import SubmissionPause
+
+ONE_FILE_ONLY_FOR = timedelta(hours=24)
+"""How long it is remembered that a model takes one file a task, before several are tried again."""
+_SHOWS_ONE_FILE_ONLY = (*ABOUT_THE_REQUEST, ONE_OF_MANY_IN_RESULTS)
+"""Why a file is submitted by itself. When the vendor then accepts the file, the number of files was the cause."""
+
+
+@dataclass(frozen=True)
+class TaskSubmitter:
+    """Submits batches at the model's rate."""
+
+    records: JobRecords
+    facts: VendorFacts
+    rate_limiter: RateLimiter
+    media: MediaStore
+    speech: SpeechService
+    recorder: JobRecorder
+    pause: SubmissionPause
+    clock: Clock
+    submit_requests_per_second: float = 0
+    sleep: Callable[[float], None] = time.sleep
+
+    def join_backlog(self, batch: list[Job]) -> SubmitReport:
+        """The rate is used up: the loop releases these jobs when there are slots."""
+        return self.recorder.record(batch, jobs.rate_limited)
+
+    def submit(self, batch: list[Job]) -> SubmitReport:
+        """Submit the batch when its slot comes, or let it join the backlog when the slot is too far away.
+
+        The jobs are claimed while the slot is waited for. Claims that were made after the wait would delay the POST.
+        """
+        options = batch[0].options
+        if options is None:
+            raise ValueError("a batch of jobs without options")
+        rate = submit_rate(options, self.submit_requests_per_second)
+        wait = self.rate_limiter.reserve(submit_rate_key(options.model), rate, self.clock(), MAX_SLOT_WAIT)
+        if wait is None:
+            return self.join_backlog(batch)
+        slot_at = self.clock() + wait
+        submission_id = uuid.uuid4().hex
+        claimed = self._claimed(batch, submission_id)
+        return self._post(claimed, submission_id, options, slot_at) if claimed else NOTHING
+
+    def _claimed(self, batch: list[Job], submission_id: str) -> list[Job]:
+        claimed: list[Job] = []
+        for job in batch:
+            try:
+                claimed.append(self.records.save(jobs.claim(job, submission_id, self.clock())))
+            except StaleRecord:
+                logger.info("another process claimed this job", job_id=job.job_id)
+        return claimed
+
+    def _post(self, claimed: list[Job], submission_id: str, options: Options, slot_at: datetime) -> SubmitReport:
+        file_urls = [self.media.presign(job.media) for job in claimed]
+        self.sleep(max(0.0, (slot_at - self.clock()).total_seconds()))
+        task = self.records.save_task(
+            tasks.open_task(
+                submission_id,
+                options.model,
+                [job.job_id for job in claimed],
+                max(job.media.size_bytes for job in claimed),
+                self.clock(),
+                [mark for url in file_urls if (mark := find_url_mark(url))],
+            )
+        )
+        try:
+            task_id = self.speech.submit(options.spec, file_urls, options.parameters)
+        except VendorError as error:
+            return self._refused(claimed, task, error)
+        return self._accepted(claimed, task, task_id)
+
+    def _accepted(self, claimed: list[Job], task: Task, task_id: str) -> SubmitReport:
+        now = self.clock()
+        self.records.save_task(tasks.accepted(task, task_id, now))
+        self.facts.remember_task_id(task_id, task.submission_id)
+        logger.info("submitted", task_id=task_id, model=task.model, job_ids=task.job_ids)
+        first = claimed[0]
+        if first.single_file_task and (first.last_error_code or "").startswith(_SHOWS_ONE_FILE_ONLY):
+            logger.warning("the vendor takes one file a task", model=task.model, after=first.last_error_code)
+            self.facts.remember_one_file_only(task.model, now + ONE_FILE_ONLY_FOR)
+        self.pause.end()
+        accepted = [jobs.submitted(job, task_id, task.posted_at) for job in claimed]
+        publish_start(accepted, self.recorder.events, self.clock)
+        return self.recorder.save(accepted)
+
+    def _refused(self, claimed: list[Job], task: Task, error: VendorError) -> SubmitReport:
+        logger.warning(
+            "submission refused",
+            code=error.code,
+            error_class=error.error_class,
+            http_status=error.http_status,
+            reason=error.message,
+            job_ids=task.job_ids,
+        )
+        now = self.clock()
+        if isinstance(error, ResponseLost):
+            self.records.save_task(tasks.response_lost(task, now))
+            report = self.recorder.record(claimed, lambda job: jobs.await_reconciliation(job, now))
+            return report + SubmitReport(ambiguous=len(claimed))
+        self.records.save_task(tasks.closed(task, now))
+        return self.pause.record_refusal(claimed, error)
