@@ -12,9 +12,10 @@ from typing import Any
 import av
 from botocore.exceptions import ClientError
 
-from dashscribe.domain.jobs.media import Media, is_ignored, refusal
 from dashscribe.domain.recognition.catalogue import region_of
-from dashscribe.domain.recognition.options import Profiles, resolve_options
+from dashscribe.domain.recognition.media import Media, is_ignored, refusal
+from dashscribe.domain.recognition.options import resolve_options
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.errors import InvalidOptions, ProfilesUnreadable
 from local.target import Target
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashscribe.domain.jobs.media import SUPPORTED_EXTENSIONS
+from dashscribe.domain.recognition.media import SUPPORTED_EXTENSIONS
 from local.processes import StackError
 from local.stack import ROOT
 

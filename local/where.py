@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dashscribe.domain.jobs.job import Due, Status
-from dashscribe.domain.jobs.media import job_id_of
+from dashscribe.domain.recognition.media import job_id_of
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.domain.transcripts.result_files import results_of
 from dashscribe.errors import ErrorClass
@@ -29,7 +29,7 @@ EVENT_WAIT_SECONDS = 20
 WAITING = {
     Due.JOB: "It is submitted at {due_at}, or within a minute after that.",
     Due.RATE_LIMITED: "It waits in the backlog of {model}, oldest first: the rate limit of the model is used up.",
-    Due.PARKED: "Submissions are paused for the account. It is submitted within two minutes after the cause is fixed.",
+    Due.PAUSED: "Submissions are paused for the account. It is submitted within two minutes after the cause is fixed.",
     Due.TASK: "The loop queries its task.",
 }
 """What happens next to a RECEIVED job, by its `due_kind`."""

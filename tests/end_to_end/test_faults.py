@@ -97,15 +97,15 @@ class Player:
         self._wait_for(in_flight, "Transcription Submitted")
         self._add_faults(causing)
         self._upload_together(causing)
-        self._deployment.wait_for(lambda: len(self._parked(causing)) == len(causing), "submissions to be paused")
+        self._deployment.wait_for(lambda: len(self._paused_jobs(causing)) == len(causing), "submissions to be paused")
         self._add_faults(in_flight)
         self._upload(waiting)
-        self._deployment.wait_for(lambda: len(self._parked(waiting)) == len(waiting), "the uploads to wait")
-        parked = self._parked([*causing, *waiting])
+        self._deployment.wait_for(lambda: len(self._paused_jobs(waiting)) == len(waiting), "the uploads to wait")
+        reasons = self._paused_jobs([*causing, *waiting])
         self._deployment.wait_for(self._probe_is_due, "the time of the next probe", 60)
         self._tick()
         self._wait_for(rows, *ENDS)
-        return parked
+        return reasons
 
     @contextmanager
     def _behaviour(self, wanted: Mapping[str, Any]) -> Iterator[None]:
@@ -201,7 +201,7 @@ class Player:
         machine = self._deployment.info.outputs["PollTasksStateMachineArn"]
         self._deployment.info.client("stepfunctions").start_execution(stateMachineArn=machine)
 
-    def _parked(self, rows: Sequence[Row]) -> dict[str, str]:
+    def _paused_jobs(self, rows: Sequence[Row]) -> dict[str, str]:
         keys = {key for _, key, _, _ in files(rows)}
         return {
             job["media"]["M"]["key"]["S"]: job["last_error_code"]["S"]

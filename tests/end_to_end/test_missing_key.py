@@ -45,8 +45,8 @@ def test_uploads_wait_for_the_key_and_resume_when_it_is_there(deployment: Deploy
         def waiting() -> str | None:
             deployment.upload(f"keyless/{next(numbers)}.wav", WAV)
             deployment.listen(wait_seconds=2)
-            parked = [job for job in deployment.jobs() if job.get("last_error_code") == {"S": "API_KEY_MISSING"}]
-            return str(parked[-1]["media"]["M"]["key"]["S"]) if parked else None
+            paused = [job for job in deployment.jobs() if job.get("last_error_code") == {"S": "API_KEY_MISSING"}]
+            return str(paused[-1]["media"]["M"]["key"]["S"]) if paused else None
 
         key: str = deployment.wait_for(waiting, "the changed secret to take effect", 60)
         assert "submissions paused" in deployment.log_lines()

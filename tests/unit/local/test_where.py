@@ -15,7 +15,7 @@ from rich.console import Console
 
 from dashscribe.domain.jobs import pause
 from dashscribe.domain.jobs.job import Due, Status
-from dashscribe.domain.jobs.media import job_id_of
+from dashscribe.domain.recognition.media import job_id_of
 from dashscribe.errors import ErrorClass
 from local import where
 from local.processes import StackError
@@ -61,7 +61,7 @@ def test_a_failed_job_shows_its_reason() -> None:
 
 
 def test_a_waiting_job_shows_why_it_waits() -> None:
-    lines = dict(where.rows(record(due_kind="PARKED", last_error_code="API_KEY_MISSING")))
+    lines = dict(where.rows(record(due_kind="PAUSED", last_error_code="API_KEY_MISSING")))
     assert "paused" in lines["next"]
     assert lines["last error"].startswith("API_KEY_MISSING: The secret holds no API key")
 
