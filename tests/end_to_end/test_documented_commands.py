@@ -17,6 +17,8 @@ from tests.end_to_end.conftest import TEST_STACK
 
 pytestmark = pytest.mark.stack
 BLOCKS = list(command_blocks())
+EXAMPLE_KEY = "calls/talk.mp3"
+"""The file that the pages take as their example."""
 FOLDER = TEST_STACK.with_name(f"{TEST_STACK.name}-commands")
 
 
@@ -39,6 +41,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str,
     (folder / "profiles.json").write_text('{"profiles": {}, "rules": []}')
     try:
         run("make up", folder, environment)
+        upload = f'aws s3 cp local/samples/meeting.mp3 "s3://$MediaBucketName/{EXAMPLE_KEY}"'
+        run(f'eval "$(make env)"; {upload}', folder, environment)
         yield folder
     finally:
         run("make down", folder, environment)
