@@ -34,7 +34,7 @@ class S3Media:
         if media.etag and etag != media.etag:
             raise _replaced_error(media)
         if _is_archived(reply):
-            raise _archived_error(media, reply.get("ArchiveStatus") or reply.get("StorageClass", ""))
+            raise _archived_error(media, str(reply.get("ArchiveStatus", "")) or str(reply.get("StorageClass", "")))
         if media.version_id:
             self._head(media, {"Bucket": media.bucket, "Key": media.key})  # the version remains under a delete marker
         return reply["Metadata"]
@@ -84,7 +84,7 @@ def _unusable(media: Media, error: ClientError) -> MediaUnusable | None:
     if status == 403:
         return MediaForbidden(
             f"The functions may not read the object {media.s3_uri}. "
-            "They need s3:GetObject on it and kms:Decrypt on the key of an encrypted object (parameter MediaKmsKeyArn). "
+            "They need s3:GetObject on it and kms:Decrypt on the key of an encrypted object (MediaKmsKeyArn). "
             "An object that another account uploaded must belong to the bucket's owner."
         )
     if status == 400 and code in ("400", "InvalidRequest", "BadRequest"):
