@@ -49,6 +49,7 @@ from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PollService
 from dashscribe.services.ports import DueRecord, DueTask, Message
+from dashscribe.services.publish import EndPublisher
 from dashscribe.services.submission.report import SubmitReport
 from dashscribe.services.submission.submit import SubmitService
 from dashscribe.services.transcribe import TranscribeService
@@ -556,6 +557,8 @@ class World:
             media=self.media,
             profiles=self,
             api_key=self.api_key,
+            results=self.results,
+            results_bucket=RESULTS_BUCKET,
             events=self.bus,
             dead_letter_queue=self,
             loop=self,
@@ -569,7 +572,7 @@ class World:
 
         settings = TranscribeSettings.from_environ(ENVIRON)
         return build_transcribe_service(
-            settings, self.submission_ports(), speech=self.caller, results=self.results, audio_length=audio_length
+            settings, self.submission_ports(), speech=self.caller, audio_length=audio_length
         )
 
     def submit_service(self) -> SubmitService:
@@ -600,7 +603,7 @@ class World:
             records=self.records,
             results=self.results,
             source=self.vendor,
-            events=self.bus,
+            publisher=EndPublisher(self.records, self.results, self.bus, self.clock, RESULTS_BUCKET),
             clock=self.clock,
             results_bucket=RESULTS_BUCKET,
             region=Region.INTERNATIONAL,

@@ -56,6 +56,8 @@ class SubmissionPorts:
     media: MediaStore
     profiles: ProfilesSource
     api_key: Callable[[], str]
+    results: ResultStore
+    results_bucket: str
     events: EventPublisher
     dead_letter_queue: DeadLetterQueue
     loop: PollLoop
@@ -63,10 +65,13 @@ class SubmissionPorts:
     sleep: Callable[[float], None] = time.sleep
 
     def pause(self) -> SubmissionPause:
+        from dashscribe.services.publish import EndPublisher
         from dashscribe.services.submission.job_recorder import JobRecorder
         from dashscribe.services.submission.submission_pause import SubmissionPause
 
-        recorder = JobRecorder(self.table.records, self.events, self.clock)
+        records = self.table.records
+        publisher = EndPublisher(records, self.results, self.events, self.clock, self.results_bucket)
+        recorder = JobRecorder(records, publisher, self.clock)
         return SubmissionPause(self.table.pauses, self.api_key, self.profiles, recorder, self.clock)
 
 
@@ -140,7 +145,6 @@ def build_transcribe_service(
     settings: TranscribeSettings,
     ports: SubmissionPorts,
     speech: SynchronousSpeech,
-    results: ResultStore,
     audio_length: Callable[[bytes], float | None],
 ) -> TranscribeService:
     from dashscribe.services.submission.inbox import MessageInbox
@@ -162,7 +166,7 @@ def build_transcribe_service(
         recorder=pause.recorder,
         pause=pause,
         caller=caller,
-        results=results,
+        results=ports.results,
         loop=ports.loop,
         clock=ports.clock,
         results_bucket=settings.results_bucket_name,

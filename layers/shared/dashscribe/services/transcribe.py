@@ -38,7 +38,7 @@ from dashscribe.services.ports import (
     ResultStore,
     SynchronousSpeech,
 )
-from dashscribe.services.publish import publish_end, publish_start
+from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import submit_rate, submit_rate_key
 from dashscribe.services.submission.inbox import MessageInbox
 from dashscribe.services.submission.job_preparer import find_requeued
@@ -203,10 +203,10 @@ class TranscribeService:
             now,
         )
         self.results.store(job_files(result_json(result.response, ended), result.transcript, ended))
-        publish_start([accepted], self.recorder.events, self.clock)
+        publish_start([accepted], self.recorder.publisher.events, self.clock)
         ended = self.records.save(ended)
         try:
-            publish_end(ended, self.records, self.recorder.events, self.clock)
+            self.recorder.publisher.publish(ended)
         except PublishFailed:
             logger.exception("event not published; the loop publishes it", job_id=job.job_id)
             self.loop.send_wake_up()

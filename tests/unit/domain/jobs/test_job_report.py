@@ -26,6 +26,7 @@ def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job
     assert json.loads(job_report(done).model_dump_json()) == {
         "schema_version": "1.0",
         "job_id": "0" * 32,
+        "status": "SUCCEEDED",
         "media": {
             "bucket": "media",
             "key": "calls/a b+c%20'é中😀.wav",
@@ -47,6 +48,7 @@ def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job
         "audio": {"duration_ms": None, "speech_ms": 0, "channels": []},
         "usage": {"billed_seconds": 0, "estimated_cost_usd": 0.0},
         "warnings": ["ASR_RESPONSE_HAVE_NO_WORDS"],
+        "error": None,
         "timing": {
             "uploaded_at": "2026-01-01T12:00:00.123Z",
             "received_at": "2026-01-01T12:00:00.123Z",

@@ -10,6 +10,7 @@ from dashscribe.domain.jobs.job_report import job_report
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.transcripts.output_files import JSON, OutputFile, transcript_files
+from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import Transcript
 
 
@@ -25,6 +26,12 @@ def job_files(result: bytes, transcript: Transcript, job: Job) -> Iterator[Outpu
     yield OutputFile(files.result, result, JSON)
     yield from transcript_files(transcript, files)
     yield OutputFile(files.job, job_report(job).model_dump_json(indent=2).encode(), JSON)
+
+
+def failure_file(job: Job, results_bucket: str) -> OutputFile:
+    """`job.json` of a failed job: the reason, where the files of the transcript would be."""
+    key = result_folder(results_bucket, job.media.key, job.job_id).files.job
+    return OutputFile(key, job_report(job).model_dump_json(indent=2).encode(), JSON)
 
 
 def result_json(reply: JsonObject, job: Job) -> bytes:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from dashscribe.domain.jobs.job import Job, Usage
+from dashscribe.domain.jobs.failure import Failure
+from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
@@ -28,12 +29,14 @@ class JobTiming(BaseModel):
 
 
 class JobReport(BaseModel):
-    """The content of `job.json`. `options` are the effective ones; null if they could not be read."""
+    """The content of `job.json`, which a failed job has too. `options` are the effective ones; null if they could not
+    be read."""
 
     model_config = ConfigDict(frozen=True)
 
     schema_version: str = SCHEMA_VERSION
     job_id: str
+    status: Status
     media: Media
     options: Options | None
     task_id: str | None
@@ -41,6 +44,7 @@ class JobReport(BaseModel):
     audio: AudioFacts | None
     usage: Usage | None
     warnings: list[str]
+    error: Failure | None
     timing: JobTiming
 
 
@@ -48,6 +52,7 @@ def job_report(job: Job) -> JobReport:
     """The report of a job as its record is now."""
     return JobReport(
         job_id=job.job_id,
+        status=job.status,
         media=job.media,
         options=job.options,
         task_id=job.task_id,
@@ -55,6 +60,7 @@ def job_report(job: Job) -> JobReport:
         audio=job.audio,
         usage=job.usage,
         warnings=job.warnings,
+        error=job.failure,
         timing=JobTiming(
             uploaded_at=job.uploaded_at,
             received_at=job.received_at,

@@ -128,7 +128,7 @@ class SubmitService:
             if is_done:
                 self._delete(message)
         if left:
-            logger.warning("jobs left to the loop", jobs=left)
+            logger.warning("jobs left to the loop", waiting=left)
 
     def _record(self, message: Message) -> Processed[Job | None]:
         return self.inbox.process(message, self.preparer.record)

@@ -105,7 +105,7 @@ class TaskSubmitter:
             self.facts.remember_one_file_only(task.model, now + ONE_FILE_ONLY_FOR)
         self.pause.end()
         accepted = [jobs.submitted(job, task_id, task.posted_at) for job in claimed]
-        publish_start(accepted, self.recorder.events, self.clock)
+        publish_start(accepted, self.recorder.publisher.events, self.clock)
         return self.recorder.save(accepted)
 
     def _refused(self, claimed: list[Job], task: Task, error: VendorError) -> SubmitReport:
