@@ -19,7 +19,7 @@ from tests.end_to_end.conftest import ENDS, Deployment
 from tests.end_to_end.fault_table import ROWS, Answer, End, File, Pause, Row
 
 pytestmark = pytest.mark.stack
-MAX_SECONDS = 120
+MAX_SECONDS = 240
 """For rows played concurrently. A row without an end after that has failed; the others are still checked."""
 MAX_IN_FLIGHT = 12
 """Rows played concurrently: MiniStack starts a process for each concurrent function, which takes a second of CPU."""

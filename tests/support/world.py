@@ -101,6 +101,7 @@ class Records:
     turns: dict[str, datetime] = field(default_factory=dict)
     swept: dict[str, TaskListState] = field(default_factory=dict)
     saves: list[Job] = field(default_factory=list)
+    split_accepted: dict[str, int] = field(default_factory=dict)
 
     def create(self, job: Job) -> bool:
         def effect() -> bool:
@@ -207,6 +208,13 @@ class Records:
 
     def remember_one_file_only(self, model: str, until: datetime) -> None:
         self.crashes.around("remember one file only", partial(self.one_file_only.__setitem__, model, until))
+
+    def count_single_acceptance(self, submission_id: str) -> int:
+        def effect() -> int:
+            self.split_accepted[submission_id] = self.split_accepted.get(submission_id, 0) + 1
+            return self.split_accepted[submission_id]
+
+        return int(self.crashes.around("count single acceptance", effect))
 
     def task_list_state(self, model: str) -> TaskListState | None:
         return self.crashes.read("sweep memory", self.swept.get(model))
