@@ -1,4 +1,4 @@
-"""The smallest stories of faults that were found: by `test_life_of_jobs`, by its enumeration, or in reading for it."""
+"""The smallest stories of faults that were found: by `test_job_histories`, by its enumeration, or in reading for it."""
 
 from __future__ import annotations
 
