@@ -2,14 +2,49 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
 from dashscribe.adapters.dynamodb.backfill_ledger import DynamoDbBackfillLedger
 from dashscribe.adapters.dynamodb.job_records import DynamoDbJobRecords
 from dashscribe.adapters.dynamodb.pause_store import DynamoDbPauseStore
 from dashscribe.adapters.dynamodb.rate_limiter import DynamoDbRateLimiter
 from dashscribe.adapters.dynamodb.vendor_facts import DynamoDbVendorFacts
+from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.task import Task
 
 
 class JobsTable(
     DynamoDbJobRecords, DynamoDbRateLimiter, DynamoDbPauseStore, DynamoDbVendorFacts, DynamoDbBackfillLedger
 ):
     """One client, one table, all ports."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def one_at_a_time(call: Callable[P, R]) -> Callable[P, R]:
+    """A single DynamoDB write is atomic; moto's is not, under threads. What the adapter does between two stays open."""
+    lock = threading.Lock()
+
+    @wraps(call)
+    def locked(*args: P.args, **kwargs: P.kwargs) -> R:
+        with lock:
+            return call(*args, **kwargs)
+
+    return locked
+
+
+def at_once(calls: Sequence[Callable[[], R]], threads: int = 8) -> list[R]:
+    with ThreadPoolExecutor(threads) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def as_json(record: Job | Task) -> Any:
+    """Equality that tells 1 from Decimal(1) and from "1"."""
+    return json.loads(json.dumps(record.model_dump(mode="json")))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -711,3 +712,12 @@ class World:
 
     def job_of(self, key: str) -> Job:
         return next(job for job in self.records.jobs.values() if job.media.key == key)
+
+
+def submissions(world: World) -> dict[str, list[str]]:
+    """The vendor's own count: the accepted tasks of each upload (by its etag), in order."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for task_id, task in world.vendor.tasks.items():
+        for url in task.urls:
+            found[world.media.signed_for[url].etag or ""].append(task_id)
+    return found

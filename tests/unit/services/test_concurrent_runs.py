@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from dashscribe.domain.jobs.job import Due, Status
-from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE
-from dashscribe.errors import ErrorClass, ResponseLost, VendorError
+from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
+from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.messages import FinalizeRequest
-from tests.support.world import World
+from tests.support.world import World, submissions
 
 SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
 UNPAID = VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)
@@ -166,34 +168,6 @@ def test_a_loop_that_gave_a_task_up_does_not_overrule_one_that_has_its_results()
     assert world.vendor.submissions_of("a.wav") == 1
 
 
-def test_a_url_that_cannot_be_signed_is_no_lost_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    world.upload("a.wav")
-
-    def broken(_: object) -> str:
-        raise RuntimeError("no credentials")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(world.media, "presign", broken)
-        world.deliver()
-    world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
-    assert sum(report.ambiguous for report in world.submit_reports) == 0
-
-
-def test_a_task_that_may_never_be_asked_about_is_given_up_once_its_results_are_gone() -> None:
-    world = World()
-    world.upload("a.wav")
-    world.deliver()
-    world.vendor.query_errors = [VendorError("NoSuchTask", "what?", ErrorClass.PERMANENT, 400)] * 5
-    world.now += TASK_DEADLINE + RESULTS_LIVE + timedelta(hours=1)
-    world.loop_pass()
-    assert world.job_of("a.wav").last_error_code == "TASK_TIMED_OUT"
-    world.vendor.query_errors = []
-    world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
-
-
 def test_a_refused_question_that_two_loops_asked_does_not_end_the_pass() -> None:
     world = World()
     world.upload("a.wav")
@@ -208,60 +182,140 @@ def test_a_refused_question_that_two_loops_asked_does_not_end_the_pass() -> None
     assert report.failed_steps == 0
 
 
-def test_a_lost_answer_is_not_settled_with_the_task_of_another_upload_of_the_key() -> None:
-    """An unversioned bucket: both uploads have the same address, and neither answer came."""
-    world = World()
-    world.vendor.answers_to_lose = 1
+def an_ordinary_life(world: World) -> None:
+    world.vendor.answers["bad.wav"] = ["DECODE_ERROR"]
+    for key in ("a.wav", "bad.wav", "notes.txt"):
+        world.upload(key)
+
+
+def a_late_message(world: World) -> None:
+    """The function died early, and its message comes back when the loop sends one of its own."""
+    world.crashes.at(2, after=False)
     world.upload("a.wav")
     world.deliver()
-    world.vendor.refusals = [ResponseLost("timed out")]
+    world.now += timedelta(minutes=6)
+
+
+def a_death_before_the_post(world: World) -> None:
+    world.crashes.at(2, after=True)
     world.upload("a.wav")
-    world.run_until_quiet()
-    assert world.vendor.submissions_of("a.wav") == 2
-    assert {job.task_id for job in world.records.jobs.values()} == {"task-0", "task-1"}
-
-
-def test_a_task_that_names_no_file_settles_nothing() -> None:
-    """It may be the one whose answer was lost: that is ambiguous, and not as good as never accepted."""
-    world = World()
-    world.vendor.answers_to_lose = 2
-    world.vendor.endings = {"task-0": ("FAILED", "InternalError"), "task-1": ("FAILED", "InternalError")}
-    world.upload("a.wav")
-    world.run_until_quiet()
-    assert world.vendor.submissions_of("a.wav") == 2
-    error = world.bus.ends_of("a.wav")[0].error
-    assert error is not None
-    assert error.code == "SUBMISSION_UNCONFIRMED"
-
-
-def test_submissions_that_are_never_answered_nor_accepted_end() -> None:
-    world = World()
-    world.vendor.refusals = [ResponseLost("timed out")] * 100
-    world.upload("a.wav")
-    world.run_until_quiet(most_steps=10_000)
-    assert world.bus.of("a.wav") == [FAILED]
-    assert world.now - world.job_of("a.wav").uploaded_at < timedelta(hours=5)
-
-
-def test_ends_that_cannot_be_published_do_not_keep_others_from_their_turn() -> None:
-    world = World()
-    world.bus.failures = 10_000
-    for number in range(150):
-        world.upload(f"{number}.txt")
     world.deliver()
-    world.loop_pass()
-    world.loop_pass()
-    assert sum(len(request.job_ids) for report in world.passes for request in report.result.finalize) == 150
-    world.bus.failures = 0
-    world.run_until_quiet()
-    assert len({detail.job_id for _, detail in world.bus.events}) == 150
+    world.now += timedelta(minutes=6)
 
 
-def test_a_batch_whose_answer_was_lost_is_looked_into_once_and_at_the_account_s_rate() -> None:
+def a_death_after_the_answer(world: World) -> None:
+    world.crashes.at(5, after=True)
+    world.upload("a.wav")
+    world.deliver()
+    world.now += timedelta(minutes=6)
+
+
+def a_dead_url_and_a_missing_file(world: World) -> None:
+    world.vendor.answers |= {"a.wav": ["FILE_403_FORBIDDEN", "ok"], "b.wav": ["missing", "ok"]}
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+def a_vendor_that_takes_one_file_a_task(world: World) -> None:
+    world.vendor.most_files = 1
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+def trouble_with_the_account(world: World) -> None:
+    world.vendor.refusals = [VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)] * 2
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+def no_key_at_first(world: World) -> None:
+    world.key = None
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+def a_refusal_for_good(world: World) -> None:
+    world.vendor.refusals = [VendorError("Model.AccessDenied", "not yours", ErrorClass.PERMANENT, 403)] * 9
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+def a_refusal_for_now(world: World) -> None:
+    world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)] * 2
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+SCENARIOS: list[Callable[[World], None]] = [
+    an_ordinary_life,
+    a_late_message,
+    a_death_before_the_post,
+    a_death_after_the_answer,
+    a_dead_url_and_a_missing_file,
+    a_vendor_that_takes_one_file_a_task,
+    trouble_with_the_account,
+    no_key_at_first,
+    a_refusal_for_good,
+    a_refusal_for_now,
+]
+
+
+def the_same_messages_again(world: World, sent: list[str]) -> None:
+    world.deliver([*world.queue, *sent])
+
+
+def another_loop(world: World, _: list[str]) -> None:
+    world.loop_pass()
+
+
+@pytest.mark.usefixtures("quiet_logs")
+@pytest.mark.parametrize("intruder", [the_same_messages_again, another_loop])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_another_function_at_any_moment_changes_neither_the_end_nor_the_price(
+    scenario: Callable[[World], None], intruder: Callable[[World, list[str]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.uniform", max)  # without jitter, so that each life has the same moments
+    undisturbed = lived(scenario)
+    price = Counter({etag: len(tasks) for etag, tasks in submissions(undisturbed).items()})
+    ends = {job.media.key: job.status for job in undisturbed.records.jobs.values()}
+    for moment, name in enumerate(undisturbed.crashes.moments, start=1):
+        world = lived(scenario, moment, intruder)
+        where = f"{intruder.__name__} at moment {moment}, {name}"
+        assert not world.crashes.intruders, where
+        assert {job.media.key: job.status for job in world.records.jobs.values()} == ends, where
+        assert {key: {end.status for end in world.bus.ends_of(key)} for key in ends} == {
+            key: {status} for key, status in ends.items()
+        }, where
+        assert Counter({etag: len(tasks) for etag, tasks in submissions(world).items()}) <= price, where
+        assert sum(report.ambiguous for report in world.submit_reports) == 0, where
+        assert not any(report.broken_batches or report.failed_message_ids for report in world.submit_reports), where
+        assert not any(report.failed_steps for report in world.passes), where
+        assert all(job.attempts == price[job.media.etag or ""] for job in world.records.jobs.values()), where
+
+
+def lived(
+    scenario: Callable[[World], None],
+    moment: int | None = None,
+    intruder: Callable[[World, list[str]], None] | None = None,
+) -> World:
+    """The scenario until all is quiet; from its first moment on, the intruder comes at that one."""
     world = World()
-    world.vendor.answers_to_lose = 1
-    for number in range(20):
-        world.upload(f"{number}.wav")
+    scenario(world)
+    sent = list(world.queue)
+    world.crashes.moments.clear()
+    escaped: list[Exception] = []
+
+    def guarded() -> None:
+        try:
+            intruder(world, sent) if intruder else None
+        except Exception as error:  # noqa: BLE001 - the function that it came into must not see it
+            escaped.append(error)
+
+    if moment is not None:
+        world.crashes.intrude(moment, guarded)
+    for _ in range(3):
+        world.step()
+    world.key = "sk-late"
     world.run_until_quiet()
-    assert all(world.vendor.submissions_of(f"{number}.wav") == 1 for number in range(20))
-    assert world.vendor.lists <= 2
+    assert not escaped
+    return world

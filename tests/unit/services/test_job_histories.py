@@ -7,8 +7,8 @@ another function, run whole, at every moment of an ordinary life.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -31,9 +31,8 @@ from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
-from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest, ObjectCreated, parse_message
-from tests.support.world import DETAIL_TYPES_SUBMITTED, World
+from tests.support.world import DETAIL_TYPES_SUBMITTED, World, submissions
 
 MOST_UPLOADS = 6
 MOST_SUBMISSIONS = 1 + MAX_RESUBMISSIONS + MAX_LOST_RESPONSES
@@ -71,15 +70,6 @@ REFUSALS: list[Callable[[], VendorError]] = [
 ]
 SOME_TIME = [1, 5, 30, 200, 400, 3_600, 20_000]
 """Seconds: within a wait, past a claim (180), past a lost message (300), past a task's deadline."""
-
-
-def submissions(world: World) -> dict[str, list[str]]:
-    """The vendor's own count: the accepted tasks of each upload (by its etag), in order."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for task_id, task in world.vendor.tasks.items():
-        for url in task.urls:
-            found[world.media.signed_for[url].etag or ""].append(task_id)
-    return found
 
 
 def is_unanswered(world: World, task_id: str) -> bool:
@@ -383,15 +373,7 @@ class LifeOfJobs(RuleBasedStateMachine):
             assert not any(b"secret" in files[name] for name in job.result.files.model_dump().values())
 
 
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """Hundreds of thousands of log lines take longer than what they tell of."""
-    level = logger.log_level
-    logger.setLevel("CRITICAL")
-    yield
-    logger.setLevel(level)
-
-
+@pytest.mark.usefixtures("quiet_logs")
 def test_every_upload_comes_to_its_one_end_whatever_happens() -> None:
     run_state_machine_as_test(
         LifeOfJobs,
@@ -404,144 +386,3 @@ def test_every_upload_comes_to_its_one_end_whatever_happens() -> None:
             phases=[Phase.generate, Phase.shrink],
         ),
     )
-
-
-# without chance: one other function, at every moment
-
-
-def an_ordinary_life(world: World) -> None:
-    world.vendor.answers["bad.wav"] = ["DECODE_ERROR"]
-    for key in ("a.wav", "bad.wav", "notes.txt"):
-        world.upload(key)
-
-
-def a_late_message(world: World) -> None:
-    """The function died early, and its message comes back when the loop sends one of its own."""
-    world.crashes.at(2, after=False)
-    world.upload("a.wav")
-    world.deliver()
-    world.now += timedelta(minutes=6)
-
-
-def a_death_before_the_post(world: World) -> None:
-    world.crashes.at(2, after=True)
-    world.upload("a.wav")
-    world.deliver()
-    world.now += timedelta(minutes=6)
-
-
-def a_death_after_the_answer(world: World) -> None:
-    world.crashes.at(5, after=True)
-    world.upload("a.wav")
-    world.deliver()
-    world.now += timedelta(minutes=6)
-
-
-def a_dead_url_and_a_missing_file(world: World) -> None:
-    world.vendor.answers |= {"a.wav": ["FILE_403_FORBIDDEN", "ok"], "b.wav": ["missing", "ok"]}
-    for key in ("a.wav", "b.wav"):
-        world.upload(key)
-
-
-def a_vendor_that_takes_one_file_a_task(world: World) -> None:
-    world.vendor.most_files = 1
-    for key in ("a.wav", "b.wav"):
-        world.upload(key)
-
-
-def trouble_with_the_account(world: World) -> None:
-    world.vendor.refusals = [VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)] * 2
-    for key in ("a.wav", "b.wav"):
-        world.upload(key)
-
-
-def no_key_at_first(world: World) -> None:
-    world.key = None
-    for key in ("a.wav", "b.wav"):
-        world.upload(key)
-
-
-def a_refusal_for_good(world: World) -> None:
-    world.vendor.refusals = [VendorError("Model.AccessDenied", "not yours", ErrorClass.PERMANENT, 403)] * 9
-    for key in ("a.wav", "b.wav"):
-        world.upload(key)
-
-
-def a_refusal_for_now(world: World) -> None:
-    world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)] * 2
-    for key in ("a.wav", "b.wav"):
-        world.upload(key)
-
-
-SCENARIOS: list[Callable[[World], None]] = [
-    an_ordinary_life,
-    a_late_message,
-    a_death_before_the_post,
-    a_death_after_the_answer,
-    a_dead_url_and_a_missing_file,
-    a_vendor_that_takes_one_file_a_task,
-    trouble_with_the_account,
-    no_key_at_first,
-    a_refusal_for_good,
-    a_refusal_for_now,
-]
-
-
-def the_same_messages_again(world: World, sent: list[str]) -> None:
-    world.deliver([*world.queue, *sent])
-
-
-def another_loop(world: World, _: list[str]) -> None:
-    world.loop_pass()
-
-
-@pytest.mark.parametrize("intruder", [the_same_messages_again, another_loop])
-@pytest.mark.parametrize("scenario", SCENARIOS)
-def test_another_function_at_any_moment_changes_neither_the_end_nor_the_price(
-    scenario: Callable[[World], None], intruder: Callable[[World, list[str]], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("random.uniform", max)  # without jitter, so that each life has the same moments
-    undisturbed = lived(scenario)
-    price = Counter({etag: len(tasks) for etag, tasks in submissions(undisturbed).items()})
-    ends = {job.media.key: job.status for job in undisturbed.records.jobs.values()}
-    for moment, name in enumerate(undisturbed.crashes.moments, start=1):
-        world = lived(scenario, moment, intruder)
-        where = f"{intruder.__name__} at moment {moment}, {name}"
-        assert not world.crashes.intruders, where
-        assert {job.media.key: job.status for job in world.records.jobs.values()} == ends, where
-        assert {key: {end.status for end in world.bus.ends_of(key)} for key in ends} == {
-            key: {status} for key, status in ends.items()
-        }, where
-        assert Counter({etag: len(tasks) for etag, tasks in submissions(world).items()}) <= price, where
-        assert sum(report.ambiguous for report in world.submit_reports) == 0, where
-        assert not any(report.broken_batches or report.failed_message_ids for report in world.submit_reports), where
-        assert not any(report.failed_steps for report in world.passes), where
-        assert all(job.attempts == price[job.media.etag or ""] for job in world.records.jobs.values()), where
-
-
-def lived(
-    scenario: Callable[[World], None],
-    moment: int | None = None,
-    intruder: Callable[[World, list[str]], None] | None = None,
-) -> World:
-    """The scenario until all is quiet; from its first moment on, the intruder comes at that one."""
-    world = World()
-    scenario(world)
-    sent = list(world.queue)
-    world.crashes.moments.clear()
-    escaped: list[Exception] = []
-
-    def guarded() -> None:
-        try:
-            intruder(world, sent) if intruder else None
-        except Exception as error:  # noqa: BLE001 - the function that it came into must not see it
-            escaped.append(error)
-
-    if moment is not None:
-        world.crashes.intrude(moment, guarded)
-    for _ in range(3):
-        world.step()
-    world.key = "sk-late"
-    world.run_until_quiet()
-    assert not escaped
-    return world

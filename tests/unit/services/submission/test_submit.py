@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
-from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.recognition.catalogue import ModelSpec
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.services.submission.submit import GATHER_AT_MOST, GATHER_FOR
-from tests.support.world import START, World, key_in
+from tests.support.world import World, key_in
 
+SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
 MB = 1024**2
 
 
@@ -84,16 +87,6 @@ def test_gathering_ends_although_the_queue_does_not() -> None:
     assert files_in_tasks(world) == [10 + 10 * (GATHER_AT_MOST // timedelta(seconds=3) + 1)]
 
 
-def test_a_broken_message_among_those_that_were_taken_is_buried_once() -> None:
-    world = World()
-    world.batch_size = 1
-    world.upload("a.wav")
-    world.queue.append("nonsense")
-    world.deliver()
-    assert [body for body, _ in world.dead_lettered] == ["nonsense"]
-    assert world.queue == []
-
-
 def test_messages_that_cannot_be_had_or_deleted_cost_nobody_anything() -> None:
     world = World()
     world.batch_size = 1
@@ -112,20 +105,6 @@ def test_messages_that_cannot_be_had_or_deleted_cost_nobody_anything() -> None:
     assert {key: world.vendor.submissions_of(key) for key in ("a.wav", "b.wav", "c.wav")} == dict.fromkeys(
         ("a.wav", "b.wav", "c.wav"), 1
     )
-
-
-def test_a_message_that_was_taken_and_broke_down_comes_back_and_is_not_reported_to_lambda() -> None:
-    world = World()
-    world.batch_size = 1
-    world.upload("a.wav")
-    world.upload("b.wav")
-    world.media.objects["b.wav"] = None  # type: ignore[assignment]  # resolving its options breaks
-    report = world.deliver()
-    assert report.failed_message_ids == []
-    assert len(world.queue) == 1
-    world.media.objects["b.wav"] = {}
-    world.run_until_quiet()
-    assert world.vendor.submissions_of("b.wav") == 1
 
 
 def test_a_jingle_does_not_wait_for_a_board_meeting() -> None:
@@ -167,21 +146,19 @@ def test_one_task_is_one_wake_up_signal() -> None:
     assert world.tasks_at_signals == [1]
 
 
-def test_a_submission_leaves_when_its_turn_comes_however_long_its_claims_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Late ones come close to the next ones, and the vendor refuses what comes too close."""
-    world = World()
-    for number in range(3):
+def test_a_run_ends_in_its_time_and_the_rest_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(max_files_per_task=1)
+    for number in range(100):
         world.upload(f"{number}.wav")
-    turn = START + timedelta(seconds=4)
-    world.records.turns["submit#fun-asr"] = turn
-    save = world.records.save
+    quick = world.vendor.submit
 
-    def slowly(job: Job) -> Job:
-        world.now += timedelta(seconds=1)
-        return save(job)
+    def slow(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        world.now += timedelta(seconds=3)
+        return quick(spec, file_urls, parameters)
 
-    monkeypatch.setattr(world.records, "save", slowly)
+    monkeypatch.setattr(world.vendor, "submit", slow)
+    before = world.now
     world.deliver()
-    [task] = world.vendor.tasks.values()
-    assert len(task.urls) == 3
-    assert task.accepted_at == turn
+    assert world.now - before < timedelta(seconds=60)
+    world.run_until_quiet()
+    assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 100

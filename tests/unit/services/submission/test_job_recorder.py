@@ -1,0 +1,18 @@
+"""Events of jobs that the submit function fails."""
+
+from __future__ import annotations
+
+from dashscribe.domain.jobs.job import Status
+from tests.support.world import World
+
+SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+
+
+def test_events_that_the_bus_refuses_are_published_later() -> None:
+    world = World()
+    world.upload("bad.txt")
+    world.bus.failures = 1
+    world.step()
+    assert world.job_of("bad.txt").status is Status.FAILED
+    world.run_until_quiet()
+    assert world.bus.of("bad.txt") == [FAILED]

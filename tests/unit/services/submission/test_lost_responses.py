@@ -1,0 +1,202 @@
+"""Submissions whose response was lost."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from dashscribe.domain.jobs.job import Status
+from dashscribe.domain.recognition.catalogue import CATALOGUE
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError
+from tests.support.world import World
+
+SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+NO_LIST = VendorError("NotFound", "no such path", ErrorClass.PERMANENT, 404)
+
+
+def test_a_lost_answer_of_an_accepted_submission_is_found_in_the_list_and_not_paid_again() -> None:
+    world = World()
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav")
+    world.upload("b.wav")
+    world.run_until_quiet()
+    for key in ("a.wav", "b.wav"):
+        assert world.vendor.submissions_of(key) == 1
+        assert world.bus.of(key) == [SUBMITTED, SUCCEEDED]
+        assert world.bus.ends_of(key)[0].attempts == 1
+    assert sum(report.ambiguous for report in world.submit_reports) == 2
+
+
+def test_a_lost_submission_that_never_arrived_is_submitted_again() -> None:
+    world = World()
+    world.vendor.refusals = [ResponseLost("timed out"), ResponseLost("timed out"), ResponseLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_somebody_else_s_tasks_on_the_account_are_not_taken_for_ours() -> None:
+    world = World()
+    for number in range(3):
+        world.vendor.submit(CATALOGUE["fun-asr"], [f"https://other.s3.us-east-1.amazonaws.com/{number}.wav?X"], {})
+    world.vendor.refusals = [ResponseLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [NO_LIST, VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)],
+    ids=["no list", "list broken"],
+)
+def test_without_a_list_a_lost_answer_is_repeated_once_and_counted(trouble: VendorError) -> None:
+    world = World()
+    world.vendor.list_refusal = trouble
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 2
+    assert sum(report.ambiguous for report in world.submit_reports) == 1
+
+
+def test_without_a_list_a_second_lost_answer_is_a_failure_and_no_third_submission() -> None:
+    world = World()
+    world.vendor.list_refusal = NO_LIST
+    world.vendor.refusals = [ResponseLost("timed out"), ResponseLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    error = world.bus.ends_of("a.wav")[0].error
+    assert error is not None
+    assert error.code == "SUBMISSION_UNCONFIRMED"
+    assert not world.vendor.tasks
+
+
+def test_a_lost_answer_is_settled_also_where_only_the_result_names_the_file() -> None:
+    world = World()
+    world.vendor.nameless = True
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert world.job_of("a.wav").status is Status.SUCCEEDED
+
+
+def test_a_result_that_cannot_be_had_yet_settles_nothing_and_costs_nothing() -> None:
+    world = World()
+    world.vendor.nameless = True
+    world.vendor.answers_to_lose = 1
+    world.vendor.downloads_to_fail = 2
+    world.upload("a.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_a_list_that_was_not_read_back_to_the_post_does_not_deny_it() -> None:
+    world = World()
+    world.vendor.seconds = 100
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    newer = world.now + timedelta(seconds=1)
+    world.vendor.largest_page = 10
+    world.vendor.foreign = [(newer + timedelta(minutes=3), False) for _ in range(300)]
+    for _ in range(40):
+        world.step()
+    assert world.vendor.submissions_of("a.wav") == 2, "it cannot be known, so it is repeated once, as documented"
+    assert world.job_of("a.wav").ambiguous_submissions == 1
+
+
+def test_a_list_longer_than_a_thousand_tasks_is_read_back_to_the_post() -> None:
+    world = World()
+    world.vendor.seconds = 100
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.vendor.foreign = [(world.now + timedelta(minutes=3), False) for _ in range(1500)]
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert world.job_of("a.wav").status is Status.SUCCEEDED
+
+
+def test_a_lost_answer_does_not_keep_a_new_upload_from_being_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.now += timedelta(seconds=30)
+    [lost] = world.records.jobs
+
+    def hangs(*_: object) -> None:
+        world.now += timedelta(seconds=30)
+        assert len(world.records.jobs) == 2, "the new upload has no record yet"
+        raise ResponseLost("timed out")
+
+    monkeypatch.setattr(world.vendor, "list_page", hangs)
+    world.deliver([json.dumps({"job_id": lost}), world.upload("b.wav", queued=False)])
+    assert world.job_of("b.wav").due_kind is not None
+
+
+def test_a_url_that_cannot_be_signed_is_no_lost_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.upload("a.wav")
+
+    def broken(_: object) -> str:
+        raise RuntimeError("no credentials")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.media, "presign", broken)
+        world.deliver()
+    world.run_until_quiet()
+    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert sum(report.ambiguous for report in world.submit_reports) == 0
+
+
+def test_a_lost_answer_is_not_settled_with_the_task_of_another_upload_of_the_key() -> None:
+    """An unversioned bucket: both uploads have the same address, and neither answer came."""
+    world = World()
+    world.vendor.answers_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.vendor.refusals = [ResponseLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2
+    assert {job.task_id for job in world.records.jobs.values()} == {"task-0", "task-1"}
+
+
+def test_a_task_that_names_no_file_settles_nothing() -> None:
+    """It may be the one whose answer was lost: that is ambiguous, and not as good as never accepted."""
+    world = World()
+    world.vendor.answers_to_lose = 2
+    world.vendor.endings = {"task-0": ("FAILED", "InternalError"), "task-1": ("FAILED", "InternalError")}
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2
+    error = world.bus.ends_of("a.wav")[0].error
+    assert error is not None
+    assert error.code == "SUBMISSION_UNCONFIRMED"
+
+
+def test_submissions_that_are_never_answered_nor_accepted_end() -> None:
+    world = World()
+    world.vendor.refusals = [ResponseLost("timed out")] * 100
+    world.upload("a.wav")
+    world.run_until_quiet(most_steps=10_000)
+    assert world.bus.of("a.wav") == [FAILED]
+    assert world.now - world.job_of("a.wav").uploaded_at < timedelta(hours=5)
+
+
+def test_a_batch_whose_answer_was_lost_is_looked_into_once_and_at_the_account_s_rate() -> None:
+    world = World()
+    world.vendor.answers_to_lose = 1
+    for number in range(20):
+        world.upload(f"{number}.wav")
+    world.run_until_quiet()
+    assert all(world.vendor.submissions_of(f"{number}.wav") == 1 for number in range(20))
+    assert world.vendor.lists <= 2
