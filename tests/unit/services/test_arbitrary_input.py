@@ -21,7 +21,7 @@ from dashscribe.errors import InvalidOptions, MalformedMessage, ProfilesUnreadab
 from dashscribe.services.messages import ObjectCreated, RequeuedJob, parse_message
 from dashscribe.services.ports import Message
 from tests.support.hostile_input import HEX, nested, options_of, s3_event
-from tests.support.world import DETAIL_TYPES_SUBMITTED, MEDIA_BUCKET, RESULTS_BUCKET, START, World
+from tests.support.world import MEDIA_BUCKET, RESULTS_BUCKET, START, SUBMITTED, World
 
 
 @pytest.mark.parametrize("depth", range(880, 1010, 2))
@@ -116,7 +116,7 @@ def test_no_message_at_all_keeps_a_good_upload_of_its_batch_from_its_end(bodies:
     good = world.upload("good.wav", queued=False)
     report = world.submit_service().run([Message(str(n), body) for n, body in enumerate([*bodies, good])])
     world.run_until_quiet()
-    assert world.bus.of("good.wav") == [DETAIL_TYPES_SUBMITTED, "Transcription Succeeded"]
+    assert world.bus.events_of("good.wav") == [SUBMITTED, "Transcription Succeeded"]
     assert str(len(bodies)) not in report.failed_message_ids
 
 

@@ -242,7 +242,7 @@ def test_every_object_counts_once(past: Past) -> None:
 def test_a_dry_run_counts_and_does_nothing(past: Past) -> None:
     past.waiting = 10**6
     past.backfill(past.put("a.wav"), dry_run=True)
-    assert (past.sent, past.world.records.turns) == ([], {})
+    assert (past.sent, past.world.records.next_slots) == ([], {})
     assert past.counted() == {"listed": 1, "queued": 1}
 
 
@@ -254,7 +254,7 @@ def test_messages_arrive_at_the_rate_over_all_batches(past: Past) -> None:
 
 
 def save_pause(past: Past) -> None:
-    past.world.records.closed = Pause(reason="Arrearage", message="unpaid", paused_at=START, probe_at=START)
+    past.world.records.pause = Pause(reason="Arrearage", message="unpaid", paused_at=START, probe_at=START)
 
 
 def fill_queue(past: Past) -> None:
@@ -262,7 +262,7 @@ def fill_queue(past: Past) -> None:
 
 
 def take_turns(past: Past) -> None:
-    past.world.records.turns["backfill"] = START + timedelta(minutes=11)
+    past.world.records.next_slots["backfill"] = START + timedelta(minutes=11)
 
 
 @pytest.mark.parametrize(("trouble", "wait"), [(save_pause, 300), (fill_queue, 60), (take_turns, 60)])
@@ -276,8 +276,8 @@ def test_a_batch_waits_whole_while_new_uploads_have_nowhere_to_go(
     assert report.left.wait_seconds == wait
 
     given_back = json.loads(report.left.model_dump_json(by_alias=True))
-    past.world.records.closed, past.waiting = None, 0
-    past.world.records.turns.clear()
+    past.world.records.pause, past.waiting = None, 0
+    past.world.records.next_slots.clear()
     past.service().run(BackfillBatch.model_validate(given_back))
     assert past.counted() == {"listed": 3, "queued": 2, "skipped_filtered": 1}
 

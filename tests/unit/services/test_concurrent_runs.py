@@ -12,7 +12,7 @@ from dashscribe.domain.jobs.job import Due, Status
 from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.messages import FinalizeRequest
-from tests.support.world import World, submissions
+from tests.support.world import World, accepted_tasks
 
 SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
 UNPAID = VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)
@@ -33,8 +33,8 @@ def test_a_task_that_ends_before_its_acceptance_is_written_down_is_announced_and
     world.bus.failures = 1  # the submit function gives up at the announcement: the job is SUBMITTING, its task runs
     world.upload("a.wav")
     world.run_until_quiet()
-    end = world.bus.ends_of("a.wav")[0]
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    end = world.bus.terminal_events_of("a.wav")[0]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert (end.attempts, end.task_id) == (1, "task-0")
     assert end.timing.submitted_at is not None
 
@@ -45,22 +45,22 @@ def test_a_start_that_a_finalizer_announced_is_not_announced_again_by_the_next_o
     world.vendor.downloads_to_fail = 1
     world.upload("a.wav")
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
 def test_a_death_after_the_answer_gives_no_resubmission_more_than_three() -> None:
     world = World()
-    world.vendor.answers["a.wav"] = ["FILE_403_FORBIDDEN"]
-    world.crashes.at(effect("save task as IN_FLIGHT"), after=True)
+    world.vendor.file_outcomes["a.wav"] = ["FILE_403_FORBIDDEN"]
+    world.crashes.kill_at(effect("save task as IN_FLIGHT"), after=True)
     world.upload("a.wav")
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 4
-    assert world.bus.ends_of("a.wav")[0].attempts == 4
+    assert world.bus.terminal_events_of("a.wav")[0].attempts == 4
 
 
 def test_a_file_that_was_left_out_never_gets_its_neighbours_transcript() -> None:
     world = World()
-    world.vendor.answers["left-out.wav"] = ["missing", "ok"]
+    world.vendor.file_outcomes["left-out.wav"] = ["missing", "ok"]
     world.upload("there.wav")
     world.upload("left-out.wav")
     world.deliver()
@@ -78,7 +78,7 @@ def test_a_file_that_was_left_out_never_gets_its_neighbours_transcript() -> None
 
 def test_a_file_refused_for_its_neighbours_is_tried_alone_also_when_they_are_done() -> None:
     world = World()
-    world.vendor.answers["odd.wav"] = ["InvalidParameter", "ok"]
+    world.vendor.file_outcomes["odd.wav"] = ["InvalidParameter", "ok"]
     world.upload("good.wav")
     world.upload("odd.wav")
     world.deliver()
@@ -88,7 +88,7 @@ def test_a_file_refused_for_its_neighbours_is_tried_alone_also_when_they_are_don
     request = report.result.finalize[0]
     world.finalize(FinalizeRequest(submission_id=request.submission_id, job_ids=request.job_ids[:1]))
     world.run_until_quiet()
-    assert world.bus.of("odd.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("odd.wav") == [SUBMITTED, SUCCEEDED]
 
 
 @pytest.mark.parametrize("refusal", [OOPS, UNPAID, NOT_YOURS], ids=lambda refusal: refusal.code)
@@ -96,7 +96,7 @@ def test_a_death_after_an_answered_refusal_is_not_ambiguous(refusal: VendorError
     world = World()
     world.vendor.refusals = [refusal]
     world.upload("a.wav")
-    world.crashes.at(effect("POST") + 1, after=True)  # the refusal is written down in the task, not yet in the job
+    world.crashes.kill_at(effect("POST") + 1, after=True)  # the refusal is written down in the task, not yet in the job
     world.deliver()
     assert world.job_of("a.wav").status is Status.SUBMITTING
     world.run_until_quiet()
@@ -109,7 +109,7 @@ def test_a_refused_batch_is_failed_whole_although_the_loop_publishes_meanwhile()
     world.vendor.refusals = [NOT_YOURS]
     world.upload("a.wav")
     world.upload("b.wav")
-    world.crashes.intrude("before publish", world.loop_pass)
+    world.crashes.interleave_at("before publish", world.loop_pass)
     report = world.deliver()
     assert report.broken_batches == 0
     assert {job.status for job in world.records.jobs.values()} == {Status.FAILED}
@@ -119,7 +119,7 @@ def test_two_functions_that_park_the_same_jobs_both_live() -> None:
     world = World()
     world.key = None
     bodies = [world.upload("a.wav"), world.upload("b.wav")]
-    world.crashes.intrude("before save job as RECEIVED", lambda: world.deliver(bodies))
+    world.crashes.interleave_at("before save job as RECEIVED", lambda: world.deliver(bodies))
     world.deliver()
     assert {job.due_kind for job in world.records.jobs.values()} == {Due.PAUSED}
     world.key = "sk-late"
@@ -133,13 +133,13 @@ def test_the_loop_wakes_no_job_that_is_parked_only_in_its_list() -> None:
     world.vendor.refusals = [UNPAID]
     world.upload("a.wav")
     world.deliver()
-    world.records.closed = None
+    world.records.pause = None
 
     def faster() -> None:
         world.loop_pass()
         world.deliver()
 
-    world.crashes.intrude("after due list PAUSED", faster)
+    world.crashes.interleave_at("after due list PAUSED", faster)
     report = world.poll_pass()
     assert report is not None
     assert report.requeued == 0
@@ -159,7 +159,7 @@ def test_a_loop_that_gave_a_task_up_does_not_overrule_one_that_has_its_results()
         requests.extend(report.result.finalize if report else [])
 
     world.now += TASK_DEADLINE + timedelta(seconds=5)
-    world.crashes.intrude("after query", other_loop)
+    world.crashes.interleave_at("after query", other_loop)
     world.poll_pass()
     assert requests
     for request in requests:
@@ -175,49 +175,49 @@ def test_a_refused_question_that_two_loops_asked_does_not_end_the_pass() -> None
     world.now += timedelta(seconds=5)
     world.vendor.query_errors = [OOPS]
     at = "before save task as IN_FLIGHT"
-    world.crashes.intrude(at, world.poll_pass)
+    world.crashes.interleave_at(at, world.poll_pass)
     report = world.poll_pass()
-    assert at not in world.crashes.intruders
+    assert at not in world.crashes.interleaved
     assert report is not None
     assert report.failed_steps == 0
 
 
 def an_ordinary_life(world: World) -> None:
-    world.vendor.answers["bad.wav"] = ["DECODE_ERROR"]
+    world.vendor.file_outcomes["bad.wav"] = ["DECODE_ERROR"]
     for key in ("a.wav", "bad.wav", "notes.txt"):
         world.upload(key)
 
 
 def a_late_message(world: World) -> None:
     """The function died early, and its message comes back when the loop sends one of its own."""
-    world.crashes.at(2, after=False)
+    world.crashes.kill_at(2, after=False)
     world.upload("a.wav")
     world.deliver()
     world.now += timedelta(minutes=6)
 
 
 def a_death_before_the_post(world: World) -> None:
-    world.crashes.at(2, after=True)
+    world.crashes.kill_at(2, after=True)
     world.upload("a.wav")
     world.deliver()
     world.now += timedelta(minutes=6)
 
 
 def a_death_after_the_answer(world: World) -> None:
-    world.crashes.at(5, after=True)
+    world.crashes.kill_at(5, after=True)
     world.upload("a.wav")
     world.deliver()
     world.now += timedelta(minutes=6)
 
 
 def a_dead_url_and_a_missing_file(world: World) -> None:
-    world.vendor.answers |= {"a.wav": ["FILE_403_FORBIDDEN", "ok"], "b.wav": ["missing", "ok"]}
+    world.vendor.file_outcomes |= {"a.wav": ["FILE_403_FORBIDDEN", "ok"], "b.wav": ["missing", "ok"]}
     for key in ("a.wav", "b.wav"):
         world.upload(key)
 
 
 def a_vendor_that_takes_one_file_a_task(world: World) -> None:
-    world.vendor.most_files = 1
+    world.vendor.max_files = 1
     for key in ("a.wav", "b.wav"):
         world.upload(key)
 
@@ -276,17 +276,17 @@ def test_another_function_at_any_moment_changes_neither_the_end_nor_the_price(
 ) -> None:
     monkeypatch.setattr("random.uniform", max)  # without jitter, so that each life has the same moments
     undisturbed = lived(scenario)
-    price = Counter({etag: len(tasks) for etag, tasks in submissions(undisturbed).items()})
+    price = Counter({etag: len(tasks) for etag, tasks in accepted_tasks(undisturbed).items()})
     ends = {job.media.key: job.status for job in undisturbed.records.jobs.values()}
     for moment, name in enumerate(undisturbed.crashes.moments, start=1):
         world = lived(scenario, moment, intruder)
         where = f"{intruder.__name__} at moment {moment}, {name}"
-        assert not world.crashes.intruders, where
+        assert not world.crashes.interleaved, where
         assert {job.media.key: job.status for job in world.records.jobs.values()} == ends, where
-        assert {key: {end.status for end in world.bus.ends_of(key)} for key in ends} == {
+        assert {key: {end.status for end in world.bus.terminal_events_of(key)} for key in ends} == {
             key: {status} for key, status in ends.items()
         }, where
-        assert Counter({etag: len(tasks) for etag, tasks in submissions(world).items()}) <= price, where
+        assert Counter({etag: len(tasks) for etag, tasks in accepted_tasks(world).items()}) <= price, where
         assert sum(report.ambiguous for report in world.submit_reports) == 0, where
         assert not any(report.broken_batches or report.failed_message_ids for report in world.submit_reports), where
         assert not any(report.failed_steps for report in world.passes), where
@@ -312,7 +312,7 @@ def lived(
             escaped.append(error)
 
     if moment is not None:
-        world.crashes.intrude(moment, guarded)
+        world.crashes.interleave_at(moment, guarded)
     for _ in range(3):
         world.step()
     world.key = "sk-late"

@@ -21,13 +21,13 @@ def one_recording(world: World) -> None:
 
 
 def two_in_a_task_and_a_bad_one(world: World) -> None:
-    world.vendor.answers["bad.wav"] = ["DECODE_ERROR"]
+    world.vendor.file_outcomes["bad.wav"] = ["DECODE_ERROR"]
     world.upload("a.wav")
     world.upload("bad.wav")
 
 
 def a_dead_url(world: World) -> None:
-    world.vendor.answers["a.wav"] = ["FILE_403_FORBIDDEN", "ok"]
+    world.vendor.file_outcomes["a.wav"] = ["FILE_403_FORBIDDEN", "ok"]
     world.upload("a.wav")
 
 
@@ -36,7 +36,7 @@ def not_media(world: World) -> None:
 
 
 def silence(world: World) -> None:
-    world.vendor.answers["a.wav"] = ["SUCCESS_WITH_NO_VALID_FRAGMENT"]
+    world.vendor.file_outcomes["a.wav"] = ["SUCCESS_WITH_NO_VALID_FRAGMENT"]
     world.upload("a.wav")
 
 
@@ -49,9 +49,9 @@ def no_key_for_a_while(world: World) -> None:
 
 def finalizers_during_queries(world: World) -> None:
     """A second task runs when the first has ended: it is asked about while that one's files are finalized."""
-    world.overlaps = True
+    world.finalizes_during_next_pass = True
     world.max_files_per_task = 1
-    world.vendor.answers["bad.wav"] = ["DECODE_ERROR"]
+    world.vendor.file_outcomes["bad.wav"] = ["DECODE_ERROR"]
     world.upload("a.wav")
     world.upload("bad.wav")
     world.deliver()
@@ -101,7 +101,7 @@ def test_a_kill_at_any_side_effect_loses_nothing_and_pays_nothing_twice(
     scenario(undisturbed)
     undisturbed.run_until_quiet()
     world = World()
-    world.crashes.at(number, after=after)
+    world.crashes.kill_at(number, after=after)
     scenario(world)
     world.run_until_quiet()
     assert world.crashes.count >= number, "the kill was never reached"
@@ -109,7 +109,7 @@ def test_a_kill_at_any_side_effect_loses_nothing_and_pays_nothing_twice(
     for job in undisturbed.records.jobs.values():
         key = job.media.key
         ended = world.job_of(key)
-        ends = world.bus.ends_of(key)
+        ends = world.bus.terminal_events_of(key)
         assert ended.status is job.status
         assert ends, f"no terminal event for {key}"
         assert {end.status for end in ends} == {job.status}
@@ -124,7 +124,7 @@ def test_a_kill_at_any_side_effect_loses_nothing_and_pays_nothing_twice(
 def test_a_kill_inside_the_post_is_counted_as_ambiguous() -> None:
     world = World()
     number = side_effects(one_recording).index("POST") + 1
-    world.crashes.at(number, after=True)
+    world.crashes.kill_at(number, after=True)
     one_recording(world)
     world.run_until_quiet()
     assert sum(report.ambiguous for report in world.submit_reports) == 1
@@ -135,7 +135,7 @@ def test_a_kill_after_the_answer_was_written_down_submits_nothing_again() -> Non
     names = side_effects(one_recording)
     number = names.index("save task as IN_FLIGHT") + 1
     world = World()
-    world.crashes.at(number, after=True)
+    world.crashes.kill_at(number, after=True)
     one_recording(world)
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 1

@@ -72,5 +72,5 @@ def test_an_expired_result_is_asked_for_again_and_not_submitted_again() -> None:
     world.vendor.downloads_to_fail = 2
     world.upload("a.wav")
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert world.vendor.submissions_of("a.wav") == 1

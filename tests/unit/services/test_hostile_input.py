@@ -21,7 +21,7 @@ from dashscribe.domain.jobs.events import Detail
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.transcripts.result_files import MAX_KEY_BYTES
 from tests.support.hostile_input import HEX, nested, s3_event
-from tests.support.world import DETAIL_TYPES_SUBMITTED, MEDIA_BUCKET, Records, World
+from tests.support.world import MEDIA_BUCKET, SUBMITTED, Records, World
 
 LONG_KEYS = {
     "1024 bytes of ASCII": "a" * 1020 + ".wav",
@@ -111,7 +111,7 @@ class BucketWorld(World):
 
     def end_of(self, key: str) -> Detail:
         """The one end of a key that was uploaded once."""
-        [detail] = self.bus.ends_of(key)
+        [detail] = self.bus.terminal_events_of(key)
         return detail
 
 
@@ -294,7 +294,7 @@ def test_an_object_replaced_before_its_turn_fails_and_the_newer_one_is_transcrib
     world.put("a.wav")
     world.put("a.wav")
     world.run_until_quiet()
-    ends = {detail.media.etag: detail for detail in world.bus.ends_of("a.wav")}
+    ends = {detail.media.etag: detail for detail in world.bus.terminal_events_of("a.wav")}
     assert error_of(ends["1"])[0] == "MEDIA_GONE"
     assert ends["2"].status == "SUCCEEDED"
     assert len(world.submitted_urls("a.wav")) == 1
@@ -305,7 +305,7 @@ def test_each_version_of_an_object_is_transcribed_from_its_own_url() -> None:
     world.put("a.wav")
     world.put("a.wav")
     world.run_until_quiet()
-    assert [detail.status for detail in world.bus.ends_of("a.wav")] == ["SUCCEEDED"] * 2
+    assert [detail.status for detail in world.bus.terminal_events_of("a.wav")] == ["SUCCEEDED"] * 2
     urls = world.submitted_urls("a.wav")
     assert sorted(url.partition("versionId=")[2].partition("&")[0] for url in urls) == ["1", "2"]
 
@@ -315,7 +315,7 @@ def test_a_version_that_comes_after_the_submission_changes_nothing() -> None:
     world.put("a.wav")
     world.deliver()
     world.bucket.put("a.wav")
-    world.vendor.answers["a.wav"] = ["FILE_403_FORBIDDEN", "ok"]
+    world.vendor.file_outcomes["a.wav"] = ["FILE_403_FORBIDDEN", "ok"]
     world.run_until_quiet()
     urls = world.submitted_urls("a.wav")
     assert len(urls) == 2
@@ -327,7 +327,7 @@ def test_an_object_replaced_between_two_submissions_is_not_submitted_again() -> 
     """Without versions, the second URL would open somebody else's recording under the first one's name."""
     world = BucketWorld()
     world.put("a.wav")
-    world.vendor.answers["a.wav"] = ["FILE_404_NOT_FOUND", "ok"]
+    world.vendor.file_outcomes["a.wav"] = ["FILE_404_NOT_FOUND", "ok"]
     world.deliver()
     world.bucket.put("a.wav")
     world.run_until_quiet()
@@ -384,17 +384,17 @@ def _no_json(world: BucketWorld) -> None:
 
 def _undecodable(world: BucketWorld) -> None:
     world.put("poison.wav")
-    world.vendor.answers["poison.wav"] = ["DECODE_ERROR"]
+    world.vendor.file_outcomes["poison.wav"] = ["DECODE_ERROR"]
 
 
 def _left_out(world: BucketWorld) -> None:
     world.put("poison.wav")
-    world.vendor.answers["poison.wav"] = ["missing"]
+    world.vendor.file_outcomes["poison.wav"] = ["missing"]
 
 
 def _never_fetched(world: BucketWorld) -> None:
     world.put("poison.wav")
-    world.vendor.answers["poison.wav"] = ["FILE_403_FORBIDDEN"]
+    world.vendor.file_outcomes["poison.wav"] = ["FILE_403_FORBIDDEN"]
 
 
 @pytest.mark.parametrize(
@@ -427,8 +427,8 @@ def test_one_poisonous_file_of_a_hundred_does_not_touch_the_other_ninety_nine(
     world.run_until_quiet()
     for number in range(99):
         key = f"{number}.wav"
-        assert world.bus.of(key) == [DETAIL_TYPES_SUBMITTED, "Transcription Succeeded"]
+        assert world.bus.events_of(key) == [SUBMITTED, "Transcription Succeeded"]
         assert len(world.submitted_urls(key)) == 1
-    ends = world.bus.ends_of("poison.wav")
+    ends = world.bus.terminal_events_of("poison.wav")
     assert [detail.status for detail in ends] in ([], ["FAILED"])
     assert len(world.records.jobs) == 99 + len(ends)

@@ -32,7 +32,7 @@ from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.services.messages import FinalizeRequest, ObjectCreated, parse_message
-from tests.support.world import DETAIL_TYPES_SUBMITTED, World, submissions
+from tests.support.world import SUBMITTED, World, accepted_tasks
 
 MOST_UPLOADS = 6
 MOST_SUBMISSIONS = 1 + MAX_RESUBMISSIONS + MAX_LOST_RESPONSES
@@ -85,7 +85,7 @@ def asks_for_another(world: World, task_id: str, media: Media) -> bool:
     if task.ready_at - task.accepted_at > TASK_DEADLINE:
         return True
     url = next(url for url in task.urls if world.media.signed_for[url] == media)
-    answer = world.vendor.answer_to(url, task_id)
+    answer = world.vendor.outcome_of(url, task_id)
     if answer in ("ok", "missing"):
         return answer == "missing"
     error_class = classify(answer, answer)
@@ -97,12 +97,12 @@ class LifeOfJobs(RuleBasedStateMachine):
     """The world, what it was told to do, and how far its records have been checked."""
 
     @initialize(
-        most_files=st.sampled_from([1, 2, 100]),
+        max_files=st.sampled_from([1, 2, 100]),
         kind_of_list=st.sampled_from(["true", "none", "behind", "small pages", "calls nothing ended"]),
         answers=st.lists(ANSWERS_OF_A_FILE, min_size=3, max_size=3),
     )
-    def begin(self, most_files: int, kind_of_list: str, answers: list[list[str]]) -> None:
-        self.world = World(max_files_per_task=most_files)
+    def begin(self, max_files: int, kind_of_list: str, answers: list[list[str]]) -> None:
+        self.world = World(max_files_per_task=max_files)
         vendor = self.world.vendor
         if kind_of_list == "none":
             vendor.list_refusal = VendorError("HTTP_404", "no list here", ErrorClass.PERMANENT, 404)
@@ -111,7 +111,7 @@ class LifeOfJobs(RuleBasedStateMachine):
         elif kind_of_list == "small pages":
             vendor.largest_page = 1
         elif kind_of_list == "calls nothing ended":
-            vendor.never_over.update(f"task-{number}" for number in range(1000))
+            vendor.listed_as_running.update(f"task-{number}" for number in range(1000))
         self.uploaded: list[str] = []
         self.requests: list[FinalizeRequest] = []
         self.escaped: list[Exception] = []
@@ -128,7 +128,7 @@ class LifeOfJobs(RuleBasedStateMachine):
         options=st.sampled_from(["{}", "{}", "{}", '{"channel_id": [0]}', "{broken"]),
     )
     def upload(self, key: str, answers: list[str], options: str) -> None:
-        self.world.vendor.answers.setdefault(key, answers)
+        self.world.vendor.file_outcomes.setdefault(key, answers)
         size = 0 if key == "empty.wav" else 1000
         self.uploaded.append(self.world.upload(key, size=size, metadata={"dashscribe-parameters": options}))
 
@@ -195,7 +195,7 @@ class LifeOfJobs(RuleBasedStateMachine):
 
     @rule(effect=st.integers(1, 12), after=st.booleans())
     def kill(self, effect: int, after: bool) -> None:
-        self.world.crashes.at(effect, after=after)
+        self.world.crashes.kill_at(effect, after=after)
 
     @rule(
         moment=st.integers(1, 30),
@@ -208,7 +208,7 @@ class LifeOfJobs(RuleBasedStateMachine):
             except Exception as error:  # noqa: BLE001 - the function that it came into must not see it; checked later
                 self.escaped.append(error)
 
-        self.world.crashes.intrude(moment, intruder)
+        self.world.crashes.interleave_at(moment, intruder)
 
     def _happens(self, what: str) -> None:
         match what:
@@ -240,11 +240,11 @@ class LifeOfJobs(RuleBasedStateMachine):
             case "queries":
                 vendor.query_errors += [error() for error in errors]
             case "no answer":  # to a submission that is accepted
-                vendor.answers_to_lose += 1
+                vendor.responses_to_lose += 1
             case "downloads":
                 vendor.downloads_to_fail += len(errors)
             case "limit":
-                vendor.most_files = 101 - vendor.most_files
+                vendor.max_files = 101 - vendor.max_files
             case "slow":
                 vendor.seconds = 10**6
 
@@ -307,7 +307,7 @@ class LifeOfJobs(RuleBasedStateMachine):
     @invariant()
     def nothing_is_paid_for_twice_by_our_doing(self) -> None:
         """Of an upload's accepted submissions, each but the last was unanswered (once) or came to nothing."""
-        of_upload = submissions(self.world)
+        of_upload = accepted_tasks(self.world)
         for job in self.world.records.jobs.values():
             accepted = of_upload.get(job.media.etag or "", [])
             assert job.attempts <= len(accepted) <= MOST_SUBMISSIONS
@@ -340,10 +340,10 @@ class LifeOfJobs(RuleBasedStateMachine):
 
     def _mend(self) -> None:
         world = self.world
-        world.crashes.never()
+        world.crashes.clear()
         self.repairs()
         world.vendor.refusals, world.vendor.query_errors = [], []
-        world.vendor.answers_to_lose = world.vendor.downloads_to_fail = world.bus.failures = 0
+        world.vendor.responses_to_lose = world.vendor.downloads_to_fail = world.bus.failures = 0
         world.now += TASK_DEADLINE + timedelta(minutes=1)  # whatever never ends is now given up
 
     def _check_all(self) -> None:
@@ -355,7 +355,7 @@ class LifeOfJobs(RuleBasedStateMachine):
 
     def _has_come_to_its_end(self, job: Job) -> None:
         told = Counter(kind for kind, detail in self.world.bus.events if detail.job_id == job.job_id)
-        announced = told.pop(DETAIL_TYPES_SUBMITTED, 0)
+        announced = told.pop(SUBMITTED, 0)
         assert told.keys() == {f"Transcription {job.status.capitalize()}"}
         answered = [
             task

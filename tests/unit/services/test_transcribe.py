@@ -46,10 +46,10 @@ def test_a_short_recording_is_called_for_once_and_ends_like_any_other() -> None:
     world.upload("notes/a.wav")
     world.run_until_quiet()
     assert world.caller.calls == ["notes/a.wav"]
-    assert world.bus.of("notes/a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
+    assert world.bus.events_of("notes/a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
     assert transcript_of(world, "notes/a.wav")["text"] == SAID
     assert transcript_of(world, "notes/a.wav")["timing"] == "none"
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert (end.model, end.profile, end.task_id, end.attempts) == ("qwen3-asr-flash", "notes", None, 1)
     assert end.usage is not None
     assert (end.usage.billed_seconds, end.usage.estimated_cost_usd) == (4, 0.00014)
@@ -73,12 +73,12 @@ def test_a_repeated_event_is_handed_over_again_and_called_for_once() -> None:
     body = world.upload("notes/a.wav")
     world.deliver([body, body])
     world.deliver([body])
-    assert len(world.synchronous.messages) == 3
+    assert len(world.synchronous_queue.messages) == 3
     world.run_until_quiet()
     world.deliver([body])
     world.run_until_quiet()
     assert world.caller.calls == ["notes/a.wav"]
-    assert world.bus.of("notes/a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
+    assert world.bus.events_of("notes/a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
 
 
 def test_the_record_says_that_a_call_may_be_out_before_it_is() -> None:
@@ -86,8 +86,8 @@ def test_the_record_says_that_a_call_may_be_out_before_it_is() -> None:
     world.upload("notes/a.wav")
     world.deliver()
     seen: list[Status] = []
-    world.crashes.intrude("before call", lambda: seen.append(world.job_of("notes/a.wav").status))
-    world.call()
+    world.crashes.interleave_at("before call", lambda: seen.append(world.job_of("notes/a.wav").status))
+    world.deliver_synchronous()
     assert seen == [Status.SUBMITTING]
 
 
@@ -105,7 +105,7 @@ def a_note_too_large(world: World) -> None:
 
 
 def a_note_too_long(world: World) -> None:
-    world.lengths["any/a.wav"] = 301.0
+    world.audio_lengths["any/a.wav"] = 301.0
     world.upload("any/a.wav")
 
 
@@ -153,13 +153,13 @@ def test_a_kill_at_any_side_effect_loses_nothing(
     undisturbed, world = made(), made()
     scenario(undisturbed)
     undisturbed.run_until_quiet()
-    world.crashes.at(number, after=after)
+    world.crashes.kill_at(number, after=after)
     scenario(world)
     world.run_until_quiet()
     assert world.crashes.count >= number, "the kill was never reached"
     [job] = undisturbed.records.jobs.values()
     key = job.media.key
-    assert {end.status for end in world.bus.ends_of(key)} == {job.status}
+    assert {end.status for end in world.bus.terminal_events_of(key)} == {job.status}
     assert set(world.results.files) == set(undisturbed.results.files)
     # Whether a call was answered can be seen nowhere but in what was stored of it: in that window alone it is repeated.
     names = undisturbed.crashes.names
@@ -173,7 +173,7 @@ def test_a_kill_at_any_side_effect_loses_nothing(
 def test_an_answer_that_was_stored_is_not_paid_for_again() -> None:
     names = side_effects(one_note)
     world = made()
-    world.crashes.at(names.index("put result") + 1, after=True)
+    world.crashes.kill_at(names.index("put result") + 1, after=True)
     one_note(world)
     world.run_until_quiet()
     assert world.caller.calls == ["notes/a.wav"]
@@ -186,7 +186,7 @@ def test_a_lost_answer_is_asked_for_again_three_times_at_most() -> None:
     world.upload("notes/a.wav")
     world.run_until_quiet()
     assert len(world.caller.calls) == 1 + retry_policy.MAX_RESUBMISSIONS
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert end.error is not None
     assert (end.error.code, end.error.category) == ("SUBMISSION_UNCONFIRMED", "retryable")
     assert "4 times" in end.error.message
@@ -198,7 +198,7 @@ def test_a_stream_that_broke_once_is_only_a_delay() -> None:
     world.upload("notes/a.wav")
     world.run_until_quiet()
     assert world.job_of("notes/a.wav").status is Status.SUCCEEDED
-    assert world.bus.of("notes/a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
+    assert world.bus.events_of("notes/a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
 
 
 @pytest.mark.parametrize("answer", ["cut", "InvalidFile.AudioLengthError", "BadRequest.TooLarge"])
@@ -218,7 +218,7 @@ def test_half_a_transcript_is_none() -> None:
     world.caller.answers["notes/a.wav"] = ["cut"]
     world.upload("notes/a.wav")
     world.run_until_quiet()
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert end.error is not None
     assert end.error.code == "TRANSCRIPT_CUT_OFF"
     assert world.results.files == {}
@@ -229,10 +229,10 @@ def test_half_a_transcript_is_none() -> None:
 )
 def test_what_is_too_much_for_the_model_is_refused_before_any_call(size: int, length: float | None, code: str) -> None:
     world = made()
-    world.lengths["notes/a.wav"] = length
+    world.audio_lengths["notes/a.wav"] = length
     world.upload("notes/a.wav", size=size)
     world.run_until_quiet()
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert end.error is not None
     assert (end.error.code, end.error.category) == (code, "permanent")
     assert "fallback_model" in end.error.message
@@ -242,18 +242,18 @@ def test_what_is_too_much_for_the_model_is_refused_before_any_call(size: int, le
 @pytest.mark.parametrize(("size", "length"), [(11 * MB, None), (1000, 3600.0)])
 def test_what_is_too_much_for_the_model_goes_to_its_fallback_unasked(size: int, length: float | None) -> None:
     world = made()
-    world.lengths["any/a.wav"] = length
+    world.audio_lengths["any/a.wav"] = length
     world.upload("any/a.wav", size=size)
     world.run_until_quiet()
     assert world.caller.asked == []
     assert world.vendor.submissions_of("any/a.wav") == 1
-    [end] = world.bus.ends_of("any/a.wav")
+    [end] = world.bus.terminal_events_of("any/a.wav")
     assert (end.status, end.model) == (Status.SUCCEEDED, "qwen3-asr-flash-filetrans")
 
 
 def test_the_longest_and_largest_that_are_allowed_are_called_for() -> None:
     world = made()
-    world.lengths["notes/a.wav"] = 300.0
+    world.audio_lengths["notes/a.wav"] = 300.0
     world.upload("notes/a.wav", size=10 * MB)
     world.run_until_quiet()
     assert world.job_of("notes/a.wav").status is Status.SUCCEEDED
@@ -264,7 +264,7 @@ def test_silence_succeeds_with_an_empty_text_and_says_so() -> None:
     world.caller.answers["notes/a.wav"] = ["silent"]
     world.upload("notes/a.wav")
     world.run_until_quiet()
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert (end.status, end.warnings) == (Status.SUCCEEDED, ["ASR_RESPONSE_HAVE_NO_WORDS"])
     assert transcript_of(world, "notes/a.wav")["text"] == ""
 
@@ -275,7 +275,7 @@ def test_a_recording_that_is_deleted_before_its_call_is_gone() -> None:
     world.deliver()
     world.media.objects.clear()
     world.run_until_quiet()
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert end.error is not None
     assert end.error.code == "MEDIA_GONE"
 
@@ -285,13 +285,13 @@ def test_unpaid_bills_close_the_gate_for_all_and_one_call_opens_it() -> None:
     world.caller.answers["notes/a.wav"] = ["Arrearage"]
     world.upload("notes/a.wav")
     world.deliver()
-    world.call()
+    world.deliver_synchronous()
     assert world.job_of("notes/a.wav").due_kind is Due.PAUSED
     world.upload("board.wav")
     world.deliver()
     assert world.job_of("board.wav").due_kind is Due.PAUSED
     world.run_until_quiet()
-    assert world.records.closed is None
+    assert world.records.pause is None
     assert {job.status for job in world.records.jobs.values()} == {Status.SUCCEEDED}
 
 
@@ -310,7 +310,7 @@ def test_calls_begin_no_faster_than_the_model_allows_and_the_rest_wait_in_the_ta
         world.upload(f"notes/{number}.wav")
     world.deliver()
     started = world.now
-    report = world.call()
+    report = world.deliver_synchronous()
     assert world.now - started >= timedelta(seconds=len(report.succeeded) / 5 - 1)
     assert {job.last_error_code for job in report.waiting} <= {"RATE_LIMITED"}
     world.run_until_quiet()
@@ -325,11 +325,11 @@ def test_a_call_that_lasts_is_not_made_by_somebody_else_too() -> None:
     def meanwhile() -> None:
         world.now += timeouts.CALL_CLAIM_LASTS - timedelta(seconds=1)
         world.deliver([body])
-        world.call(list(world.synchronous.messages))
+        world.deliver_synchronous(list(world.synchronous_queue.messages))
 
     world.deliver()
-    world.crashes.intrude("before call", meanwhile)
-    world.call()
+    world.crashes.interleave_at("before call", meanwhile)
+    world.deliver_synchronous()
     world.run_until_quiet()
     assert world.caller.calls == ["notes/a.wav"]
 
@@ -340,7 +340,7 @@ def test_a_job_that_waits_in_the_queue_for_days_is_not_given_up() -> None:
     world.deliver()
     for _ in range(200):
         world.now += timedelta(minutes=31)
-        world.synchronous.messages.clear()  # others are before it
+        world.synchronous_queue.messages.clear()  # others are before it
         world.loop_pass()
         world.deliver()
     assert world.job_of("notes/a.wav").status is Status.RECEIVED
@@ -360,7 +360,9 @@ def test_an_echoed_url_of_an_odd_key_is_replaced_too(monkeypatch: pytest.MonkeyP
 
 def test_a_stranger_in_the_synchronous_queue_is_buried() -> None:
     world = made()
-    world.call([world.upload("notes/a.wav", queued=False), "nonsense", json.dumps({"job_id": "unknown"})])
+    world.deliver_synchronous(
+        [world.upload("notes/a.wav", queued=False), "nonsense", json.dumps({"job_id": "unknown"})]
+    )
     assert len(world.dead_lettered) == 3
     assert world.caller.calls == []
 
@@ -385,4 +387,4 @@ def test_a_call_whose_events_cannot_be_sent_is_not_made_again() -> None:
     world.bus.failures = 3
     world.run_until_quiet()
     assert world.caller.calls == ["notes/a.wav"]
-    assert world.bus.of("notes/a.wav")[-1] == "Transcription Succeeded"
+    assert world.bus.events_of("notes/a.wav")[-1] == "Transcription Succeeded"

@@ -17,8 +17,8 @@ def test_an_upload_becomes_six_files_and_two_events() -> None:
     world = World()
     world.upload("a.wav")
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
-    detail = world.bus.ends_of("a.wav")[0]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+    detail = world.bus.terminal_events_of("a.wav")[0]
     assert detail.result is not None
     assert set(detail.result.files.model_dump().values()) == set(world.results.files)
     assert world.results.files[detail.result.files.text] == b"said a.wav.\n"
@@ -56,7 +56,7 @@ def test_a_repeated_event_is_one_job_and_one_submission(repeats: int) -> None:
     world.queue.append(body)
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 1
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
 def test_a_new_upload_under_an_old_key_is_a_new_job() -> None:
@@ -74,23 +74,23 @@ def test_a_new_upload_under_an_old_key_is_a_new_job() -> None:
 )
 def test_a_file_that_the_vendor_could_not_take_is_submitted_again_with_a_fresh_url(code: str) -> None:
     world = World()
-    world.vendor.answers["a.wav"] = [code, code, "ok"]
+    world.vendor.file_outcomes["a.wav"] = [code, code, "ok"]
     world.upload("a.wav")
     world.upload("b.wav")
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
-    assert world.bus.ends_of("a.wav")[0].attempts == 3
-    assert world.bus.ends_of("b.wav")[0].attempts == 1
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.terminal_events_of("a.wav")[0].attempts == 3
+    assert world.bus.terminal_events_of("b.wav")[0].attempts == 1
     assert world.vendor.submissions_of("b.wav") == 1
     assert world.media.signed >= 4
 
 
 def test_resubmitting_ends_after_three_times() -> None:
     world = World()
-    world.vendor.answers["a.wav"] = ["FILE_403_FORBIDDEN"]
+    world.vendor.file_outcomes["a.wav"] = ["FILE_403_FORBIDDEN"]
     world.upload("a.wav")
     world.run_until_quiet()
-    detail = world.bus.ends_of("a.wav")[0]
+    detail = world.bus.terminal_events_of("a.wav")[0]
     assert detail.attempts == 4
     assert detail.error is not None
     assert detail.error.code == "FILE_403_FORBIDDEN"
@@ -100,10 +100,10 @@ def test_resubmitting_ends_after_three_times() -> None:
 @pytest.mark.parametrize("code", ["SUCCESS_WITH_NO_VALID_FRAGMENT", "ASR_RESPONSE_HAVE_NO_WORDS"])
 def test_silence_is_a_success_with_an_empty_transcript_and_a_warning(code: str) -> None:
     world = World()
-    world.vendor.answers["quiet.wav"] = [code]
+    world.vendor.file_outcomes["quiet.wav"] = [code]
     world.upload("quiet.wav")
     world.run_until_quiet()
-    detail = world.bus.ends_of("quiet.wav")[0]
+    detail = world.bus.terminal_events_of("quiet.wav")[0]
     assert (detail.status, detail.warnings, detail.error) == ("SUCCEEDED", [code], None)
     assert detail.result is not None
     assert world.results.files[detail.result.files.text] == b""
@@ -112,12 +112,12 @@ def test_silence_is_a_success_with_an_empty_transcript_and_a_warning(code: str) 
 
 def test_a_bad_file_fails_alone() -> None:
     world = World()
-    world.vendor.answers["bad.wav"] = ["DECODE_ERROR"]
+    world.vendor.file_outcomes["bad.wav"] = ["DECODE_ERROR"]
     world.upload("good.wav")
     world.upload("bad.wav")
     world.run_until_quiet()
-    assert world.bus.of("good.wav") == [SUBMITTED, SUCCEEDED]
-    assert world.bus.of("bad.wav") == [SUBMITTED, FAILED]
+    assert world.bus.events_of("good.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("bad.wav") == [SUBMITTED, FAILED]
     assert len(world.vendor.tasks) == 1
 
 
@@ -127,7 +127,10 @@ def test_diarization_of_more_than_two_hours_is_doubted_in_the_event() -> None:
     world.upload("a.wav", metadata={"dashscribe-parameters": '{"diarization_enabled": true}'})
     world.upload("b.wav")
     world.run_until_quiet()
-    assert [world.bus.ends_of(key)[0].warnings for key in ("a.wav", "b.wav")] == [["DIARIZATION_OVER_TWO_HOURS"], []]
+    assert [world.bus.terminal_events_of(key)[0].warnings for key in ("a.wav", "b.wav")] == [
+        ["DIARIZATION_OVER_TWO_HOURS"],
+        [],
+    ]
 
 
 def test_a_finalizer_that_dies_before_its_event_is_made_good_within_a_minute() -> None:
@@ -138,13 +141,13 @@ def test_a_finalizer_that_dies_before_its_event_is_made_good_within_a_minute() -
     world.bus.failures = 1
     world.loop_pass()
     assert world.job_of("a.wav").status is Status.SUCCEEDED
-    assert not world.bus.ends_of("a.wav")
+    assert not world.bus.terminal_events_of("a.wav")
     ended = world.now
-    while not world.bus.ends_of("a.wav"):
+    while not world.bus.terminal_events_of("a.wav"):
         world.step()
     assert world.now - ended <= timedelta(minutes=1)
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
 def test_an_event_that_cannot_be_sent_for_days_turns_no_success_into_a_failure() -> None:
@@ -157,4 +160,4 @@ def test_an_event_that_cannot_be_sent_for_days_turns_no_success_into_a_failure()
         world.now += timedelta(minutes=5)
     world.bus.failures = 0
     world.run_until_quiet()
-    assert {end.status for end in world.bus.ends_of("a.wav")} == {Status.SUCCEEDED}
+    assert {end.status for end in world.bus.terminal_events_of("a.wav")} == {Status.SUCCEEDED}

@@ -97,7 +97,7 @@ def test_a_hundred_files_a_task_leave_the_line_a_hundred_times_as_fast() -> None
     world = World(max_files_per_task=100)
     for number in range(1000):
         world.upload(f"{number}.wav")
-    world.records.turns["submit#fun-asr"] = world.now + timedelta(seconds=9)
+    world.records.next_slots["submit#fun-asr"] = world.now + timedelta(seconds=9)
     world.deliver()
     assert len(rate_limited_jobs(world)) == 1000
     world.run_until_quiet()

@@ -39,14 +39,14 @@ def test_the_result_of_the_largest_pass_is_small(files: int, files_per_task: int
         world.upload(f"{number}.txt")
     world.deliver()
     world.now += timedelta(minutes=1)
-    largest = most_files = 0
+    largest = max_files = 0
     for _ in range(5):
         report = world.poll_service(concurrent_queries).run()
         largest = max(largest, len(report.result.model_dump_json()))
-        most_files = max(most_files, sum(len(request.job_ids) for request in report.result.finalize))
+        max_files = max(max_files, sum(len(request.job_ids) for request in report.result.finalize))
         world.now += timedelta(seconds=1)
     assert 3_000 < largest < STEP_FUNCTIONS_LIMIT / 4
-    assert most_files < FILES_PER_PASS + 100 + JOBS_PER_PASS
+    assert max_files < FILES_PER_PASS + 100 + JOBS_PER_PASS
 
 
 def passed(report: PassReport | None) -> PassReport:
@@ -94,11 +94,11 @@ def test_what_finalizers_have_in_hand_is_neither_asked_about_nor_handed_out_agai
         world.finalize(request)
     world.run_until_quiet()
     assert [world.vendor.submissions_of(key) for key in ("first.wav", "second.wav")] == [1, 1]
-    assert [len(world.bus.ends_of(key)) for key in ("first.wav", "second.wav")] == [1, 1]
+    assert [len(world.bus.terminal_events_of(key)) for key in ("first.wav", "second.wav")] == [1, 1]
 
 
 def test_a_job_whose_end_a_finalizer_is_about_to_tell_is_left_to_it(world: World) -> None:
-    world.vendor.answers["first.wav"] = ["DECODE_ERROR"]
+    world.vendor.file_outcomes["first.wav"] = ["DECODE_ERROR"]
     being_finalized = passed(world.poll_pass()).result.finalize
     told: list[PassReport | None] = []
 
@@ -107,12 +107,12 @@ def test_a_job_whose_end_a_finalizer_is_about_to_tell_is_left_to_it(world: World
             told.append(world.poll_pass(being_finalized))
 
     for moment in range(1, 8):
-        world.crashes.intrude(moment, between_record_and_event)
+        world.crashes.interleave_at(moment, between_record_and_event)
     for request in being_finalized:
         world.finalize(request)
     assert told, "no pass came in between"
     assert all(passed(report).result.finalize == [] for report in told)
-    assert len(world.bus.ends_of("first.wav")) == 1
+    assert len(world.bus.terminal_events_of("first.wav")) == 1
 
 
 def test_after_a_refusal_nothing_is_asked_meanwhile() -> None:
@@ -157,10 +157,10 @@ def test_what_becomes_due_while_a_pass_runs_is_looked_at_by_the_next_one_at_once
 def test_a_lost_message_is_made_good_by_the_loop() -> None:
     world = World()
     body = world.upload("a.wav", queued=False)
-    world.crashes.at(2, after=False)  # the function dies after the record and before anything else
+    world.crashes.kill_at(2, after=False)  # the function dies after the record and before anything else
     world.deliver([body])
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert world.vendor.submissions_of("a.wav") == 1
 
 

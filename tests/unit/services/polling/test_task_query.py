@@ -16,7 +16,7 @@ def test_a_forgotten_task_is_submitted_again() -> None:
     world.vendor.forgotten = {"task-0"}
     world.upload("a.wav")
     world.run_until_quiet()
-    assert world.bus.ends_of("a.wav")[0].attempts == 2
+    assert world.bus.terminal_events_of("a.wav")[0].attempts == 2
 
 
 def test_a_task_that_never_ends_is_given_up_and_its_file_submitted_again() -> None:
@@ -25,8 +25,8 @@ def test_a_task_that_never_ends_is_given_up_and_its_file_submitted_again() -> No
     world.upload("a.wav")
     world.step()
     world.vendor.seconds = 3
-    world.run_until_quiet(most_steps=6000)
-    detail = world.bus.ends_of("a.wav")[0]
+    world.run_until_quiet(max_steps=6000)
+    detail = world.bus.terminal_events_of("a.wav")[0]
     assert (detail.status, detail.attempts) == ("SUCCEEDED", 2)
     assert world.now - detail.timing.uploaded_at < timedelta(hours=5)
 
@@ -41,7 +41,7 @@ def test_queries_that_fail_are_repeated_later() -> None:
     ]
     world.upload("a.wav")
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
 def test_an_overdue_task_is_cancelled_before_its_file_is_submitted_again() -> None:
@@ -50,7 +50,7 @@ def test_an_overdue_task_is_cancelled_before_its_file_is_submitted_again() -> No
     world.upload("a.wav")
     world.step()
     world.vendor.seconds = 3
-    world.run_until_quiet(most_steps=6000)
+    world.run_until_quiet(max_steps=6000)
     assert world.vendor.cancelled == ["task-0"]
 
 
@@ -64,4 +64,4 @@ def test_a_task_that_may_never_be_asked_about_is_given_up_once_its_results_are_g
     assert world.job_of("a.wav").last_error_code == "TASK_TIMED_OUT"
     world.vendor.query_errors = []
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]

@@ -64,7 +64,7 @@ def test_what_the_list_calls_unfinished_costs_no_write() -> None:
     world.poll_pass()
     assert world.vendor.list_pages >= 1
     assert world.vendor.queries == 0
-    assert [name for name in world.crashes.names if name != "save sweep memory"] == []
+    assert [name for name in world.crashes.names if name != "save list state"] == []
 
 
 def test_a_sweep_that_breaks_down_leaves_the_questions() -> None:
@@ -118,11 +118,11 @@ BROKEN: dict[str, Callable[[World], None]] = {
     "is an hour behind": lambda world: setattr(world.vendor, "list_seconds_behind", 3600),
     "has 10 a page": lambda world: setattr(world.vendor, "largest_page", 10),
     "has 1 a page": lambda world: setattr(world.vendor, "largest_page", 1),
-    "has tasks of others": lambda world: world.vendor.foreign.extend(
+    "has tasks of others": lambda world: world.vendor.foreign_tasks.extend(
         (world.now + timedelta(seconds=number / 10), number % 2 == 0) for number in range(300)
     ),
-    "calls nothing ended": lambda world: world.vendor.never_over.update(f"task-{n}" for n in range(FILES)),
-    "calls one unfinished for ever": lambda world: world.vendor.never_over.add("task-7"),
+    "calls nothing ended": lambda world: world.vendor.listed_as_running.update(f"task-{n}" for n in range(FILES)),
+    "calls one unfinished for ever": lambda world: world.vendor.listed_as_running.add("task-7"),
     "leaves one out": lambda world: world.vendor.unlisted.add("task-7"),
     "leaves all out": lambda world: world.vendor.unlisted.update(f"task-{n}" for n in range(FILES)),
 }
@@ -145,7 +145,7 @@ def test_pages_that_shift_under_the_sweep_make_no_task_look_ended() -> None:
     while world.queue:
         world.deliver()
     world.now += timedelta(seconds=5)
-    world.vendor.before_list_page = lambda: world.vendor.foreign.extend([(world.now, False)] * 4)
+    world.vendor.before_list_page = lambda: world.vendor.foreign_tasks.extend([(world.now, False)] * 4)
     for _ in range(5):
         world.poll_pass()
         world.now += timedelta(seconds=1)
@@ -159,9 +159,9 @@ def test_a_list_that_calls_running_tasks_ended_is_turned_off() -> None:
         world.deliver()
     world.now += timedelta(seconds=5)
     for task in world.vendor.tasks.values():
-        task.listed_over = True
+        task.listed_as_ended = True
     world.poll_pass()
-    state = world.records.swept["fun-asr"]
+    state = world.records.list_states["fun-asr"]
     assert state.off_until is not None
     assert state.off_until >= world.now + timedelta(minutes=9)
 
@@ -171,8 +171,8 @@ def test_a_server_that_refuses_a_hundred_a_page_is_asked_for_ten() -> None:
     world.vendor.refuses_pages_over = 10
     world.run_until_quiet()
     assert ends(world) == FILES
-    assert world.records.swept["fun-asr"].page_size == 10
-    assert world.records.swept["fun-asr"].off_until is None
+    assert world.records.list_states["fun-asr"].page_size == 10
+    assert world.records.list_states["fun-asr"].off_until is None
 
 
 def test_a_thousand_ends_at_once_never_break_the_account_s_rate() -> None:

@@ -18,7 +18,7 @@ def test_a_broken_message_is_buried_and_its_neighbours_go_on(body: str) -> None:
     world.upload("a.wav")
     world.run_until_quiet()
     assert [dead_lettered for dead_lettered, _ in world.dead_lettered] == [body]
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
 @pytest.mark.parametrize("odd", [{"time": "2026-01-01T00:00:00"}, {"time": "0001-01-01T00:00:00+14:00"}, {"size": -5}])

@@ -22,8 +22,8 @@ def test_what_cannot_be_transcribed_fails_without_a_vendor_call(key: str, size: 
     world = World()
     world.upload(key, size=size)
     world.run_until_quiet()
-    assert world.bus.of(key) == [FAILED]
-    error = world.bus.ends_of(key)[0].error
+    assert world.bus.events_of(key) == [FAILED]
+    error = world.bus.terminal_events_of(key)[0].error
     assert error is not None
     assert (error.code, error.category) == (code, "permanent")
     assert not world.vendor.tasks
@@ -42,7 +42,7 @@ def test_a_deleted_object_fails_as_gone() -> None:
     world.upload("a.wav")
     del world.media.objects["a.wav"]
     world.run_until_quiet()
-    error = world.bus.ends_of("a.wav")[0].error
+    error = world.bus.terminal_events_of("a.wav")[0].error
     assert error is not None
     assert error.code == "MEDIA_GONE"
 
@@ -53,7 +53,7 @@ def test_every_fault_in_the_options_is_named_at_once() -> None:
         "a.wav", metadata={"dashscribe-parameters": '{"chanel": 1, "speaker_count": 1}', "dashscribe-profile": "x"}
     )
     world.run_until_quiet()
-    error = world.bus.ends_of("a.wav")[0].error
+    error = world.bus.terminal_events_of("a.wav")[0].error
     assert error is not None
     assert error.code == "INVALID_OPTIONS"
     assert all(part in error.message for part in ("chanel", "speaker_count", "'x'", "channel_id"))

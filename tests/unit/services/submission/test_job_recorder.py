@@ -15,4 +15,4 @@ def test_events_that_the_bus_refuses_are_published_later() -> None:
     world.step()
     assert world.job_of("bad.txt").status is Status.FAILED
     world.run_until_quiet()
-    assert world.bus.of("bad.txt") == [FAILED]
+    assert world.bus.events_of("bad.txt") == [FAILED]

@@ -18,14 +18,14 @@ NO_LIST = VendorError("NotFound", "no such path", ErrorClass.PERMANENT, 404)
 
 def test_a_lost_answer_of_an_accepted_submission_is_found_in_the_list_and_not_paid_again() -> None:
     world = World()
-    world.vendor.answers_to_lose = 1
+    world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.upload("b.wav")
     world.run_until_quiet()
     for key in ("a.wav", "b.wav"):
         assert world.vendor.submissions_of(key) == 1
-        assert world.bus.of(key) == [SUBMITTED, SUCCEEDED]
-        assert world.bus.ends_of(key)[0].attempts == 1
+        assert world.bus.events_of(key) == [SUBMITTED, SUCCEEDED]
+        assert world.bus.terminal_events_of(key)[0].attempts == 1
     assert sum(report.ambiguous for report in world.submit_reports) == 2
 
 
@@ -34,7 +34,7 @@ def test_a_lost_submission_that_never_arrived_is_submitted_again() -> None:
     world.vendor.refusals = [ResponseLost("timed out"), ResponseLost("timed out"), ResponseLost("timed out")]
     world.upload("a.wav")
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert world.vendor.submissions_of("a.wav") == 1
 
 
@@ -45,7 +45,7 @@ def test_somebody_else_s_tasks_on_the_account_are_not_taken_for_ours() -> None:
     world.vendor.refusals = [ResponseLost("timed out")]
     world.upload("a.wav")
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert world.vendor.submissions_of("a.wav") == 1
 
 
@@ -57,10 +57,10 @@ def test_somebody_else_s_tasks_on_the_account_are_not_taken_for_ours() -> None:
 def test_without_a_list_a_lost_answer_is_repeated_once_and_counted(trouble: VendorError) -> None:
     world = World()
     world.vendor.list_refusal = trouble
-    world.vendor.answers_to_lose = 1
+    world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert world.vendor.submissions_of("a.wav") == 2
     assert sum(report.ambiguous for report in world.submit_reports) == 1
 
@@ -71,7 +71,7 @@ def test_without_a_list_a_second_lost_answer_is_a_failure_and_no_third_submissio
     world.vendor.refusals = [ResponseLost("timed out"), ResponseLost("timed out")]
     world.upload("a.wav")
     world.run_until_quiet()
-    error = world.bus.ends_of("a.wav")[0].error
+    error = world.bus.terminal_events_of("a.wav")[0].error
     assert error is not None
     assert error.code == "SUBMISSION_UNCONFIRMED"
     assert not world.vendor.tasks
@@ -79,8 +79,8 @@ def test_without_a_list_a_second_lost_answer_is_a_failure_and_no_third_submissio
 
 def test_a_lost_answer_is_settled_also_where_only_the_result_names_the_file() -> None:
     world = World()
-    world.vendor.nameless = True
-    world.vendor.answers_to_lose = 1
+    world.vendor.omits_file_names = True
+    world.vendor.responses_to_lose = 1
     world.upload("a.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 1
@@ -89,8 +89,8 @@ def test_a_lost_answer_is_settled_also_where_only_the_result_names_the_file() ->
 
 def test_a_result_that_cannot_be_had_yet_settles_nothing_and_costs_nothing() -> None:
     world = World()
-    world.vendor.nameless = True
-    world.vendor.answers_to_lose = 1
+    world.vendor.omits_file_names = True
+    world.vendor.responses_to_lose = 1
     world.vendor.downloads_to_fail = 2
     world.upload("a.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
     world.run_until_quiet()
@@ -100,12 +100,12 @@ def test_a_result_that_cannot_be_had_yet_settles_nothing_and_costs_nothing() -> 
 def test_a_list_that_was_not_read_back_to_the_post_does_not_deny_it() -> None:
     world = World()
     world.vendor.seconds = 100
-    world.vendor.answers_to_lose = 1
+    world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.deliver()
     newer = world.now + timedelta(seconds=1)
     world.vendor.largest_page = 10
-    world.vendor.foreign = [(newer + timedelta(minutes=3), False) for _ in range(300)]
+    world.vendor.foreign_tasks = [(newer + timedelta(minutes=3), False) for _ in range(300)]
     for _ in range(40):
         world.step()
     assert world.vendor.submissions_of("a.wav") == 2, "it cannot be known, so it is repeated once, as documented"
@@ -115,10 +115,10 @@ def test_a_list_that_was_not_read_back_to_the_post_does_not_deny_it() -> None:
 def test_a_list_longer_than_a_thousand_tasks_is_read_back_to_the_post() -> None:
     world = World()
     world.vendor.seconds = 100
-    world.vendor.answers_to_lose = 1
+    world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.deliver()
-    world.vendor.foreign = [(world.now + timedelta(minutes=3), False) for _ in range(1500)]
+    world.vendor.foreign_tasks = [(world.now + timedelta(minutes=3), False) for _ in range(1500)]
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 1
     assert world.job_of("a.wav").status is Status.SUCCEEDED
@@ -126,7 +126,7 @@ def test_a_list_longer_than_a_thousand_tasks_is_read_back_to_the_post() -> None:
 
 def test_a_lost_answer_does_not_keep_a_new_upload_from_being_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    world.vendor.answers_to_lose = 1
+    world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.deliver()
     world.now += timedelta(seconds=30)
@@ -153,14 +153,14 @@ def test_a_url_that_cannot_be_signed_is_no_lost_answer(monkeypatch: pytest.Monke
         patch.setattr(world.media, "presign", broken)
         world.deliver()
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert sum(report.ambiguous for report in world.submit_reports) == 0
 
 
 def test_a_lost_answer_is_not_settled_with_the_task_of_another_upload_of_the_key() -> None:
     """An unversioned bucket: both uploads have the same address, and neither answer came."""
     world = World()
-    world.vendor.answers_to_lose = 1
+    world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.deliver()
     world.vendor.refusals = [ResponseLost("timed out")]
@@ -173,12 +173,12 @@ def test_a_lost_answer_is_not_settled_with_the_task_of_another_upload_of_the_key
 def test_a_task_that_names_no_file_settles_nothing() -> None:
     """It may be the one whose answer was lost: that is ambiguous, and not as good as never accepted."""
     world = World()
-    world.vendor.answers_to_lose = 2
+    world.vendor.responses_to_lose = 2
     world.vendor.endings = {"task-0": ("FAILED", "InternalError"), "task-1": ("FAILED", "InternalError")}
     world.upload("a.wav")
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 2
-    error = world.bus.ends_of("a.wav")[0].error
+    error = world.bus.terminal_events_of("a.wav")[0].error
     assert error is not None
     assert error.code == "SUBMISSION_UNCONFIRMED"
 
@@ -187,16 +187,16 @@ def test_submissions_that_are_never_answered_nor_accepted_end() -> None:
     world = World()
     world.vendor.refusals = [ResponseLost("timed out")] * 100
     world.upload("a.wav")
-    world.run_until_quiet(most_steps=10_000)
-    assert world.bus.of("a.wav") == [FAILED]
+    world.run_until_quiet(max_steps=10_000)
+    assert world.bus.events_of("a.wav") == [FAILED]
     assert world.now - world.job_of("a.wav").uploaded_at < timedelta(hours=5)
 
 
 def test_a_batch_whose_answer_was_lost_is_looked_into_once_and_at_the_account_s_rate() -> None:
     world = World()
-    world.vendor.answers_to_lose = 1
+    world.vendor.responses_to_lose = 1
     for number in range(20):
         world.upload(f"{number}.wav")
     world.run_until_quiet()
     assert all(world.vendor.submissions_of(f"{number}.wav") == 1 for number in range(20))
-    assert world.vendor.lists <= 2
+    assert world.vendor.list_pages <= 2

@@ -51,8 +51,8 @@ def test_a_broken_profiles_document_keeps_uploads_waiting_until_it_is_mended() -
         '{"profiles": {"p": {"model": "fun-asr-mtl"}}, "rules": [{"prefix": "a", "profile": "p"}]}'
     )
     world.run_until_quiet()
-    assert world.bus.ends_of("a.wav")[0].model == "fun-asr-mtl"
-    assert world.bus.ends_of("a.wav")[0].profile == "p"
+    assert world.bus.terminal_events_of("a.wav")[0].model == "fun-asr-mtl"
+    assert world.bus.terminal_events_of("a.wav")[0].profile == "p"
 
 
 def test_a_gate_that_closed_while_everybody_stood_in_line_is_probed() -> None:

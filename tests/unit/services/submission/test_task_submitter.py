@@ -39,7 +39,7 @@ def test_two_uploads_of_one_key_in_one_batch_never_share_a_task() -> None:
 
 def test_a_server_that_takes_one_file_a_task_is_given_one() -> None:
     world = World()
-    world.vendor.most_files = 1
+    world.vendor.max_files = 1
     for number in range(4):
         world.upload(f"{number}.wav")
     world.run_until_quiet()
@@ -60,8 +60,8 @@ def test_passing_trouble_at_submission_is_waited_out(refusal: VendorError) -> No
     world.vendor.refusals = [refusal] * 5
     world.upload("a.wav")
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
-    assert world.bus.ends_of("a.wav")[0].attempts == 1
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.terminal_events_of("a.wav")[0].attempts == 1
 
 
 def test_lasting_trouble_at_submission_ends_in_a_failure_that_says_so() -> None:
@@ -69,7 +69,7 @@ def test_lasting_trouble_at_submission_ends_in_a_failure_that_says_so() -> None:
     world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)] * 100
     world.upload("a.wav")
     world.run_until_quiet()
-    error = world.bus.ends_of("a.wav")[0].error
+    error = world.bus.terminal_events_of("a.wav")[0].error
     assert error is not None
     assert (error.code, error.category) == ("InternalError", "retryable")
     assert "failed after 25 attempts" in error.message
@@ -80,7 +80,7 @@ def test_a_permanent_refusal_fails_at_once() -> None:
     world.vendor.refusals = [VendorError("Model.AccessDenied", "not yours", ErrorClass.PERMANENT, 403)]
     world.upload("a.wav")
     world.run_until_quiet()
-    assert world.bus.of("a.wav") == [FAILED]
+    assert world.bus.events_of("a.wav") == [FAILED]
 
 
 def test_an_unknown_refusal_is_tried_a_few_times_and_then_failed_with_the_vendor_s_word() -> None:
@@ -88,7 +88,7 @@ def test_an_unknown_refusal_is_tried_a_few_times_and_then_failed_with_the_vendor
     world.vendor.refusals = [VendorError("SomethingNew", "we do not like it", ErrorClass.RETRYABLE, 400)] * 50
     world.upload("a.wav")
     world.run_until_quiet()
-    error = world.bus.ends_of("a.wav")[0].error
+    error = world.bus.terminal_events_of("a.wav")[0].error
     assert error is not None
     assert (error.code, error.category) == ("SomethingNew", "retryable")
     assert len(world.vendor.refusals) == 45
@@ -97,7 +97,7 @@ def test_an_unknown_refusal_is_tried_a_few_times_and_then_failed_with_the_vendor
 
 def test_that_a_server_takes_one_file_a_task_is_remembered_for_a_day() -> None:
     world = World()
-    world.vendor.most_files = 1
+    world.vendor.max_files = 1
     for number in range(4):
         world.upload(f"{number}.wav")
     world.run_until_quiet()
@@ -106,7 +106,7 @@ def test_that_a_server_takes_one_file_a_task_is_remembered_for_a_day() -> None:
         world.upload(f"{number}.wav")
     world.run_until_quiet()
     assert sum(len(report.waiting) for report in world.submit_reports) == refused
-    world.vendor.most_files = 100
+    world.vendor.max_files = 100
     world.now += timedelta(hours=25)
     tasks_so_far = len(world.vendor.tasks)
     for number in range(8, 12):
@@ -117,7 +117,7 @@ def test_that_a_server_takes_one_file_a_task_is_remembered_for_a_day() -> None:
 
 def test_that_only_the_first_file_of_a_task_is_processed_is_remembered_too() -> None:
     world = World()
-    world.vendor.answers |= {"b.wav": ["missing", "ok"], "c.wav": ["missing", "ok"]}
+    world.vendor.file_outcomes |= {"b.wav": ["missing", "ok"], "c.wav": ["missing", "ok"]}
     for key in ("a.wav", "b.wav", "c.wav"):
         world.upload(key)
     world.run_until_quiet()
@@ -129,7 +129,7 @@ def test_that_only_the_first_file_of_a_task_is_processed_is_remembered_too() -> 
 
 def test_one_missing_file_among_others_says_nothing_of_their_number() -> None:
     world = World()
-    world.vendor.answers["b.wav"] = ["missing", "ok"]
+    world.vendor.file_outcomes["b.wav"] = ["missing", "ok"]
     for key in ("a.wav", "b.wav", "c.wav"):
         world.upload(key)
     world.run_until_quiet()
@@ -145,7 +145,7 @@ def test_a_submission_leaves_when_its_turn_comes_however_long_its_claims_take(mo
     for number in range(3):
         world.upload(f"{number}.wav")
     turn = START + timedelta(seconds=4)
-    world.records.turns["submit#fun-asr"] = turn
+    world.records.next_slots["submit#fun-asr"] = turn
     save = world.records.save
 
     def slowly(job: Job) -> Job:
