@@ -1,4 +1,4 @@
-"""Every port of the jobs table in one object, as tests use it."""
+"""All ports of the jobs table in one object, and helpers for concurrent calls of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 
 def one_at_a_time(call: Callable[P, R]) -> Callable[P, R]:
-    """A single DynamoDB write is atomic; moto's is not, under threads. What the adapter does between two stays open."""
+    """Makes a write of moto atomic, as one of DynamoDB is. What the adapter does between two writes still overlaps."""
     lock = threading.Lock()
 
     @wraps(call)
@@ -40,11 +40,11 @@ def one_at_a_time(call: Callable[P, R]) -> Callable[P, R]:
     return locked
 
 
-def at_once(calls: Sequence[Callable[[], R]], threads: int = 8) -> list[R]:
+def run_concurrently(calls: Sequence[Callable[[], R]], threads: int = 8) -> list[R]:
     with ThreadPoolExecutor(threads) as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
 
 
 def as_json(record: Job | Task) -> Any:
-    """Equality that tells 1 from Decimal(1) and from "1"."""
+    """The record as JSON, so that 1, Decimal(1) and "1" are not equal."""
     return json.loads(json.dumps(record.model_dump(mode="json")))

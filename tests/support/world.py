@@ -515,7 +515,7 @@ class World:
         self.finalizes_during_next_pass = False
         self.being_finalized: list[FinalizeRequest] = []
         self.arrivals: list[str] = []
-        self.chance = random.Random(0)  # noqa: S311 - it guards nothing
+        self.chance = random.Random(0)  # noqa: S311 - not for security
         self.submit_reports: list[SubmitReport] = []
         self.passes: list[PassReport] = []
         self.finalize_reports: list[FinalizeReport] = []

@@ -11,7 +11,7 @@ from dashscribe.observability import logger
 
 @pytest.fixture
 def quiet_logs() -> Iterator[None]:
-    """Hundreds of thousands of log lines take longer than what they tell of."""
+    """No log lines: hundreds of thousands of them take longer than the test itself."""
     level = logger.log_level
     logger.setLevel("CRITICAL")
     yield

@@ -21,17 +21,17 @@ from dashscribe.errors import InvalidOptions, MalformedMessage, ProfilesUnreadab
 from dashscribe.services.messages import ObjectCreated, RequeuedJob, parse_message
 from dashscribe.services.ports import Message
 from tests.support.hostile_input import HEX, nested, options_of, s3_event
-from tests.support.world import MEDIA_BUCKET, RESULTS_BUCKET, START, SUBMITTED, World
+from tests.support.world import MEDIA_BUCKET, RESULTS_BUCKET, START, SUBMITTED, SUCCEEDED, World
 
 
 @pytest.mark.parametrize("depth", range(880, 1010, 2))
-def test_depth_just_below_python_s_own_limit_is_a_failure_like_any_other(depth: int) -> None:
+def test_json_nested_just_below_pythons_limit_is_refused(depth: int) -> None:
     for text in (f'{{"channel_id": {nested(depth)}}}', json.dumps({"special_word_filter": nested(depth)})):
         with pytest.raises(InvalidOptions):
             options_of({"dashscribe-parameters": text})
 
 
-ANY_TEXT = st.text(st.characters())  # with lone surrogates, which JSON can carry
+ANY_TEXT = st.text(st.characters())  # with lone surrogates, which JSON can contain
 NUMBERS = st.integers() | st.floats() | st.sampled_from([10**400, -(10**400), 1e308, 5e-324])
 ANY_VALUE = st.recursive(
     st.none() | st.booleans() | NUMBERS | ANY_TEXT,
@@ -40,8 +40,8 @@ ANY_VALUE = st.recursive(
 )
 
 
-def read(body: str) -> ObjectCreated | RequeuedJob | None:
-    """The message, or None when it is refused as declared."""
+def parsed(body: str) -> ObjectCreated | RequeuedJob | None:
+    """The parsed message, or None when it is malformed."""
     with suppress(MalformedMessage):
         return parse_message(body)
     return None
@@ -49,8 +49,8 @@ def read(body: str) -> ObjectCreated | RequeuedJob | None:
 
 @settings(max_examples=300, deadline=None)
 @given(ANY_TEXT | ANY_VALUE.map(json.dumps))
-def test_any_text_is_a_message_or_malformed(body: str) -> None:
-    assert read(body) is None or isinstance(read(body), ObjectCreated | RequeuedJob)
+def test_any_text_is_parsed_or_refused_as_malformed(body: str) -> None:
+    assert parsed(body) is None or isinstance(parsed(body), ObjectCreated | RequeuedJob)
 
 
 @settings(max_examples=200, deadline=None)
@@ -59,7 +59,7 @@ def test_any_text_is_a_message_or_malformed(body: str) -> None:
     | ANY_VALUE.map(json.dumps)
     | st.dictionaries(ANY_TEXT, st.just(1)).map(lambda extra: json.dumps({**extra, "job_id": "x"}))
 )
-def test_the_reason_that_goes_with_a_buried_message_is_text_that_sqs_takes(body: str) -> None:
+def test_the_reason_of_a_dead_lettered_message_is_text_that_sqs_accepts(body: str) -> None:
     sent: list[str] = []
 
     def send_message(*, MessageAttributes: Any, **_: Any) -> None:  # noqa: N803 - boto3's own name
@@ -68,8 +68,8 @@ def test_the_reason_that_goes_with_a_buried_message_is_text_that_sqs_takes(body:
     client: Any = SimpleNamespace(send_message=send_message)
     try:
         parse_message(body)
-    except MalformedMessage as refused:
-        SqsDeadLetterQueue(client, "https://queue").send(body, str(refused))
+    except MalformedMessage as error:
+        SqsDeadLetterQueue(client, "https://queue").send(body, str(error))
         [reason] = sent
         assert 0 < len(reason) <= 1000
         assert reason.isprintable()
@@ -77,8 +77,10 @@ def test_the_reason_that_goes_with_a_buried_message_is_text_that_sqs_takes(body:
 
 @settings(max_examples=100, deadline=None)
 @given(st.dictionaries(ANY_TEXT, ANY_VALUE, max_size=3), ANY_VALUE)
-def test_a_wake_up_with_anything_in_it_is_one_or_malformed(extra: dict[str, Any], job_id: Any) -> None:
-    found = read(json.dumps({**extra, "job_id": job_id}))
+def test_a_requeue_message_with_any_content_is_parsed_or_refused_as_malformed(
+    extra: dict[str, Any], job_id: Any
+) -> None:
+    found = parsed(json.dumps({**extra, "job_id": job_id}))
     assert found is None or found == RequeuedJob(job_id=job_id)
 
 
@@ -97,11 +99,11 @@ TIMES = st.datetimes().map(str) | st.sampled_from(["0001-01-01T00:00:00+14:00", 
     st.just("aws.s3") | ANY_VALUE,
     st.just("Object Created") | ANY_VALUE,
 )
-def test_an_s3_event_with_anything_in_it_is_read_or_malformed(
+def test_an_s3_event_with_any_content_is_parsed_or_refused_as_malformed(
     found: dict[str, Any], bucket: Any, moment: Any, source: Any, kind: Any
 ) -> None:
     body = {"source": source, "detail-type": kind, "time": moment, "detail": {"bucket": bucket, "object": found}}
-    event = read(json.dumps(body))
+    event = parsed(json.dumps(body))
     if isinstance(event, ObjectCreated):
         assert len(event.job_id) == 32
         assert event.media.key == found["key"]
@@ -111,18 +113,18 @@ def test_an_s3_event_with_anything_in_it_is_read_or_malformed(
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(ANY_TEXT | ANY_VALUE.map(json.dumps) | S3_OBJECT.map(lambda each: s3_event(object=each)), max_size=5))
-def test_no_message_at_all_keeps_a_good_upload_of_its_batch_from_its_end(bodies: list[str]) -> None:
+def test_an_upload_is_transcribed_whatever_other_messages_are_in_its_batch(bodies: list[str]) -> None:
     world = World()
     good = world.upload("good.wav", queued=False)
     report = world.submit_service().run([Message(str(n), body) for n, body in enumerate([*bodies, good])])
     world.run_until_quiet()
-    assert world.bus.events_of("good.wav") == [SUBMITTED, "Transcription Succeeded"]
+    assert world.bus.events_of("good.wav") == [SUBMITTED, SUCCEEDED]
     assert str(len(bodies)) not in report.failed_message_ids
 
 
 @settings(max_examples=300, deadline=None)
 @given(ANY_TEXT | ANY_VALUE.map(json.dumps) | st.fixed_dictionaries({"profiles": ANY_VALUE}).map(json.dumps))
-def test_any_profiles_document_is_read_or_unreadable(document: str) -> None:
+def test_any_profiles_document_is_parsed_or_refused_as_unreadable(document: str) -> None:
     with suppress(ProfilesUnreadable):
         assert isinstance(Profiles.parse(document), Profiles)
 
@@ -147,11 +149,11 @@ METADATA = st.dictionaries(
 
 @settings(max_examples=400, deadline=None)
 @given(METADATA)
-def test_options_that_are_accepted_can_be_stored_and_sent(metadata: dict[str, str]) -> None:
+def test_accepted_options_can_be_stored_and_sent(metadata: dict[str, str]) -> None:
     try:
         options = options_of(metadata)
-    except InvalidOptions as refused:
-        str(refused).encode()
+    except InvalidOptions as error:
+        str(error).encode()
         return
     media = Media(bucket=MEDIA_BUCKET, key="a.wav", size_bytes=1)
     job = jobs.with_options(jobs.receive(HEX, media, START, START), options)
@@ -161,10 +163,10 @@ def test_options_that_are_accepted_can_be_stored_and_sent(metadata: dict[str, st
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(min_size=1, max_size=1024))
-def test_no_result_of_any_key_lies_outside_its_prefix_or_beyond_s3_s_limit(key: str) -> None:
+def test_the_result_keys_of_any_media_key_have_its_prefix_and_at_most_1024_bytes(key: str) -> None:
     location = result_folder(RESULTS_BUCKET, key, HEX)
     files = location.files.model_dump().values()
     assert all(file.startswith(location.prefix) and len(file.encode()) <= MAX_KEY_BYTES for file in files)
     assert location.prefix.endswith(f"/{HEX}/")
-    kept, cut, _ = location.prefix.removesuffix(f"/{HEX}/").rpartition("~")
-    assert location.prefix == f"{key}/{HEX}/" or (cut and key.startswith(kept))
+    kept, mark, _ = location.prefix.removesuffix(f"/{HEX}/").rpartition("~")
+    assert location.prefix == f"{key}/{HEX}/" or (mark and key.startswith(kept))

@@ -1,4 +1,4 @@
-"""What has ended is finalized while the loop asks about other tasks, and several files at the same time."""
+"""Several files of a task are finalized concurrently, and an error affects one file only."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import pytest
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.services.polling.poll import PassReport
 from tests.conftest import LogLines
-from tests.support.world import World
-
-SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+from tests.support.world import SUBMITTED, SUCCEEDED, World
 
 
-def passed(report: PassReport | None) -> PassReport:
+def completed(report: PassReport | None) -> PassReport:
     assert report is not None
     return report
 
@@ -31,8 +29,8 @@ def ended() -> World:
     return world
 
 
-def test_a_large_result_waits_until_it_is_alone(ended: World) -> None:
-    [request] = passed(ended.poll_pass()).result.finalize[:1]
+def test_a_large_result_is_finalized_after_the_small_ones(ended: World) -> None:
+    [request] = completed(ended.poll_pass()).result.finalize[:1]
     whole = request.model_copy(update={"job_ids": list(ended.records.jobs)})
     large = ended.job_of("1.wav")
     ended.vendor.large_results = {
@@ -44,30 +42,28 @@ def test_a_large_result_waits_until_it_is_alone(ended: World) -> None:
     assert report.succeeded[-1].job_id == large.job_id
 
 
-def test_one_files_trouble_keeps_no_neighbour_waiting(ended: World) -> None:
-    request = passed(ended.poll_pass()).result.finalize[0]
+def test_a_failed_download_does_not_delay_the_other_files(ended: World) -> None:
+    request = completed(ended.poll_pass()).result.finalize[0]
     ended.vendor.downloads_to_fail = 1
     report = ended.finalize_service(workers=5).run(request.submission_id, list(ended.records.jobs))
     assert (len(report.succeeded), len(report.unfinished)) == (4, 1)
 
 
-def test_a_log_line_names_the_file_that_it_is_about(
-    ended: World, log_lines: LogLines, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    all_of_them, download = Barrier(5, timeout=10), ended.vendor.download
+def test_each_log_line_names_its_own_job(ended: World, log_lines: LogLines, monkeypatch: pytest.MonkeyPatch) -> None:
+    all_downloads, download = Barrier(5, timeout=10), ended.vendor.download
 
-    def at_the_same_time(url: str, *, small_only: bool = False) -> JsonObject:
-        all_of_them.wait()
+    def download_concurrently(url: str, *, small_only: bool = False) -> JsonObject:
+        all_downloads.wait()
         return download(url, small_only=small_only)
 
-    monkeypatch.setattr(ended.vendor, "download", at_the_same_time)
-    request = passed(ended.poll_pass()).result.finalize[0]
+    monkeypatch.setattr(ended.vendor, "download", download_concurrently)
+    request = completed(ended.poll_pass()).result.finalize[0]
     ended.finalize_service(workers=5).run(request.submission_id, list(ended.records.jobs))
-    told = [line["job_id"] for line in log_lines() if line["message"] == "job ended"]
-    assert sorted(told) == sorted(ended.records.jobs)
+    job_ids = [line["job_id"] for line in log_lines() if line["message"] == "job ended"]
+    assert sorted(job_ids) == sorted(ended.records.jobs)
 
 
-def test_an_expired_result_is_asked_for_again_and_not_submitted_again() -> None:
+def test_a_task_with_an_expired_result_url_is_queried_again_and_not_submitted_again() -> None:
     world = World()
     world.vendor.downloads_to_fail = 2
     world.upload("a.wav")

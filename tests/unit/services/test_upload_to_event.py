@@ -1,4 +1,4 @@
-"""The three services together, in virtual time: what becomes of an upload."""
+"""From an upload to its files and its events, through the three services in virtual time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.jobs.job import Status
-from tests.support.world import World
-
-SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+from tests.support.world import FAILED, SUBMITTED, SUCCEEDED, World
 
 
 def test_an_upload_becomes_six_files_and_two_events() -> None:
@@ -25,7 +23,7 @@ def test_an_upload_becomes_six_files_and_two_events() -> None:
     assert (detail.attempts, detail.error, detail.warnings) == (1, None, [])
 
 
-def test_nothing_that_is_stored_or_published_holds_a_signature() -> None:
+def test_no_file_and_no_event_contains_a_signature() -> None:
     world = World()
     world.upload("a.wav")
     world.run_until_quiet()
@@ -37,7 +35,7 @@ def test_nothing_that_is_stored_or_published_holds_a_signature() -> None:
     ] == ("s3://media/a.wav")
 
 
-def test_a_hundred_files_leave_in_one_task_and_cost_few_questions() -> None:
+def test_a_hundred_files_are_submitted_as_one_task_and_need_few_queries() -> None:
     world = World()
     for number in range(100):
         world.upload(f"{number}.wav")
@@ -48,7 +46,7 @@ def test_a_hundred_files_leave_in_one_task_and_cost_few_questions() -> None:
 
 
 @pytest.mark.parametrize("repeats", [1, 3])
-def test_a_repeated_event_is_one_job_and_one_submission(repeats: int) -> None:
+def test_a_repeated_event_makes_one_job_and_one_submission(repeats: int) -> None:
     world = World()
     body = world.upload("a.wav")
     world.queue += [body] * repeats
@@ -72,7 +70,7 @@ def test_a_new_upload_under_an_old_key_is_a_new_job() -> None:
 @pytest.mark.parametrize(
     "code", ["FILE_403_FORBIDDEN", "InvalidFile.DownloadFailed", "InternalError", "A_NEW_CODE", "missing"]
 )
-def test_a_file_that_the_vendor_could_not_take_is_submitted_again_with_a_fresh_url(code: str) -> None:
+def test_a_file_with_a_retryable_error_is_submitted_again_with_a_new_url(code: str) -> None:
     world = World()
     world.vendor.file_outcomes["a.wav"] = [code, code, "ok"]
     world.upload("a.wav")
@@ -85,7 +83,7 @@ def test_a_file_that_the_vendor_could_not_take_is_submitted_again_with_a_fresh_u
     assert world.media.signed >= 4
 
 
-def test_resubmitting_ends_after_three_times() -> None:
+def test_a_file_fails_after_three_resubmissions() -> None:
     world = World()
     world.vendor.file_outcomes["a.wav"] = ["FILE_403_FORBIDDEN"]
     world.upload("a.wav")
@@ -98,7 +96,7 @@ def test_resubmitting_ends_after_three_times() -> None:
 
 
 @pytest.mark.parametrize("code", ["SUCCESS_WITH_NO_VALID_FRAGMENT", "ASR_RESPONSE_HAVE_NO_WORDS"])
-def test_silence_is_a_success_with_an_empty_transcript_and_a_warning(code: str) -> None:
+def test_silent_audio_succeeds_with_an_empty_transcript_and_a_warning(code: str) -> None:
     world = World()
     world.vendor.file_outcomes["quiet.wav"] = [code]
     world.upload("quiet.wav")
@@ -110,7 +108,7 @@ def test_silence_is_a_success_with_an_empty_transcript_and_a_warning(code: str) 
     assert json.loads(world.results.files[detail.result.files.job])["warnings"] == [code]
 
 
-def test_a_bad_file_fails_alone() -> None:
+def test_an_undecodable_file_fails_and_the_other_file_of_its_task_succeeds() -> None:
     world = World()
     world.vendor.file_outcomes["bad.wav"] = ["DECODE_ERROR"]
     world.upload("good.wav")
@@ -121,7 +119,7 @@ def test_a_bad_file_fails_alone() -> None:
     assert len(world.vendor.tasks) == 1
 
 
-def test_diarization_of_more_than_two_hours_is_doubted_in_the_event() -> None:
+def test_the_event_warns_about_diarization_of_more_than_two_hours() -> None:
     world = World()
     world.vendor.audio_ms = 2 * 3600 * 1000 + 1
     world.upload("a.wav", metadata={"dashscribe-parameters": '{"diarization_enabled": true}'})
@@ -133,7 +131,7 @@ def test_diarization_of_more_than_two_hours_is_doubted_in_the_event() -> None:
     ]
 
 
-def test_a_finalizer_that_dies_before_its_event_is_made_good_within_a_minute() -> None:
+def test_a_terminal_event_that_was_not_published_is_published_within_a_minute() -> None:
     world = World()
     world.upload("a.wav")
     world.deliver()
@@ -150,7 +148,7 @@ def test_a_finalizer_that_dies_before_its_event_is_made_good_within_a_minute() -
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
-def test_an_event_that_cannot_be_sent_for_days_turns_no_success_into_a_failure() -> None:
+def test_a_job_stays_succeeded_when_its_event_cannot_be_published_for_days() -> None:
     world = World()
     world.upload("a.wav")
     world.deliver()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def test_what_backfills_count_adds_up_for_each_run_and_expires(dynamodb: DynamoDBClient, records: JobsTable) -> None:
+def test_the_counts_of_a_backfill_run_add_up_and_expire(dynamodb: DynamoDBClient, records: JobsTable) -> None:
     counts = dict.fromkeys(COUNTS, 1)
     for run in ("one", "two", "one"):
         records.add_backfill_counts(run, counts)

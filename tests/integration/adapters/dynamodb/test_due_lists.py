@@ -38,7 +38,9 @@ def test_due_records_come_earliest_first_and_only_those_whose_time_has_come(
     assert records.due(Due.TASK, now, 10) == [DueRecord(full_task.submission_id, now)]
 
 
-def test_the_list_of_tasks_tells_what_a_sweep_asks(records: JobsTable, full_task: Task, now: datetime) -> None:
+def test_the_due_list_of_tasks_has_the_fields_that_a_scan_needs(
+    records: JobsTable, full_task: Task, now: datetime
+) -> None:
     for name, seconds in (("b", 1), ("a", 0), ("later", 9)):
         changed = {"submission_id": name, "revision": 0, "due_at": now + seconds * SECOND}
         records.save_task(full_task.model_copy(update=changed))
@@ -48,25 +50,25 @@ def test_the_list_of_tasks_tells_what_a_sweep_asks(records: JobsTable, full_task
     assert records.due_tasks(now + SECOND, 1) == [first]
 
 
-def test_a_list_of_tasks_longer_than_a_page_of_the_index_is_read_to_its_end(
+def test_a_due_list_of_several_pages_is_read_to_its_end(
     records: JobsTable, dynamodb: DynamoDBClient, full_task: Task, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(7):
         changed = {"submission_id": f"t{number}", "revision": 0, "due_at": now + number * SECOND}
         records.save_task(full_task.model_copy(update=changed))
-    plain = dynamodb.query
-    monkeypatch.setattr(dynamodb, "query", lambda **asked: plain(**{**asked, "Limit": min(asked["Limit"], 3)}))
+    query = dynamodb.query
+    monkeypatch.setattr(dynamodb, "query", lambda **request: query(**{**request, "Limit": min(request["Limit"], 3)}))
     found = JobsTable(dynamodb, "jobs").due_tasks(now + 60 * SECOND, 100)
     assert [task.submission_id for task in found] == [f"t{number}" for number in range(7)]
 
 
-def test_a_due_list_is_cut_at_its_earliest_records(records: JobsTable, make_job: MakeJob, now: datetime) -> None:
+def test_a_limited_due_list_has_the_earliest_records(records: JobsTable, make_job: MakeJob, now: datetime) -> None:
     for number in range(5):
         records.create(make_job(str(number), due_kind=Due.JOB, due_at=now - number * SECOND))
     assert [record.record_id for record in records.due(Due.JOB, now, 2)] == ["4", "3"]
 
 
-def test_a_record_without_a_due_time_is_on_no_list(
+def test_a_record_without_a_due_time_is_on_no_due_list(
     records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, now: datetime
 ) -> None:
     job = make_job(due_kind=Due.JOB, due_at=now)
@@ -79,9 +81,7 @@ def test_a_record_without_a_due_time_is_on_no_list(
     assert dynamodb.scan(TableName="jobs")["Count"] == 4
 
 
-def test_the_next_due_time_is_the_earliest_one_also_in_the_future(
-    records: JobsTable, make_job: MakeJob, now: datetime
-) -> None:
+def test_the_next_due_time_may_be_in_the_future(records: JobsTable, make_job: MakeJob, now: datetime) -> None:
     assert records.next_due(Due.JOB) is None
     for name, offset in (("late", 3600), ("soon", 60)):
         records.create(make_job(name, due_kind=Due.JOB, due_at=now + offset * SECOND))
@@ -101,7 +101,7 @@ def test_the_oldest_unfinished_job_is_the_one_received_first(
     assert records.oldest_received() == now - timedelta(hours=5)
 
 
-def test_the_lines_of_two_models_are_told_apart_oldest_first(records: JobsTable, make_job: MakeJob) -> None:
+def test_each_model_has_its_own_backlog_oldest_first(records: JobsTable, make_job: MakeJob) -> None:
     for number, model in enumerate(["fun-asr", "paraformer-v2", "fun-asr"]):
         due_at = f"2026-01-01T12:00:0{number}.000Z"
         records.create(make_job(job_id=f"{number}" * 32, model=model, due_kind=Due.RATE_LIMITED, due_at=due_at))

@@ -1,4 +1,4 @@
-"""The table: what is written comes back as it was, and only one of several writers wins."""
+"""Jobs in the table: a record survives a round trip, and one of several concurrent writers succeeds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.errors import StaleRecord
-from tests.support.table import JobsTable, as_json, at_once, one_at_a_time
+from tests.support.table import JobsTable, as_json, one_at_a_time, run_concurrently
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -42,7 +42,7 @@ def test_a_job_with_nothing_but_its_required_fields_survives_a_round_trip(
 
 
 @pytest.mark.parametrize("cost", [0.0, 0.000035, 0.00000001, 1 / 3, 1234567.875])
-def test_a_float_comes_back_exactly_as_it_was(records: JobsTable, make_job: MakeJob, cost: float) -> None:
+def test_a_float_survives_a_round_trip_exactly(records: JobsTable, make_job: MakeJob, cost: float) -> None:
     job = make_job(usage={"billed_seconds": 0, "estimated_cost_usd": cost})
     records.create(job)
     found = records.find(job.job_id)
@@ -64,14 +64,14 @@ def test_creating_a_job_twice_leaves_the_first_one(records: JobsTable, make_job:
     assert found.last_error_code == "first"
 
 
-def test_only_one_of_many_creators_is_told_that_it_created(
+def test_only_one_of_many_concurrent_creators_succeeds(
     records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamodb, "put_item", one_at_a_time(dynamodb.put_item))
-    assert sorted(at_once([lambda: records.create(make_job())] * 8)) == [False] * 7 + [True]
+    assert sorted(run_concurrently([lambda: records.create(make_job())] * 8)) == [False] * 7 + [True]
 
 
-def test_saving_counts_the_revision_and_stores_the_change(records: JobsTable, make_job: MakeJob) -> None:
+def test_saving_increments_the_revision_and_stores_the_change(records: JobsTable, make_job: MakeJob) -> None:
     job = make_job()
     records.create(job)
     saved = records.save(job.model_copy(update={"attempts": 1}))
@@ -94,7 +94,7 @@ def test_saving_a_job_that_was_never_created_is_refused(records: JobsTable, make
     assert records.find(make_job().job_id) is None
 
 
-def test_only_one_of_many_savers_of_the_same_revision_wins(
+def test_only_one_of_many_concurrent_saves_of_one_revision_succeeds(
     records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamodb, "put_item", one_at_a_time(dynamodb.put_item))
@@ -108,12 +108,10 @@ def test_only_one_of_many_savers_of_the_same_revision_wins(
             return False
         return True
 
-    assert sum(at_once([save] * 8)) == 1
+    assert sum(run_concurrently([save] * 8)) == 1
 
 
-def test_a_field_that_is_taken_away_is_gone_from_the_record(
-    records: JobsTable, make_job: MakeJob, now: datetime
-) -> None:
+def test_a_field_set_to_none_is_removed_from_the_record(records: JobsTable, make_job: MakeJob, now: datetime) -> None:
     job = make_job(due_kind=Due.JOB, due_at=now, task_id="t")
     records.create(job)
     records.save(job.model_copy(update={"due_kind": None, "due_at": None, "task_id": None}))
@@ -122,45 +120,45 @@ def test_a_field_that_is_taken_away_is_gone_from_the_record(
     assert (found.due_kind, found.due_at, found.task_id) == (None, None, None)
 
 
-def test_a_missing_table_is_not_taken_for_a_lost_race(dynamodb: DynamoDBClient, make_job: MakeJob) -> None:
+def test_a_missing_table_raises_an_error_and_not_a_conflict(dynamodb: DynamoDBClient, make_job: MakeJob) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         JobsTable(dynamodb, "elsewhere").create(make_job())
 
 
-def test_more_jobs_than_one_call_may_ask_for_are_all_found(records: JobsTable, make_job: MakeJob) -> None:
-    names = [f"{number:032x}" for number in range(205)]
-    for name in names[:-1]:
+def test_more_jobs_than_one_request_may_read_are_all_found(records: JobsTable, make_job: MakeJob) -> None:
+    job_ids = [f"{number:032x}" for number in range(205)]
+    for name in job_ids[:-1]:
         records.create(make_job(name))
-    found = records.find_many(names)
-    assert sorted(found) == names[:-1]
+    found = records.find_many(job_ids)
+    assert sorted(found) == job_ids[:-1]
     assert all(job.job_id == name for name, job in found.items())
 
 
-def test_keys_that_dynamodb_left_unprocessed_are_asked_for_again(
+def test_keys_that_dynamodb_left_unprocessed_are_requested_again(
     records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = [f"{number:032x}" for number in range(130)]
-    for name in names:
+    job_ids = [f"{number:032x}" for number in range(130)]
+    for name in job_ids:
         records.create(make_job(name))
-    real: Callable[..., Any] = dynamodb.batch_get_item
+    batch_get_item: Callable[..., Any] = dynamodb.batch_get_item
     sizes: list[int] = []
     consistent: list[bool | None] = []
 
-    def throttled(RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - the SDK's own name
-        [(table, asked)] = RequestItems.items()
-        sizes.append(len(asked["Keys"]))
-        consistent.append(asked.get("ConsistentRead"))
-        reply: dict[str, Any] = dict(real(RequestItems={table: {**asked, "Keys": asked["Keys"][:40]}}))
-        rest = asked["Keys"][40:]
-        return {**reply, "UnprocessedKeys": {table: {**asked, "Keys": rest}} if rest else {}}
+    def process_forty(RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - the SDK's own name
+        [(table, request)] = RequestItems.items()
+        sizes.append(len(request["Keys"]))
+        consistent.append(request.get("ConsistentRead"))
+        reply: dict[str, Any] = dict(batch_get_item(RequestItems={table: {**request, "Keys": request["Keys"][:40]}}))
+        rest = request["Keys"][40:]
+        return {**reply, "UnprocessedKeys": {table: {**request, "Keys": rest}} if rest else {}}
 
-    monkeypatch.setattr(dynamodb, "batch_get_item", throttled)
-    assert sorted(records.find_many(names)) == names
+    monkeypatch.setattr(dynamodb, "batch_get_item", process_forty)
+    assert sorted(records.find_many(job_ids)) == job_ids
     assert sizes == [100, 60, 20, 30]
     assert set(consistent) == {True}
 
 
-def test_asking_for_no_jobs_makes_no_call(
+def test_finding_no_jobs_makes_no_request(
     records: JobsTable, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delattr(type(dynamodb), "batch_get_item")

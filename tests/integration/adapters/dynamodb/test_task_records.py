@@ -75,13 +75,13 @@ def test_newer_outcomes_replace_older_ones(records: JobsTable, now: datetime) ->
 
 
 def test_outcomes_of_an_unknown_submission_are_empty(records: JobsTable) -> None:
-    assert records.find_outcomes("nobody") == {}
+    assert records.find_outcomes("unknown") == {}
 
 
 def test_outcomes_expire_two_days_after_the_last_file_ended(
     records: JobsTable, dynamodb: DynamoDBClient, now: datetime
 ) -> None:
-    """They hold signed URLs, which are dead after a day."""
+    """Outcomes contain signed URLs, which expire after a day."""
     records.save_outcomes(
         "s",
         {
@@ -94,35 +94,35 @@ def test_outcomes_expire_two_days_after_the_last_file_ended(
 
 
 def item_bytes(item: dict[str, Any]) -> int:
-    """As DynamoDB counts: the names and the values in UTF-8 (a little less than their JSON)."""
+    """The size as DynamoDB counts it: names and values in UTF-8, a little less than their JSON."""
     return len(json.dumps(item, ensure_ascii=False).encode())
 
 
 def test_a_task_of_a_hundred_files_and_its_outcomes_stay_far_below_400_kb(
     records: JobsTable, dynamodb: DynamoDBClient, full_task: Task, now: datetime
 ) -> None:
-    """Signed URLs of 2 KB; where a file failed, the longest reason that is kept."""
+    """The largest outcomes: signed URLs of 2 KB, and the longest message that is stored of a failed file."""
     job_ids = [f"{number:032x}" for number in range(100)]
     marks = [f"{number:016x}" for number in range(100)]
     records.save_task(full_task.model_copy(update={"revision": 0, "job_ids": job_ids, "url_marks": marks}))
-    words = "😀" * 5000
+    long_text = "😀" * 5000
     subtasks = [
         {"file_url": f"https://b.s3.amazonaws.com/{n}", "transcription_url": "https://r/" + "u" * 2038}
         if n % 2
-        else {"file_url": f"https://b.s3.amazonaws.com/{n}", "code": words, "message": words}
+        else {"file_url": f"https://b.s3.amazonaws.com/{n}", "code": long_text, "message": long_text}
         for n in range(100)
     ]
-    failed = [{"file_url": task["file_url"], "code": words, "message": words} for task in subtasks]
+    failed = [{"file_url": task["file_url"], "code": long_text, "message": long_text} for task in subtasks]
     media = {job_id: Media(bucket="b", key=str(n), size_bytes=1) for n, job_id in enumerate(job_ids)}
     for name, results in (("half failed", subtasks), ("all failed", failed)):
         output = TaskOutput.model_validate({"task_status": "SUCCEEDED", "results": results})
         records.save_outcomes(name, outcomes(output, media))
     records.save_outcomes(
-        "all worked",
+        "all succeeded",
         {job_id: FileOutcome(status="SUCCEEDED", transcription_url="u" * 2048, completed_at=now) for job_id in job_ids},
     )
     sizes = {item["pk"]["S"]: item_bytes(item) for item in dynamodb.scan(TableName="jobs")["Items"]}
     assert sizes[f"TASK#{full_task.submission_id}"] < 10_000
     assert 200_000 < sizes["OUTCOMES#all failed"] < 300_000
     assert 200_000 < sizes["OUTCOMES#half failed"] < 300_000
-    assert 200_000 < sizes["OUTCOMES#all worked"] < 250_000
+    assert 200_000 < sizes["OUTCOMES#all succeeded"] < 250_000

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SECOND = timedelta(seconds=1)
 
 
-def test_what_a_sweep_leaves_is_there_for_the_next(records: JobsTable, now: datetime) -> None:
+def test_the_state_of_a_scan_is_stored_per_model(records: JobsTable, now: datetime) -> None:
     assert records.task_list_state("fun-asr") is None
     state = TaskListState(next_at=now, off_until=now + SECOND, page_size=10)
     records.save_task_list_state("fun-asr", state)
@@ -23,7 +23,7 @@ def test_what_a_sweep_leaves_is_there_for_the_next(records: JobsTable, now: date
     assert records.task_list_state("paraformer-v2") is None
 
 
-def test_a_learned_limit_is_kept_until_its_time_and_for_its_model(records: JobsTable, now: datetime) -> None:
+def test_one_file_per_task_is_remembered_per_model_until_it_expires(records: JobsTable, now: datetime) -> None:
     assert not records.takes_one_file_only("fun-asr", now)
     records.remember_one_file_only("fun-asr", now + timedelta(hours=1))
     assert records.takes_one_file_only("fun-asr", now)

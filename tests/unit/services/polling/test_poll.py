@@ -1,4 +1,4 @@
-"""What a pass hands to Step Functions stays far below 256 KB, with 1,000 tasks in flight or 100 files a task."""
+"""What a pass returns to the state machine, and the due jobs that it requeues."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.polling.pass_budget import FILES_PER_PASS
 from dashscribe.services.polling.poll import JOBS_PER_PASS, PassReport
-from tests.support.world import World
+from tests.support.world import SUBMITTED, SUCCEEDED, World
 
-SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
 STEP_FUNCTIONS_LIMIT = 256 * 1024
 
 
 def ended(files: int, files_per_task: int) -> World:
-    """Uploads whose tasks have all ended, and nobody has looked yet."""
+    """Uploads whose tasks have all ended and have not been queried."""
     world = World(max_files_per_task=files_per_task)
     for number in range(files):
         world.upload(f"{number}.wav")
@@ -32,7 +31,9 @@ def ended(files: int, files_per_task: int) -> World:
 
 @pytest.mark.parametrize(("files", "files_per_task"), [(1000, 1), (3000, 100)])
 @pytest.mark.parametrize("concurrent_queries", [1, 8])
-def test_the_result_of_the_largest_pass_is_small(files: int, files_per_task: int, concurrent_queries: int) -> None:
+def test_the_output_of_the_largest_pass_is_far_below_the_step_functions_limit(
+    files: int, files_per_task: int, concurrent_queries: int
+) -> None:
     world = ended(files, files_per_task)
     world.bus.failures = 10**9
     for number in range(150):
@@ -49,14 +50,14 @@ def test_the_result_of_the_largest_pass_is_small(files: int, files_per_task: int
     assert max_files < FILES_PER_PASS + 100 + JOBS_PER_PASS
 
 
-def passed(report: PassReport | None) -> PassReport:
+def completed(report: PassReport | None) -> PassReport:
     assert report is not None
     return report
 
 
 @pytest.fixture
 def world() -> World:
-    """One task has ended, another will in two seconds."""
+    """One task has ended, and another one ends in two seconds."""
     world = World(max_files_per_task=1)
     world.upload("first.wav")
     world.deliver()
@@ -67,27 +68,27 @@ def world() -> World:
     return world
 
 
-def test_a_pass_that_leaves_other_tasks_running_asks_on_meanwhile(world: World) -> None:
-    result = passed(world.poll_pass()).result
+def test_polling_continues_while_finalizers_run_if_other_tasks_still_run(world: World) -> None:
+    result = completed(world.poll_pass()).result
     assert [len(request.job_ids) for request in result.finalize] == [1]
     assert (result.poll_meanwhile, result.wait_seconds, result.work_left) == (True, 1, True)
 
 
-def test_the_last_tasks_finalizers_are_waited_for_alone(world: World) -> None:
-    """A pass beside them would find nothing, and be paid for."""
+def test_the_loop_waits_for_finalizers_when_no_other_task_runs(world: World) -> None:
+    """A pass during that time would find nothing, but it would cost something."""
     world.loop_pass()
     world.now += timedelta(seconds=3)
-    result = passed(world.poll_pass()).result
+    result = completed(world.poll_pass()).result
     assert [len(request.job_ids) for request in result.finalize] == [1]
     assert (result.poll_meanwhile, result.wait_seconds, result.work_left) == (False, 0, True)
 
 
-def test_what_finalizers_have_in_hand_is_neither_asked_about_nor_handed_out_again(world: World) -> None:
-    being_finalized = passed(world.poll_pass()).result.finalize
+def test_jobs_that_are_being_finalized_are_neither_queried_nor_finalized_again(world: World) -> None:
+    being_finalized = completed(world.poll_pass()).result.finalize
     queries = world.vendor.queries
     world.now += timedelta(seconds=1)
-    meanwhile = passed(world.poll_pass(being_finalized))
-    assert (meanwhile.result.finalize, world.vendor.queries - queries) == ([], 1)  # about the other one
+    meanwhile = completed(world.poll_pass(being_finalized))
+    assert (meanwhile.result.finalize, world.vendor.queries - queries) == ([], 1)  # of the other task
     phases = [task.phase for task in world.records.tasks.values()]
     assert phases == [TaskPhase.ENDED, TaskPhase.IN_FLIGHT]
     for request in being_finalized:
@@ -97,26 +98,26 @@ def test_what_finalizers_have_in_hand_is_neither_asked_about_nor_handed_out_agai
     assert [len(world.bus.terminal_events_of(key)) for key in ("first.wav", "second.wav")] == [1, 1]
 
 
-def test_a_job_whose_end_a_finalizer_is_about_to_tell_is_left_to_it(world: World) -> None:
+def test_a_pass_does_not_publish_the_end_of_a_job_that_is_being_finalized(world: World) -> None:
     world.vendor.file_outcomes["first.wav"] = ["DECODE_ERROR"]
-    being_finalized = passed(world.poll_pass()).result.finalize
-    told: list[PassReport | None] = []
+    being_finalized = completed(world.poll_pass()).result.finalize
+    reports: list[PassReport | None] = []
 
-    def between_record_and_event() -> None:
+    def poll_before_the_event() -> None:
         if world.job_of("first.wav").status is Status.FAILED:
-            told.append(world.poll_pass(being_finalized))
+            reports.append(world.poll_pass(being_finalized))
 
     for moment in range(1, 8):
-        world.crashes.interleave_at(moment, between_record_and_event)
+        world.crashes.interleave_at(moment, poll_before_the_event)
     for request in being_finalized:
         world.finalize(request)
-    assert told, "no pass came in between"
-    assert all(passed(report).result.finalize == [] for report in told)
+    assert reports, "no pass ran in between"
+    assert all(completed(report).result.finalize == [] for report in reports)
     assert len(world.bus.terminal_events_of("first.wav")) == 1
 
 
-def test_after_a_refusal_nothing_is_asked_meanwhile() -> None:
-    """Whoever is told to slow down must not come back at once, only because another task has ended."""
+def test_after_throttling_no_pass_polls_while_finalizers_run() -> None:
+    """After throttling the next pass must wait, although another task has ended."""
     world = World(max_files_per_task=10)
     for number in range(20):
         world.upload(f"{number:02}.wav")
@@ -124,19 +125,19 @@ def test_after_a_refusal_nothing_is_asked_meanwhile() -> None:
     world.now += timedelta(seconds=5)
     query = world.vendor.query
 
-    def refuses_the_second(task_id: str) -> TaskReply:
+    def refuse_others(task_id: str) -> TaskReply:
         if task_id != "task-0":
             raise VendorError("Throttling.RateQuota", "too fast", ErrorClass.THROTTLED, 429)
         return query(task_id)
 
-    world.vendor.query = refuses_the_second  # type: ignore[method-assign]  # the same, but for one task
-    result = passed(world.poll_pass()).result
+    world.vendor.query = refuse_others  # type: ignore[method-assign]
+    result = completed(world.poll_pass()).result
     assert sum(len(request.job_ids) for request in result.finalize) == 10
     assert not result.poll_meanwhile
 
 
-def test_what_becomes_due_while_a_pass_runs_is_looked_at_by_the_next_one_at_once() -> None:
-    """What was due before, and could not be done, is given a second."""
+def test_a_task_that_becomes_due_during_a_pass_is_queried_without_a_wait() -> None:
+    """A task that was due before the pass, and could not be handled in it, waits for a second."""
     world = World(max_files_per_task=1)
     world.vendor.seconds = 1000
     for name in ("first", "second"):
@@ -145,36 +146,38 @@ def test_what_becomes_due_while_a_pass_runs_is_looked_at_by_the_next_one_at_once
         world.now += timedelta(seconds=0.55)
     query = world.vendor.query
 
-    def slowly(task_id: str) -> TaskReply:
+    def query_slowly(task_id: str) -> TaskReply:
         world.now += timedelta(seconds=0.6)
         return query(task_id)
 
-    world.vendor.query = slowly  # type: ignore[method-assign]  # the same, a while later
-    report = passed(world.poll_pass())
+    world.vendor.query = query_slowly  # type: ignore[method-assign]
+    report = completed(world.poll_pass())
     assert (report.queries, report.result.finalize, report.result.wait_seconds) == (1, [], 0)
 
 
-def test_a_lost_message_is_made_good_by_the_loop() -> None:
+def test_the_loop_requeues_a_job_whose_message_was_lost() -> None:
     world = World()
     body = world.upload("a.wav", queued=False)
-    world.crashes.kill_at(2, after=False)  # the function dies after the record and before anything else
+    world.crashes.kill_at(2, after=False)  # killed right after the job was recorded
     world.deliver([body])
     world.run_until_quiet()
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert world.vendor.submissions_of("a.wav") == 1
 
 
-def test_a_record_is_not_changed_any_more_once_its_message_is_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Found on MiniStack: the submit function read the record, the loop wrote it, and the claim came too late."""
+def test_a_job_is_requeued_only_after_its_record_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the submit function could read the record before the loop writes it, and its claim would fail."""
     world = World()
     world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)]
     world.upload("a.wav")
     world.deliver()
     world.now += timedelta(seconds=10)
-    seen: list[int] = []
-    monkeypatch.setattr(world.submit_queue, "requeue", lambda job_id: seen.append(world.records.jobs[job_id].revision))
+    revisions: list[int] = []
+    monkeypatch.setattr(
+        world.submit_queue, "requeue", lambda job_id: revisions.append(world.records.jobs[job_id].revision)
+    )
     world.loop_pass()
-    assert seen == [world.job_of("a.wav").revision]
+    assert revisions == [world.job_of("a.wav").revision]
 
 
 def test_the_age_of_the_oldest_unfinished_job_is_reported() -> None:
@@ -187,7 +190,7 @@ def test_the_age_of_the_oldest_unfinished_job_is_reported() -> None:
     assert world.passes[-1].oldest_job_seconds > 6 * 3600
 
 
-def test_ends_that_cannot_be_published_do_not_keep_others_from_their_turn() -> None:
+def test_events_that_cannot_be_published_do_not_delay_other_due_jobs() -> None:
     world = World()
     world.bus.failures = 10_000
     for number in range(150):

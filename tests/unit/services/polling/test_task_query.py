@@ -6,12 +6,10 @@ from datetime import timedelta
 
 from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
-from tests.support.world import World
-
-SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+from tests.support.world import SUBMITTED, SUCCEEDED, World
 
 
-def test_a_forgotten_task_is_submitted_again() -> None:
+def test_the_file_of_a_task_that_the_vendor_no_longer_knows_is_submitted_again() -> None:
     world = World()
     world.vendor.forgotten = {"task-0"}
     world.upload("a.wav")
@@ -19,7 +17,7 @@ def test_a_forgotten_task_is_submitted_again() -> None:
     assert world.bus.terminal_events_of("a.wav")[0].attempts == 2
 
 
-def test_a_task_that_never_ends_is_given_up_and_its_file_submitted_again() -> None:
+def test_the_file_of_a_task_that_never_ends_is_submitted_again() -> None:
     world = World()
     world.vendor.seconds = 10**6
     world.upload("a.wav")
@@ -31,7 +29,7 @@ def test_a_task_that_never_ends_is_given_up_and_its_file_submitted_again() -> No
     assert world.now - detail.timing.uploaded_at < timedelta(hours=5)
 
 
-def test_queries_that_fail_are_repeated_later() -> None:
+def test_failed_queries_are_repeated_later() -> None:
     world = World()
     world.vendor.query_errors = [
         VendorError("Throttling.RateQuota", "slow", ErrorClass.THROTTLED, 429),
@@ -44,7 +42,7 @@ def test_queries_that_fail_are_repeated_later() -> None:
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
-def test_an_overdue_task_is_cancelled_before_its_file_is_submitted_again() -> None:
+def test_an_overdue_task_is_cancelled() -> None:
     world = World()
     world.vendor.seconds = 10**6
     world.upload("a.wav")
@@ -54,7 +52,7 @@ def test_an_overdue_task_is_cancelled_before_its_file_is_submitted_again() -> No
     assert world.vendor.cancelled == ["task-0"]
 
 
-def test_a_task_that_may_never_be_asked_about_is_given_up_once_its_results_are_gone() -> None:
+def test_a_task_that_cannot_be_queried_is_timed_out_when_its_results_are_deleted() -> None:
     world = World()
     world.upload("a.wav")
     world.deliver()

@@ -6,13 +6,11 @@ import json
 
 import pytest
 
-from tests.support.world import World
-
-SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+from tests.support.world import SUBMITTED, SUCCEEDED, World
 
 
 @pytest.mark.parametrize("body", ["no json", "[]", "{}", '{"source": "aws.s3"}', '{"job_id": "nobody"}', "[" * 100_000])
-def test_a_broken_message_is_buried_and_its_neighbours_go_on(body: str) -> None:
+def test_a_malformed_message_is_dead_lettered_and_the_other_messages_are_processed(body: str) -> None:
     world = World()
     world.queue.append(body)
     world.upload("a.wav")
@@ -22,7 +20,7 @@ def test_a_broken_message_is_buried_and_its_neighbours_go_on(body: str) -> None:
 
 
 @pytest.mark.parametrize("odd", [{"time": "2026-01-01T00:00:00"}, {"time": "0001-01-01T00:00:00+14:00"}, {"size": -5}])
-def test_an_event_with_an_impossible_time_or_size_is_buried_at_once(odd: dict[str, object]) -> None:
+def test_an_event_with_an_impossible_time_or_size_is_dead_lettered(odd: dict[str, object]) -> None:
     world = World()
     event = json.loads(world.upload("a.wav", queued=False))
     event["detail"]["object"]["size"] = odd.get("size", 1000)
@@ -33,7 +31,7 @@ def test_an_event_with_an_impossible_time_or_size_is_buried_at_once(odd: dict[st
     assert not world.records.jobs
 
 
-def test_a_broken_message_among_those_that_were_taken_is_buried_once() -> None:
+def test_a_malformed_message_that_we_received_ourselves_is_dead_lettered_once() -> None:
     world = World()
     world.batch_size = 1
     world.upload("a.wav")
@@ -43,12 +41,12 @@ def test_a_broken_message_among_those_that_were_taken_is_buried_once() -> None:
     assert world.queue == []
 
 
-def test_a_message_that_was_taken_and_broke_down_comes_back_and_is_not_reported_to_lambda() -> None:
+def test_a_failed_message_that_we_received_ourselves_returns_and_is_not_reported_to_lambda() -> None:
     world = World()
     world.batch_size = 1
     world.upload("a.wav")
     world.upload("b.wav")
-    world.media.objects["b.wav"] = None  # type: ignore[assignment]  # resolving its options breaks
+    world.media.objects["b.wav"] = None  # type: ignore[assignment]  # resolving its options raises an error
     report = world.deliver()
     assert report.failed_message_ids == []
     assert len(world.queue) == 1

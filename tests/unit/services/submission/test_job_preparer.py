@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.world import World
-
-SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+from tests.support.world import FAILED, World
 
 
 @pytest.mark.parametrize(
@@ -18,7 +16,7 @@ SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeed
         ("huge.wav", 2 * 1024**3 + 1, "FILE_TOO_LARGE"),
     ],
 )
-def test_what_cannot_be_transcribed_fails_without_a_vendor_call(key: str, size: int, code: str) -> None:
+def test_an_unsupported_empty_or_too_large_file_fails_without_a_vendor_call(key: str, size: int, code: str) -> None:
     world = World()
     world.upload(key, size=size)
     world.run_until_quiet()
@@ -30,14 +28,14 @@ def test_what_cannot_be_transcribed_fails_without_a_vendor_call(key: str, size: 
 
 
 @pytest.mark.parametrize("key", ["calls/", "calls_$folder$", f"a.wav/{'0' * 32}/transcript.txt"])
-def test_folder_markers_and_our_own_outputs_are_ignored_in_silence(key: str) -> None:
+def test_folder_markers_and_our_own_outputs_are_ignored(key: str) -> None:
     world = World()
     world.upload(key, size=0 if key[-1] in "/$" else 10)
     world.run_until_quiet()
     assert (world.bus.events, world.records.jobs, world.dead_lettered) == ([], {}, [])
 
 
-def test_a_deleted_object_fails_as_gone() -> None:
+def test_a_deleted_object_fails_with_media_gone() -> None:
     world = World()
     world.upload("a.wav")
     del world.media.objects["a.wav"]
@@ -47,7 +45,7 @@ def test_a_deleted_object_fails_as_gone() -> None:
     assert error.code == "MEDIA_GONE"
 
 
-def test_every_fault_in_the_options_is_named_at_once() -> None:
+def test_one_failure_names_every_fault_in_the_options() -> None:
     world = World()
     world.upload(
         "a.wav", metadata={"dashscribe-parameters": '{"chanel": 1, "speaker_count": 1}', "dashscribe-profile": "x"}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dashscribe.domain.jobs.job import Status
-from tests.support.world import World
-
-SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+from tests.support.world import FAILED, World
 
 
-def test_events_that_the_bus_refuses_are_published_later() -> None:
+def test_an_event_that_the_bus_refuses_is_published_later() -> None:
     world = World()
     world.upload("bad.txt")
     world.bus.failures = 1

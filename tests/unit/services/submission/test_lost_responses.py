@@ -10,13 +10,12 @@ import pytest
 from dashscribe.domain.jobs.job import Status
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
-from tests.support.world import World
+from tests.support.world import FAILED, SUBMITTED, SUCCEEDED, World
 
-SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
 NO_LIST = VendorError("NotFound", "no such path", ErrorClass.PERMANENT, 404)
 
 
-def test_a_lost_answer_of_an_accepted_submission_is_found_in_the_list_and_not_paid_again() -> None:
+def test_a_submission_whose_response_was_lost_is_found_in_the_task_list_and_not_paid_again() -> None:
     world = World()
     world.vendor.responses_to_lose = 1
     world.upload("a.wav")
@@ -29,7 +28,7 @@ def test_a_lost_answer_of_an_accepted_submission_is_found_in_the_list_and_not_pa
     assert sum(report.ambiguous for report in world.submit_reports) == 2
 
 
-def test_a_lost_submission_that_never_arrived_is_submitted_again() -> None:
+def test_a_submission_that_never_arrived_is_sent_again() -> None:
     world = World()
     world.vendor.refusals = [ResponseLost("timed out"), ResponseLost("timed out"), ResponseLost("timed out")]
     world.upload("a.wav")
@@ -38,7 +37,7 @@ def test_a_lost_submission_that_never_arrived_is_submitted_again() -> None:
     assert world.vendor.submissions_of("a.wav") == 1
 
 
-def test_somebody_else_s_tasks_on_the_account_are_not_taken_for_ours() -> None:
+def test_tasks_of_other_programs_on_the_account_are_not_adopted() -> None:
     world = World()
     for number in range(3):
         world.vendor.submit(CATALOGUE["fun-asr"], [f"https://other.s3.us-east-1.amazonaws.com/{number}.wav?X"], {})
@@ -50,13 +49,13 @@ def test_somebody_else_s_tasks_on_the_account_are_not_taken_for_ours() -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "error",
     [NO_LIST, VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)],
-    ids=["no list", "list broken"],
+    ids=["no list", "list fails"],
 )
-def test_without_a_list_a_lost_answer_is_repeated_once_and_counted(trouble: VendorError) -> None:
+def test_without_a_task_list_a_lost_response_leads_to_one_more_submission_which_is_counted(error: VendorError) -> None:
     world = World()
-    world.vendor.list_refusal = trouble
+    world.vendor.list_refusal = error
     world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.run_until_quiet()
@@ -65,7 +64,7 @@ def test_without_a_list_a_lost_answer_is_repeated_once_and_counted(trouble: Vend
     assert sum(report.ambiguous for report in world.submit_reports) == 1
 
 
-def test_without_a_list_a_second_lost_answer_is_a_failure_and_no_third_submission() -> None:
+def test_without_a_task_list_a_second_lost_response_fails_the_job() -> None:
     world = World()
     world.vendor.list_refusal = NO_LIST
     world.vendor.refusals = [ResponseLost("timed out"), ResponseLost("timed out")]
@@ -77,7 +76,7 @@ def test_without_a_list_a_second_lost_answer_is_a_failure_and_no_third_submissio
     assert not world.vendor.tasks
 
 
-def test_a_lost_answer_is_settled_also_where_only_the_result_names_the_file() -> None:
+def test_a_lost_response_is_reconciled_when_only_the_result_names_the_file() -> None:
     world = World()
     world.vendor.omits_file_names = True
     world.vendor.responses_to_lose = 1
@@ -87,7 +86,7 @@ def test_a_lost_answer_is_settled_also_where_only_the_result_names_the_file() ->
     assert world.job_of("a.wav").status is Status.SUCCEEDED
 
 
-def test_a_result_that_cannot_be_had_yet_settles_nothing_and_costs_nothing() -> None:
+def test_a_result_that_cannot_be_downloaded_yet_causes_no_second_submission() -> None:
     world = World()
     world.vendor.omits_file_names = True
     world.vendor.responses_to_lose = 1
@@ -97,7 +96,7 @@ def test_a_result_that_cannot_be_had_yet_settles_nothing_and_costs_nothing() -> 
     assert world.vendor.submissions_of("a.wav") == 1
 
 
-def test_a_list_that_was_not_read_back_to_the_post_does_not_deny_it() -> None:
+def test_a_list_that_was_not_read_back_to_the_post_leads_to_one_more_submission() -> None:
     world = World()
     world.vendor.seconds = 100
     world.vendor.responses_to_lose = 1
@@ -108,11 +107,11 @@ def test_a_list_that_was_not_read_back_to_the_post_does_not_deny_it() -> None:
     world.vendor.foreign_tasks = [(newer + timedelta(minutes=3), False) for _ in range(300)]
     for _ in range(40):
         world.step()
-    assert world.vendor.submissions_of("a.wav") == 2, "it cannot be known, so it is repeated once, as documented"
+    assert world.vendor.submissions_of("a.wav") == 2, "the outcome is undetermined, so the file is submitted once more"
     assert world.job_of("a.wav").ambiguous_submissions == 1
 
 
-def test_a_list_longer_than_a_thousand_tasks_is_read_back_to_the_post() -> None:
+def test_a_post_behind_1500_newer_tasks_is_found_in_the_list() -> None:
     world = World()
     world.vendor.seconds = 100
     world.vendor.responses_to_lose = 1
@@ -124,7 +123,7 @@ def test_a_list_longer_than_a_thousand_tasks_is_read_back_to_the_post() -> None:
     assert world.job_of("a.wav").status is Status.SUCCEEDED
 
 
-def test_a_lost_answer_does_not_keep_a_new_upload_from_being_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_upload_is_recorded_before_a_lost_response_is_reconciled(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.vendor.responses_to_lose = 1
     world.upload("a.wav")
@@ -132,17 +131,20 @@ def test_a_lost_answer_does_not_keep_a_new_upload_from_being_recorded(monkeypatc
     world.now += timedelta(seconds=30)
     [lost] = world.records.jobs
 
-    def hangs(*_: object) -> None:
+    jobs_recorded: list[int] = []
+
+    def time_out(*_: object) -> None:
+        jobs_recorded.append(len(world.records.jobs))
         world.now += timedelta(seconds=30)
-        assert len(world.records.jobs) == 2, "the new upload has no record yet"
         raise ResponseLost("timed out")
 
-    monkeypatch.setattr(world.vendor, "list_page", hangs)
+    monkeypatch.setattr(world.vendor, "list_page", time_out)
     world.deliver([json.dumps({"job_id": lost}), world.upload("b.wav", queued=False)])
+    assert jobs_recorded == [2]
     assert world.job_of("b.wav").due_kind is not None
 
 
-def test_a_url_that_cannot_be_signed_is_no_lost_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_url_that_cannot_be_signed_does_not_count_as_a_lost_response(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     world.upload("a.wav")
 
@@ -157,8 +159,8 @@ def test_a_url_that_cannot_be_signed_is_no_lost_answer(monkeypatch: pytest.Monke
     assert sum(report.ambiguous for report in world.submit_reports) == 0
 
 
-def test_a_lost_answer_is_not_settled_with_the_task_of_another_upload_of_the_key() -> None:
-    """An unversioned bucket: both uploads have the same address, and neither answer came."""
+def test_a_lost_response_is_not_matched_with_the_task_of_another_upload_under_the_same_key() -> None:
+    """In an unversioned bucket both uploads have the same address. Here both responses are lost."""
     world = World()
     world.vendor.responses_to_lose = 1
     world.upload("a.wav")
@@ -170,8 +172,8 @@ def test_a_lost_answer_is_not_settled_with_the_task_of_another_upload_of_the_key
     assert {job.task_id for job in world.records.jobs.values()} == {"task-0", "task-1"}
 
 
-def test_a_task_that_names_no_file_settles_nothing() -> None:
-    """It may be the one whose answer was lost: that is ambiguous, and not as good as never accepted."""
+def test_a_task_that_names_no_file_leaves_the_post_outcome_undetermined() -> None:
+    """The task may be the one whose response was lost, so the POST does not count as not accepted."""
     world = World()
     world.vendor.responses_to_lose = 2
     world.vendor.endings = {"task-0": ("FAILED", "InternalError"), "task-1": ("FAILED", "InternalError")}
@@ -183,7 +185,7 @@ def test_a_task_that_names_no_file_settles_nothing() -> None:
     assert error.code == "SUBMISSION_UNCONFIRMED"
 
 
-def test_submissions_that_are_never_answered_nor_accepted_end() -> None:
+def test_an_upload_fails_when_every_response_is_lost_and_no_submission_was_accepted() -> None:
     world = World()
     world.vendor.refusals = [ResponseLost("timed out")] * 100
     world.upload("a.wav")
@@ -192,7 +194,7 @@ def test_submissions_that_are_never_answered_nor_accepted_end() -> None:
     assert world.now - world.job_of("a.wav").uploaded_at < timedelta(hours=5)
 
 
-def test_a_batch_whose_answer_was_lost_is_looked_into_once_and_at_the_account_s_rate() -> None:
+def test_the_lost_response_of_a_batch_is_reconciled_once_for_all_its_jobs() -> None:
     world = World()
     world.vendor.responses_to_lose = 1
     for number in range(20):

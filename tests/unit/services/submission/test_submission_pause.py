@@ -7,12 +7,10 @@ from datetime import timedelta
 from dashscribe.domain.jobs.job import Due, Status
 from dashscribe.domain.jobs.pause import start_pause
 from dashscribe.errors import ErrorClass, VendorError
-from tests.support.world import World
-
-SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+from tests.support.world import FAILED, SUCCEEDED, World
 
 
-def test_uploads_wait_for_the_key_and_then_go_on_by_themselves() -> None:
+def test_uploads_wait_for_the_api_key_and_are_transcribed_once_it_exists() -> None:
     world = World()
     world.key = None
     for number in range(5):
@@ -22,16 +20,16 @@ def test_uploads_wait_for_the_key_and_then_go_on_by_themselves() -> None:
     assert (world.bus.events, world.vendor.tasks) == ([], {})
     assert world.submit_reports[-1].pause_reason == "API_KEY_MISSING"
     world.key = "sk-real"
-    before = world.now
+    key_stored_at = world.now
     world.run_until_quiet()
-    assert world.now - before < timedelta(minutes=4)
+    assert world.now - key_stored_at < timedelta(minutes=4)
     assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 5
 
 
-def test_account_trouble_fails_nothing_and_probes_with_one_file_at_a_time() -> None:
+def test_an_account_wide_error_fails_no_job_and_is_probed_with_one_file_at_a_time() -> None:
     world = World(max_files_per_task=1)
-    unpaid = VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)
-    world.vendor.refusals = [unpaid] * 6
+    arrears = VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)
+    world.vendor.refusals = [arrears] * 6
     for number in range(10):
         world.upload(f"{number}.wav")
     world.run_until_quiet()
@@ -40,7 +38,7 @@ def test_account_trouble_fails_nothing_and_probes_with_one_file_at_a_time() -> N
     assert not world.vendor.refusals
 
 
-def test_a_broken_profiles_document_keeps_uploads_waiting_until_it_is_mended() -> None:
+def test_uploads_wait_until_a_broken_profiles_document_is_fixed() -> None:
     world = World(profiles="{broken")
     world.upload("a.wav")
     for _ in range(10):
@@ -55,7 +53,7 @@ def test_a_broken_profiles_document_keeps_uploads_waiting_until_it_is_mended() -
     assert world.bus.terminal_events_of("a.wav")[0].profile == "p"
 
 
-def test_a_gate_that_closed_while_everybody_stood_in_line_is_probed() -> None:
+def test_a_pause_that_began_while_all_jobs_were_in_the_backlog_is_probed() -> None:
     world = World(max_files_per_task=1)
     for number in range(400):
         world.upload(f"{number}.wav")

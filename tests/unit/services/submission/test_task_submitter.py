@@ -8,12 +8,10 @@ import pytest
 
 from dashscribe.domain.jobs.job import Job
 from dashscribe.errors import ErrorClass, VendorError, VendorUnreachable
-from tests.support.world import START, World
-
-SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+from tests.support.world import FAILED, START, SUBMITTED, SUCCEEDED, World
 
 
-def test_one_file_a_task_when_the_parameter_says_so() -> None:
+def test_each_file_has_its_own_task_when_the_parameter_allows_one_file_per_task() -> None:
     world = World(max_files_per_task=1)
     for number in range(3):
         world.upload(f"{number}.wav")
@@ -21,7 +19,7 @@ def test_one_file_a_task_when_the_parameter_says_so() -> None:
     assert [len(task.urls) for task in world.vendor.tasks.values()] == [1, 1, 1]
 
 
-def test_files_with_different_options_go_in_different_tasks() -> None:
+def test_files_with_different_options_are_submitted_in_different_tasks() -> None:
     world = World()
     world.upload("plain.wav")
     world.upload("two.wav", metadata={"dashscribe-parameters": '{"channel_id": [0, 1]}'})
@@ -37,7 +35,7 @@ def test_two_uploads_of_one_key_in_one_batch_never_share_a_task() -> None:
     assert [len(task.urls) for task in world.vendor.tasks.values()] == [1, 1]
 
 
-def test_a_server_that_takes_one_file_a_task_is_given_one() -> None:
+def test_files_refused_as_one_task_are_submitted_one_per_task() -> None:
     world = World()
     world.vendor.max_files = 1
     for number in range(4):
@@ -55,7 +53,7 @@ def test_a_server_that_takes_one_file_a_task_is_given_one() -> None:
         VendorUnreachable("no connection"),
     ],
 )
-def test_passing_trouble_at_submission_is_waited_out(refusal: VendorError) -> None:
+def test_a_temporary_refusal_only_delays_the_transcript(refusal: VendorError) -> None:
     world = World()
     world.vendor.refusals = [refusal] * 5
     world.upload("a.wav")
@@ -64,7 +62,7 @@ def test_passing_trouble_at_submission_is_waited_out(refusal: VendorError) -> No
     assert world.bus.terminal_events_of("a.wav")[0].attempts == 1
 
 
-def test_lasting_trouble_at_submission_ends_in_a_failure_that_says_so() -> None:
+def test_an_upload_fails_after_25_refused_submissions_and_its_message_says_so() -> None:
     world = World()
     world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)] * 100
     world.upload("a.wav")
@@ -75,7 +73,7 @@ def test_lasting_trouble_at_submission_ends_in_a_failure_that_says_so() -> None:
     assert "failed after 25 attempts" in error.message
 
 
-def test_a_permanent_refusal_fails_at_once() -> None:
+def test_a_permanent_refusal_fails_the_job_at_once() -> None:
     world = World()
     world.vendor.refusals = [VendorError("Model.AccessDenied", "not yours", ErrorClass.PERMANENT, 403)]
     world.upload("a.wav")
@@ -83,7 +81,7 @@ def test_a_permanent_refusal_fails_at_once() -> None:
     assert world.bus.events_of("a.wav") == [FAILED]
 
 
-def test_an_unknown_refusal_is_tried_a_few_times_and_then_failed_with_the_vendor_s_word() -> None:
+def test_an_unknown_refusal_is_retried_four_times_and_then_fails_with_the_vendors_code() -> None:
     world = World()
     world.vendor.refusals = [VendorError("SomethingNew", "we do not like it", ErrorClass.RETRYABLE, 400)] * 50
     world.upload("a.wav")
@@ -95,7 +93,7 @@ def test_an_unknown_refusal_is_tried_a_few_times_and_then_failed_with_the_vendor
     assert world.now - world.job_of("a.wav").uploaded_at < timedelta(minutes=15)
 
 
-def test_that_a_server_takes_one_file_a_task_is_remembered_for_a_day() -> None:
+def test_one_file_per_task_is_remembered_for_a_day() -> None:
     world = World()
     world.vendor.max_files = 1
     for number in range(4):
@@ -115,7 +113,7 @@ def test_that_a_server_takes_one_file_a_task_is_remembered_for_a_day() -> None:
     assert len(world.vendor.tasks) == tasks_so_far + 1
 
 
-def test_that_only_the_first_file_of_a_task_is_processed_is_remembered_too() -> None:
+def test_one_file_per_task_is_remembered_after_a_task_processed_only_its_first_file() -> None:
     world = World()
     world.vendor.file_outcomes |= {"b.wav": ["missing", "ok"], "c.wav": ["missing", "ok"]}
     for key in ("a.wav", "b.wav", "c.wav"):
@@ -127,7 +125,7 @@ def test_that_only_the_first_file_of_a_task_is_processed_is_remembered_too() -> 
     assert [len(task.urls) for task in world.vendor.tasks.values()] == [3, 1, 1, 1, 1]
 
 
-def test_one_missing_file_among_others_says_nothing_of_their_number() -> None:
+def test_one_missing_file_of_three_does_not_limit_later_tasks_to_one_file() -> None:
     world = World()
     world.vendor.file_outcomes["b.wav"] = ["missing", "ok"]
     for key in ("a.wav", "b.wav", "c.wav"):
@@ -139,21 +137,21 @@ def test_one_missing_file_among_others_says_nothing_of_their_number() -> None:
     assert [len(task.urls) for task in world.vendor.tasks.values()] == [3, 1, 2]
 
 
-def test_a_submission_leaves_when_its_turn_comes_however_long_its_claims_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Late ones come close to the next ones, and the vendor refuses what comes too close."""
+def test_a_submission_is_sent_at_its_slot_even_when_its_claims_take_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A late submission is close to the next one, and the vendor refuses submissions that are too close."""
     world = World()
     for number in range(3):
         world.upload(f"{number}.wav")
-    turn = START + timedelta(seconds=4)
-    world.records.next_slots["submit#fun-asr"] = turn
+    slot = START + timedelta(seconds=4)
+    world.records.next_slots["submit#fun-asr"] = slot
     save = world.records.save
 
-    def slowly(job: Job) -> Job:
+    def save_slowly(job: Job) -> Job:
         world.now += timedelta(seconds=1)
         return save(job)
 
-    monkeypatch.setattr(world.records, "save", slowly)
+    monkeypatch.setattr(world.records, "save", save_slowly)
     world.deliver()
     [task] = world.vendor.tasks.values()
     assert len(task.urls) == 3
-    assert task.accepted_at == turn
+    assert task.accepted_at == slot
