@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -161,3 +162,17 @@ def test_a_run_ends_within_its_time_and_later_runs_submit_the_rest(monkeypatch: 
     assert world.now - started < timedelta(seconds=60)
     world.run_until_quiet()
     assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 100
+
+
+def test_new_uploads_are_recorded_and_submitted_before_requeued_jobs() -> None:
+    world = World(max_files_per_task=1)
+    requeued = world.upload("requeued.wav", queued=False)
+    world.crashes.kill_at(2, after=False)  # killed right after the job was recorded
+    world.deliver([requeued])
+    [job_id] = world.records.jobs
+    world.crashes.clear()
+    world.crashes.moments.clear()
+    world.deliver([json.dumps({"job_id": job_id}), world.upload("new.wav", queued=False)])
+    moments = world.crashes.moments
+    assert moments.index("before create job") < moments.index("after find job")
+    assert [key_in(task.urls[0]) for task in world.vendor.tasks.values()] == ["new.wav", "requeued.wav"]
