@@ -519,6 +519,7 @@ class World:
         self.submit_reports: list[SubmitReport] = []
         self.passes: list[PassReport] = []
         self.finalize_reports: list[FinalizeReport] = []
+        self._checked_reports = (0, 0, 0)
 
     # ports without a class of their own
 
@@ -705,8 +706,11 @@ class World:
             seconds=max(0.1, report.result.wait_seconds) if report and report.result.work_left else 60
         )
 
-    def run_until_quiet(self, *, max_steps: int = 2000) -> None:
-        """Run until every job is finished and no message is queued."""
+    def run_until_quiet(self, *, max_steps: int = 2000, faults: bool = False) -> None:
+        """Run until every job is finished and no message is queued.
+
+        Fails when a function reported a failure since the last call, unless the test injected `faults` that cause one.
+        """
         for _ in range(max_steps):
             messages = self.queue + self.synchronous_queue.messages
             if not messages and all(job.is_finished for job in self.records.jobs.values()):
@@ -720,6 +724,22 @@ class World:
                 if not job.is_finished
             ]
             raise AssertionError(f"not quiet after {max_steps} steps: {unfinished}, queue {self.queue[:3]}")
+        failures = self._failures_since_last_check()
+        assert faults or not failures, failures
+
+    def _failures_since_last_check(self) -> list[str]:
+        """What the functions reported as failed."""
+        submits, passes, finalizers = self._checked_reports
+        found: list[str] = []
+        for submit in self.submit_reports[submits:]:
+            found += [f"failed message {message_id}" for message_id in submit.failed_message_ids]
+            found += ["broken batch"] * submit.broken_batches
+        for report in self.passes[passes:]:
+            found += ["failed step of a pass"] * report.failed_steps
+        for finalizer in self.finalize_reports[finalizers:]:
+            found += [f"unfinished job {job_id}" for job_id in finalizer.unfinished]
+        self._checked_reports = (len(self.submit_reports), len(self.passes), len(self.finalize_reports))
+        return found
 
     def job_of(self, key: str) -> Job:
         return next(job for job in self.records.jobs.values() if job.media.key == key)

@@ -31,7 +31,7 @@ def test_a_task_that_ends_before_its_acceptance_is_recorded_has_both_events_and_
     world = World()
     world.bus.failures = 1  # the submit function fails before it records the acceptance: the job stays SUBMITTING
     world.upload("a.wav")
-    world.run_until_quiet()
+    world.run_until_quiet(faults=True)
     end = world.bus.terminal_events_of("a.wav")[0]
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert (end.attempts, end.task_id) == (1, "task-0")
@@ -43,7 +43,7 @@ def test_submitted_is_published_once_when_finalizing_is_repeated() -> None:
     world.bus.failures = 1
     world.vendor.downloads_to_fail = 1
     world.upload("a.wav")
-    world.run_until_quiet()
+    world.run_until_quiet(faults=True)
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
@@ -316,6 +316,6 @@ def live(
     for _ in range(3):
         world.step()
     world.key = "sk-late"
-    world.run_until_quiet()
+    world.run_until_quiet(faults=other is not None)
     assert not escaped
     return world

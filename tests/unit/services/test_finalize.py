@@ -67,6 +67,6 @@ def test_a_task_with_an_expired_result_url_is_queried_again_and_not_submitted_ag
     world = World()
     world.vendor.downloads_to_fail = 2
     world.upload("a.wav")
-    world.run_until_quiet()
+    world.run_until_quiet(faults=True)
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert world.vendor.submissions_of("a.wav") == 1

@@ -324,7 +324,7 @@ class JobHistories(RuleBasedStateMachine):
             return
         self._remove_faults()
         faults_removed_at = self.world.now
-        self.world.run_until_quiet()
+        self.world.run_until_quiet(faults=True)
         assert self.world.now - faults_removed_at < MAX_RECOVERY_TIME
         submitted = len(self.world.vendor.tasks)
         self.world.deliver(self.uploaded)

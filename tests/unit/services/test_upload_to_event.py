@@ -144,7 +144,7 @@ def test_a_terminal_event_that_was_not_published_is_published_within_a_minute() 
     while not world.bus.terminal_events_of("a.wav"):
         world.step()
     assert world.now - ended <= timedelta(minutes=1)
-    world.run_until_quiet()
+    world.run_until_quiet(faults=True)
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
@@ -157,5 +157,5 @@ def test_a_job_stays_succeeded_when_its_event_cannot_be_published_for_days() -> 
         world.step()
         world.now += timedelta(minutes=5)
     world.bus.failures = 0
-    world.run_until_quiet()
+    world.run_until_quiet(faults=True)
     assert {end.status for end in world.bus.terminal_events_of("a.wav")} == {Status.SUCCEEDED}

@@ -200,5 +200,5 @@ def test_events_that_cannot_be_published_do_not_delay_other_due_jobs() -> None:
     world.loop_pass()
     assert sum(len(request.job_ids) for report in world.passes for request in report.result.finalize) == 150
     world.bus.failures = 0
-    world.run_until_quiet()
+    world.run_until_quiet(faults=True)
     assert len({detail.job_id for _, detail in world.bus.events}) == 150

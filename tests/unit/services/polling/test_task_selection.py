@@ -72,7 +72,7 @@ def test_tasks_are_queried_when_the_scan_raises_an_error() -> None:
         raise ValueError("an unexpected error")
 
     world.vendor.before_list_page = fail
-    world.run_until_quiet()
+    world.run_until_quiet(faults=True)
     assert successes(world) == 20
     assert max(report.failed_steps for report in world.passes) == 1, "the failure is counted"
 

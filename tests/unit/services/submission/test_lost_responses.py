@@ -154,7 +154,7 @@ def test_a_url_that_cannot_be_signed_does_not_count_as_a_lost_response(monkeypat
     with monkeypatch.context() as patch:
         patch.setattr(world.media, "presign", broken)
         world.deliver()
-    world.run_until_quiet()
+    world.run_until_quiet(faults=True)
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert sum(report.ambiguous for report in world.submit_reports) == 0
 
