@@ -130,7 +130,6 @@ def test_a_new_upload_is_recorded_before_a_lost_response_is_reconciled(monkeypat
     world.deliver()
     world.now += timedelta(seconds=30)
     [lost] = world.records.jobs
-
     jobs_recorded: list[int] = []
 
     def time_out(*_: object) -> None:
@@ -148,11 +147,11 @@ def test_a_url_that_cannot_be_signed_does_not_count_as_a_lost_response(monkeypat
     world = World()
     world.upload("a.wav")
 
-    def broken(_: object) -> str:
+    def fail(_: object) -> str:
         raise RuntimeError("no credentials")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.media, "presign", broken)
+        patch.setattr(world.media, "presign", fail)
         world.deliver()
     world.run_until_quiet(faults=True)
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
