@@ -62,7 +62,7 @@ class InterleavedWorld(World):
             self.results,
             self.caller,
             self.submit_queue,
-            self.synchronous,
+            self.synchronous_queue,
         )
         for part in parts:
             part.crashes = self.schedule
@@ -87,12 +87,12 @@ class InterleavedWorld(World):
     def finish(self) -> None:
         """Without further faults, run until every job is finished."""
         self.schedule.faults = Faults()
-        self.run_until_quiet()
+        self.run_until_quiet(faults=True)
 
     def check(self) -> None:
         """Every upload has exactly one kind of terminal event, and exactly one submission that the vendor accepted."""
         for key in self.keys:
-            ends = {detail.status for detail in self.bus.ends_of(key)}
+            ends = {detail.status for detail in self.bus.terminal_events_of(key)}
             submissions = self.vendor.submissions_of(key)
             if len(ends) != 1 or submissions != 1:
                 story = Story(self.seed, [*self.schedule.story, f"{key}: ends {ends}, {submissions} submissions"])

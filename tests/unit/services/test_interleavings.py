@@ -29,7 +29,7 @@ def played(seed: int, faults: Faults) -> InterleavedWorld:
     world.upload("known.wav")
     world.deliver()
     world.upload_files(1 + seed % 4)
-    world.vendor.answers_to_lose = seed % 3
+    world.vendor.responses_to_lose = seed % 3
     world.play(rounds=2 + seed % 4)
     world.finish()
     return world

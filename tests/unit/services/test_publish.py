@@ -20,14 +20,14 @@ def test_a_file_that_fails_before_it_is_submitted_leaves_the_reason_in_job_json(
     world.upload("a.wav", metadata={"dashscribe-model": "no-such-model"})
     world.run_until_quiet()
     report = reason_of(world, "a.wav")
-    error = world.bus.ends_of("a.wav")[0].error
+    error = world.bus.terminal_events_of("a.wav")[0].error
     assert error is not None
     assert (report["status"], report["error"]) == ("FAILED", error.model_dump())
 
 
 def test_a_file_that_the_vendor_cannot_decode_leaves_the_reason_in_job_json() -> None:
     world = World()
-    world.vendor.answers["a.wav"] = ["DECODE_ERROR"]
+    world.vendor.file_outcomes["a.wav"] = ["DECODE_ERROR"]
     world.upload("a.wav")
     world.run_until_quiet()
     report = reason_of(world, "a.wav")
@@ -40,4 +40,4 @@ def test_a_results_bucket_that_cannot_be_written_does_not_stop_the_event_of_a_fa
     world.results.store = lambda files: 1 / 0  # type: ignore[method-assign,assignment]
     world.upload("a.wav", metadata={"dashscribe-model": "no-such-model"})
     world.deliver()
-    assert len(world.bus.ends_of("a.wav")) == 1
+    assert len(world.bus.terminal_events_of("a.wav")) == 1

@@ -11,7 +11,7 @@ from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import AudioFacts
 
 
-def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job, now: datetime) -> None:
+def test_the_report_has_the_options_times_attempts_and_cost(job: Job, now: datetime) -> None:
     options = Options(profile="calls", model="fun-asr", parameters={"channel_id": [0]})
     sent = jobs.submitted(jobs.with_options(job, options), "t-1", now + timedelta(seconds=1))
     done = jobs.succeed(

@@ -72,7 +72,7 @@ def test_a_rejected_request_fails_sooner_than_an_error_of_the_vendor(
     assert decision.failure.category == "retryable"
 
 
-def test_after_a_lost_response_the_file_is_submitted_once_more_and_then_the_user_is_told(
+def test_after_a_lost_response_the_file_is_submitted_once_more_and_then_fails_with_a_reason(
     job: Job, now: datetime
 ) -> None:
     assert after_lost_response(job, now).retry_at is not None

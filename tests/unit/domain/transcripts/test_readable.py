@@ -27,16 +27,16 @@ def transcript(*channels: list[Sentence]) -> Transcript:
     )
 
 
-def spoken(text: str, begin_ms: int, ms_a_word: int) -> Sentence:
-    """A sentence whose words are timed one after the other."""
+def timed_sentence(text: str, begin_ms: int, ms_per_word: int) -> Sentence:
+    """A sentence whose words follow each other without a gap."""
     words = [
-        Word(begin_ms=begin_ms + number * ms_a_word, end_ms=begin_ms + (number + 1) * ms_a_word, text=f"{word} ")
+        Word(begin_ms=begin_ms + number * ms_per_word, end_ms=begin_ms + (number + 1) * ms_per_word, text=f"{word} ")
         for number, word in enumerate(text.split())
     ]
     return said(begin_ms, words[-1].end_ms if words else begin_ms, text, words=words)
 
 
-# the text
+# plain text
 
 
 def test_the_text_of_one_speaker_is_plain_and_ends_in_a_line_break() -> None:
@@ -48,35 +48,37 @@ def test_silent_audio_has_an_empty_text_and_no_cues() -> None:
     assert (plain_text(silent), cues(silent)) == ("", [])
 
 
-def test_several_speakers_get_one_labelled_paragraph_a_turn() -> None:
-    turns = [said(0, 1, "Hello.", 0), said(1, 2, "How are you?", 0), said(2, 3, "Fine.", 1), said(3, 4, "Good.", 0)]
-    assert plain_text(transcript(turns)) == "Speaker 1: Hello. How are you?\n\nSpeaker 2: Fine.\n\nSpeaker 1: Good.\n"
+def test_each_turn_is_a_paragraph_with_the_speakers_label() -> None:
+    sentences = [said(0, 1, "Hello.", 0), said(1, 2, "How are you?", 0), said(2, 3, "Fine.", 1), said(3, 4, "Good.", 0)]
+    assert (
+        plain_text(transcript(sentences)) == "Speaker 1: Hello. How are you?\n\nSpeaker 2: Fine.\n\nSpeaker 1: Good.\n"
+    )
 
 
-def test_one_speaker_alone_is_not_labelled() -> None:
+def test_a_single_speaker_is_not_labelled() -> None:
     assert plain_text(transcript([said(0, 1, "Hello.", 0)])) == "Hello.\n"
 
 
-def test_several_channels_are_told_in_the_order_of_time() -> None:
+def test_turns_of_several_channels_are_in_order_of_time() -> None:
     two = transcript([said(0, 1, "你好。"), said(1, 2, "再见。")], [said(500, 600, "Yes. ")])
     assert plain_text(two) == "Channel 0: 你好。再见。\n\nChannel 1: Yes.\n"
 
 
-def test_a_latin_end_of_a_chinese_sentence_is_followed_by_a_blank() -> None:
-    turns = [said(0, 1, "我说OK", 0), said(1, 2, "Yes", 0), said(2, 3, "好", 1)]
-    assert plain_text(transcript(turns)) == "Speaker 1: 我说OK Yes\n\nSpeaker 2: 好\n"
+def test_a_space_follows_a_chinese_sentence_that_ends_in_latin_letters() -> None:
+    sentences = [said(0, 1, "我说OK", 0), said(1, 2, "Yes", 0), said(2, 3, "好", 1)]
+    assert plain_text(transcript(sentences)) == "Speaker 1: 我说OK Yes\n\nSpeaker 2: 好\n"
 
 
-def test_channel_and_speaker_are_both_named() -> None:
+def test_a_label_has_the_channel_and_the_speaker() -> None:
     two = transcript([said(0, 1, "a", 0)], [said(2, 3, "b", 1)])
     assert plain_text(two) == "Channel 0, Speaker 1: a\n\nChannel 1, Speaker 2: b\n"
 
 
-def test_a_channel_in_which_nobody_speaks_brings_no_labels() -> None:
+def test_a_silent_channel_adds_no_labels() -> None:
     assert plain_text(transcript([said(0, 1, "Hello.")], [said(0, 1, " ")])) == "Hello.\n"
 
 
-# the cues
+# cues
 
 
 def test_a_short_sentence_is_one_cue_with_its_own_times() -> None:
@@ -84,43 +86,43 @@ def test_a_short_sentence_is_one_cue_with_its_own_times() -> None:
     assert (cue.begin_ms, cue.end_ms, cue.text) == (240, 3240, "Hello world.")
 
 
-def test_a_cue_has_two_lines_of_which_neither_is_too_wide() -> None:
+def test_a_cue_has_two_lines_and_none_is_too_wide() -> None:
     [cue] = cues(transcript([said(0, 3000, "the quick brown fox jumps over the lazy dog and is gone")]))
     assert cue.lines == ("the quick brown fox jumps over the lazy", "dog and is gone")
 
 
-def test_a_long_sentence_is_cut_between_words_at_the_times_of_the_words() -> None:
-    sentence = spoken(" ".join(["word"] * 40), 1000, 100)
+def test_a_long_sentence_is_split_between_words_at_the_times_of_the_words() -> None:
+    sentence = timed_sentence(" ".join(["word"] * 40), 1000, 100)
     found = cues(transcript([sentence]))
     assert len(found) > 1
     assert all(cue.begin_ms % 100 == cue.end_ms % 100 == 0 for cue in found)
     assert {word for cue in found for word in cue.text.split()} == {"word"}
 
 
-def test_slow_speech_is_cut_so_that_no_cue_stays_longer_than_seven_seconds() -> None:
-    found = cues(transcript([spoken("one two three four five six seven eight", 0, 2000)]))
+def test_no_cue_of_slow_speech_is_shown_longer_than_seven_seconds() -> None:
+    found = cues(transcript([timed_sentence("one two three four five six seven eight", 0, 2000)]))
     assert max(cue.end_ms - cue.begin_ms for cue in found) <= CUE_MS
     assert " ".join(cue.text for cue in found) == "one two three four five six seven eight"
 
 
-def test_chinese_is_cut_after_any_character_and_counts_double() -> None:
+def test_a_line_of_chinese_has_half_as_many_characters() -> None:
     found = cues(transcript([said(0, 10_000, "字" * 100)]))
     assert "".join(cue.text for cue in found).replace("\n", "") == "字" * 100
     assert max(len(line) for cue in found for line in cue.lines) == LINE_CELLS // 2
 
 
-def test_a_sentence_without_word_times_is_shared_out_over_its_whole_time() -> None:
+def test_the_cues_of_a_sentence_without_word_times_share_its_time() -> None:
     found = cues(transcript([said(1000, 11_000, "字" * 100)]))
     assert (found[0].begin_ms, found[-1].end_ms) == (1000, 11_000)
     assert all(one.end_ms == other.begin_ms for one, other in pairwise(found))
 
 
-def test_a_sentence_of_no_duration_is_still_shown() -> None:
+def test_a_sentence_without_a_duration_is_still_shown() -> None:
     [cue] = cues(transcript([said(500, 500, "Hm.")]))
     assert cue.begin_ms < cue.end_ms
 
 
-def test_speakers_are_labelled_once_a_sentence() -> None:
+def test_a_speaker_is_labelled_once_per_sentence() -> None:
     found = cues(transcript([said(0, 9000, "字" * 60, 0), said(9000, 9500, "Yes.", 1)]))
     assert [cue.text.startswith("Speaker") for cue in found] == [True, False, True]
     assert found[-1].text == "Speaker 2: Yes."
@@ -138,12 +140,12 @@ TEXTS = st.lists(
 
 @st.composite
 def sentences(draw: st.DrawFn) -> list[Sentence]:
-    """One after the other, as a vendor gives them for one channel; some with words, some without."""
+    """Consecutive sentences of one channel, some with words and some without."""
     found, now_ms = [], 0
     for text in draw(st.lists(TEXTS, max_size=4)):
         now_ms += draw(st.integers(0, 3000))
         if draw(st.booleans()):
-            found.append(spoken(text, now_ms, draw(st.integers(0, 4000))))
+            found.append(timed_sentence(text, now_ms, draw(st.integers(0, 4000))))
         else:
             found.append(said(now_ms, now_ms + draw(st.integers(0, 20_000)), text))
         now_ms = found[-1].end_ms or 0
@@ -154,7 +156,7 @@ def sentences(draw: st.DrawFn) -> list[Sentence]:
 @given(sentences())
 @example([said(0, 20_000, "a" * 500)])
 @example([said(0, 0, "word " * 100)])
-def test_cues_are_in_order_never_empty_never_shown_for_no_time_and_lose_no_character(
+def test_cues_are_in_order_and_not_empty_have_a_duration_and_lose_no_character(
     spoken_text: list[Sentence],
 ) -> None:
     found = cues(transcript(spoken_text))
@@ -172,13 +174,13 @@ def transcript_of(*sentences: Sentence, more: tuple[Sentence, ...] = ()) -> Tran
     return Transcript(job_id="j", model="m", media="s3://b/k", duration_ms=1, speech_ms=1, text="t", channels=channels)
 
 
-def test_blanks_are_those_of_the_sentence_where_the_words_lack_them() -> None:
+def test_spaces_that_the_words_lack_come_from_the_sentence() -> None:
     words = [Word(begin_ms=100 * n, end_ms=100 * n + 90, text=text) for n, text in enumerate(["this", "is", "Alibaba"])]
     sentence = Sentence(sentence_id=1, begin_ms=0, end_ms=300, text="this is Alibaba", words=words)
     assert [cue.text for cue in cues(transcript_of(sentence))] == ["this is Alibaba"]
 
 
-def test_a_long_turn_and_an_interjection_come_in_the_order_of_time() -> None:
+def test_cues_of_a_long_turn_and_an_interjection_are_in_order_of_time() -> None:
     long = Sentence(sentence_id=1, begin_ms=0, end_ms=20_000, text="word " * 60)
     short = Sentence(sentence_id=1, begin_ms=5_000, end_ms=6_000, text="yes")
     begins = [cue.begin_ms for cue in cues(transcript_of(long, more=(short,)))]
@@ -186,7 +188,7 @@ def test_a_long_turn_and_an_interjection_come_in_the_order_of_time() -> None:
 
 
 @pytest.mark.parametrize("text", ["word " * 40, "a" * 30 + " " + "b" * 30 + " " + "c" * 20, "字" * 100, "x" * 300])
-def test_no_cue_has_more_than_two_lines_or_a_line_too_wide(text: str) -> None:
+def test_no_cue_has_more_than_two_lines_or_a_line_that_is_too_wide(text: str) -> None:
     found = cues(transcript_of(Sentence(sentence_id=1, begin_ms=0, end_ms=9_000, text=text)))
     assert all(len(cue.lines) <= 2 and all(cells(line) <= LINE_CELLS for line in cue.lines) for cue in found)
     assert "".join("".join(cue.lines) for cue in found).replace(" ", "") == text.replace(" ", "")
@@ -206,27 +208,27 @@ def test_a_turn_without_a_speaker_has_no_empty_label() -> None:
     assert [cue.text for cue in cues(transcript)] == ["Speaker 1: a", "b"]
 
 
-def test_times_that_run_backwards_are_put_right() -> None:
+def test_times_that_run_backwards_are_corrected() -> None:
     found = cues(transcript_of(Sentence(sentence_id=1, begin_ms=-500, end_ms=-900, text="odd")))
     assert [(cue.begin_ms, cue.end_ms) for cue in found] == [(0, 100)]
 
 
-@pytest.mark.parametrize("told", [[1, 2], [0, 2], [0, 1], [0]])
-def test_a_sentence_whose_words_are_not_all_told_is_shown_for_its_own_time(told: list[int]) -> None:
+@pytest.mark.parametrize("present", [[1, 2], [0, 2], [0, 1], [0]])
+def test_a_sentence_with_missing_words_is_shown_for_its_own_time(present: list[int]) -> None:
     words = [Word(begin_ms=100 * n, end_ms=100 * n + 90, text=text) for n, text in enumerate(["One", "two", "three"])]
-    sentence = said(0, 6_000, "One, two, three.", words=[words[n] for n in told])
+    sentence = said(0, 6_000, "One, two, three.", words=[words[n] for n in present])
     assert [(cue.begin_ms, cue.end_ms, cue.text) for cue in cues(transcript([sentence]))] == [
         (0, 6_000, "One, two, three.")
     ]
 
 
-def test_punctuation_that_stands_in_the_sentence_alone_leaves_the_words_their_times() -> None:
+def test_punctuation_that_only_the_sentence_has_does_not_discard_the_times_of_the_words() -> None:
     words = [Word(begin_ms=100, end_ms=200, text="¿Qué"), Word(begin_ms=300, end_ms=400, text="tal")]
     [cue] = cues(transcript([said(0, 6_000, "— «¿Qué», tal?!", words=words)]))
     assert (cue.begin_ms, cue.end_ms, cue.text) == (100, 400, "— «¿Qué», tal?!")
 
 
-def test_speech_without_times_has_a_text_and_no_cues() -> None:
+def test_speech_without_times_has_text_but_no_cues() -> None:
     untimed = Sentence(sentence_id=1, begin_ms=None, end_ms=None, text="Hello & good-bye. ")
     transcript = transcript_of(untimed).model_copy(update={"text": "Hello & good-bye."})
     assert plain_text(transcript) == "Hello & good-bye.\n"

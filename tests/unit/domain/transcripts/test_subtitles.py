@@ -15,24 +15,24 @@ from dashscribe.domain.transcripts.subtitles import srt, vtt
 TWO = [Cue(0, 1500, ("Hello", "world")), Cue(3_723_004, 3_724_000, ("再见",))]
 
 
-def test_srt_is_numbered_from_one_with_commas_in_its_times() -> None:
+def test_srt_cues_are_numbered_from_one_and_their_times_have_commas() -> None:
     assert srt(TWO) == ("1\n00:00:00,000 --> 00:00:01,500\nHello\nworld\n\n2\n01:02:03,004 --> 01:02:04,000\n再见\n")
 
 
-def test_vtt_has_its_header_and_points_in_its_times() -> None:
+def test_vtt_has_a_header_and_times_with_points() -> None:
     assert vtt(TWO) == (
         "WEBVTT\n\n00:00:00.000 --> 00:00:01.500\nHello\nworld\n\n01:02:03.004 --> 01:02:04.000\n再见\n"
     )
 
 
-def test_without_any_cue_both_files_are_still_valid() -> None:
+def test_both_files_are_valid_without_cues() -> None:
     assert list(pysubs2.SSAFile.from_string(srt([]), format_="srt")) == []
     assert vtt([]).startswith("WEBVTT\n")
     assert webvtt.from_string(vtt([])).captions == []
 
 
 @pytest.mark.parametrize("text", ["a < b", "<i>", "a & b", "&amp;", "-->", "00:00:01.000 --> 00:00:02.000", "NOTE x"])
-def test_markup_in_speech_is_text_in_vtt(text: str) -> None:
+def test_markup_in_the_speech_is_escaped_in_vtt(text: str) -> None:
     [caption] = webvtt.from_string(vtt([Cue(0, 100, (text,))])).captions
     assert html.unescape(caption.raw_text) == text
     assert "<" not in caption.raw_text
@@ -49,19 +49,19 @@ def test_markup_in_speech_is_text_in_vtt(text: str) -> None:
         (36_000_000, "10:00:00.000"),
     ],
 )
-def test_minutes_and_hours_are_carried(ms: int, written: str) -> None:
+def test_times_have_hours_minutes_and_seconds(ms: int, written: str) -> None:
     assert f"\n{written} --> " in vtt([Cue(ms, ms + 1, ("x",))])
     assert f"\n{written.replace('.', ',')} --> " in srt([Cue(ms, ms + 1, ("x",))])
 
 
-def test_the_twelfth_hour_is_written_and_read() -> None:
+def test_times_in_the_twelfth_hour_are_written_correctly() -> None:
     late = [Cue(43_199_000, 43_199_999, ("end",))]
     assert pysubs2.SSAFile.from_string(srt(late), format_="srt")[0].end == 43_199_999
     assert webvtt.from_string(vtt(late)).captions[0].end == "11:59:59.999"
 
 
 def cues_of(line: st.SearchStrategy[str]) -> st.SearchStrategy[list[Cue]]:
-    """Cues one after the other, as `readable.cues` makes them: lines without blanks at their ends."""
+    """Consecutive cues, as `readable.cues` makes them: no line begins or ends with a space."""
 
     def timed(parts: list[tuple[int, tuple[str, ...]]]) -> list[Cue]:
         begins = accumulate((span for span, _ in parts), initial=0)
@@ -79,7 +79,7 @@ UNMARKED = st.lists(
     max_size=4,
 ).map(" ".join)
 NOT_A_NUMBER = UNMARKED.filter(lambda line: not line.replace(" ", "").isdecimal())
-"""pysubs2 takes a last line of digits for the number of a next cue; markup is not escaped in SubRip."""
+"""pysubs2 reads a last line of digits as the number of the next cue. SubRip cannot escape markup."""
 
 
 @settings(max_examples=150, deadline=None)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from dashscribe.domain.transcripts.transcript import Sentence, Transcript
 
 LINE_CELLS = 42
-"""Characters to a subtitle line; a Chinese, Japanese or Korean character counts as two."""
+"""Maximum width of a subtitle line. A Chinese, Japanese or Korean character counts as two."""
 LINES = 2
 CUE_MS = 7_000
 SHORTEST_CUE_MS = 100
@@ -31,7 +31,7 @@ class Cue:
 
 @dataclass(frozen=True)
 class _Piece:
-    """Some text that is not cut any more, with the blank that follows it, and when it is spoken."""
+    """A text that is not split further, with the space that follows it, and the time when it is spoken."""
 
     begin_ms: int
     end_ms: int
@@ -46,7 +46,7 @@ class _Turn:
 
 
 def cells(text: str) -> int:
-    """How wide a text is on the screen."""
+    """The width of a text on the screen."""
     return sum(map(_cells_of, text))
 
 
@@ -55,7 +55,7 @@ def _cells_of(sign: str) -> int:
 
 
 def plain_text(transcript: Transcript) -> str:
-    """The text; with several speakers or channels, one labelled paragraph a turn, in the order of time."""
+    """The text. With several speakers or channels, each turn is a labelled paragraph, in order of time."""
     turns = _turns(transcript)
     if not any(turn.label for turn in turns):
         return transcript.text + "\n" if transcript.text else ""
@@ -68,13 +68,13 @@ def plain_text(transcript: Transcript) -> str:
 
 
 def cues(transcript: Transcript) -> list[Cue]:
-    """Subtitles in the order of time: short enough to be read, never empty, never shown for no time."""
+    """The cues in order of time: short enough to read, not empty, and with a duration."""
     found = [cue for turn in _turns(transcript) for cue in _cues_of(turn)]
     return sorted(found, key=lambda cue: cue.begin_ms)
 
 
 def _turns(transcript: Transcript) -> list[_Turn]:
-    """The sentences in the order of time, labelled where there is more than one voice."""
+    """The sentences in order of time, labelled when there is more than one speaker or channel."""
     found = [
         (channel.channel_id, sentence)
         for channel in transcript.channels
@@ -103,7 +103,7 @@ def _prefix(label: str) -> str:
 
 
 def _joined(texts: list[str]) -> str:
-    """Sentences of one turn: blanks between Latin ones, none between Chinese ones."""
+    """Join the sentences of one turn, with spaces except after Chinese characters."""
     joined = ""
     for text in (text.strip() for text in texts):
         joined += text if not joined or _cells_of(joined[-1]) == 2 else f" {text}"
@@ -111,7 +111,7 @@ def _joined(texts: list[str]) -> str:
 
 
 def _cues_of(turn: _Turn) -> Iterator[Cue]:
-    """Fill lines, and cues with lines; a new cue begins where two lines or 7 seconds are full."""
+    """Fill lines with pieces, and cues with lines. A new cue begins after two lines or 7 seconds."""
     lines: list[str] = []
     begin = end = 0
     for piece in _pieces(turn):
@@ -135,7 +135,7 @@ def _cue(begin: int, end: int, lines: list[str]) -> Cue:
 
 
 def _pieces(turn: _Turn) -> Iterator[_Piece]:
-    """The turn in pieces that fit a line: words with their own times, or shares of what has a time as a whole."""
+    """Split the turn into pieces that fit a line: words with their own times, or parts that share a time."""
     prefix = _prefix(turn.label)
     for begin, end, text in _timed_texts(turn.sentence):
         begin = max(0, begin)
@@ -144,12 +144,12 @@ def _pieces(turn: _Turn) -> Iterator[_Piece]:
 
 
 def _timed_texts(sentence: Sentence) -> list[tuple[int, int, str]]:
-    """The sentence cut before each of its words. Its own text has the blanks, which word texts may lack
-    (docs/vendor-api.md#word-text).
+    """(begin, end, text) of each word, in ms. The text comes from the sentence, because the texts of words may lack
+    spaces (docs/vendor-api.md#word-text).
 
-    Nothing for a sentence without times: when to show it would be an invention. Words that leave some of what was said
-    out (docs/vendor-api.md#qwen3-asr-result-file's are the first two of thirteen) tell nothing of the rest: then the
-    sentence has its own times only.
+    A sentence without times has none. When the words do not cover the whole sentence
+    (docs/vendor-api.md#qwen3-asr-result-file has the first two of thirteen), the sentence is returned with its own
+    times.
     """
     if sentence.begin_ms is None or sentence.end_ms is None:
         return []
@@ -173,13 +173,13 @@ def _timed_texts(sentence: Sentence) -> list[tuple[int, int, str]]:
 
 
 def _is_said(text: str) -> bool:
-    """Whether there is more in it than blanks and punctuation."""
+    """Whether the text has more than spaces and punctuation."""
     return any(sign.isalnum() for sign in text)
 
 
 def _shares(begin: int, end: int, text: str) -> Iterator[_Piece]:
-    """Cut a text at its blanks, and inside a part that has none (Chinese, or longer than a line) after any character;
-    each part gets a share of the time by its width."""
+    """Split a text at its spaces, and a part without spaces (Chinese, or longer than a line) after any character. Each
+    part has a share of the time in proportion to its width."""
     parts = [piece for token in re.findall(r"\S+\s*", text) for piece in _unbroken(token)]
     total = sum(map(cells, parts)) or 1
     spent = 0

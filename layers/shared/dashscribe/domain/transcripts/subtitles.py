@@ -1,4 +1,4 @@
-"""Cues as SubRip and WebVTT. Which words share a cue is decided in `domain.transcripts.readable`."""
+"""Cues as SubRip and WebVTT. `domain.transcripts.readable` makes the cues."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dashscribe.domain.transcripts.readable import Cue
 
 
 def srt(cues: Sequence[Cue]) -> str:
-    """SubRip, numbered from 1. It has no way to escape markup, so the text is as it was spoken."""
+    """SubRip, numbered from 1. The format cannot escape markup, so the text is not changed."""
     return "\n".join(
         f"{number}\n{_time(cue.begin_ms, ',')} --> {_time(cue.end_ms, ',')}\n{cue.text}\n"
         for number, cue in enumerate(cues, start=1)
@@ -17,7 +17,7 @@ def srt(cues: Sequence[Cue]) -> str:
 
 
 def vtt(cues: Sequence[Cue]) -> str:
-    """WebVTT; without any cue still a valid file. `&`, `<` and `-->` in speech are text, not markup."""
+    """WebVTT, a valid file also without cues. `&`, `<` and `-->` are escaped."""
     blocks = [
         f"{_time(cue.begin_ms, '.')} --> {_time(cue.end_ms, '.')}\n{html.escape(cue.text, quote=False)}\n"
         for cue in cues

@@ -1,4 +1,4 @@
-"""Which pages of the list a sweep reads, and what it makes of them."""
+"""Which pages of the task list a scan reads, and what it learns from them."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Listing:
-    """Tasks 0 (oldest) to n - 1, listed newest first; `ended` of them, the rest runs."""
+    """A task list of the tasks 0 (oldest) to `number` - 1. The tasks `ended` have ended; the others run."""
 
-    def __init__(self, number: int, ended: set[int], largest_page: int = 100, *, says_size: bool = True) -> None:
+    def __init__(self, number: int, ended: set[int], largest_page: int = 100, *, reports_size: bool = True) -> None:
         self.number, self.ended = number, ended
-        self.largest_page, self.says_size = largest_page, says_size
+        self.largest_page, self.reports_size = largest_page, reports_size
         self.read: list[int] = []
-        self.turns = 1000
+        self.free_slots = 1000
 
     def page(self, page: int, page_size: int) -> TaskList | None:
-        if len(self.read) >= self.turns:
+        if len(self.read) >= self.free_slots:
             return None
         self.read.append(page)
         size = min(page_size, self.largest_page)
         newest_first = list(reversed(range(self.number)))[(page - 1) * size : page * size]
         data = [ListedTask(task_id=f"t{n}", status="FAILED" if n in self.ended else "PENDING") for n in newest_first]
-        return TaskList(total_page=-(-self.number // size), page_size=size if self.says_size else page_size, data=data)
+        return TaskList(
+            total_page=-(-self.number // size), page_size=size if self.reports_size else page_size, data=data
+        )
 
 
 def due(numbers: range) -> list[DueTask]:
@@ -40,7 +42,7 @@ def due(numbers: range) -> list[DueTask]:
     ]
 
 
-def swept(
+def scan_of(
     listing: Listing, tasks: range, *, page_size: int = 100, enough: int = 36, chance: float = 0.999
 ) -> ScanResult:
     ours = {f"t{n}" for n in tasks}
@@ -48,58 +50,58 @@ def swept(
 
 
 def ended(scan: ScanResult) -> set[str]:
-    return {task_id for task_id, over in scan.over.items() if over}
+    return {task_id for task_id, has_ended in scan.over.items() if has_ended}
 
 
-def test_the_page_of_the_oldest_is_enough_when_they_end_in_order() -> None:
+def test_the_scan_starts_at_the_page_of_the_oldest_task() -> None:
     listing = Listing(1000, ended=set(range(410)))
-    scan = swept(listing, range(400, 1000))
+    scan = scan_of(listing, range(400, 1000))
     assert listing.read[0] == 6
     assert ended(scan) == {f"t{n}" for n in range(400, 410)}
-    assert listing.read == [6, 5], "one page further, since that one paid"
+    assert listing.read == [6, 5], "one more page, because the first one had ended tasks"
 
 
-def test_a_sweep_goes_on_while_it_pays() -> None:
+def test_the_scan_reads_on_while_pages_have_ended_tasks() -> None:
     listing = Listing(500, ended=set(range(0, 500, 25)))
-    assert len(ended(swept(listing, range(500)))) == 20
+    assert len(ended(scan_of(listing, range(500)))) == 20
     assert listing.read == [5, 4, 3, 2, 1]
 
 
-def test_a_sweep_stops_when_it_has_found_enough() -> None:
+def test_the_scan_stops_when_it_has_found_enough_ended_tasks() -> None:
     listing = Listing(1000, ended=set(range(1000)))
-    assert len(ended(swept(listing, range(1000)))) == 100
+    assert len(ended(scan_of(listing, range(1000)))) == 100
     assert listing.read == [10]
 
 
-def test_now_and_then_a_sweep_that_finds_nothing_reads_every_page() -> None:
+def test_now_and_then_a_scan_reads_every_page() -> None:
     listing = Listing(500, ended={499})
-    assert ended(swept(listing, range(500), chance=0.0)) == {"t499"}
+    assert ended(scan_of(listing, range(500), chance=0.0)) == {"t499"}
     assert listing.read == [5, 4, 3, 2, 1]
 
 
-@pytest.mark.parametrize("says_size", [True, False])
-def test_the_size_of_a_page_is_what_came_back(says_size: bool) -> None:
-    listing = Listing(600, ended=set(range(5)), largest_page=10, says_size=says_size)
-    scan = swept(listing, range(600))
+@pytest.mark.parametrize("reports_size", [True, False])
+def test_the_scan_adapts_to_the_page_size_of_the_server(reports_size: bool) -> None:
+    listing = Listing(600, ended=set(range(5)), largest_page=10, reports_size=reports_size)
+    scan = scan_of(listing, range(600))
     assert scan.page_size == 10
-    assert listing.read[:2] == [6, 60], "the oldest are ten times as far back as was thought"
+    assert listing.read[:2] == [6, 60], "the pages are a tenth of the expected size"
     assert ended(scan) == {f"t{n}" for n in range(5)}
 
 
-def test_tasks_pushed_back_by_others_of_the_account_are_followed() -> None:
+def test_the_scan_finds_our_tasks_behind_those_of_other_programs() -> None:
     listing = Listing(300, ended=set(range(100)) | {150})
-    ours = range(90, 120)  # 180 newer ones are somebody else's
-    scan = swept(listing, ours)
+    ours = range(90, 120)  # the 180 newer tasks are not ours
+    scan = scan_of(listing, ours)
     assert listing.read[0] == 1
     assert scan.knows_ours is False
     listing = Listing(150, ended=set(range(100)))
-    scan = swept(listing, range(20, 120), enough=1000)
+    scan = scan_of(listing, range(20, 120), enough=1000)
     assert listing.read == [1, 2]
     assert ended(scan) == {f"t{n}" for n in range(20, 100)}
 
 
-def test_a_straggler_does_not_hide_the_page_where_the_others_end() -> None:
-    """Task 5 is older than all that run: counted with them, the oldest would be a page further than it is."""
+def test_a_single_old_task_does_not_move_the_start_of_the_scan_past_the_ended_tasks() -> None:
+    """Task 5 is older than all due tasks. Counted with them, it would move the expected page by one."""
     listing = Listing(1000, ended=set(range(300, 310)))
     ours = {"t5"} | {f"t{n}" for n in range(300, 1000)}
     scan = scan_task_list(due(range(300, 1000)), ours, 100, 36, listing.page, lambda: 0.999)
@@ -107,7 +109,7 @@ def test_a_straggler_does_not_hide_the_page_where_the_others_end() -> None:
     assert listing.read[:2] == [8, 7]
 
 
-def test_where_none_of_ours_are_the_first_page_is_tried() -> None:
+def test_the_scan_tries_the_first_page_when_the_expected_page_has_none_of_our_tasks() -> None:
     listing = Listing(300, ended=set(range(250, 260)))
     ours = {f"t{n}" for n in range(250, 300)} | {f"gone{n}" for n in range(200)}
     scan = scan_task_list(due(range(250, 300)), ours, 100, 36, listing.page, lambda: 0.999)
@@ -116,16 +118,16 @@ def test_where_none_of_ours_are_the_first_page_is_tried() -> None:
     assert len(ended(scan)) == 10
 
 
-def test_no_turn_ends_the_sweep_with_what_it_has() -> None:
+def test_the_scan_ends_with_what_it_has_when_no_slot_is_free() -> None:
     listing = Listing(500, ended=set(range(0, 500, 25)))
-    listing.turns = 2
-    assert len(ended(swept(listing, range(500)))) == 8
-    listing.turns = 0
+    listing.free_slots = 2
+    assert len(ended(scan_of(listing, range(500)))) == 8
+    listing.free_slots = 0
     listing.read.clear()
-    assert swept(listing, range(500)).pages == 0
+    assert scan_of(listing, range(500)).pages == 0
 
 
-def test_a_page_beyond_the_last_is_not_the_end_of_it() -> None:
+def test_the_scan_continues_after_a_page_beyond_the_last_one() -> None:
     listing = Listing(50, ended={0, 1})
     ours = {f"t{n}" for n in range(50)} | {f"unlisted{n}" for n in range(100)}
     scan = scan_task_list(due(range(50)), ours, 100, 36, listing.page, lambda: 0.999)

@@ -25,7 +25,7 @@ def test_many_lost_responses_are_reconciled_with_one_set_of_list_pages() -> None
     world = World(max_files_per_task=1)
     for number in range(25):
         world.upload(f"{number}.wav")
-    world.vendor.answers_to_lose = 25
+    world.vendor.responses_to_lose = 25
     world.run_until_quiet()
     assert [world.vendor.submissions_of(f"{number}.wav") for number in range(25)] == [1] * 25
 
@@ -34,7 +34,7 @@ def test_many_lost_responses_are_reconciled_with_one_set_of_list_pages() -> None
 def test_a_post_that_the_vendor_accepts_late_is_not_repeated(seconds: int) -> None:
     world = world_with_a_known_task()
     world.vendor.accepts_late_by = timedelta(seconds=seconds)
-    world.vendor.answers_to_lose = 1
+    world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 1
@@ -42,7 +42,7 @@ def test_a_post_that_the_vendor_accepts_late_is_not_repeated(seconds: int) -> No
 
 def test_a_list_without_any_task_of_ours_proves_nothing_for_ten_minutes() -> None:
     world = World()
-    world.vendor.answers_to_lose = 1
+    world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.deliver()
     world.vendor.unlisted = {"task-0"}
@@ -56,7 +56,7 @@ def test_a_list_without_any_task_of_ours_proves_nothing_for_ten_minutes() -> Non
 
 def test_a_list_that_always_leaves_the_task_out_costs_one_more_submission_and_no_third() -> None:
     world = world_with_a_known_task()
-    world.vendor.answers_to_lose = 25
+    world.vendor.responses_to_lose = 25
     world.vendor.unlisted = {f"task-{number}" for number in range(1, 30)}
     world.upload("a.wav")
     world.run_until_quiet()
@@ -65,7 +65,7 @@ def test_a_list_that_always_leaves_the_task_out_costs_one_more_submission_and_no
 
 def test_a_first_look_hours_later_still_asks_before_it_repeats() -> None:
     world = world_with_a_known_task()
-    world.vendor.answers_to_lose = 1
+    world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.deliver()
     world.now += timedelta(hours=2)
@@ -86,10 +86,10 @@ def test_absence_counts_only_some_time_after_the_response_was_lost() -> None:
 
 def test_accepted_times_are_those_of_the_post_also_when_its_response_was_lost() -> None:
     world = world_with_a_known_task()
-    world.vendor.answers_to_lose = 1
+    world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.run_until_quiet()
-    [end] = world.bus.ends_of("a.wav")
+    [end] = world.bus.terminal_events_of("a.wav")
     times = end.timing
     assert times.submitted_at is not None
     assert times.completed_at is not None

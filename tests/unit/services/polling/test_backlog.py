@@ -1,4 +1,4 @@
-"""The line of jobs whose model's rate is used up: in order, without churn, and never in the way of who arrives now."""
+"""The backlog is released oldest first and at most once per job, and it does not delay new uploads."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.support.world import World
 FUN_ASR_RATE = 10
 
 
-def backlog(files: int) -> World:
-    """A stack of one file a task to which all of them came at once; none has been delivered since."""
+def world_with_backlog(files: int) -> World:
+    """A stack with one file per task, after one delivery of so many uploads."""
     world = World(max_files_per_task=1)
     for number in range(files):
         world.upload(f"old{number:05}.wav")
@@ -32,8 +32,8 @@ def submitted_at(world: World, key: str) -> datetime:
     return job.submitted_at
 
 
-def test_what_finds_the_rate_used_up_stands_in_line_and_is_not_counted_as_a_failure() -> None:
-    world = backlog(600)
+def test_rate_limited_jobs_join_the_backlog_without_a_failed_attempt() -> None:
+    world = world_with_backlog(600)
     waiting = rate_limited_jobs(world)
     assert 100 < len(waiting) < 600
     assert {(job.status, job.failed_attempts, job.last_error_code) for job in waiting} == {
@@ -41,8 +41,8 @@ def test_what_finds_the_rate_used_up_stands_in_line_and_is_not_counted_as_a_fail
     }
 
 
-def test_a_backlog_of_thousands_keeps_no_new_upload_waiting() -> None:
-    world = backlog(1200)
+def test_a_new_upload_does_not_wait_for_a_backlog_of_a_thousand_jobs() -> None:
+    world = world_with_backlog(1200)
     for _ in range(5):
         world.step()
     assert len(rate_limited_jobs(world)) > 600
@@ -55,21 +55,21 @@ def test_a_backlog_of_thousands_keeps_no_new_upload_waiting() -> None:
     assert len(rate_limited_jobs(world)) > 500
 
 
-def test_the_line_moves_in_the_order_of_arrival_at_its_share_of_the_rate() -> None:
-    world = backlog(600)
+def test_the_backlog_is_released_oldest_first_at_its_share_of_the_rate() -> None:
+    world = world_with_backlog(600)
     started, waiting = world.now, sorted(job.media.key for job in rate_limited_jobs(world))
     while rate_limited_jobs(world):
         world.step()
     took = (world.now - started).total_seconds()
-    assert took <= 10 + len(waiting) / (FUN_ASR_RATE * BACKLOG_SHARE) * 2  # this world does nothing at the same time
-    world.run_until_quiet()  # the last ones are called up, and still to be submitted
+    assert took <= 10 + len(waiting) / (FUN_ASR_RATE * BACKLOG_SHARE) * 2  # functions do not overlap here
+    world.run_until_quiet()  # the last jobs are released but not submitted yet
     times = [submitted_at(world, key) for key in waiting]
     overtaken = sum(later < earlier for earlier, later in pairwise(times))
     assert overtaken < len(waiting) * 0.02
 
 
-def test_who_is_called_up_gets_a_turn() -> None:
-    world = backlog(600)
+def test_a_released_job_finds_a_free_slot() -> None:
+    world = world_with_backlog(600)
     waiting = len(rate_limited_jobs(world))
     world.run_until_quiet()
     requeued = sum(report.requeued for report in world.passes)
@@ -77,34 +77,34 @@ def test_who_is_called_up_gets_a_turn() -> None:
     assert {job.status for job in world.records.jobs.values()} == {Status.SUCCEEDED}
 
 
-def test_behind_a_closed_gate_nobody_is_called_up() -> None:
-    world = backlog(600)
+def test_no_job_is_released_during_a_pause() -> None:
+    world = world_with_backlog(600)
     world.records.save_pause(start_pause("Arrearage", "unpaid", world.now))
     report = world.poll_pass()
     assert report is not None
     assert report.requeued == 0
 
 
-def test_a_model_whose_rate_is_free_is_not_held_up_by_another_ones_line() -> None:
-    world = backlog(600)
+def test_an_upload_does_not_wait_for_another_models_backlog() -> None:
+    world = world_with_backlog(600)
     world.upload("calls.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
     arrived = world.now
     world.deliver()
     assert submitted_at(world, "calls.wav") - arrived < timedelta(seconds=1)
 
 
-def test_a_hundred_files_a_task_leave_the_line_a_hundred_times_as_fast() -> None:
+def test_the_backlog_is_released_in_full_tasks() -> None:
     world = World(max_files_per_task=100)
     for number in range(1000):
         world.upload(f"{number}.wav")
-    world.records.turns["submit#fun-asr"] = world.now + timedelta(seconds=9)
+    world.records.next_slots["submit#fun-asr"] = world.now + timedelta(seconds=9)
     world.deliver()
     assert len(rate_limited_jobs(world)) == 1000
     world.run_until_quiet()
     assert len(world.vendor.tasks) <= 15
 
 
-def test_one_models_backlog_of_a_thousand_does_not_hide_another_models_line() -> None:
+def test_one_models_backlog_does_not_hide_another_models_backlog() -> None:
     world = World(max_files_per_task=1)
     slow = {"dashscribe-model": "qwen3-asr-flash-filetrans"}
     for number in range(500):
@@ -118,4 +118,4 @@ def test_one_models_backlog_of_a_thousand_does_not_hide_another_models_line() ->
     assert len(rate_limited_jobs(world)) - len(fast) > 200
     for _ in range(8):
         world.step()
-    assert [job for job in fast if world.job_of(job.media.key).submitted_at], "nobody of this line was called up"
+    assert [job for job in fast if world.job_of(job.media.key).submitted_at], "no job of this model was released"

@@ -1,14 +1,17 @@
-"""What goes out together: full tasks when much arrives, no waiting when little does, like beside like."""
+"""How one run gathers messages and submits them: full tasks with much traffic, no wait with little."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
-from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.recognition.catalogue import ModelSpec
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.services.submission.submit import GATHER_AT_MOST, GATHER_FOR
-from tests.support.world import START, World, key_in
+from tests.support.world import SUCCEEDED, World, key_in
 
 MB = 1024**2
 
@@ -17,7 +20,7 @@ def files_in_tasks(world: World) -> list[int]:
     return sorted(len(task.urls) for task in world.vendor.tasks.values())
 
 
-def test_a_burst_that_lambda_hands_over_in_tens_leaves_in_one_task() -> None:
+def test_a_burst_that_lambda_delivers_in_tens_is_submitted_as_one_task() -> None:
     world = World()
     world.batch_size = 10
     for number in range(100):
@@ -27,7 +30,7 @@ def test_a_burst_that_lambda_hands_over_in_tens_leaves_in_one_task() -> None:
     assert world.queue == []
 
 
-def test_a_task_is_never_larger_than_allowed_and_the_rest_stays_in_the_queue() -> None:
+def test_a_task_has_at_most_the_allowed_number_of_files_and_the_rest_stays_queued() -> None:
     world = World(max_files_per_task=30)
     world.batch_size = 10
     for number in range(100):
@@ -37,7 +40,7 @@ def test_a_task_is_never_larger_than_allowed_and_the_rest_stays_in_the_queue() -
     assert len(world.queue) == 70
 
 
-def test_a_file_that_comes_alone_waits_for_nobody() -> None:
+def test_a_single_upload_is_submitted_without_waiting() -> None:
     world = World()
     world.upload("a.wav")
     world.arrivals = [world.upload("late.wav", queued=False)]
@@ -47,7 +50,7 @@ def test_a_file_that_comes_alone_waits_for_nobody() -> None:
     assert world.now == started
 
 
-def test_when_much_arrives_a_run_waits_a_second_for_more() -> None:
+def test_with_ten_messages_a_run_waits_a_second_for_more() -> None:
     world = World()
     for number in range(10):
         world.upload(f"{number}.wav")
@@ -58,7 +61,7 @@ def test_when_much_arrives_a_run_waits_a_second_for_more() -> None:
     assert world.now - started <= GATHER_FOR + timedelta(seconds=0.2)
 
 
-def test_with_one_file_a_task_nothing_is_gathered() -> None:
+def test_with_one_file_per_task_a_run_receives_no_further_messages() -> None:
     world = World(max_files_per_task=1)
     world.batch_size = 10
     for number in range(20):
@@ -68,45 +71,35 @@ def test_with_one_file_a_task_nothing_is_gathered() -> None:
     assert len(world.queue) == 10
 
 
-def test_gathering_ends_although_the_queue_does_not() -> None:
+def test_a_run_stops_receiving_messages_although_the_queue_has_more() -> None:
     world = World()
     world.batch_size = 10
     for number in range(100):
         world.upload(f"{number}.wav")
     take = world.take
 
-    def slow(most: int, wait_seconds: int) -> list[object]:
+    def take_slowly(most: int, wait_seconds: int) -> list[object]:
         world.now += timedelta(seconds=3)
         return list(take(most, wait_seconds))
 
-    world.take = slow  # type: ignore[method-assign, assignment]  # the same, three seconds later
+    world.take = take_slowly  # type: ignore[method-assign, assignment]  # three seconds slower
     world.deliver()
     assert files_in_tasks(world) == [10 + 10 * (GATHER_AT_MOST // timedelta(seconds=3) + 1)]
 
 
-def test_a_broken_message_among_those_that_were_taken_is_buried_once() -> None:
-    world = World()
-    world.batch_size = 1
-    world.upload("a.wav")
-    world.queue.append("nonsense")
-    world.deliver()
-    assert [body for body, _ in world.dead_lettered] == ["nonsense"]
-    assert world.queue == []
-
-
-def test_messages_that_cannot_be_had_or_deleted_cost_nobody_anything() -> None:
+def test_uploads_are_submitted_once_when_messages_can_be_neither_received_nor_deleted() -> None:
     world = World()
     world.batch_size = 1
     world.upload("a.wav")
     world.upload("b.wav")
 
-    def refused(*_: object) -> list[object]:
-        raise OSError("SQS is away")
+    def fail(*_: object) -> list[object]:
+        raise OSError("SQS is not reachable")
 
-    world.done = refused  # type: ignore[method-assign, assignment]  # breaks
+    world.done = fail  # type: ignore[method-assign, assignment]
     world.deliver()
     assert files_in_tasks(world) == [2]
-    world.take = refused  # type: ignore[method-assign, assignment]  # breaks too
+    world.take = fail  # type: ignore[method-assign, assignment]
     world.upload("c.wav")
     world.run_until_quiet()
     assert {key: world.vendor.submissions_of(key) for key in ("a.wav", "b.wav", "c.wav")} == dict.fromkeys(
@@ -114,33 +107,19 @@ def test_messages_that_cannot_be_had_or_deleted_cost_nobody_anything() -> None:
     )
 
 
-def test_a_message_that_was_taken_and_broke_down_comes_back_and_is_not_reported_to_lambda() -> None:
-    world = World()
-    world.batch_size = 1
-    world.upload("a.wav")
-    world.upload("b.wav")
-    world.media.objects["b.wav"] = None  # type: ignore[assignment]  # resolving its options breaks
-    report = world.deliver()
-    assert report.failed_message_ids == []
-    assert len(world.queue) == 1
-    world.media.objects["b.wav"] = {}
-    world.run_until_quiet()
-    assert world.vendor.submissions_of("b.wav") == 1
-
-
-def test_a_jingle_does_not_wait_for_a_board_meeting() -> None:
+def test_small_files_do_not_share_a_task_with_large_files() -> None:
     world = World()
     for number in range(3):
         world.upload(f"jingle{number}.wav", size=1 * MB)
         world.upload(f"call{number}.wav", size=20 * MB)
         world.upload(f"meeting{number}.wav", size=600 * MB)
     world.deliver()
-    alike = [{key_in(url).rstrip("0123456789.wav") for url in task.urls} for task in world.vendor.tasks.values()]
-    assert sorted(map(sorted, alike)) == [["call"], ["jingle"], ["meeting"]]
+    names = [{key_in(url).rstrip("0123456789.wav") for url in task.urls} for task in world.vendor.tasks.values()]
+    assert sorted(map(sorted, names)) == [["call"], ["jingle"], ["meeting"]]
 
 
 class SignalledWorld(World):
-    """Notes how many tasks there were at each wake-up signal of the loop."""
+    """Records how many tasks there were at each wake-up signal."""
 
     def __init__(self, *, max_files_per_task: int) -> None:
         super().__init__(max_files_per_task=max_files_per_task)
@@ -150,7 +129,7 @@ class SignalledWorld(World):
         self.tasks_at_signals.append(len(self.vendor.tasks))
 
 
-def test_the_loop_hears_of_the_first_task_before_the_last_is_submitted() -> None:
+def test_a_wake_up_signal_is_sent_after_the_first_task_of_a_run() -> None:
     world = SignalledWorld(max_files_per_task=1)
     for number in range(100):
         world.upload(f"{number}.wav")
@@ -159,7 +138,7 @@ def test_the_loop_hears_of_the_first_task_before_the_last_is_submitted() -> None
     assert len(world.tasks_at_signals) == 2
 
 
-def test_one_task_is_one_wake_up_signal() -> None:
+def test_one_task_sends_one_wake_up_signal() -> None:
     world = SignalledWorld(max_files_per_task=100)
     for number in range(100):
         world.upload(f"{number}.wav")
@@ -167,21 +146,33 @@ def test_one_task_is_one_wake_up_signal() -> None:
     assert world.tasks_at_signals == [1]
 
 
-def test_a_submission_leaves_when_its_turn_comes_however_long_its_claims_take(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Late ones come close to the next ones, and the vendor refuses what comes too close."""
-    world = World()
-    for number in range(3):
+def test_a_run_ends_within_its_time_and_later_runs_submit_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World(max_files_per_task=1)
+    for number in range(100):
         world.upload(f"{number}.wav")
-    turn = START + timedelta(seconds=4)
-    world.records.turns["submit#fun-asr"] = turn
-    save = world.records.save
+    submit = world.vendor.submit
 
-    def slowly(job: Job) -> Job:
-        world.now += timedelta(seconds=1)
-        return save(job)
+    def submit_slowly(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        world.now += timedelta(seconds=3)
+        return submit(spec, file_urls, parameters)
 
-    monkeypatch.setattr(world.records, "save", slowly)
+    monkeypatch.setattr(world.vendor, "submit", submit_slowly)
+    started = world.now
     world.deliver()
-    [task] = world.vendor.tasks.values()
-    assert len(task.urls) == 3
-    assert task.accepted_at == turn
+    assert world.now - started < timedelta(seconds=60)
+    world.run_until_quiet()
+    assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 100
+
+
+def test_new_uploads_are_recorded_and_submitted_before_requeued_jobs() -> None:
+    world = World(max_files_per_task=1)
+    requeued = world.upload("requeued.wav", queued=False)
+    world.crashes.kill_at(2, after=False)  # killed right after the job was recorded
+    world.deliver([requeued])
+    [job_id] = world.records.jobs
+    world.crashes.clear()
+    world.crashes.moments.clear()
+    world.deliver([json.dumps({"job_id": job_id}), world.upload("new.wav", queued=False)])
+    moments = world.crashes.moments
+    assert moments.index("before create job") < moments.index("after find job")
+    assert [key_in(task.urls[0]) for task in world.vendor.tasks.values()] == ["new.wav", "requeued.wav"]
