@@ -1,4 +1,4 @@
-.PHONY: help run test check up down env where backfill redrive simulator invoke deploy build bench soak picture documents lock format install clean
+.PHONY: help run test check up down env where backfill redrive simulator invoke deploy build bench interleave soak picture documents lock format install clean
 .DEFAULT_GOAL := help
 SHELL := bash
 PYTHON ?= python3
@@ -20,6 +20,7 @@ VARIABLES_simulator := PORT
 VARIABLES_invoke := FUNCTION EVENT
 VARIABLES_deploy := PARAMETERS DEPLOY_ARGUMENTS
 VARIABLES_soak := SOAK_ARGUMENTS
+VARIABLES_interleave := SCHEDULES
 
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 READ := $(foreach goal,$(MAKECMDGOALS),$(VARIABLES_$(goal)))
@@ -83,6 +84,9 @@ deploy: build ## deploy to your AWS account: PARAMETERS="Name=value ..."
 
 bench: install ## measure; never passes or fails on a clock
 	@$(BIN)/python -m pytest -q -s -p no:randomly tests/benchmarks
+
+interleave: install ## the services in many random schedules: SCHEDULES=20000
+	@SCHEDULES="$(or $(SCHEDULES),20000)" $(BIN)/python -m pytest -q --numprocesses 2 --timeout 7200 tests/unit/services/test_interleavings.py
 
 soak: install ## a long run with faults on a stack of its own: SOAK_ARGUMENTS="--files 2000 --minutes 15"
 	@$(BIN)/python -m local.soak $(SOAK_ARGUMENTS)
