@@ -82,6 +82,7 @@ def run_finalizer(result: bytes, interpreter: str = sys.executable) -> Finalized
     with _serve(result) as (address, digests):
         environment = {
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "layers" / "shared"),
             "AWS_ENDPOINT_URL": address,
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "testing",
