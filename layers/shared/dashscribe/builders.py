@@ -127,7 +127,7 @@ def build_submit_service(
         sleep=ports.sleep,
     )
     return SubmitService(
-        inbox=MessageInbox(ports.dead_letter_queue),
+        inbox=MessageInbox(ports.dead_letter_queue, table.records),
         preparer=preparer,
         lost_responses=lost_responses,
         pause=pause,
@@ -161,7 +161,7 @@ def build_transcribe_service(
         sleep=ports.sleep,
     )
     return TranscribeService(
-        inbox=MessageInbox(ports.dead_letter_queue),
+        inbox=MessageInbox(ports.dead_letter_queue, ports.table.records),
         records=ports.table.records,
         recorder=pause.recorder,
         pause=pause,

@@ -56,7 +56,7 @@ def full_job(make_job: MakeJob, now: datetime) -> Job:
         submitted_at=now + SECOND,
         completed_at=now + 2 * SECOND,
         published_at=now + 3 * SECOND,
-        requeues=5,
+        failed_runs=5,
         claimed_at=now,
         claimed_until=now + 5 * SECOND,
         result={

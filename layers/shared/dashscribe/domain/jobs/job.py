@@ -109,7 +109,7 @@ class Job(BaseModel):
     submitted_at: Timestamp | None = None
     completed_at: Timestamp | None = None
     published_at: Timestamp | None = None
-    requeues: int = 0
+    failed_runs: int = 0
     result: ResultFolder | None = None
     audio: AudioFacts | None = None
     usage: Usage | None = None
@@ -135,7 +135,9 @@ def _changed(job: Job, **changes: object) -> Job:
 
 def _waiting(job: Job, error_code: str | None, **changes: object) -> Job:
     """Back to RECEIVED: no submission owns the job."""
-    return _changed(job, status=Status.RECEIVED, submission_id=None, requeues=0, last_error_code=error_code, **changes)
+    return _changed(
+        job, status=Status.RECEIVED, submission_id=None, failed_runs=0, last_error_code=error_code, **changes
+    )
 
 
 # Receiving
@@ -161,7 +163,7 @@ def with_options(job: Job, options: Options) -> Job:
 
 def hand_over(job: Job, now: datetime) -> Job:
     """The job waits in the queue of the synchronous models."""
-    return _changed(job, requeues=0, due_kind=Due.JOB, due_at=now + LOST_CALL_MESSAGE_AFTER)
+    return _changed(job, failed_runs=0, due_kind=Due.JOB, due_at=now + LOST_CALL_MESSAGE_AFTER)
 
 
 def fall_back(job: Job, error_code: str, now: datetime) -> Job:
@@ -207,7 +209,7 @@ def submitted(job: Job, task_id: str | None, now: datetime) -> Job:
         task_id=task_id,
         attempts=job.attempts + 1,
         failed_attempts=0,
-        requeues=0,
+        failed_runs=0,
         submitted_at=now,
         last_error_code=None,
         split_from=None,
@@ -221,7 +223,7 @@ def await_reconciliation(job: Job, now: datetime, delay: timedelta = RECONCILE_A
     return _changed(
         job,
         last_error_code=RESPONSE_LOST,
-        requeues=0,
+        failed_runs=0,
         claimed_until=now,
         due_kind=Due.JOB,
         due_at=now + delay,
@@ -288,7 +290,12 @@ def rate_limited(job: Job) -> Job:
 
 def requeued(job: Job, now: datetime) -> Job:
     """The job's message is in the submit queue again. The record is due again in case the message is lost."""
-    return _changed(job, requeues=job.requeues + 1, due_kind=Due.JOB, due_at=now + LOST_MESSAGE_AFTER)
+    return _changed(job, due_kind=Due.JOB, due_at=now + LOST_MESSAGE_AFTER)
+
+
+def run_failed(job: Job) -> Job:
+    """A function received the job and failed with an unexpected error."""
+    return _changed(job, failed_runs=job.failed_runs + 1)
 
 
 def check_again(job: Job, at: datetime) -> Job:

@@ -29,8 +29,9 @@ MAX_FAILED_ATTEMPTS = 25
 """Retryable errors in a row until a job fails: about three hours with `retry_delay`."""
 MAX_REJECTED_ATTEMPTS = 5
 """The same for a 4xx response: about a minute. Such a response is about the request, which does not change."""
-MAX_REQUEUES = 20
-"""Requeues without progress until a job fails: about half an hour with `timeouts.LOST_MESSAGE_AFTER`."""
+MAX_FAILED_RUNS = 20
+"""Runs in a row that failed on a job with an unexpected error, until the job fails. A message that no function received
+is not the file's fault, and is not counted."""
 MAX_FINALIZE_ATTEMPTS = 40
 """How often an ended task is given to finalizers: about eight hours with `finalize_delay`."""
 THROTTLED_LIKE_ATTEMPT = 3
@@ -130,9 +131,9 @@ def after_lost_task(job: Job, now: datetime) -> RetryDecision:
     return RetryDecision(retry_at=now) if may_be_resubmitted(job) else RetryDecision(failure=internal_error(job))
 
 
-def is_out_of_requeues(job: Job) -> bool:
-    """The job was requeued so often without progress that our own system must be broken for this file."""
-    return job.requeues >= MAX_REQUEUES
+def has_failed_too_often(job: Job) -> bool:
+    """The functions failed on this job so often in a row that our own system must be broken for this file."""
+    return job.failed_runs >= MAX_FAILED_RUNS
 
 
 def internal_error(job: Job) -> Failure:
