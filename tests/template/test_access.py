@@ -65,7 +65,7 @@ def resource_policies(resources: Resources) -> Iterator[tuple[str, Statement]]:
             "secretsmanager",
             {(name, "GetSecretValue") for name in (*SUBMITTERS, "PollTasksFunction")},
         ),
-        ("ProfilesParameter", "ssm", {(name, "GetParameter") for name in SUBMITTERS}),
+        ("${AWS::StackName}/profiles", "ssm", {(name, "GetParameter") for name in SUBMITTERS}),
     ],
 )
 def test_only_the_named_roles_may_access_it_and_only_with_the_named_actions(

@@ -37,7 +37,6 @@ OUTPUTS = {
     "EventBusName": "EventBus",
     "JobsTableName": "JobsTable",
     "ApiKeySecretArn": "ApiKeySecret",
-    "ProfilesParameterName": "ProfilesParameter",
     "SubmitQueueUrl": "SubmitQueue",
     "SubmitDeadLetterQueueUrl": "SubmitDeadLetterQueue",
     "PollTasksStateMachineArn": "PollTasksStateMachine",
@@ -307,16 +306,16 @@ def test_only_the_failed_messages_of_a_batch_return_to_the_queue(functions: Reso
     assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_api_key_starts_as_a_placeholder_that_the_code_recognises(resources: Resources) -> None:
-    from dashscribe.adapters.configuration import PLACEHOLDER
-
-    assert resources["ApiKeySecret"]["Properties"]["SecretString"].startswith(PLACEHOLDER)
-
-
-def test_the_profiles_parameter_starts_as_an_empty_document(resources: Resources) -> None:
-    from dashscribe.domain.recognition.profiles import Profiles
-
-    assert Profiles.parse(resources["ProfilesParameter"]["Properties"]["Value"]) == Profiles()
+def test_an_update_of_the_stack_never_overwrites_the_key_or_the_profiles(
+    template: dict[str, Any], resources: Resources, functions: Resources
+) -> None:
+    """CloudFormation writes a literal value again whenever another property of its resource changes, a tag even."""
+    assert set(resources["ApiKeySecret"]["Properties"]) <= {"Description", "KmsKeyId"}
+    assert not [name for name, resource in resources.items() if resource["Type"] == "AWS::SSM::Parameter"]
+    named = {"Fn::Sub": "/${AWS::StackName}/profiles"}
+    assert template["Outputs"]["ProfilesParameterName"]["Value"] == named
+    for name in ("SubmitTranscriptionFunction", "TranscribeAudioFunction"):
+        assert functions[name]["Environment"]["Variables"]["PROFILES_PARAMETER_NAME"] == named
 
 
 def test_every_alarm_notifies_the_operator(resources: Resources) -> None:
