@@ -256,7 +256,7 @@ def test_a_state_machine_has_exactly_the_permissions_that_its_states_need(
 ) -> None:
     text = machines[name].text
     used = DISTRIBUTED_MAP_ACTIONS if '"DISTRIBUTED"' in text else set()
-    for service, operation in re.findall(r"arn:aws:states:::(?:aws-sdk:)?([a-z0-9]+):([A-Za-z0-9]+)", text):
+    for service, operation in re.findall(r"arn:\$\{Partition\}:states:::(?:aws-sdk:)?([a-z0-9]+):([A-Za-z0-9]+)", text):
         prefix = "states" if service == "sfn" else service
         action = f"{prefix}:{operation[0].upper()}{operation[1:]}"
         used = used | {
@@ -285,6 +285,6 @@ def test_a_state_machine_may_access_only_its_own_record(
     used = {
         state["Arguments"]["Key"]["pk"]["S"]
         for state in machines[name].asl["States"].values()
-        if state.get("Resource", "").startswith("arn:aws:states:::dynamodb:")
+        if state.get("Resource", "").startswith("arn:${Partition}:states:::dynamodb:")
     }
     assert {re.sub(r"^{% '(.*)' & .* %}$", r"\1*", key) for key in used} == set(keys)

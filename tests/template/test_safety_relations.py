@@ -141,7 +141,7 @@ def test_a_state_waits_longer_than_its_function_may_run(
         limits = {
             state["Arguments"]["FunctionName"][2:-4]: seconds(state["TimeoutSeconds"])
             for _, state in states(machine.asl)
-            if state["Type"] == "Task" and state["Resource"] == "arn:aws:states:::lambda:invoke"
+            if state["Type"] == "Task" and state["Resource"] == "arn:${Partition}:states:::lambda:invoke"
         }
         substitutions = machine.properties["DefinitionSubstitutions"]
         assert {f"{name}Arn" for name in limits} == {name for name in substitutions if name.endswith("FunctionArn")}

@@ -149,6 +149,12 @@ def test_the_output_of_the_secret_is_its_arn_on_the_local_stack_too(template: di
     assert template["Outputs"]["ApiKeySecretArn"]["Value"] == {"Fn::GetAtt": ["ApiKeySecret", "Id"]}
 
 
+def test_no_arn_names_a_partition(root: Path) -> None:
+    """`arn:aws:` is wrong in the partitions aws-cn and aws-us-gov."""
+    for path in [root / "template.yaml", *(root / "statemachines").iterdir()]:
+        assert re.findall(r"arn:aws[a-z-]*:", path.read_text()) == [], path.name
+
+
 # files
 
 
