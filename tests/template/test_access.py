@@ -137,8 +137,8 @@ def test_no_other_property_grants_access(resources: Resources) -> None:
 
 
 @pytest.mark.parametrize("bucket", ["MediaBucket", "ResultsBucket"])
-def test_a_bucket_refuses_plain_http_except_from_the_local_machine(resources: Resources, bucket: str) -> None:
-    """AWS never sees an address of 127.0.0.0/8. A local emulator sees no other, and it has no TLS."""
+def test_a_bucket_refuses_plain_http(resources: Resources, bucket: str) -> None:
+    """This is the statement that auditors look for. Only local/stack.py adds an exception to it."""
     policies = [
         resource["Properties"]
         for resource in resources.values()
@@ -152,10 +152,7 @@ def test_a_bucket_refuses_plain_http_except_from_the_local_machine(resources: Re
                 "Principal": "*",
                 "Action": "s3:*",
                 "Resource": [{"Fn::GetAtt": [bucket, "Arn"]}, {"Fn::Sub": f"${{{bucket}.Arn}}/*"}],
-                "Condition": {
-                    "Bool": {"aws:SecureTransport": "false"},
-                    "NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"},
-                },
+                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
             }
         ]
     ]

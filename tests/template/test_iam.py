@@ -124,6 +124,7 @@ def test_a_role_is_assumed_by_one_aws_service_only(resources: Resources) -> None
             [statement] = resource["Properties"]["AssumeRolePolicyDocument"]["Statement"]
             assert re.fullmatch(r"[a-z]+\.amazonaws\.com", statement["Principal"]["Service"]), name
             assert statement["Action"] == "sts:AssumeRole", name
+            assert set(statement["Condition"]["StringEquals"]) == {"aws:SourceAccount", "aws:SourceArn"}, name
 
 
 # the actions that the code uses, read from its source

@@ -124,6 +124,10 @@ def test_the_functions_run_on_both_architectures_of_lambda(template: dict[str, A
         ("https://dashscope-intl.aliyuncs.com", True),
         ("https://ws-1.ap-southeast-1.maas.aliyuncs.com", True),
         ("http://127.0.0.1:8123", True),
+        ("http://localhost", True),
+        ("http://dashscope-intl.aliyuncs.com", False),
+        ("http://127.0.0.1.example.com", False),
+        ("http://localhost:80/", False),
         ("http://[::1]:8123", True),
         ("https://dashscope-intl.aliyuncs.com/", False),
         ("https://dashscope-intl.aliyuncs.com/api/v1", False),
@@ -202,12 +206,22 @@ def test_a_layer_built_by_make_has_its_target(root: Path, resources: Resources) 
 
 
 def test_every_function_has_a_log_group_with_a_retention(resources: Resources, functions: Resources) -> None:
-    retention = {
-        group.get("LogGroupName", {}).get("Fn::Sub"): group.get("RetentionInDays")
-        for group in of_type(resources, "AWS::Logs::LogGroup").values()
-    }
-    expected = {f"/aws/lambda/${{{name}}}": {"Ref": "LogRetentionDays"} for name in functions}
-    assert {name: retention.get(name) for name in expected} == expected
+    groups = of_type(resources, "AWS::Logs::LogGroup")
+    for name, function in functions.items():
+        group = groups[function["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
+
+
+def test_a_log_group_exists_before_what_writes_to_it(resources: Resources) -> None:
+    """A function that runs first would create the group, without a retention."""
+    for name, group in of_type(resources, "AWS::Logs::LogGroup").items():
+        assert set(references(group)) <= {
+            "AWS::StackName",
+            "LogRetentionDays",
+            "HasKmsKey",
+            "KmsKeyArn",
+            "AWS::NoValue",
+        }, name
 
 
 def test_every_log_group_has_a_retention(resources: Resources) -> None:
@@ -223,6 +237,12 @@ def test_every_state_machine_logs_to_a_log_group_of_the_stack(resources: Resourc
         assert properties["Logging"]["Level"] != "OFF"
 
 
+def assert_kept(resource: dict[str, Any]) -> None:
+    """The data outlives the stack, except a first deployment that fails."""
+    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert resource["UpdateReplacePolicy"] == "Retain"
+
+
 def test_every_bucket_is_encrypted_versioned_private_and_retained(resources: Resources) -> None:
     for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
         assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name
@@ -230,7 +250,7 @@ def test_every_bucket_is_encrypted_versioned_private_and_retained(resources: Res
         blocks = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
         assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(blocks, True), name
         assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}, name
-        assert resources[name]["DeletionPolicy"] == resources[name]["UpdateReplacePolicy"] == "Retain", name
+        assert_kept(resources[name])
 
 
 def test_every_bucket_refuses_plain_http(resources: Resources) -> None:
@@ -260,8 +280,10 @@ def test_every_upload_to_the_media_bucket_becomes_a_message_in_the_submit_queue(
     assert notifications == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
     rule = resources["MediaUploadedRule"]["Properties"]
     assert rule["EventPattern"]["source"] == ["aws.s3"]
-    assert rule["EventPattern"]["detail-type"] == ["Object Created"]
-    assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["SubmitQueue", "Arn"]}]
+    assert rule["EventPattern"]["detail-type"] == ["Object Created", "Object Restore Completed"]
+    [target] = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["SubmitQueue", "Arn"]}
+    assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["SubmitDeadLetterQueue", "Arn"]}
 
 
 def test_the_table_is_on_demand_expires_records_and_can_be_restored(resources: Resources) -> None:
@@ -270,7 +292,7 @@ def test_the_table_is_on_demand_expires_records_and_can_be_restored(resources: R
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["SSESpecification"] == {"SSEEnabled": True}
-    assert resources["JobsTable"]["DeletionPolicy"] == resources["JobsTable"]["UpdateReplacePolicy"] == "Retain"
+    assert_kept(resources["JobsTable"])
 
 
 def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: Resources) -> None:
@@ -333,7 +355,9 @@ def test_every_alarm_notifies_the_operator(resources: Resources) -> None:
 def test_every_alarm_on_our_metrics_names_a_metric_that_its_function_emits(
     root: Path, template: dict[str, Any], resources: Resources, functions: Resources
 ) -> None:
-    namespace = template["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+    namespace: dict[str, str] = template["Globals"]["Function"]["Environment"]["Variables"][
+        "POWERTOOLS_METRICS_NAMESPACE"
+    ]
     folder_of = {
         properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]: properties["CodeUri"]
         for properties in functions.values()
@@ -341,6 +365,7 @@ def test_every_alarm_on_our_metrics_names_a_metric_that_its_function_emits(
     alarms = [
         alarm for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values() if alarm.get("Namespace") == namespace
     ]
+    assert namespace == {"Fn::Sub": "dashscribe/${AWS::StackName}"}, "two stacks would share their metrics"
     assert alarms
     for alarm in alarms:
         [dimension] = alarm["Dimensions"]
