@@ -581,6 +581,7 @@ class World:
             results=self.vendor,
             messages=self,
             synchronous_queue=self.synchronous,
+            concurrent_records=1,
         )
 
     def poll_service(self, workers: int = 1) -> PollService:

@@ -77,11 +77,12 @@ def build_submit_service(
     results: ResultSource,
     messages: MessageSource,
     synchronous_queue: JobQueue,
+    concurrent_records: int | None = None,
 ) -> SubmitService:
     from dashscribe.services.submission.inbox import MessageInbox
     from dashscribe.services.submission.job_preparer import JobPreparer
     from dashscribe.services.submission.lost_responses import LostResponses
-    from dashscribe.services.submission.submit import SubmitService
+    from dashscribe.services.submission.submit import CONCURRENT_RECORDS, SubmitService
     from dashscribe.services.submission.task_submitter import TaskSubmitter
 
     table, pause = ports.table, ports.pause()
@@ -131,6 +132,7 @@ def build_submit_service(
         loop=ports.loop,
         clock=ports.clock,
         max_files_per_task=settings.max_files_per_task,
+        concurrent_records=concurrent_records or CONCURRENT_RECORDS,
     )
 
 

@@ -25,7 +25,7 @@ from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
-from dashscribe.errors import ErrorClass, MalformedMessage, MediaGone, PublishFailed, ResponseLost, VendorError
+from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import RequeuedJob, parse_message
 from dashscribe.services.ports import (
@@ -78,7 +78,7 @@ class SynchronousCaller:
     sleep: Callable[[float], None] = time.sleep
 
     def length_refusal(self, job: Job, options: Options) -> tuple[str, str] | None:
-        """Code and message when the recording is too long for the model. Raises `MediaGone`."""
+        """Code and message when the recording is too long for the model. Raises `MediaUnusable`."""
         return too_long_for(self.audio_length(self.media.read(job.media)), options.spec)
 
     def wait_for_slot(self, options: Options) -> bool:
@@ -142,8 +142,8 @@ class TranscribeService:
             return self._resume(job)
         try:
             refused = self.caller.length_refusal(job, options)
-        except MediaGone as error:
-            return self.recorder.fail(job, "MEDIA_GONE", str(error))
+        except MediaUnusable as error:
+            return self.recorder.fail(job, error.code, str(error))
         if refused is not None:
             return self._fall_back(job, *refused) if options.fallback else self.recorder.fail(job, *refused)
         admission = self.pause.admit({job.job_id: job})
