@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.template.conftest import arn_in_results
+
 Resources = dict[str, dict[str, Any]]
 Statement = dict[str, Any]
 
@@ -58,6 +60,7 @@ def resource_policies(resources: Resources) -> Iterator[tuple[str, Statement]]:
             "s3",
             {(name, action) for name in SUBMITTERS for action in ("GetObject", "GetObjectVersion", "ListBucket")}
             | {("BackfillUploadsFunction", action) for action in ("GetObject", "ListBucket")}
+            | {("ReadMoreMediaPolicy", action) for action in ("GetObject", "GetObjectVersion", "ListBucket")}
             | {("BackfillStateMachine", "ListBucket")},
         ),
         (
@@ -89,7 +92,7 @@ def test_a_backfill_reads_job_reports_and_no_transcript(resources: Resources) ->
         and "s3:GetObject" in as_list(statement["Action"])
         and "ResultsBucket" in json.dumps(statement["Resource"])
     ]
-    assert read == [{"Fn::Sub": "${ResultsBucket.Arn}/*/job.json"}]
+    assert read == [arn_in_results("/*/job.json")]
 
 
 def test_only_the_functions_and_the_state_machines_may_access_the_records(resources: Resources) -> None:
@@ -114,9 +117,9 @@ def test_a_resource_policy_allows_one_aws_service_and_nothing_else(resources: Re
         if statement["Effect"] == "Allow":
             assert statement["Principal"] == {"Service": "events.amazonaws.com"}, name
             assert statement["Action"] == "sqs:SendMessage", name
-            assert statement["Condition"] == {
-                "ArnEquals": {"aws:SourceArn": {"Fn::GetAtt": ["MediaUploadedRule", "Arn"]}}
-            }, name
+            [source, more] = statement["Condition"]["ArnEquals"]["aws:SourceArn"]
+            assert source == {"Fn::GetAtt": ["MediaUploadedRule", "Arn"]}, name
+            assert more["Fn::If"][:2] == ["HasMoreMediaBuckets", {"Fn::GetAtt": ["MoreMediaUploadedRule", "Arn"]}], name
 
 
 def test_no_other_property_grants_access(resources: Resources) -> None:

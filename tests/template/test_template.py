@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dashscribe.adapters.dynamodb import job_records
+from tests.template.conftest import with_options
 
 Resources = dict[str, dict[str, Any]]
 
@@ -280,8 +281,10 @@ def test_every_upload_to_the_media_bucket_becomes_a_message_in_the_submit_queue(
     assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["SubmitDeadLetterQueue", "Arn"]}
 
 
-def test_the_table_is_on_demand_expires_records_and_can_be_restored(resources: Resources) -> None:
-    table = resources["JobsTable"]["Properties"]
+def test_the_table_is_on_demand_expires_records_and_can_be_restored(
+    template: dict[str, Any], resources: Resources
+) -> None:
+    table = with_options(template)["JobsTable"]["Properties"]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
@@ -311,9 +314,10 @@ def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: R
     }
 
 
-def test_every_queue_is_encrypted_and_keeps_messages_for_14_days(resources: Resources) -> None:
-    for name, queue in of_type(resources, "AWS::SQS::Queue").items():
-        assert queue["SqsManagedSseEnabled"] is True, name
+@pytest.mark.parametrize("key", ["", "arn:aws:kms:us-east-1:123456789012:key/k"])
+def test_every_queue_is_encrypted_and_keeps_messages_for_14_days(template: dict[str, Any], key: str) -> None:
+    for name, queue in of_type(with_options(template, KmsKeyArn=key), "AWS::SQS::Queue").items():
+        assert queue.get("SqsManagedSseEnabled") is True or "KmsMasterKeyId" in queue, name
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600, name
 
 
