@@ -12,6 +12,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
+from tests.template import policy_report
 from tests.template.conftest import StateMachine, arn_in_table
 
 Resources = dict[str, dict[str, Any]]
@@ -291,3 +292,10 @@ def test_a_state_machine_may_access_only_its_own_record(
         if state.get("Resource", "").startswith("arn:${Partition}:states:::dynamodb:")
     }
     assert {re.sub(r"^{% '(.*)' & .* %}$", r"\1*", key) for key in used} == set(keys)
+
+
+def test_the_page_of_permissions_is_what_the_template_grants(resources: Resources) -> None:
+    """`python -m tests.template.policy_report` writes it."""
+    assert policy_report.PAGE.read_text() == policy_report.page()
+    names = {statement.get("Sid", policy) for _, policy, statement in policy_report.policies(resources)}
+    assert names == set(policy_report.REASONS)
