@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
+import yaml
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
@@ -121,6 +122,18 @@ def build(folder: Path, python_version: str) -> Path:
         folder / "sam-build.log",
     )
     return build_folder / "template.yaml"
+
+
+def allow_plain_http_from_here(template: Path) -> Path:
+    """A copy of a built template whose buckets accept plain HTTP from 127.0.0.0/8, because MiniStack has no TLS."""
+    document = yaml.safe_load(template.read_text())
+    for resource in document["Resources"].values():
+        if resource["Type"] == "AWS::S3::BucketPolicy":
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                statement["Condition"]["NotIpAddress"] = {"aws:SourceIp": "127.0.0.0/8"}
+    copy = template.with_name("local.yaml")  # in the same folder: the template's paths are relative
+    copy.write_text(yaml.safe_dump(document, sort_keys=False))
+    return copy
 
 
 def _sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -278,7 +291,14 @@ class Stack:
         }
         environment = clean_environment() | info.aws_environment | {"SAM_CLI_TELEMETRY": "0"}
         _sam(
-            ["deploy", "--template-file", str(template), "--stack-name", STACK_NAME, "--resolve-s3"]
+            [
+                "deploy",
+                "--template-file",
+                str(allow_plain_http_from_here(template)),
+                "--stack-name",
+                STACK_NAME,
+                "--resolve-s3",
+            ]
             + ["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"]
             + ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local", "--parameter-overrides"]
             + [f"{name}={value}" for name, value in parameters.items()],
