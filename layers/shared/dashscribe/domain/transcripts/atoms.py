@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from dashscribe.domain.transcripts.line_breaks import Break, opportunities, quality
 from dashscribe.domain.transcripts.script_rules import ScriptRules, cells
@@ -34,11 +35,8 @@ def atoms_of(words: list[TimedText], from_vendor: bool, voice: int, rules: Scrip
     An atom that begins or ends inside of a word has a share of the word's time by its width.
     """
     text = "".join(word.text for word in words)
-    starts, at = [], 0
-    for word in words:
-        starts.append(at)
-        at += len(word.text)
-    positions, phrases = opportunities(text, starts if from_vendor else (), rules)
+    clock = _Clock(text, words)
+    positions, phrases = opportunities(text, clock.starts if from_vendor else (), rules)
     edges = list(pairwise([0, *positions, len(text)]))
     found = []
     for number, (start, stop) in enumerate(edges):
@@ -51,8 +49,8 @@ def atoms_of(words: list[TimedText], from_vendor: bool, voice: int, rules: Scrip
             after = quality(piece, following, rules, language, stop in phrases)
         found.append(
             Atom(
-                _time_at(words, starts, start, is_end=False),
-                _time_at(words, starts, start + len(bare), is_end=True),
+                clock.begin(start),
+                clock.end(start + len(bare)),
                 bare,
                 piece[len(bare) :] or (" " if is_last and _takes_blank(bare) else ""),
                 cells(bare),
@@ -69,14 +67,29 @@ def _takes_blank(text: str) -> bool:
     return bool(text) and (unicodedata.east_asian_width(text[-1]) not in "WF" or "\uac00" <= text[-1] <= "\ud7a3")
 
 
-def _time_at(words: list[TimedText], starts: list[int], position: int, *, is_end: bool) -> int:
-    """When the character at `position` begins; with `is_end`, when the one before it ends."""
-    index = max(0, bisect_right(starts, position - 1 if is_end else position) - 1)
-    word = words[index]
-    offset = position - starts[index]
-    bare = word.text.rstrip(" ")
-    if offset <= 0:
-        return word.begin_ms
-    if offset >= len(bare):
-        return word.end_ms
-    return word.begin_ms + (word.end_ms - word.begin_ms) * cells(bare[:offset]) // max(1, cells(bare))
+class _Clock:
+    """Tells when each character of a sentence is spoken."""
+
+    def __init__(self, text: str, words: Sequence[TimedText]) -> None:
+        self.words = words
+        self.starts = [0, *accumulate(len(word.text) for word in words)]
+        self.advances = range(len(text) + 1) if text.isascii() else [0, *accumulate(map(cells, text))]
+
+    def begin(self, position: int) -> int:
+        """When the character at `position` begins."""
+        return self._at(bisect_right(self.starts, position) - 1, position)
+
+    def end(self, position: int) -> int:
+        """When the character before `position` ends."""
+        return self._at(max(0, bisect_right(self.starts, position - 1) - 1), position)
+
+    def _at(self, index: int, position: int) -> int:
+        word, start = self.words[index], self.starts[index]
+        stop = start + len(word.text) - word.text.endswith(" ")
+        if position <= start:
+            return word.begin_ms
+        if position >= stop:
+            return word.end_ms
+        first = self.advances[start]
+        share = self.advances[position] - first
+        return word.begin_ms + (word.end_ms - word.begin_ms) * share // max(1, self.advances[stop] - first)

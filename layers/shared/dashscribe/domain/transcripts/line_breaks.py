@@ -9,10 +9,11 @@ always hold.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable
 from enum import IntEnum
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 from dashscribe.domain.transcripts import graphemes
@@ -49,6 +50,8 @@ _SOUTH_EAST_ASIAN = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\
 _THAI = re.compile("[\u0e00-\u0e7f]")
 _WORDS_ARE_SYLLABLES = 1.3
 """Vendor words that have fewer characters than this on average are characters and tell nothing of words."""
+SYLLABLE_CLUSTERS = 3
+"""Where nothing tells the words, a break may come after so many clusters."""
 _LONG_WORD_CELLS = 16
 """A vendor word without blanks that is wider than this is a phrase, and may break at the words inside."""
 
@@ -92,6 +95,7 @@ def _permitted(text: str, found: Iterable[int]) -> list[int]:
         at
         for at in found
         if at in whole
+        and text[at] != " "
         and text[at] not in NEVER_FIRST
         and text[at - 1] not in NEVER_LAST
         and not (_is_latin(text[at - 1]) and _is_latin(text[at]))
@@ -108,9 +112,8 @@ def _with_long_pieces_split(text: str, positions: list[int], rules: ScriptRules)
     edges, found = [0, *positions, len(text)], list(positions)
     for start, stop in pairwise(edges):
         piece = text[start:stop].rstrip()
-        width = cells(piece)
-        if width > rules.line_cells:
-            found += [start + at for at in _parts_of(piece, width, rules.line_cells)]
+        if cells(piece) > rules.line_cells:
+            found += [start + at for at in _parts_of(piece, rules.line_cells)]
     return sorted(found)
 
 
@@ -118,26 +121,31 @@ _JOINT = re.compile("schafts?|ungs|heits|keits|täts|ions|tums|-")
 """Where a German compound has a joint."""
 
 
-def _parts_of(piece: str, width: int, limit: int) -> list[int]:
-    clusters = graphemes.boundaries(piece)
-    allowed = [at for at in clusters if piece[at] not in NEVER_FIRST and piece[at - 1] not in NEVER_LAST] or clusters
-    marks = [at for at in allowed if piece[at - 1] in "/.-_?&=–—‐" and piece[at].isalnum()]
-    joints = [match.end() for match in _JOINT.finditer(piece)]
+def _parts_of(piece: str, limit: int) -> list[int]:
+    """Where to cut a piece into parts of at most `limit` cells, which are about equally wide."""
+    clusters = [0, *graphemes.boundaries(piece), len(piece)]
+    widths = [0, *accumulate(cells(piece[start:stop]) for start, stop in pairwise(clusters))]
+    joints = {match.end() for match in _JOINT.finditer(piece)}
     found: list[int] = []
-    start = 0
-    while width > limit and clusters:
-        target = width / -(-width // limit)
-        fitting = [at for at in clusters if at > start and cells(piece[start:at]) <= limit]
-        good = [at for at in fitting if at in set(allowed)] or fitting
-        if not good:
+    start, total = 0, widths[-1]
+    while total - widths[start] > limit:
+        target = widths[start] + (total - widths[start]) / -(-(total - widths[start]) // limit)
+        stop = max(start + 1, bisect_right(widths, widths[start] + limit) - 1)
+        choices = range(start + 1, min(stop, len(clusters) - 2) + 1)
+        if not choices:
             break
-        wide = [at for at in good if cells(piece[start:at]) > limit // 3]
-        best = [at for at in wide if at in marks] or [at for at in wide if at in joints] or good
-        cut = min(best, key=lambda at: (abs(cells(piece[start:at]) - target), at))
-        found.append(cut)
-        width -= cells(piece[start:cut])
-        start = cut
+        start = min(choices, key=lambda at: (_class(piece, clusters[at], joints), abs(widths[at] - target)))
+        found.append(clusters[start])
     return found
+
+
+def _class(piece: str, at: int, joints: set[int]) -> int:
+    """How good a cut inside of a word is: after / . - _ ? &, then at the joint of a compound, then elsewhere."""
+    if piece[at] in NEVER_FIRST or piece[at - 1] in NEVER_LAST:
+        return 3
+    if piece[at - 1] in "/.-_?&=–—‐" and piece[at].isalnum():
+        return 0
+    return 1 if at in joints else 2
 
 
 @lru_cache(maxsize=8)
@@ -156,12 +164,12 @@ def _budoux(name: str) -> Any:
 
 
 def _phrase_starts(text: str, script: Script) -> list[int]:
-    """Where the phrases begin that BudouX finds; where it knows no such text, every cluster."""
+    """Where the phrases begin that BudouX finds; where it knows no such text, every few clusters."""
     name = {Script.JAPANESE: "ja", Script.CHINESE: "zh"}.get(script, "th")
     parser = _budoux(name)
     unknown = name == "th" and _SOUTH_EAST_ASIAN.search(text) and not _THAI.search(text)
     if parser is None or unknown:
-        return graphemes.boundaries(text)
+        return graphemes.boundaries(text)[SYLLABLE_CLUSTERS - 1 :: SYLLABLE_CLUSTERS]
     found, at = [], 0
     for phrase in parser.parse(text):
         at += len(phrase)

@@ -150,7 +150,9 @@ _BLOCKS = {
     "indic": re.compile("[\u0900-\u0dff]"),
     "south_east_asian": re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f]"),
 }
-_ASCII_TO_LATIN = re.compile("[A-Za-z\u00aa-\u024f\u0370-\u052f\u1e00-\u1fff]")
+_ALPHABETIC_WORD = re.compile("[A-Za-z\u00aa-\u024f\u0370-\u052f\u1e00-\u1fff]+")
+_LETTERS_TO_A_WORD = 5
+"""A longer word counts as one of this length, so that a few technical terms do not decide the script."""
 _LETTERS_TO_AN_IDEOGRAPH = 3
 """An ideograph or syllable says about as much as three letters."""
 _LANGUAGES = {
@@ -172,7 +174,7 @@ def script_of(text: str, language: str | None = None, default: Script = Script.A
     cjk = weights.pop("han") + weights["kana"]
     kana = weights.pop("kana")
     weights["cjk"] = cjk
-    weights["alphabetic"] = len(_ASCII_TO_LATIN.findall(text))
+    weights["alphabetic"] = sum(min(len(word), _LETTERS_TO_A_WORD) for word in _ALPHABETIC_WORD.findall(text))
     name, weight = weights.most_common(1)[0]
     if not weight:
         return default

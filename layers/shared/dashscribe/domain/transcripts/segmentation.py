@@ -21,7 +21,7 @@ from dashscribe.domain.transcripts.script_rules import EXTENSION_MS, GAP_MS, Scr
 # Costs. A cue costs 10, and the others are relative to it: what costs 20 is avoided at the price of two more cues.
 CUE = 10.0
 CUE_BREAK = dict(zip(Break, (0.0, 6.0, 17.0, 23.0, 62.0, 160.0), strict=True))
-LINE_BREAK = dict(zip(Break, (0.0, 1.0, 3.0, 7.0, 36.0, 90.0), strict=True))
+LINE_BREAK = dict(zip(Break, (0.0, 1.0, 3.0, 9.0, 36.0, 90.0), strict=True))
 SENTENCES_TOGETHER = 7.0
 """Two whole sentences in one cue."""
 TORN_SENTENCE = 70.0
@@ -32,6 +32,8 @@ PASSED_COMMA = 16.0
 """The cue ends inside a phrase, though its second half has a comma."""
 UNBALANCED = 26.0
 """A line shorter than half of the other, or an upper line longer by a fifth, and no punctuation between them."""
+TOP_HEAVY_PHRASE = 4.0
+"""An upper line longer by a fifth, where the lower one begins with a conjunction or a preposition."""
 LONE_WORD = 24.0
 """One short word alone on a line or in a cue, torn from its sentence."""
 TWO_VOICES = 13.0
@@ -40,9 +42,12 @@ TORN_TURN = 24.0
 TOO_SHORT, TOO_SHORT_A_SECOND = 24.0, 30.0
 TOO_FAST, TOO_FAST_A_TIME = 7.0, 45.0
 PAUSE_INSIDE_A_SECOND = 14.0
+PHRASE_PAUSE_MS = 400
 PAUSE_A_SECOND = 12.0
 """A pause makes a cue's end there cheaper."""
 OVERLAP, OVERLAP_A_SECOND = 12.0, 20.0
+NEAR_THE_MIDDLE = 8
+"""A line break is looked for among so many atoms before and after the middle of the cue's text."""
 IMPOSSIBLE = 1e6
 """What exceeds a limit is taken only where nothing else is possible, and reported."""
 
@@ -99,6 +104,7 @@ class _Divider:
         self.labels = self._labels()
         self.run = self._run_starts()
         self.sentence_ends = [0, *accumulate(int(atom.after == Break.SENTENCE) for atom in atoms)]
+        self.pauses = self._pauses()
         self.comma = self._last_comma()
         self.boundary = [self._boundary(at) for at in range(self.count + 1)]
         self.best = [0.0] + [float("inf")] * self.count
@@ -125,6 +131,14 @@ class _Divider:
         for at in range(1, self.count + 1):
             found.append(at if self.quality[at] <= Break.CLAUSE else found[-1])
         return found
+
+    def _pauses(self) -> list[int]:
+        """The silence after the sentences before each atom, in ms, as far as it is longer than between phrases."""
+        silences = [0] * (self.count + 1)
+        for at in range(1, self.count):
+            if self.quality[at] == Break.SENTENCE:
+                silences[at] = max(0, self.begin_ms[at] - self.end_ms[at - 1] - PHRASE_PAUSE_MS)
+        return list(accumulate(silences))
 
     def _boundary(self, at: int) -> float:
         """The cost of a cue's end before the atom `at`."""
@@ -203,7 +217,7 @@ class _Divider:
                 cost += TORN_SENTENCE
             if not whole_begin:
                 cost += TAIL_FIRST
-            cost += self._pauses(begin, end)
+            cost += PAUSE_INSIDE_A_SECOND * (self.pauses[end - 1] - self.pauses[begin]) / 1000
         elif not (whole_begin and whole_end) and self._is_lone(begin, end):
             cost += LONE_WORD
         if self.quality[end] > Break.CLAUSE and not inside:
@@ -211,15 +225,6 @@ class _Divider:
             if comma > begin and self.begins[comma] * 2 > self.begins[begin] + self.ends[end - 1]:
                 cost += PASSED_COMMA
         return cost
-
-    def _pauses(self, begin: int, end: int) -> float:
-        """What the silence after each sentence inside the cue costs."""
-        silent = sum(
-            max(0, self.begin_ms[at] - self.end_ms[at - 1] - 400)
-            for at in range(begin + 1, end)
-            if self.quality[at] == Break.SENTENCE
-        )
-        return PAUSE_INSIDE_A_SECOND * silent / 1000
 
     def _is_lone(self, begin: int, end: int) -> bool:
         width = self.ends[end - 1] - self.begins[begin]
@@ -245,6 +250,9 @@ class _Divider:
         best = float("inf")
         no_more: tuple[int, ...] = ()
         starts = no_more
+        if lines == 2:
+            middle = bisect_left(self.begins, (origin + right) // 2, begin, end)
+            lowest, highest = max(lowest, middle - NEAR_THE_MIDDLE), min(highest, middle + NEAR_THE_MIDDLE)
         for at in range(max(lowest, begin if label else begin + 1), min(highest, end)):
             upper = self.ends[at - 1] - origin if at > begin else label
             rest, more = 0.0, no_more
@@ -265,7 +273,7 @@ class _Divider:
             if shorter * 2 < longer:
                 cost += UNBALANCED
             if upper > lower * 1.2:
-                cost += UNBALANCED
+                cost += UNBALANCED if self.quality[at] > Break.PHRASE else TOP_HEAVY_PHRASE
         lone = self.line // 4 if self.rules.spaced else 5
         if (
             longer * 2 > self.line

@@ -1,7 +1,7 @@
 """Writes cues as SubRip (SRT) and WebVTT.
 
 SubRip has no standard and no escapes. Players take `<b>` and `{\\an8}` for markup, also where it was said. So an
-invisible word joiner follows `<`, and a pair of braces is written with full-width braces. WebVTT
+invisible word joiner follows such a `<` and parts a time, and a pair of braces is written with full-width braces. WebVTT
 (https://www.w3.org/TR/webvtt1/) has escapes.
 """
 
@@ -15,6 +15,7 @@ from dashscribe.domain.transcripts.cues import Cue
 
 _WORD_JOINER = "\u2060"
 _TAG = re.compile(r"<(?=\s*/?\s*[A-Za-z/!?])")
+_TIME = re.compile(r"(?<=\d:)(?=\d{1,2}:\d{1,2}[.,]\d)")
 _BRACES = re.compile(r"\{([^{}]*)\}")
 _ONLY_DIGITS = re.compile(r"\d+\s*")
 
@@ -30,6 +31,7 @@ def srt(cues: Sequence[Cue]) -> str:
 def _srt_text(cue: Cue) -> str:
     text = "\n".join(cue.lines)
     text = _TAG.sub("<" + _WORD_JOINER, text)
+    text = _TIME.sub(_WORD_JOINER, text)
     text = _BRACES.sub("｛\\1｝", text)
     text = text.replace("-->", f"--{_WORD_JOINER}>")
     last = text.rpartition("\n")[2]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from dashscribe.domain.transcript import Sentence, Word
 from dashscribe.domain.transcripts.script_rules import cells
@@ -52,7 +52,7 @@ def repaired(times: Sequence[Times], widths: Sequence[int], begin: int, end: int
         first = max(left, 0)
         items = widths[first:right]
         told = times[left][1] if left >= 0 else None
-        if told is not None and start < told <= stop and _have_time(items[1:], stop - told):
+        if told is not None and start < told <= stop and stop - told >= sum(items[1:]) * FASTEST_MS_A_CELL:
             found.append((start, told))
             items, start = items[1:], told
         found += _shares(items, start, stop)
@@ -66,11 +66,12 @@ def _anchors(times: Sequence[Times], widths: Sequence[int], begin: int, end: int
         for index, (at, _) in enumerate(times)
         if at is not None and begin - TOLERANCE_MS <= at <= end + TOLERANCE_MS
     ]
+    needed = [0, *accumulate(width * FASTEST_MS_A_CELL for width in widths)]
     kept: list[tuple[int, int]] = []
     for index, at in _in_order(told):
-        if not kept or _have_time(widths[kept[-1][0] : index], at - kept[-1][1]):
+        if not kept or at - kept[-1][1] >= needed[index] - needed[kept[-1][0]]:
             kept.append((index, at))
-    while kept and not _have_time(widths[kept[-1][0] :], end - kept[-1][1]):
+    while kept and end - kept[-1][1] < needed[-1] - needed[kept[-1][0]]:
         kept.pop()
     return kept
 
@@ -91,10 +92,6 @@ def _in_order(told: list[tuple[int, int]]) -> list[tuple[int, int]]:
         found.append(told[number])
         number = before[number]
     return found[::-1]
-
-
-def _have_time(widths: Sequence[int], ms: int) -> bool:
-    return ms >= sum(widths) * FASTEST_MS_A_CELL
 
 
 def _shares(widths: Sequence[int], begin: int, end: int) -> list[tuple[int, int]]:
