@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-import regex
+import regex  # type: ignore[import-untyped]  # the package has no types
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

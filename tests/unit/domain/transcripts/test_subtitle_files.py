@@ -43,7 +43,7 @@ def plain(text: str) -> str:
 
 def ffmpeg_texts(document: str) -> list[str]:
     """What FFmpeg's SubRip decoder makes of each cue, which is what mpv and libass show."""
-    with av.open(io.BytesIO(document.encode()), format="srt") as container:
+    with av.open(io.BytesIO(document.encode()), mode="r", format="srt") as container:
         packets = [packet for packet in container.demux() if packet.size]
         found = [subtitle.ass for packet in packets for subtitle in packet.decode()]  # type: ignore[union-attr]
     texts = [text.decode().split(",", 8)[8] for text in found]

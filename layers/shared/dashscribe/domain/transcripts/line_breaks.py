@@ -17,7 +17,12 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from dashscribe.domain.transcripts import graphemes
-from dashscribe.domain.transcripts.phrase_words import enders_to_avoid, good_starters, starters_to_avoid
+from dashscribe.domain.transcripts.phrase_words import (
+    enders_to_avoid,
+    good_starters,
+    starters_to_avoid,
+    starts_to_avoid,
+)
 from dashscribe.domain.transcripts.script_rules import HAN, KANA, Script, ScriptRules, cells
 
 SENTENCE_MARKS = ".?!。？！｡．…।॥؟۔។။‽"
@@ -219,7 +224,8 @@ def _is_tied(before: str, last: str, first: str, rules: ScriptRules) -> bool:
 
 def _between(before: str, last: str, first: str, rules: ScriptRules, language: str, is_phrase: bool) -> Break:
     last, first = last.strip(_TRIMMED).lower(), first.strip(_TRIMMED).lower()
-    if last in enders_to_avoid(language) or first in starters_to_avoid(language):
+    avoided = starts_to_avoid(language)
+    if last in enders_to_avoid(language) or first in starters_to_avoid(language) or first.startswith(avoided):
         return Break.WEAK
     if not rules.spaced:
         if before.endswith(" "):

@@ -102,7 +102,8 @@ zh: 的 了 吗 呢 吧 啊 呀 嘛 着 过 地 得 们 里 上 下 中 内 外 
     来说 的话 之间
 ja: は が を に で と も の へ や か ね よ な から まで より だけ ほど など って ては では には とは へは
     ので のに けど けれど です ます た て だ い る う まし ませ ん ない なく なっ なり でし しょう いる おり
-    いただき ください ござい しまい おき たい れる られる せる させ ている について によって として に対して
+    いただき ください ござい しまい おき たい れる られる せる させ ている について ついて よって おいて
+    とって いただ ござい によって として に対して
     たち さん 的 性 化 者 さ れ ば
 hi: का की के को में से पर ने तक भी ही है हैं था थी थे हो हुआ हुई हुए रहा रही रहे गया गई गए कर करके वाला वाली वाले लिए साथ
     बाद पहले द्वारा
@@ -151,6 +152,12 @@ def enders_to_avoid(language: str) -> frozenset[str]:
 def starters_to_avoid(language: str) -> frozenset[str]:
     """The words that no line begins with."""
     return FOLLOWERS.get(language, _NONE)
+
+
+@lru_cache(maxsize=32)
+def starts_to_avoid(language: str) -> tuple[str, ...]:
+    """How no line begins, for languages whose phrases are found without the vendor's words: 3 characters or more."""
+    return tuple(word for word in FOLLOWERS.get(language, _NONE) if len(word) > 2) if language == "ja" else ()
 
 
 def good_starters(language: str) -> frozenset[str]:

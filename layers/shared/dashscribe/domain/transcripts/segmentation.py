@@ -21,7 +21,7 @@ from dashscribe.domain.transcripts.script_rules import EXTENSION_MS, GAP_MS, Scr
 # Costs. A cue costs 10, and the others are relative to it: what costs 20 is avoided at the price of two more cues.
 CUE = 10.0
 CUE_BREAK = dict(zip(Break, (0.0, 6.0, 17.0, 23.0, 62.0, 160.0), strict=True))
-LINE_BREAK = dict(zip(Break, (0.0, 1.0, 3.0, 9.0, 36.0, 90.0), strict=True))
+LINE_BREAK = dict(zip(Break, (0.0, 1.0, 3.0, 10.0, 36.0, 90.0), strict=True))
 SENTENCES_TOGETHER = 7.0
 """Two whole sentences in one cue."""
 TORN_SENTENCE = 70.0
@@ -32,8 +32,8 @@ PASSED_COMMA = 16.0
 """The cue ends inside a phrase, though its second half has a comma."""
 UNBALANCED = 26.0
 """A line shorter than half of the other, or an upper line longer by a fifth, and no punctuation between them."""
-TOP_HEAVY_PHRASE = 4.0
-"""An upper line longer by a fifth, where the lower one begins with a conjunction or a preposition."""
+TOP_HEAVY_PHRASE = 18.0
+"""An upper line twice as long, where the lower one begins with a conjunction or a preposition; less in proportion."""
 LONE_WORD = 24.0
 """One short word alone on a line or in a cue, torn from its sentence."""
 TWO_VOICES = 13.0
@@ -273,7 +273,8 @@ class _Divider:
             if shorter * 2 < longer:
                 cost += UNBALANCED
             if upper > lower * 1.2:
-                cost += UNBALANCED if self.quality[at] > Break.PHRASE else TOP_HEAVY_PHRASE
+                phrase = TOP_HEAVY_PHRASE * (upper / max(1, lower) - 1)
+                cost += UNBALANCED if self.quality[at] > Break.PHRASE else min(phrase, UNBALANCED)
         lone = self.line // 4 if self.rules.spaced else 5
         if (
             longer * 2 > self.line

@@ -1,8 +1,9 @@
 """Writes cues as SubRip (SRT) and WebVTT.
 
-SubRip has no standard and no escapes. Players take `<b>` and `{\\an8}` for markup, also where it was said. So an
-invisible word joiner follows such a `<` and parts a time, and a pair of braces is written with full-width braces. WebVTT
-(https://www.w3.org/TR/webvtt1/) has escapes.
+SubRip has no standard and no escapes. Players take `<b>` and `{\\an8}` for markup, and some take a time for the next
+cue, also where it was said. So an invisible word joiner stands after such a `<` and inside such a time. No invisible
+character saves what is between braces: libass and pysubs2 hide it, so a pair of braces is written with full-width
+braces. WebVTT (https://www.w3.org/TR/webvtt1/) has escapes.
 """
 
 from __future__ import annotations
