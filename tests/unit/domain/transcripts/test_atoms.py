@@ -138,3 +138,8 @@ def test_an_atom_inside_of_a_word_has_a_share_of_its_time() -> None:
 def test_a_vendor_word_of_two_words_is_divided() -> None:
     assert texts(atoms("this is Alibaba", ["this is ", "Alibaba"])) == ["this", "is", "Alibaba"]
     assert Word(0, 1, "x").punctuation == ""
+
+
+def test_thai_and_japanese_without_word_times_break_between_words() -> None:
+    assert "อากาศ" in texts(atoms(SAMPLES["thai"]))
+    assert texts(atoms("本日はお忙しいのですが")) == ["本日は", "お忙しいのですが"]
