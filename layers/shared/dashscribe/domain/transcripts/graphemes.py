@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _JOINER = "\u200d"
 _SPACING = "\u0e33\u0eb3"  # Thai and Lao am: letters by category, marks in the annex
@@ -21,17 +22,18 @@ def boundaries(text: str) -> list[int]:
     if _PLAIN.fullmatch(text) and "\r\n" not in text:
         return list(range(1, len(text)))
     found = []
-    flags = 0  # how many regional indicators stand before this position
+    flags = 0  # whether an odd number of regional indicators stands before this position
     linked = False  # whether a virama stands before this position, perhaps with other marks after it
     for at in range(1, len(text)):
         before, sign = text[at - 1], text[at]
-        flags = flags + 1 if _is_regional(before) else 0
+        flags = (flags + 1) % 2 if _is_regional(before) else 0
         linked = before in _VIRAMAS or (linked and _extends(before))
         if not (linked and unicodedata.category(sign) == "Lo") and not _is_joined(before, sign, flags):
             found.append(at)
     return found
 
 
+@lru_cache(maxsize=8192)
 def _is_joined(before: str, sign: str, flags: int) -> bool:
     if before == "\r" and sign == "\n":
         return True
@@ -40,7 +42,7 @@ def _is_joined(before: str, sign: str, flags: int) -> bool:
     if _extends(sign) or before == _JOINER or _is_prepended(before):
         return True
     if _is_regional(sign):
-        return flags % 2 == 1
+        return flags == 1
     return _is_one_syllable(before, sign)
 
 

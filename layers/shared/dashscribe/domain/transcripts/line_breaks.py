@@ -69,24 +69,31 @@ def opportunities(text: str, word_starts: Iterable[int], rules: ScriptRules) -> 
     found = {at + 1 for at, sign in enumerate(text) if sign in " \u200b" and 0 < at + 1 < len(text)}
     phrases: set[int] = set()
     if not rules.spaced:
-        phrases = set(_phrase_starts(text, rules.script))
-        found |= _between_words(text, [at for at in word_starts if 0 < at < len(text)], phrases)
+        starts = [at for at in word_starts if 0 < at < len(text)]
+        known = rules.script is Script.SOUTH_EAST_ASIAN and _tell_words(text, starts)
+        phrases = set(starts if known else _phrase_starts(text, rules.script))
+        found |= _between_words(text, starts, phrases)
     positions = _permitted(text, found)
     return _with_long_pieces_split(text, positions, rules), frozenset(phrases)
 
 
 def _between_words(text: str, starts: list[int], phrases: set[int]) -> set[int]:
     """Bounds of vendor words, of which at least one side is written without blanks."""
-    inner = [at for at in starts if _touches_unspaced(text, at)]
-    unspaced = len(_UNSPACED.findall(text))
-    if not inner or unspaced / (len(inner) + 1) < _WORDS_ARE_SYLLABLES:
+    if not _tell_words(text, starts):
         return {at for at in phrases if _touches_unspaced(text, at)}
-    found = set(inner)
-    edges = [0, *sorted(starts), len(text)]
+    found = {at for at in starts if _touches_unspaced(text, at)}
+    edges = [0, *starts, len(text)]
     for start, stop in pairwise(edges):
         if cells(text[start:stop]) > _LONG_WORD_CELLS:
             found |= {at for at in phrases if start < at < stop and _touches_unspaced(text, at)}
     return found
+
+
+def _tell_words(text: str, starts: list[int]) -> bool:
+    """Whether the vendor's bounds are those of words: not of single characters, nor of whole clauses."""
+    inner = 1 + sum(_touches_unspaced(text, at) for at in starts)
+    unspaced = len(_UNSPACED.findall(text))
+    return inner > 1 and _WORDS_ARE_SYLLABLES <= unspaced / inner <= _LONG_WORD_CELLS
 
 
 def _touches_unspaced(text: str, at: int) -> bool:

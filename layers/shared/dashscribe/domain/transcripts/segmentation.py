@@ -172,15 +172,14 @@ class _Divider:
         widest = self.line * self.options.lines
         earliest = self.end_ms[end - 1] - self.options.maximum_ms
         first = max(run, bisect_left(self.begins, right - widest, run, end))
+        first = max(first, bisect_left(self.begin_ms, earliest, run, end))
         for begin in range(min(first, end - 1), end):
-            too_long = self.begin_ms[begin] < earliest
-            if too_long and begin < end - 1:
-                continue
             base = self.best[begin] + CUE + closing
             if base >= best:
                 continue
             base += self._cost_of_time(begin, end, right - self.begins[begin] + self.labels[begin])
-            base += self._cost_of_text(begin, end)
+            if base < best:
+                base += self._cost_of_text(begin, end)
             if base >= best:
                 continue
             cost, starts = self._lines(begin, end)
