@@ -1,0 +1,1 @@
+"""What people read: cues for subtitles, subtitle files, and the transcript as text."""
