@@ -1,0 +1,132 @@
+/** Shows the paragraphs. Each sentence is one text node; there is no element for a word. */
+
+import { clock } from "./clock.js";
+import { element, setText } from "./dom.js";
+import { refit } from "./paragraphs.js";
+import { joinerBetween } from "./scripts.js";
+import { areNamed, nameOf } from "./voices.js";
+
+const LINE_PX = 28;
+const SIGNS_A_LINE = 72;
+
+export class View {
+  #pieceOf = new WeakMap();
+  #piecesOf = new Map();
+
+  /** @param {import("./paragraphs.js").Paragraph[]} paragraphs */
+  constructor(root, paragraphs, voices) {
+    this.root = root;
+    this.paragraphs = paragraphs;
+    this.voices = voices;
+    for (const paragraph of paragraphs) {
+      for (const piece of paragraph.pieces) {
+        const pieces = this.#piecesOf.get(piece.sentence);
+        if (pieces) pieces.push(piece);
+        else this.#piecesOf.set(piece.sentence, [piece]);
+      }
+    }
+  }
+
+  render() {
+    const all = document.createDocumentFragment();
+    const isNamed = areNamed(this.voices);
+    let before = null;
+    for (const paragraph of this.paragraphs) {
+      all.append(this.#turn(paragraph, isNamed && before !== paragraph.voice));
+      before = paragraph.voice;
+    }
+    if (!this.paragraphs.length) all.append(element("p", { className: "notice", textContent: "Nothing was said." }));
+    this.root.replaceChildren(all);
+  }
+
+  /** The piece that a text node shows. */
+  pieceOf(node) {
+    return this.#pieceOf.get(node) ?? this.#pieceOf.get(node?.previousSibling) ?? null;
+  }
+
+  piecesOf(sentence) {
+    return this.#piecesOf.get(sentence) ?? [];
+  }
+
+  /** The text that a piece shows. It may be empty, after a correction. */
+  textOf({ sentence, from, to }) {
+    return sentence.text.slice(from, to);
+  }
+
+  /** Shows a corrected sentence. */
+  refresh(sentence, before) {
+    const pieces = this.piecesOf(sentence);
+    refit(pieces, before, sentence.text);
+    for (const paragraph of new Set(pieces.map((piece) => piece.paragraph))) this.#fill(paragraph);
+  }
+
+  refreshNames(voice) {
+    for (const name of this.root.querySelectorAll(`.voice[data-voice="${voice.number}"] .voice-name`)) {
+      setText(name, nameOf(voice));
+    }
+  }
+
+  /** A range over a part of a sentence, or null where it is not shown as text (an editor is open). */
+  rangeOf(sentence, from = 0, to = sentence.text.length) {
+    const pieces = this.piecesOf(sentence);
+    const first = pieces.find((piece) => from < piece.to) ?? pieces.at(-1);
+    const last = pieces.findLast((piece) => to > piece.from) ?? first;
+    if (!first?.node?.isConnected || !last.node?.isConnected) return null;
+    const range = new StaticRange({
+      startContainer: first.node,
+      startOffset: within(first.node, from - first.from),
+      endContainer: last.node,
+      endOffset: within(last.node, to - last.from),
+    });
+    return range;
+  }
+
+  #turn(paragraph, hasHead) {
+    const voice = this.voices.get(paragraph.voice);
+    paragraph.element = element("div", { className: "turn", dir: paragraph.dir, data: { colour: voice.colour } });
+    const aside = element("div", { className: "turn-side" });
+    if (hasHead) {
+      aside.append(
+        element("h3", {}, [
+          element("button", { type: "button", className: "voice", data: { voice: voice.number } }, [
+            element("span", { className: "badge", textContent: voice.number, attributes: { "aria-hidden": "true" } }),
+            element("span", { className: "voice-name", dir: "auto", textContent: nameOf(voice) }),
+          ]),
+        ]),
+      );
+      paragraph.element.classList.add("has-head");
+    }
+    if (paragraph.begin !== null) {
+      const link = element("a", { className: "turn-time", dir: "ltr", textContent: clock(paragraph.begin) });
+      link.href = `#t=${Math.floor(paragraph.begin / 1000)}`;
+      aside.append(link);
+    }
+    paragraph.body = element("p", { lang: paragraph.lang, dir: paragraph.dir });
+    if (!paragraph.lang) paragraph.body.setAttribute("lang", "");
+    const length = paragraph.pieces.reduce((sum, piece) => sum + piece.to - piece.from, 0);
+    const lines = Math.ceil(length / SIGNS_A_LINE);
+    paragraph.element.style.containIntrinsicSize = `auto ${lines * LINE_PX + 20}px`;
+    this.#fill(paragraph);
+    paragraph.element.append(aside, paragraph.body);
+    return paragraph.element;
+  }
+
+  #fill(paragraph) {
+    const nodes = [];
+    let before = "";
+    for (const piece of paragraph.pieces) {
+      const text = this.textOf(piece);
+      const joiner = joinerBetween(before, text);
+      if (joiner) nodes.push(document.createTextNode(joiner));
+      piece.node = document.createTextNode(text);
+      this.#pieceOf.set(piece.node, piece);
+      nodes.push(piece.node);
+      before = text || before;
+    }
+    paragraph.body.replaceChildren(...nodes);
+  }
+}
+
+function within(node, offset) {
+  return Math.max(0, Math.min(offset, node.length));
+}
