@@ -1,9 +1,15 @@
 """The transcript as the player page holds it: all of `transcript.json`, written so that 12 hours are small.
 
-A sentence is `[gap, duration, text, words, more]`. Times are whole multiples of `unit`; a gap counts from the end of
-what comes before. Words are `[gaps and durations, lengths]`, because their texts are parts of the sentence's text: one
-sign each for how many characters are skipped, how long the word is, and how long its punctuation is. Lengths are in
-UTF-16 units, as JavaScript counts. Words whose texts are not parts of the sentence's text follow verbatim.
+A channel is written in columns, one entry a sentence, because like beside like compresses best:
+
+* `texts`;
+* `times`: two entries a sentence, a gap and a duration. Times are whole multiples of `unit`; a gap counts from the end
+  of what comes before;
+* `words`: gaps and durations of the words, or 0 where the model gave none;
+* `parts`: which parts of the sentence's text the words are. A word has three signs: how many characters are skipped,
+  how long the word is, and how long its punctuation is, in UTF-16 units, as JavaScript counts. Words that are not parts
+  of the text are written as they are;
+* `more`: what else is known, or 0.
 """
 
 from __future__ import annotations
@@ -62,45 +68,60 @@ def _times(transcript: Transcript) -> Iterator[int]:
 def _channel(channel: Channel, unit: int) -> str:
     texts = [sentence.text for sentence in channel.sentences]
     join = next((index for index, joiner in enumerate(JOINERS) if joiner.join(texts) == channel.text), None)
-    head = {"id": channel.channel_id, "speech_ms": channel.speech_ms, "join": join}
-    if join is None:
-        head["text"] = channel.text  # type: ignore[assignment]  # the others are numbers
-    sentences: list[str] = []
+    head = {
+        "id": channel.channel_id,
+        "speech_ms": channel.speech_ms,
+        "join": join,
+        "text": channel.text if join is None else None,
+    }
+    sentences = channel.sentences
+    columns = {
+        "texts": texts,
+        "times": list(_sentence_times(sentences, unit)),
+        "more": [_more(sentence, number) for number, sentence in enumerate(sentences, start=1)],
+        "words": [list(_word_times(sentence, clock, unit)) or 0 for sentence, clock in zip(sentences, _clocks(sentences), strict=True)],
+        "parts": [0 if sentence.words is None else _parts(sentence.words, sentence.text) for sentence in sentences],
+    }
+    return _json(head | columns)
+
+
+def _clocks(sentences: Sequence[Sentence]) -> Iterator[int]:
+    """For each sentence, the time from which its words count."""
     clock = 0
-    for number, sentence in enumerate(channel.sentences, start=1):
-        sentences.append(_sentence(sentence, number, clock, unit))
-        clock = sentence.end_ms if sentence.end_ms is not None else clock
-    return f'{_json(head)[:-1]},"sentences":[\n' + ",\n".join(sentences) + "]}"
+    for sentence in sentences:
+        yield clock if sentence.begin_ms is None else sentence.begin_ms
+        clock = clock if sentence.end_ms is None else sentence.end_ms
 
 
-def _sentence(sentence: Sentence, number: int, clock: int, unit: int) -> str:
-    begin, end = sentence.begin_ms, sentence.end_ms
-    start = clock if begin is None else begin
+def _sentence_times(sentences: Sequence[Sentence], unit: int) -> Iterator[int | None]:
+    clock = 0
+    for sentence in sentences:
+        begin, end = sentence.begin_ms, sentence.end_ms
+        yield None if begin is None else (begin - clock) // unit
+        yield None if end is None else (end - (clock if begin is None else begin)) // unit
+        clock = clock if end is None else end
+
+
+def _word_times(sentence: Sentence, clock: int, unit: int) -> Iterator[int]:
+    for word in sentence.words or []:
+        yield (word.begin_ms - clock) // unit
+        yield (word.end_ms - word.begin_ms) // unit
+        clock = word.end_ms
+
+
+def _more(sentence: Sentence, number: int) -> dict[str, int | str] | int:
     more = {
         "id": None if sentence.sentence_id == number else sentence.sentence_id,
         "s": sentence.speaker,
         "l": sentence.language,
         "e": sentence.emotion,
     }
-    fields: list[object] = [
-        None if begin is None else (begin - clock) // unit,
-        None if end is None else (end - start) // unit,
-        sentence.text,
-        0 if sentence.words is None else _words(sentence.words, sentence.text, start, unit),
-        {key: value for key, value in more.items() if value is not None} or 0,
-    ]
-    while fields[-1] == 0 and len(fields) > 3:
-        fields.pop()
-    return _json(fields)
+    return {key: value for key, value in more.items() if value is not None} or 0
 
 
-def _words(words: Sequence[Word], text: str, clock: int, unit: int) -> list[object]:
-    times: list[int] = []
-    for word in words:
-        times += ((word.begin_ms - clock) // unit, (word.end_ms - word.begin_ms) // unit)
-        clock = word.end_ms
+def _parts(words: Sequence[Word], text: str) -> str | list[list[str]]:
     lengths = _lengths(words, text)
-    return [times, lengths] if lengths is not None else [times, [[word.text, word.punctuation] for word in words]]
+    return lengths if lengths is not None else [[word.text, word.punctuation] for word in words]
 
 
 def _lengths(words: Sequence[Word], text: str) -> str | None:

@@ -99,43 +99,34 @@ export function readTranscript(json) {
 }
 
 function sentencesOf(channel, unit) {
+  const { id, texts, times, more, words, parts, text } = channel;
   let clock = 0;
-  const sentences = channel.sentences.map(([gap, duration, text, packed = 0, more = 0], index) => {
+  const sentences = texts.map((sentenceText, index) => {
+    const [gap, duration] = [times[2 * index], times[2 * index + 1]];
     const begin = gap === null ? null : clock + gap * unit;
     const end = duration === null ? null : (begin ?? clock) + duration * unit;
     const sentence = new Sentence({
-      key: `${channel.id}:${index}`,
-      channel: channel.id,
-      id: more.id ?? index + 1,
+      key: `${id}:${index}`,
+      channel: id,
+      id: more[index].id ?? index + 1,
       begin,
       end,
-      text,
-      packed,
+      text: sentenceText,
+      packed: parts[index] === 0 ? null : [words[index], parts[index]],
       unit,
       clock,
-      speaker: more.s ?? null,
-      language: more.l ?? null,
-      emotion: more.e ?? null,
+      speaker: more[index].s ?? null,
+      language: more[index].l ?? null,
+      emotion: more[index].e ?? null,
     });
     clock = end ?? clock;
     return sentence;
   });
-  if (sentences.length || !channel.text?.trim()) return sentences;
-  return [
-    new Sentence({
-      key: `${channel.id}:text`,
-      channel: channel.id,
-      isWholeChannel: true,
-      id: 1,
-      begin: null,
-      end: null,
-      text: channel.text,
-      packed: 0,
-      unit,
-      clock,
-      speaker: null,
-      language: null,
-      emotion: null,
-    }),
-  ];
+  return sentences.length || !text?.trim() ? sentences : [wholeChannel(id, text)];
+}
+
+/** The text of a channel that has no sentences. */
+function wholeChannel(id, text) {
+  const nothing = { begin: null, end: null, speaker: null, language: null, emotion: null, packed: null };
+  return new Sentence({ ...nothing, key: `${id}:text`, channel: id, id: 1, text, unit: 1, clock: 0, isWholeChannel: true });
 }

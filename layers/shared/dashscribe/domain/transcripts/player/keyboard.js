@@ -37,5 +37,5 @@ function nameOfKey({ key, shiftKey, ctrlKey, metaKey }) {
 
 function row({ shown, does }) {
   const keys = shown.flatMap((key, index) => [...(index ? [" "] : []), element("kbd", { textContent: key })]);
-  return element("tr", {}, [element("th", { scope: "row" }, keys), element("td", { textContent: does })]);
+  return element("div", {}, [element("dt", {}, keys), element("dd", { textContent: does })]);
 }

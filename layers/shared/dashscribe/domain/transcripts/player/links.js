@@ -10,6 +10,15 @@ export function timeInAddress(hash) {
   return named === null ? null : readClock(named.replace(/^npt:/, "").split(",")[0]);
 }
 
+/**
+ * The time that a reader means. Links have whole seconds, so a sentence that begins within the second is meant.
+ * @param {import("./data.js").Sentence[]} sentences
+ */
+export function meantTime(ms, sentences) {
+  const begins = sentences.filter(({ begin }) => begin !== null && begin >= ms && begin < ms + 1000);
+  return begins.length && ms % 1000 === 0 ? Math.min(...begins.map(({ begin }) => begin)) : ms;
+}
+
 /** A link to a time. A page that was opened as a file has none: its address tells where it is on the reader's disk. */
 export function linkTo(ms, location) {
   if (location.protocol === "file:") return "";

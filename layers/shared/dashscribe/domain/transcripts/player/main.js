@@ -11,7 +11,7 @@ import { Editor } from "./editor.js";
 import { Exports } from "./exports.js";
 import { Follow } from "./follow.js";
 import { Keyboard } from "./keyboard.js";
-import { copy, quoteOf, timeInAddress } from "./links.js";
+import { copy, meantTime, quoteOf, timeInAddress } from "./links.js";
 import { inReadingOrder, paragraphsOf } from "./paragraphs.js";
 import { Playback } from "./playback.js";
 import { Recording } from "./recording.js";
@@ -48,6 +48,7 @@ byId("facts").replaceChildren(
     element("div", {}, [element("dt", { textContent: label }), element("dd", { textContent: value, dir: "auto" })]),
   ),
 );
+for (const id of ["masthead", "columns"]) byId(id).dir = mainDirection();
 view.render();
 corrections.addEventListener("change", ({ detail: { kind, target, before } }) => {
   if (kind === "name") {
@@ -71,6 +72,12 @@ startKeys();
 openAddress();
 window.addEventListener("hashchange", openAddress);
 
+/** The direction of most paragraphs. */
+function mainDirection() {
+  const rtl = view.paragraphs.filter(({ dir }) => dir === "rtl").length;
+  return rtl * 2 > view.paragraphs.length ? "rtl" : "ltr";
+}
+
 function startControls() {
   byId("play").addEventListener("click", togglePlay);
   byId("back").addEventListener("click", () => playback.seek(playback.time - JUMP));
@@ -93,7 +100,7 @@ function startText() {
     if (link) {
       event.preventDefault();
       history.replaceState(null, "", link.hash);
-      hear(timeInAddress(link.hash));
+      hear(meantTime(timeInAddress(link.hash), ordered));
     } else if (event.target.closest("p") && !event.target.closest(".editor") && document.getSelection().isCollapsed) {
       clickText(placeAt(view, event.clientX, event.clientY));
     }
@@ -149,7 +156,7 @@ async function quote() {
 function openAddress() {
   const ms = timeInAddress(window.location.hash);
   if (ms === null) return;
-  playback.seek(ms);
+  playback.seek(meantTime(ms, ordered));
   follow.scrollTo(current.range, { isForced: true });
 }
 

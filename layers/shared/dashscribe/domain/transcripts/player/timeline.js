@@ -2,6 +2,7 @@
 
 import { clock, spokenClock } from "./clock.js";
 import { byId, setText } from "./dom.js";
+import { voiceKey } from "./voices.js";
 
 const LANE = 7;
 const GAP = 3;
@@ -90,20 +91,22 @@ export class Timeline {
     const lanes = Math.min(LANES, this.#voices.size) || 1;
     const lane = Math.min(LANE, (height - GAP * (lanes - 1)) / lanes);
     const top = (height - lanes * lane - (lanes - 1) * GAP) / 2;
-    const colours = colourTable(this.#canvas);
+    const colours = new Map();
+    for (const { colour } of this.#voices.values()) {
+      if (!colours.has(colour)) colours.set(colour, colourOf(this.#canvas, "colour", colour));
+    }
     for (const { channel, speaker, begin, end } of this.#sentences) {
-      const voice = this.#voices.get(`${channel}/${speaker ?? ""}`);
+      const voice = this.#voices.get(voiceKey({ channel, speaker }));
       if (!voice || end === null) continue;
-      context.fillStyle = colours[voice.colour];
+      context.fillStyle = colours.get(voice.colour);
       const row = (voice.number - 1) % lanes;
       context.fillRect(begin * scale, top + row * (lane + GAP), Math.max(1, (end - begin) * scale), lane);
     }
   }
 
   #drawHits(context, scale, height) {
-    const style = getComputedStyle(this.#canvas);
     const drawn = new Set();
-    context.fillStyle = style.getPropertyValue("--hit-tick");
+    context.fillStyle = colourOf(this.#canvas, "tick", "hit");
     for (const time of this.#hits) {
       const x = Math.round(time * scale);
       if (drawn.has(x)) continue;
@@ -111,20 +114,17 @@ export class Timeline {
       context.fillRect(x - 1, 0, 2, height);
     }
     if (this.#current === null) return;
-    context.fillStyle = style.getPropertyValue("--hit-tick-current");
+    context.fillStyle = colourOf(this.#canvas, "tick", "current");
     context.fillRect(this.#current * scale - 2, 0, 4, height);
   }
 }
 
-/** The colours of the voices as the canvas needs them: resolved for light or dark. */
-function colourTable(canvas) {
+/** A colour as the canvas needs it: resolved for light or dark. */
+function colourOf(canvas, name, value) {
   const probe = document.createElement("i");
+  probe.dataset[name] = value;
   canvas.parentElement.append(probe);
-  const table = [];
-  for (let number = 1; number <= 8; number += 1) {
-    probe.dataset.colour = number;
-    table[number] = getComputedStyle(probe).color;
-  }
+  const { color } = getComputedStyle(probe);
   probe.remove();
-  return table;
+  return color;
 }

@@ -83,7 +83,7 @@ export class View {
 
   #turn(paragraph, hasHead) {
     const voice = this.voices.get(paragraph.voice);
-    paragraph.element = element("div", { className: "turn", dir: paragraph.dir, data: { colour: voice.colour } });
+    paragraph.element = element("div", { className: "turn", data: { colour: voice.colour } });
     const aside = element("div", { className: "turn-side" });
     if (hasHead) {
       aside.append(
