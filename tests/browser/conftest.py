@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,14 +15,13 @@ from dashscribe.domain.transcripts.player_page import player_page
 from tests.browser import samples
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync --mute-audio"
 ).split()
-SIZE = {"width": 1280, "height": 860}
 
 OpenPage = Callable[..., "Page"]
 """What the fixture `open_page` gives."""
@@ -39,12 +39,12 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport=SIZE, accept_downloads=True)  # type: ignore[arg-type]  # a plain dict
-    context.set_default_timeout(5000)
-    yield context
-    context.close()
+@pytest.fixture(scope="session")
+def window(browser: Browser) -> Page:
+    """The one page of all tests: Chromium takes longer to open a page than to load a transcript."""
+    page = browser.new_page(accept_downloads=True)
+    page.set_default_timeout(5000)
+    return page
 
 
 @pytest.fixture
@@ -54,8 +54,20 @@ def complaints() -> list[str]:
 
 
 @pytest.fixture
-def open_page(context: BrowserContext, tmp_path: Path, complaints: list[str]) -> Iterator[OpenPage]:
+def open_page(window: Page, tmp_path: Path, complaints: list[str]) -> Iterator[OpenPage]:
     """Opens the page of a transcript as a file. With `seconds`, a recording of that length lies beside it."""
+
+    def note_error(error: object) -> None:
+        complaints.append(str(error))
+
+    def note_message(message: ConsoleMessage) -> None:
+        harmless = ("ERR_FILE_NOT_FOUND", "Canvas2D: Multiple readback")  # no recording; a test reads the timeline
+        if message.type in ("error", "warning") and not any(part in message.text for part in harmless):
+            complaints.append(message.text)
+
+    def note_request(request: Request) -> None:
+        if not request.url.startswith(("file:", "blob:", "data:", "about:")):
+            complaints.append(f"a request to {request.url}")
 
     def opened(
         transcript: Transcript,
@@ -70,25 +82,29 @@ def open_page(context: BrowserContext, tmp_path: Path, complaints: list[str]) ->
         file.write_bytes(player_page(transcript, title=title, facts=facts, speaker_names=speaker_names))
         if seconds:
             (tmp_path / transcript.media.split("/")[-1]).write_bytes(samples.tone(seconds))
-        page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda message: _note(message.text, message.type, complaints))
-        page.on("request", lambda request: _note_request(request.url, complaints))
-        page.goto(file.as_uri() + address)
-        page.wait_for_selector("html[data-ready]", state="attached")
+        window.goto("about:blank")
+        window.goto(file.as_uri() + address)
+        window.wait_for_selector("html[data-ready]", state="attached")
         if seconds:
-            page.wait_for_function("document.getElementById('media').readyState > 0")
-        return page
+            until(window, "document.getElementById('media').readyState > 0")
+        return window
 
+    watchers: dict[Any, Any] = {"pageerror": note_error, "console": note_message, "request": note_request}
+    for event, watcher in watchers.items():
+        window.on(event, watcher)
+    window.set_viewport_size({"width": 1280, "height": 860})
+    window.emulate_media(media="null", color_scheme="null")
     yield opened
+    window.evaluate("localStorage.clear()")
+    window.goto("about:blank")
+    for event, watcher in watchers.items():
+        window.remove_listener(event, watcher)
     assert complaints == []
 
 
-def _note(text: str, kind: str, complaints: list[str]) -> None:
-    if kind in ("error", "warning") and "ERR_FILE_NOT_FOUND" not in text:  # a recording that is not there
-        complaints.append(text)
-
-
-def _note_request(url: str, complaints: list[str]) -> None:
-    if not url.startswith(("file:", "blob:", "data:")):
-        complaints.append(f"a request to {url}")
+def until(page: Page, expression: str, seconds: float = 5) -> None:
+    """Waits until a JavaScript expression is true. The page's policy forbids Playwright's own way, which is `eval`."""
+    deadline = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, f"not true after {seconds} s: {expression}"
+        page.wait_for_timeout(20)

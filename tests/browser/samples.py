@@ -13,23 +13,50 @@ from dashscribe.domain.transcript import Channel, Sentence, Transcript, Word
 SENTENCE_PAUSE_MS = 300
 TURN_PAUSE_MS = 700
 
-INTERVIEW = [
-    (0, "Welcome back to The Long Table. Today we talk about something that most of us use every day and almost nobody thinks about: bread."),
-    (0, "With me is Hanna Okafor, who has run a village bakery for nineteen years, and Professor Daniel Reyes, who studies how cereals came to feed the world."),
-    (1, "Thank you for having me. I came straight from the ovens, so forgive the flour on my sleeves."),
-    (2, "It's a pleasure to be here. I promise not to lecture for more than forty minutes."),
-    (0, "Hanna, when does your day begin?"),
-    (1, "At half past two in the morning. The dough has rested for sixteen hours by then. People think a baker makes bread, but mostly a baker waits. You mix for ten minutes and you wait until the next day. If the kitchen is cold, you wait longer. The dough tells you when it is ready, and it never lies."),
-    (0, "Does it bother you that the work is so invisible?"),
-    (1, "No. I like that the village wakes up and the bread is simply there."),
-    (2, "That is historically quite right, by the way. For most of the last eight thousand years bread was the clock of a settlement. The oven was shared, the firing was announced, and everything else was arranged around it. We have records from Mesopotamia that measure a day's wages in loaves, and the loaves had standard weights. If a loaf was too light, there was a fine."),
-    (0, "So the price of bread was regulated before there was money?"),
-    (2, "Before there were coins, certainly. Weight came first. Money is, in a sense, a very abstract loaf."),
-    (1, "I shall put that on a sign above the counter."),
-    (0, "Let's talk about flour. What has changed since you started?"),
-    (1, "Everything, and in a good direction. When I opened, I could buy two kinds of wheat. Now there are eleven farmers within an hour's drive, and each of them grows something different. The flour is alive again. It behaves differently every week, and I have to pay attention."),
-    (2, "What Hanna describes is a return. Until about 1870 every valley had its own wheat. Roller mills changed that within one generation, because they separate the germ from the rest, and what remains keeps for years. It was a miracle for cities. It was a quiet disaster for taste."),
-]  # fmt: skip
+_INTERVIEW = """
+0: Welcome back to The Long Table. Today we talk about something that most of us use every day and almost
+nobody thinks about: bread.
+
+0: With me is Hanna Okafor, who has run a village bakery for nineteen years, and Professor Daniel Reyes, who
+studies how cereals came to feed the world.
+
+1: Thank you for having me. I came straight from the ovens, so forgive the flour on my sleeves.
+
+2: It's a pleasure to be here. I promise not to lecture for more than forty minutes.
+
+0: Hanna, when does your day begin?
+
+1: At half past two in the morning. The dough has rested for sixteen hours by then. People think a baker makes
+bread, but mostly a baker waits. You mix for ten minutes and you wait until the next day. If the kitchen is
+cold, you wait longer. The dough tells you when it is ready, and it never lies.
+
+0: Does it bother you that the work is so invisible?
+
+1: No. I like that the village wakes up and the bread is simply there.
+
+2: That is historically quite right, by the way. For most of the last eight thousand years bread was the clock
+of a settlement. The oven was shared, the firing was announced, and everything else was arranged around it. We
+have records from Mesopotamia that measure a day's wages in loaves, and the loaves had standard weights. If a
+loaf was too light, there was a fine.
+
+0: So the price of bread was regulated before there was money?
+
+2: Before there were coins, certainly. Weight came first. Money is, in a sense, a very abstract loaf.
+
+1: I shall put that on a sign above the counter.
+
+0: Let's talk about flour. What has changed since you started?
+
+1: Everything, and in a good direction. When I opened, I could buy two kinds of wheat. Now there are eleven
+farmers within an hour's drive, and each of them grows something different. The flour is alive again. It
+behaves differently every week, and I have to pay attention.
+
+2: What Hanna describes is a return. Until about 1870 every valley had its own wheat. Roller mills changed
+that within one generation, because they separate the germ from the rest, and what remains keeps for years. It
+was a miracle for cities. It was a quiet disaster for taste.
+"""
+INTERVIEW = [(int(turn[0]), " ".join(turn[2:].split())) for turn in _INTERVIEW.strip().split("\n\n")]
+"""Who speaks, and what."""
 
 CHINESE = [
     (0, "zh", "各位听众大家好，欢迎收听本期节目。今天我们来聊一聊城市里的老面馆，以及它们为什么能够一直开下去。"),
@@ -42,7 +69,11 @@ CHINESE = [
 
 ARABIC = [
     (0, "ar", "مرحبًا بكم في برنامجنا الأسبوعي. نتحدث اليوم عن المكتبات العامة في المدن الصغيرة ودورها في حياة الناس."),
-    (1, "ar", "شكرًا على الدعوة. افتتحنا المكتبة سنة 2009 وكان لدينا أربعمئة كتاب فقط، واليوم لدينا أكثر من ثلاثين ألفًا."),
+    (
+        1,
+        "ar",
+        "شكرًا على الدعوة. افتتحنا المكتبة سنة 2009 وكان لدينا أربعمئة كتاب فقط، واليوم لدينا أكثر من ثلاثين ألفًا.",
+    ),
     (0, "ar", "وهل يستخدم الشباب خدمة Wi-Fi أكثر من الكتب؟"),
     (1, "ar", "نعم في البداية، لكنهم يبقون بعد ذلك ليقرؤوا. المكان الهادئ نادر هذه الأيام."),
     (0, "en", "That is exactly what our colleagues in Leeds told us."),
@@ -65,21 +96,31 @@ def arabic() -> Transcript:
 def without_times() -> Transcript:
     sentences = [
         Sentence(sentence_id=number, begin_ms=None, end_ms=None, text=text)
-        for number, text in enumerate(["Good morning. ", "This model gives no times. ", "The text is still here."], start=1)
+        for number, text in enumerate(
+            ["Good morning. ", "This model gives no times. ", "The text is still here."], start=1
+        )
     ]
-    return _transcript([Channel(channel_id=0, speech_ms=None, text="".join(s.text for s in sentences), sentences=sentences)])
+    return _transcript(
+        [Channel(channel_id=0, speech_ms=None, text="".join(s.text for s in sentences), sentences=sentences)]
+    )
 
 
 def calls() -> Transcript:
     """Two channels that overlap."""
-    left = [("Hello, you have reached the service desk.", 0, 2000), ("How can I help?", 2000, 3400), ("One moment.", 8000, 9000)]
+    left = [
+        ("Hello, you have reached the service desk.", 0, 2000),
+        ("How can I help?", 2000, 3400),
+        ("One moment.", 8000, 9000),
+    ]
     right = [("Hi, my order did not arrive.", 3000, 5600), ("It is number 4711.", 5600, 8200)]
     channels = [
         Channel(
             channel_id=number,
             speech_ms=None,
             text=" ".join(text for text, _, _ in said),
-            sentences=[_sentence(index, text, begin, end, None, "en") for index, (text, begin, end) in enumerate(said, 1)],
+            sentences=[
+                _sentence(index, text, begin, end, None, "en") for index, (text, begin, end) in enumerate(said, 1)
+            ],
         )
         for number, said in enumerate([left, right])
     ]
@@ -96,7 +137,10 @@ HOSTILE = [
 
 
 def hostile() -> Transcript:
-    sentences = [_sentence(index, text, index * 2000, index * 2000 + 1500, index % 2, "<en>") for index, text in enumerate(HOSTILE, 1)]
+    sentences = [
+        _sentence(index, text, index * 2000, index * 2000 + 1500, index % 2, "<en>")
+        for index, text in enumerate(HOSTILE, 1)
+    ]
     return _transcript(
         [Channel(channel_id=0, speech_ms=None, text="\n".join(HOSTILE), sentences=sentences)],
         media="s3://media/<img src=x onerror=alert(1)>/\"'><script>.wav",
@@ -104,14 +148,15 @@ def hostile() -> Transcript:
     )
 
 
-VOCABULARY = (
-    "the of and to a in is that for it as was with be by on not he his but at are this have from or had an they which one you "
-    "were all her she there would their we him been has when who will no more if out so said what up its about than into them can "
-    "only other time new some could these two may first then do any like my now over such our man me even most made after also did "
-    "many before must through back years where much your way well down should because each just those people how too little state "
-    "good very make world still own see men work long get here between both life being under never day same another know while last "
-    "might us great old year off come since against go came right used take three"
-).split()
+VOCABULARY = """
+the of and to a in is that for it as was with be by on not he his but at are this have from or had an they
+which one you were all her she there would their we him been has when who will no more if out so said what up
+its about than into them can only other time new some could these two may first then do any like my now over
+such our man me even most made after also did many before must through back years where much your way well
+down should because each just those people how too little state good very make world still own see men work
+long get here between both life being under never day same another know while last might us great old year off
+come since against go came right used take three
+""".split()
 
 
 def twelve_hours() -> Transcript:
@@ -125,7 +170,11 @@ def twelve_hours() -> Transcript:
         for index in range(count):
             begin = clock + chance.randint(0, 60)
             clock = begin + chance.randint(90, 440)
-            text = chance.choice(VOCABULARY) if chance.random() < 0.8 else "".join(chance.choices("etaoinshrdlu", k=chance.randint(5, 9)))
+            text = (
+                chance.choice(VOCABULARY)
+                if chance.random() < 0.8
+                else "".join(chance.choices("etaoinshrdlu", k=chance.randint(5, 9)))
+            )
             words.append(Word(begin, clock, (" " if index else "") + text, "." if index == count - 1 else ""))
         text = "".join(word.text + word.punctuation for word in words)
         sentences.append(
@@ -193,7 +242,7 @@ def _sentences(text: str) -> list[str]:
 
 def _sentence(number: int, text: str, begin: int, end: int, speaker: int | None, language: str) -> Sentence:
     """A sentence whose words are timed one after the other; signs of Chinese and Japanese are words."""
-    tokens = text.split(" ") if " " in text and text.isascii() or "\u0600" < text[0] < "\u0700" else list(text)
+    tokens = text.split(" ") if (" " in text and text.isascii()) or "\u0600" < text[0] < "\u0700" else list(text)
     words: list[Word] = []
     position = 0
     for index, token in enumerate(tokens):

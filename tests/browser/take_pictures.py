@@ -9,7 +9,7 @@ from pathlib import Path
 from dashscribe.domain.transcript import Transcript
 from dashscribe.domain.transcripts.player_page import player_page
 from tests.browser import samples
-from tests.browser.conftest import ARGUMENTS
+from tests.browser.conftest import ARGUMENTS, until
 
 IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
 WIDE = (1280, 800)
@@ -37,7 +37,7 @@ def main() -> None:
             )
             page = context.new_page()
             page.goto(_file(Path(folder), transcript, title).as_uri() + ("#t=13" if name.endswith("rtl") else "#t=39"))
-            page.wait_for_function("document.getElementById('media').readyState > 0")
+            until(page, "document.getElementById('media').readyState > 0")
             page.evaluate("document.fonts.ready")
             if query:
                 page.locator("#search-text").fill(query)

@@ -56,7 +56,10 @@ def test_the_policy_allows_the_inlined_style_and_script_and_nothing_else() -> No
     page = page_of(samples.interview())
     policy = html.unescape(re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)[0])
     directives = dict(part.split(" ", 1) for part in policy.split("; "))
-    for directive, opening, tag in [("style-src", "<style>", "style"), ("script-src", '<script type="module">', "script")]:
+    for directive, opening, tag in [
+        ("style-src", "<style>", "style"),
+        ("script-src", '<script type="module">', "script"),
+    ]:
         digest = hashlib.sha256(inlined(page, opening, tag).encode()).digest()
         assert directives[directive] == f"'sha256-{base64.b64encode(digest).decode()}'"
     assert directives["default-src"] == "'none'"
@@ -112,7 +115,7 @@ def test_twelve_hours_are_small() -> None:
 
 def read_back(data: dict[str, Any]) -> list[dict[str, Any]]:
     """The sentences as the page's own script reads them."""
-    read = []
+    read: list[dict[str, Any]] = []
     for channel in data["channels"]:
         clock = 0
         pairs = zip(channel["times"][::2], channel["times"][1::2], strict=True)
@@ -252,5 +255,10 @@ def test_modules_that_import_each_other_are_refused(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("path", sorted(SOURCES.glob("*.js")), ids=lambda path: path.name)
 def test_the_scripts_put_no_text_into_the_page_as_markup(path: Path) -> None:
     source = path.read_text()
-    assert re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|fetch\(|XMLHttp", source) == []
+    assert (
+        re.findall(
+            r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b|Function\(|fetch\(|XMLHttp", source
+        )
+        == []
+    )
     assert len(source.splitlines()) <= 250

@@ -79,7 +79,10 @@ def _channel(channel: Channel, unit: int) -> str:
         "texts": texts,
         "times": list(_sentence_times(sentences, unit)),
         "more": [_more(sentence, number) for number, sentence in enumerate(sentences, start=1)],
-        "words": [list(_word_times(sentence, clock, unit)) or 0 for sentence, clock in zip(sentences, _clocks(sentences), strict=True)],
+        "words": [
+            list(_word_times(sentence, clock, unit)) or 0
+            for sentence, clock in zip(sentences, _clocks(sentences), strict=True)
+        ],
         "parts": [0 if sentence.words is None else _parts(sentence.words, sentence.text) for sentence in sentences],
     }
     return _json(head | columns)

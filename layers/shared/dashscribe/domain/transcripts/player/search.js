@@ -24,15 +24,12 @@ export class Search {
     });
     this.#field.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.clear();
-      if (event.key === "Enter" && event.shiftKey) {
-        event.preventDefault();
-        this.go(-1);
-      }
-    });
-    byId("search").addEventListener("submit", (event) => {
+      if (event.key !== "Enter" || event.isComposing) return;
       event.preventDefault();
-      this.go(1);
+      this.go(event.shiftKey ? -1 : 1);
     });
+    byId("search").addEventListener("submit", (event) => event.preventDefault());
+    byId("search-next").addEventListener("click", () => this.go(1));
     byId("search-previous").addEventListener("click", () => this.go(-1));
   }
 

@@ -4,7 +4,7 @@ import { cueClock } from "./clock.js";
 
 const ZERO_WIDTH = "\u200b";
 
-/** SubRip has no way to write `<` or `{\`. A sign without width keeps players from taking them for markup. */
+/** SubRip has no way to write `<`, `{\` or a time as text. A sign without width keeps players from taking them for markup. */
 export function srtFile(cues) {
   return cues
     .map((cue, index) => {
@@ -28,7 +28,7 @@ export function vttFile(cues, { isTimed }) {
 }
 
 function srtText(text) {
-  return text.replace(/<|\{(?=\\)|--(?=>)/g, (sign) => sign + ZERO_WIDTH);
+  return text.replace(/<|\{(?=\\)|--(?=>)|\d:(?=\d+:\d+[.,])/g, (sign) => sign + ZERO_WIDTH);
 }
 
 function vttText(text) {
