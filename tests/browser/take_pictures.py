@@ -14,7 +14,7 @@ from tests.browser.conftest import ARGUMENTS, until
 IMAGES = Path(__file__).resolve().parents[2] / "docs/images"
 WIDE = (1280, 800)
 NARROW = (390, 760)
-FACTS = {"Recorded": "12 March 2026", "Length": "2:21", "Model": "fun-asr", "Languages": "English"}
+FACTS = {"Recorded": "12 March 2026", "Length": "2:29", "Model": "fun-asr", "Languages": "English"}
 NAMES = {"1": "Marta Lind", "2": "Hanna Okafor", "3": "Daniel Reyes"}
 TITLE = "The Long Table: bread, waiting and the price of a loaf"
 
@@ -51,7 +51,7 @@ def main() -> None:
 def _file(folder: Path, transcript: Transcript, title: str) -> Path:
     page = folder / "transcript.html"
     is_arabic = "long table" not in transcript.media
-    facts = {**FACTS, "Languages": "Arabic, English"} if is_arabic else FACTS
+    facts = {**FACTS, "Length": "0:33", "Languages": "Arabic, English"} if is_arabic else FACTS
     page.write_bytes(player_page(transcript, title=title, facts=facts, speaker_names={} if is_arabic else NAMES))
     (folder / transcript.media.split("/")[-1]).write_bytes(samples.tone((transcript.duration_ms or 0) / 1000))
     return page

@@ -116,6 +116,21 @@ def test_speakers_that_are_not_told_apart_have_no_number(open_page: OpenPage) ->
 
 
 def test_one_speaker_alone_is_not_labelled(open_page: OpenPage) -> None:
-    page = open_page(of_sentences([Sentence(sentence_id=1, begin_ms=0, end_ms=900, text="Hello.")]))
+    page = open_page(of_sentences([Sentence(sentence_id=1, begin_ms=0, end_ms=900, text="Hello.", speaker=0)]))
     assert page.locator(".voice-name").count() == 0
     assert page.locator("#speakers").is_hidden()
+
+
+def test_one_speaker_alone_is_labelled_with_a_given_name(open_page: OpenPage) -> None:
+    sentence = Sentence(sentence_id=1, begin_ms=0, end_ms=900, text="Hello.", speaker=0)
+    page = open_page(of_sentences([sentence]), speaker_names={"1": "Anna"})
+    assert page.locator(".voice-name").all_inner_texts() == ["Anna"]
+
+
+def test_the_numbers_of_speakers_are_those_of_their_names(open_page: OpenPage) -> None:
+    sentences = [
+        Sentence(sentence_id=index, begin_ms=index, end_ms=index + 1, text="Hi.", speaker=speaker)
+        for index, speaker in enumerate([2, 0, None])
+    ]
+    page = open_page(of_sentences(sentences), speaker_names={"3": "Carla"})
+    assert page.locator(".voice").all_inner_texts() == ["3\nCarla", "1\nSpeaker 1", "?\nUnknown speaker"]

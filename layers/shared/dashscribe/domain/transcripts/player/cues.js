@@ -98,6 +98,7 @@ function linesOf(atoms) {
 }
 
 function widthOf(line, width) {
+  if (/^[\x20-\x7e]*$/.test(line)) return width === WIDTH ? line.length : line.length / 2;
   let cells = 0;
   for (const sign of line) {
     if (/\p{M}/u.test(sign)) continue;

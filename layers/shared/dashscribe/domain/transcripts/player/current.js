@@ -9,6 +9,7 @@ export class Current extends EventTarget {
   #index;
   #order;
   #shown = "";
+  #ms = null;
   sentence = null;
   /** The range of the current word, else of the current sentence. */
   range = null;
@@ -23,6 +24,7 @@ export class Current extends EventTarget {
 
   /** Selects a sentence that has no time of its own. */
   select(sentence) {
+    this.#ms = null;
     this.#set(sentence);
     this.#paint([sentence], []);
   }
@@ -36,12 +38,14 @@ export class Current extends EventTarget {
     return index < 0 ? (this.#order[0] ?? null) : null;
   }
 
-  /** Paints again what the text nodes lost. */
+  /** Paints again, after text nodes were replaced. */
   repaint() {
     this.#shown = "";
+    if (this.#ms !== null) this.#follow(this.#ms);
   }
 
   #follow(ms) {
+    this.#ms = ms;
     const spoken = this.#index.at(ms);
     const sentence = spoken[0] ?? this.#index.lastBefore(ms);
     if (!sentence) return;

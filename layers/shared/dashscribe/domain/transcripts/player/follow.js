@@ -9,10 +9,12 @@ export class Follow {
   #ownScroll = 0;
   #current;
   isOn = true;
+  /** The page does not scroll while this is true: a sentence is being corrected. */
+  isHeld = () => false;
 
   constructor(current, playback) {
     this.#current = current;
-    current.addEventListener("range", () => this.isOn && this.scrollTo(current.range));
+    current.addEventListener("range", () => this.isOn && !this.isHeld() && this.scrollTo(current.range));
     playback.addEventListener("seek", () => this.set(true));
     this.#button.addEventListener("click", () => this.set(!this.isOn, { isAsked: true }));
     for (const type of ["wheel", "touchmove"]) {

@@ -6,7 +6,7 @@ import { nameOf } from "./voices.js";
 const JOINERS = ["", " ", "\n"];
 const PUNCTUATION = /^(.*?)([\p{P}\s]*)$/su;
 
-/** Uncorrected parts are as the model gave them. `speaker_names` has the names that are not the numbers. */
+/** Uncorrected parts are as the model gave them. `speaker_names` has the name of each numbered voice. */
 export function jsonFile(transcript, voices) {
   const { schema_version, job_id, model, media, duration_ms, speech_ms, timing } = transcript;
   const channels = transcript.channels.map((channel) => ({
@@ -16,9 +16,9 @@ export function jsonFile(transcript, voices) {
     sentences: channel.sentences.filter(({ isWholeChannel }) => !isWholeChannel).map(sentenceOf),
   }));
   const text = channels.map((channel) => channel.text.trim()).filter(Boolean).join("\n");
-  const names = Object.fromEntries([...voices.values()].map((voice) => [voice.id, nameOf(voice)]));
+  const names = Object.fromEntries([...voices.values()].filter(({ id }) => id).map((voice) => [voice.id, nameOf(voice)]));
   const whole = { schema_version, job_id, model, media, duration_ms, speech_ms, text, channels, timing, speaker_names: names };
-  return `${JSON.stringify(whole, null, 2)}\n`;
+  return `${JSON.stringify(whole)}\n`;
 }
 
 function channelText({ sentences, join, text }) {

@@ -43,6 +43,7 @@ const editor = new Editor(view, corrections);
 const correcting = new Correcting({ corrections, editor, view, current, playback });
 const speakers = new Speakers(voices, ordered, corrections);
 
+follow.isHeld = () => correcting.isOn;
 byId("facts").replaceChildren(
   ...transcript.facts.map(([label, value]) =>
     element("div", {}, [element("dt", { textContent: label }), element("dd", { textContent: value, dir: "auto" })]),

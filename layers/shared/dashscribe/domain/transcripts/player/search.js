@@ -75,7 +75,8 @@ export class Search {
 
   #firstInView() {
     if (!this.#hits.length) return -1;
-    const found = this.#hits.findIndex(({ paragraph }) => paragraph.element.getBoundingClientRect().bottom > 0);
+    const top = document.querySelector(".toolbar").getBoundingClientRect().bottom;
+    const found = this.#hits.findIndex(({ paragraph }) => paragraph.element.getBoundingClientRect().bottom > top);
     return Math.max(0, found);
   }
 

@@ -44,7 +44,7 @@ export class Speakers {
       value: nameOf(voice),
       autocomplete: "off",
       spellcheck: false,
-      attributes: { "aria-label": `Name of voice ${voice.number}` },
+      attributes: { "aria-label": `Name of voice ${voice.badge}` },
     });
     field.addEventListener("change", () => {
       corrections.setName(voice, field.value);
@@ -61,7 +61,7 @@ export class Speakers {
     const share = element("span", { className: "share" });
     if (total) setText(share, `${clock(ms)} · ${Math.round((100 * ms) / total)} %`);
     return element("li", { data: { colour: voice.colour } }, [
-      element("span", { className: "badge", textContent: voice.number, attributes: { "aria-hidden": "true" } }),
+      element("span", { className: "badge", textContent: voice.badge, attributes: { "aria-hidden": "true" } }),
       field,
       share,
     ]);

@@ -7,6 +7,8 @@ import { voiceKey } from "./voices.js";
 const LANE = 7;
 const GAP = 3;
 const LANES = 6;
+const TICK = 5;
+const MANY_HITS = 150;
 
 export class Timeline {
   #seek = byId("seek");
@@ -106,12 +108,13 @@ export class Timeline {
 
   #drawHits(context, scale, height) {
     const drawn = new Set();
+    const tick = this.#hits.length > MANY_HITS ? TICK : height;
     context.fillStyle = colourOf(this.#canvas, "tick", "hit");
     for (const time of this.#hits) {
       const x = Math.round(time * scale);
       if (drawn.has(x)) continue;
       drawn.add(x);
-      context.fillRect(x - 1, 0, 2, height);
+      context.fillRect(x - 1, 0, 2, tick);
     }
     if (this.#current === null) return;
     context.fillStyle = colourOf(this.#canvas, "tick", "current");

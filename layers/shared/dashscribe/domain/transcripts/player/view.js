@@ -89,7 +89,7 @@ export class View {
       aside.append(
         element("h3", {}, [
           element("button", { type: "button", className: "voice", data: { voice: voice.number } }, [
-            element("span", { className: "badge", textContent: voice.number, attributes: { "aria-hidden": "true" } }),
+            element("span", { className: "badge", textContent: voice.badge, attributes: { "aria-hidden": "true" } }),
             element("span", { className: "voice-name", dir: "auto", textContent: nameOf(voice) }),
           ]),
         ]),
