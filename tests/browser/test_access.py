@@ -134,7 +134,7 @@ def test_paper_has_the_text_alone(open_page: OpenPage) -> None:
     for hidden in (".toolbar", ".player", "aside"):
         assert page.locator(hidden).is_hidden()
     assert page.locator(".facts").is_visible()
-    assert page.locator(".turn").last.evaluate("each => getComputedStyle(each).contentVisibility") == "visible"
+    assert page.locator(".block").last.evaluate("each => getComputedStyle(each).contentVisibility") == "visible"
     assert len(page.pdf()) > 10_000
 
 

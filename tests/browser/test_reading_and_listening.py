@@ -109,6 +109,23 @@ def test_the_address_names_the_recording(open_page: OpenPage, tmp_path: Any) -> 
     assert page.locator("#length").inner_text() == "0:07"
 
 
+def test_a_file_is_taken_by_drag_and_drop(open_page: OpenPage) -> None:
+    page = open_page(samples.interview())
+    page.evaluate(
+        """bytes => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], "The long table.wav", { type: "audio/wav" }));
+          for (const type of ["dragover", "drop"]) {
+            document.body.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+          }
+        }""",
+        list(samples.tone(1, rate=4000)),
+    )
+    until(page, "document.getElementById('media').readyState > 0")
+    assert page.locator("#status").inner_text() == "The recording is now The long table.wav."
+    assert page.locator("#drop").is_hidden()
+
+
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "data:audio/wav;base64,AAAA", "http://other.example/a.wav"])
 def test_an_address_that_is_no_recording_is_not_opened(open_page: OpenPage, address: str) -> None:
     page = open_page(samples.interview(), address=f"?media={address}")

@@ -12,12 +12,13 @@ export class Correcting {
   /** @param {{corrections: object, editor: object, view: object, current: object, playback: object}} parts */
   constructor(parts) {
     this.#parts = parts;
-    const { corrections, editor, playback } = parts;
+    const { corrections, editor, playback, view } = parts;
     byId("correct").addEventListener("click", () => this.set(!this.isOn));
     byId("undo").addEventListener("click", () => this.undo());
     byId("redo").addEventListener("click", () => this.redo());
     byId("discard").addEventListener("click", () => this.#discard());
     corrections.addEventListener("change", () => this.#show());
+    view.addEventListener("rendered", () => this.paint());
     editor.addEventListener("close", () => this.paint());
     editor.addEventListener("play", ({ detail }) => this.#hear(detail, playback));
     this.#show();

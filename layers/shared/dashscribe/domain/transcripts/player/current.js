@@ -60,8 +60,9 @@ export class Current extends EventTarget {
   #set(sentence) {
     if (sentence === this.sentence) return;
     for (const piece of this.sentence ? this.#view.piecesOf(this.sentence) : []) {
-      piece.paragraph.element.removeAttribute("aria-current");
+      piece.paragraph.element?.removeAttribute("aria-current");
     }
+    this.#view.ensure(sentence);
     this.sentence = sentence;
     this.#view.piecesOf(sentence)[0]?.paragraph.element.setAttribute("aria-current", "true");
     this.dispatchEvent(new CustomEvent("sentence", { detail: sentence }));

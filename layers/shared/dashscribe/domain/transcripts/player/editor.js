@@ -26,6 +26,7 @@ export class Editor extends EventTarget {
   open(piece, offset = piece.from) {
     if (this.#open?.piece === piece) return;
     this.close();
+    this.#view.ensure(piece.sentence);
     const text = this.#view.textOf(piece);
     const core = text.trim();
     const lead = text.slice(0, text.length - text.trimStart().length);

@@ -28,6 +28,7 @@ export class Search {
       event.preventDefault();
       this.go(event.shiftKey ? -1 : 1);
     });
+    parts.view.addEventListener("rendered", () => this.#hits.length && this.#mark());
     byId("search").addEventListener("submit", (event) => event.preventDefault());
     byId("search-next").addEventListener("click", () => this.go(1));
     byId("search-previous").addEventListener("click", () => this.go(-1));
@@ -76,19 +77,28 @@ export class Search {
   #firstInView() {
     if (!this.#hits.length) return -1;
     const top = document.querySelector(".toolbar").getBoundingClientRect().bottom;
-    const found = this.#hits.findIndex(({ paragraph }) => paragraph.element.getBoundingClientRect().bottom > top);
+    const found = this.#hits.findIndex(({ paragraph }) => {
+      const shown = paragraph.element ?? paragraph.block.element;
+      return shown.getBoundingClientRect().bottom > top;
+    });
     return Math.max(0, found);
   }
 
   #show() {
-    const ranges = this.#hits.map((hit) => this.#rangeOf(hit));
     const current = this.#hits[this.#position];
-    mark("hit", ranges);
-    mark("hit-current", [ranges[this.#position]]);
+    if (current) this.#parts.view.ensure(current.paragraph.pieces[0].sentence);
+    this.#mark();
     const times = this.#hits.map((hit) => this.#timeOf(hit)).filter((time) => time !== null);
     this.#parts.timeline.showHits(times, current ? this.#timeOf(current) : null);
     setText(byId("search-count"), this.#countText());
     for (const id of ["search-previous", "search-next"]) byId(id).disabled = !this.#hits.length;
+  }
+
+  /** Marks the hits that are on the page. */
+  #mark() {
+    const ranges = this.#hits.map((hit) => this.#rangeOf(hit));
+    mark("hit", ranges);
+    mark("hit-current", [ranges[this.#position]]);
   }
 
   #countText() {
@@ -110,16 +120,16 @@ export class Search {
   }
 
   #timeOf({ paragraph, from }) {
-    const place = placeOf(paragraph, from);
-    const piece = place && this.#parts.view.pieceOf(place.node);
-    if (!piece?.sentence.isTimed) return null;
-    return spanAt(piece.sentence, piece.from + place.offset)?.begin ?? piece.sentence.begin;
+    const [piece, offset] = this.#parts.view.placeIn(paragraph, from);
+    if (!piece.sentence.isTimed) return null;
+    return spanAt(piece.sentence, piece.from + offset)?.begin ?? piece.sentence.begin;
   }
 }
 
 /** The text node of a paragraph at an offset in its text. */
 function placeOf(paragraph, offset, isEnd = false) {
   let rest = offset;
+  if (!paragraph.body) return null;
   for (const node of paragraph.body.childNodes) {
     const length = node.textContent.length;
     if (rest < length || (isEnd && rest === length)) {

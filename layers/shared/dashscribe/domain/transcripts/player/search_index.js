@@ -60,7 +60,7 @@ export class SearchIndex {
   #textOf(paragraph) {
     let known = this.#known.get(paragraph);
     if (!known) {
-      known = fold(paragraph.body.textContent);
+      known = fold(this.#view.textOfParagraph(paragraph));
       this.#known.set(paragraph, known);
     }
     return known;

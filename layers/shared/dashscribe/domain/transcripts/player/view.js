@@ -1,5 +1,6 @@
 /** Shows the paragraphs. Each sentence is one text node; there is no element for a word. */
 
+import { Blocks } from "./blocks.js";
 import { clock } from "./clock.js";
 import { element, setText } from "./dom.js";
 import { refit } from "./paragraphs.js";
@@ -7,14 +8,19 @@ import { joinerBetween } from "./scripts.js";
 import { areNamed, nameOf } from "./voices.js";
 
 const LINE_PX = 28;
+const PADDING_PX = 10;
+const HEAD_PX = 16;
 const SIGNS_A_LINE = 72;
 
-export class View {
+/** Sends "rendered" when paragraphs came to the page. */
+export class View extends EventTarget {
+  #blocks = null;
   #pieceOf = new WeakMap();
   #piecesOf = new Map();
 
   /** @param {import("./paragraphs.js").Paragraph[]} paragraphs */
   constructor(root, paragraphs, voices) {
+    super();
     this.root = root;
     this.paragraphs = paragraphs;
     this.voices = voices;
@@ -28,15 +34,30 @@ export class View {
   }
 
   render() {
-    const all = document.createDocumentFragment();
     const isNamed = areNamed(this.voices);
-    let before = null;
-    for (const paragraph of this.paragraphs) {
-      all.append(this.#turn(paragraph, isNamed && before !== paragraph.voice));
-      before = paragraph.voice;
-    }
-    if (!this.paragraphs.length) all.append(element("p", { className: "notice", textContent: "Nothing was said." }));
-    this.root.replaceChildren(all);
+    this.paragraphs.forEach((paragraph, index) => {
+      paragraph.hasHead = isNamed && paragraph.voice !== this.paragraphs[index - 1]?.voice;
+    });
+    this.#blocks = new Blocks(this.paragraphs, {
+      height: heightOf,
+      make: (paragraph) => this.#turn(paragraph),
+      rendered: () => this.dispatchEvent(new Event("rendered")),
+    });
+    this.#blocks.show(this.root);
+    if (!this.paragraphs.length) this.root.append(element("p", { className: "notice", textContent: "Nothing was said." }));
+  }
+
+  /** Makes sure that a sentence is on the page. */
+  ensure(sentence) {
+    for (const { paragraph } of this.piecesOf(sentence)) this.#blocks.ensure(paragraph);
+  }
+
+  /** The text of a paragraph as the page shows it. */
+  textOfParagraph({ pieces }) {
+    return pieces.reduce((text, piece) => {
+      const part = this.textOf(piece);
+      return text + joinerBetween(text, part) + part;
+    }, "");
   }
 
   /** The piece that a text node shows. */
@@ -53,11 +74,27 @@ export class View {
     return sentence.text.slice(from, to);
   }
 
+  /** The piece at an offset in the text of a paragraph, and the offset in that piece. */
+  placeIn({ pieces }, offset) {
+    let text = "";
+    let found = [pieces[0], 0];
+    for (const piece of pieces) {
+      const part = this.textOf(piece);
+      const start = text.length + joinerBetween(text, part).length;
+      if (start > offset) break;
+      found = [piece, offset - start];
+      text += joinerBetween(text, part) + part;
+    }
+    return found;
+  }
+
   /** Shows a corrected sentence. */
   refresh(sentence, before) {
     const pieces = this.piecesOf(sentence);
     refit(pieces, before, sentence.text);
-    for (const paragraph of new Set(pieces.map((piece) => piece.paragraph))) this.#fill(paragraph);
+    for (const paragraph of new Set(pieces.map((piece) => piece.paragraph))) {
+      if (paragraph.body) this.#fill(paragraph);
+    }
   }
 
   refreshNames(voice) {
@@ -66,7 +103,7 @@ export class View {
     }
   }
 
-  /** A range over a part of a sentence, or null where it is not shown as text (an editor is open). */
+  /** A range over a part of a sentence, or null where it is not on the page or not as text (an editor is open). */
   rangeOf(sentence, from = 0, to = sentence.text.length) {
     const pieces = this.piecesOf(sentence);
     const first = pieces.find((piece) => from < piece.to) ?? pieces.at(-1);
@@ -81,11 +118,11 @@ export class View {
     return range;
   }
 
-  #turn(paragraph, hasHead) {
+  #turn(paragraph) {
     const voice = this.voices.get(paragraph.voice);
     paragraph.element = element("div", { className: "turn", data: { colour: voice.colour } });
     const aside = element("div", { className: "turn-side" });
-    if (hasHead) {
+    if (paragraph.hasHead) {
       aside.append(
         element("h3", {}, [
           element("button", { type: "button", className: "voice", data: { voice: voice.number } }, [
@@ -103,9 +140,6 @@ export class View {
     }
     paragraph.body = element("p", { lang: paragraph.lang, dir: paragraph.dir });
     if (!paragraph.lang) paragraph.body.setAttribute("lang", "");
-    const length = paragraph.pieces.reduce((sum, piece) => sum + piece.to - piece.from, 0);
-    const lines = Math.ceil(length / SIGNS_A_LINE);
-    paragraph.element.style.containIntrinsicSize = `auto ${lines * LINE_PX + 20}px`;
     this.#fill(paragraph);
     paragraph.element.append(aside, paragraph.body);
     return paragraph.element;
@@ -113,18 +147,24 @@ export class View {
 
   #fill(paragraph) {
     const nodes = [];
-    let before = "";
+    let shown = "";
     for (const piece of paragraph.pieces) {
       const text = this.textOf(piece);
-      const joiner = joinerBetween(before, text);
+      const joiner = joinerBetween(shown, text);
       if (joiner) nodes.push(document.createTextNode(joiner));
       piece.node = document.createTextNode(text);
       this.#pieceOf.set(piece.node, piece);
       nodes.push(piece.node);
-      before = text || before;
+      shown += joiner + text;
     }
     paragraph.body.replaceChildren(...nodes);
   }
+}
+
+/** About how high a paragraph is on the page. */
+function heightOf({ pieces, hasHead }) {
+  const length = pieces.reduce((sum, piece) => sum + piece.to - piece.from, 0);
+  return Math.ceil(length / SIGNS_A_LINE) * LINE_PX + PADDING_PX + (hasHead ? HEAD_PX : 0);
 }
 
 function within(node, offset) {
