@@ -159,8 +159,8 @@ come since against go came right used take three
 """.split()
 
 
-def twelve_hours() -> Transcript:
-    """144,000 words, each with times to the millisecond, as four voices say them."""
+def twelve_hours(turn: float = 1 / 4) -> Transcript:
+    """144,000 words, each with times to the millisecond, as four voices say them. `turn` is how often they take turns."""
     chance = random.Random(12)  # noqa: S311  # the same words each time
     sentences: list[Sentence] = []
     clock, spoken, speaker = 0, 0, 0
@@ -190,7 +190,7 @@ def twelve_hours() -> Transcript:
         )
         spoken += count
         clock += chance.randint(100, 900)
-        if chance.random() < 0.25:
+        if chance.random() < turn:
             speaker = chance.randrange(4)
     return _transcript(
         [Channel(channel_id=0, speech_ms=None, text=" ".join(s.text for s in sentences), sentences=sentences)],

@@ -100,6 +100,7 @@ export class View extends EventTarget {
   refreshNames(voice) {
     for (const name of this.root.querySelectorAll(`.voice[data-voice="${voice.number}"] .voice-name`)) {
       setText(name, nameOf(voice));
+      name.title = nameOf(voice);
     }
   }
 
@@ -127,7 +128,7 @@ export class View extends EventTarget {
         element("h3", {}, [
           element("button", { type: "button", className: "voice", data: { voice: voice.number } }, [
             element("span", { className: "badge", textContent: voice.badge, attributes: { "aria-hidden": "true" } }),
-            element("span", { className: "voice-name", dir: "auto", textContent: nameOf(voice) }),
+            element("span", { className: "voice-name", dir: "auto", title: nameOf(voice), textContent: nameOf(voice) }),
           ]),
         ]),
       );
