@@ -160,7 +160,7 @@ come since against go came right used take three
 
 
 def twelve_hours(turn: float = 1 / 4) -> Transcript:
-    """144,000 words, each with times to the millisecond, as four voices say them. `turn` is how often they take turns."""
+    """144,000 words, each with times to the millisecond, by four voices. `turn` is how often the voice changes."""
     chance = random.Random(12)  # noqa: S311  # the same words each time
     sentences: list[Sentence] = []
     clock, spoken, speaker = 0, 0, 0
