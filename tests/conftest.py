@@ -27,11 +27,16 @@ FAULTS = ("tests/end_to_end/test_faults.py", "tests/end_to_end/test_account_trou
 
 
 class StackTogether(LoadScopeScheduling):  # type: ignore[misc]  # so its base is Any
-    """The end-to-end tests run in two processes, each with its own local stack; who is done first does the rest."""
+    """The end-to-end tests run in two processes, each with its own local stack; who is done first does the rest.
+
+    The browser tests run in one process, because they share one Chromium.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(FAULTS):
             return "stack of faults"
+        if nodeid.startswith("tests/browser/"):
+            return "browser"
         return "stack" if nodeid.startswith("tests/end_to_end/") else nodeid
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashscribe.domain.transcript import Channel, Sentence, Transcript, Word
+from dashscribe.domain.transcripts.transcript import Channel, Sentence, Transcript, Word
 
 SAMPLES = {
     "latin": "The committee met at ten, and the chair asked for the minutes of the last meeting. Nobody had them.",

@@ -5,12 +5,12 @@ import regex  # type: ignore[import-untyped]  # the package has no types
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dashscribe.domain.transcript import Word
 from dashscribe.domain.transcripts import graphemes
 from dashscribe.domain.transcripts.atoms import Atom, atoms_of
 from dashscribe.domain.transcripts.line_breaks import NEVER_FIRST, NEVER_LAST, Break
 from dashscribe.domain.transcripts.phrase_words import language_of
 from dashscribe.domain.transcripts.script_rules import RULES, Script, cells, script_of
+from dashscribe.domain.transcripts.transcript import Word
 from dashscribe.domain.transcripts.word_times import TimedText
 from tests.unit.domain.transcripts.speech import SAMPLES
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dashscribe.domain.transcript import Sentence, Transcript, Word
 from dashscribe.domain.transcripts.cues import Cue, subtitles
 from dashscribe.domain.transcripts.graphemes import is_mark
 from dashscribe.domain.transcripts.line_breaks import NEVER_FIRST, NEVER_LAST
 from dashscribe.domain.transcripts.script_rules import GAP_MS, RULES, SubtitleOptions, cells, script_of
+from dashscribe.domain.transcripts.transcript import Sentence, Transcript, Word
 from tests.unit.domain.transcripts.speech import SAMPLES, said, spoken, transcript
 
 

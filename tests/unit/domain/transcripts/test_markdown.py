@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 from markdown_it import MarkdownIt
 
-from dashscribe.domain.transcript import empty
 from dashscribe.domain.transcripts.markdown import escaped, markdown
+from dashscribe.domain.transcripts.transcript import empty
 from tests.unit.domain.transcripts.speech import said, transcript
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashscribe.domain.transcript import Channel, Sentence, empty
 from dashscribe.domain.transcripts.plain_text import plain_text
+from dashscribe.domain.transcripts.transcript import Channel, Sentence, empty
 from dashscribe.domain.transcripts.turns import MOST_WORDS, clock, length, parts, turns
 from tests.unit.domain.transcripts.speech import SAMPLES, said, transcript
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dashscribe.domain.transcript import Channel
 from dashscribe.domain.transcripts.script_rules import cells
+from dashscribe.domain.transcripts.transcript import Channel
 from dashscribe.domain.transcripts.voices import LABEL_CELLS, Voice, short, voice_names
 from tests.unit.domain.transcripts.speech import said, transcript
 

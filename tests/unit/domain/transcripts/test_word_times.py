@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashscribe.domain.transcript import Sentence, Word
+from dashscribe.domain.transcripts.transcript import Sentence, Word
 from dashscribe.domain.transcripts.word_times import TimedSentence, repaired, timed_sentences, timed_words
 from tests.unit.domain.transcripts.speech import said
 

@@ -1,1 +1,1 @@
-"""What people read: cues for subtitles, subtitle files, and the transcript as text."""
+"""Transcripts: their shape, and the files that show them to people and programs."""

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dashscribe.domain.transcript import Transcript
 from dashscribe.domain.transcripts.atoms import Atom, atoms_of
 from dashscribe.domain.transcripts.cue_times import Span, shown
 from dashscribe.domain.transcripts.graphemes import is_mark
@@ -24,6 +23,7 @@ from dashscribe.domain.transcripts.script_rules import (
     script_of,
 )
 from dashscribe.domain.transcripts.segmentation import DASH, Shape, Stretch, segmented
+from dashscribe.domain.transcripts.transcript import Transcript
 from dashscribe.domain.transcripts.voices import UNKNOWN, short, voice_names, voice_of
 from dashscribe.domain.transcripts.word_times import TimedSentence, timed_sentences, timed_words
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from dashscribe.domain.transcript import Transcript
+from dashscribe.domain.transcripts.transcript import Transcript
 from dashscribe.domain.transcripts.turns import Turn, clock, turns
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&!$])")

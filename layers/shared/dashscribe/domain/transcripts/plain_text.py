@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dashscribe.domain.transcript import Transcript
+from dashscribe.domain.transcripts.transcript import Transcript
 from dashscribe.domain.transcripts.turns import Turn, clock, turns
 
 

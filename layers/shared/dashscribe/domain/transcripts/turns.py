@@ -7,9 +7,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dashscribe.domain.transcript import Channel, Sentence, Transcript
 from dashscribe.domain.transcripts.line_breaks import CLAUSE_MARKS, CLOSING_MARKS, SENTENCE_MARKS
 from dashscribe.domain.transcripts.script_rules import HAN, KANA
+from dashscribe.domain.transcripts.transcript import Channel, Sentence, Transcript
 from dashscribe.domain.transcripts.voices import Voice, voice_names, voice_of
 
 PAUSE_MS = 1_200

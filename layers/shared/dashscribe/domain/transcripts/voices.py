@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dashscribe.domain.transcript import Sentence, Transcript
 from dashscribe.domain.transcripts.script_rules import cells
+from dashscribe.domain.transcripts.transcript import Sentence, Transcript
 
 UNKNOWN = "Unknown speaker"
 LABEL_CELLS = 22

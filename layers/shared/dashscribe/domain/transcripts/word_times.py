@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
-from dashscribe.domain.transcript import Sentence, Word
 from dashscribe.domain.transcripts.script_rules import cells
+from dashscribe.domain.transcripts.transcript import Sentence, Word
 
 Times = tuple[int | None, int | None]
 """Begin and end as the vendor gives them."""
