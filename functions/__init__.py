@@ -1,1 +1,1 @@
-"""The Lambda functions: one folder each, `app.handler`."""
+"""The Lambda functions. Each folder is one function; its entry point is `app.handler`."""

@@ -1,6 +1,6 @@
-"""`python -m local.documents`: writes what is generated from the code (schemas, samples, docs/models.md).
+"""Write the files that are generated from the code: schemas, sample events and docs/models.md.
 
-A test compares the files with what this would write, so that they cannot go stale.
+Run it with `python -m local.documents`. A test fails if a file differs from what this module would write.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.jobs.job_report import JobReport
 from dashscribe.domain.recognition.catalogue import CATALOGUE, FAMILIES, ModelSpec, Region
 from dashscribe.domain.recognition.media import Media, job_id_of, refusal
-from dashscribe.domain.recognition.options import Options, Profiles
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import AudioFacts, Transcript
 from local.stack import ROOT
@@ -32,7 +33,7 @@ _UPLOADED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def documents() -> Iterator[tuple[Path, str]]:
-    """Every generated file with its text."""
+    """Yield the path and the text of every generated file."""
     for status, detail_type in DETAIL_TYPES.items():
         name = detail_type.lower().replace(" ", "_")
         yield SCHEMAS / f"{name}.schema.json", _json(event_schema(status, detail_type))
@@ -56,7 +57,7 @@ def _schema(model: type[BaseModel], title: str) -> dict[str, Any]:
 
 
 def event_schema(status: Status, detail_type: str) -> dict[str, Any]:
-    """The whole EventBridge envelope with our detail. What may be added later is allowed."""
+    """Return the JSON Schema of an event: the EventBridge envelope with our detail. It allows new fields."""
     detail = Detail.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
     definitions = detail.pop("$defs")
     detail["properties"]["status"] = {"const": status.value}
@@ -77,7 +78,7 @@ def event_schema(status: Status, detail_type: str) -> dict[str, Any]:
         "properties": {
             "source": {"const": SOURCE},
             "detail-type": {"const": detail_type},
-            "id": {"type": "string", "description": "EventBridge's own; a repeat has another"},
+            "id": {"type": "string", "description": "assigned by EventBridge; a repeated event has another id"},
             "time": {"type": "string", "format": "date-time"},
             "detail": detail,
         },
@@ -86,7 +87,7 @@ def event_schema(status: Status, detail_type: str) -> dict[str, Any]:
 
 
 def sample_job(status: Status) -> Job:
-    """A job in that state, made by the same steps as a real one."""
+    """Return a job with that status, made by the same functions as a real one."""
     media = Media(
         bucket="media-bucket", key="calls/会议 Q1 + Q2.wav", version_id="v1", etag="b1946ac9", size_bytes=123456
     )
@@ -113,7 +114,7 @@ def sample_job(status: Status) -> Job:
 
 
 def sample_event(status: Status, detail_type: str) -> dict[str, Any]:
-    """As a subscriber receives it."""
+    """Return an event as a subscriber receives it."""
     published = _UPLOADED + timedelta(seconds=7)
     return {
         "version": "0",
@@ -129,77 +130,104 @@ def sample_event(status: Status, detail_type: str) -> dict[str, Any]:
 
 
 def models_page() -> str:
-    """docs/models.md."""
-    lines = [
-        "# Models",
+    """Return the text of docs/models.md."""
+    return "\n".join(
+        [
+            "# Models",
+            "",
+            "Generated from `layers/shared/dashscribe/domain/recognition/` by `python -m local.documents`.",
+            "",
+            "- A price is the vendor's list price of one hour of speech in one channel. It is – if the vendor bills "
+            "tokens or publishes no price.",
+            "- A rate is the limit of the whole account for that model.",
+            "",
+            *_asynchronous_models(),
+            *_synchronous_models(),
+            *_other_models(),
+            *_parameters(),
+        ]
+    )
+
+
+def _asynchronous_models() -> list[str]:
+    return [
+        "## Asynchronous models",
         "",
-        "Generated from `layers/shared/dashscribe/domain/recognition/catalogue.py` by `python -m local.documents`.",
-        "Prices are the vendor's list prices for an hour of speech in one channel (– where it bills tokens or names "
-        "none); rates are the account's, for each model.",
-        "",
-        "## Asynchronous: a task, asked about until it ends",
+        "A submission creates a task, and the task is queried until it ends.",
         "",
         "| model | regions | USD an hour | submissions a second | files a task | note |",
         "|---|---|---|---|---|---|",
+        *(
+            f"| {spec.name} | {_regions(spec)} | {_prices(spec)} | {spec.submit_requests_per_second:g} "
+            f"| {spec.max_files_per_task} | {spec.note or '–'} |"
+            for spec in CATALOGUE.values()
+            if not spec.is_synchronous
+        ),
+        "",
+        "Limits of a file: 2 GB and 12 hours.",
+        "",
     ]
-    for spec in CATALOGUE.values():
-        if not spec.is_synchronous:
-            lines.append(
-                f"| {spec.name} | {_regions(spec)} | {_prices(spec)} | {spec.submit_requests_per_second:g} "
-                f"| {spec.max_files_per_task} | {spec.note or '–'} |"
-            )
-    lines += [
+
+
+def _synchronous_models() -> list[str]:
+    return [
+        "## Synchronous models",
         "",
-        "Each file: at most 2 GB and 12 hours.",
-        "",
-        "## Synchronous: one call, answered at once",
+        "One call returns the transcript in its response.",
         "",
         "| model | regions | USD an hour | calls a second | endpoints | streams | note |",
         "|---|---|---|---|---|---|---|",
+        *(
+            f"| {spec.name} | {_regions(spec)} | {_prices(spec)} | {spec.submit_requests_per_second:g} "
+            f"| {', '.join(spec.endpoints)} | {_streaming(spec)} | {spec.note or '–'} |"
+            for spec in CATALOGUE.values()
+            if spec.is_synchronous
+        ),
+        "",
+        "Limits of a file: 10 MB and 5 minutes. A larger or longer file goes to the profile's `fallback_model`. "
+        "Without a fallback model, its job fails.",
+        "",
     ]
-    for spec in CATALOGUE.values():
-        if spec.is_synchronous:
-            streams = (
-                "always" if spec.must_stream else "unless told not to" if spec.streams_by_default else "if told to"
-            )
-            lines.append(
-                f"| {spec.name} | {_regions(spec)} | {_prices(spec)} | {spec.submit_requests_per_second:g} "
-                f"| {', '.join(spec.endpoints)} | {streams} | {spec.note or '–'} |"
-            )
-    lines += [
+
+
+def _other_models() -> list[str]:
+    return [
+        "## Models that are not in this list",
         "",
-        "Each file: at most 10 MB and 5 minutes. What is larger or longer is refused before any call, or goes to the "
-        "profile's `fallback_model`.",
-        "",
-        "## A model that is not here",
-        "",
-        "A profile may name its `family`, and the model is then treated like the others of it (no language list, no "
-        f"price): {', '.join(f'`{family}`' for family in sorted(FAMILIES))}.",
+        "For another model, a profile can name its `family`. The model then gets the parameters of that family, "
+        "without a language list and without a price. "
+        f"Families: {', '.join(f'`{family}`' for family in sorted(FAMILIES))}.",
         "",
         "```json",
         '{"profiles": {"newest": {"model": "fun-asr-2027-01-01", "family": "fun-asr"}}, "rules": []}',
         "```",
         "",
-        "## Parameters",
-        "",
-        "In brackets: what the vendor does when you do not say.",
-        "",
     ]
-    done: set[type] = set()
+
+
+def _parameters() -> list[str]:
+    lines = ["## Parameters", "", "The vendor's default is in brackets.", ""]
+    written: set[type] = set()
     for spec in CATALOGUE.values():
-        if spec.parameters in done:
+        if spec.parameters in written:
             continue
-        done.add(spec.parameters)
-        alike = [other for other in CATALOGUE.values() if other.parameters is spec.parameters]
-        lines += [f"### {', '.join(other.name for other in alike)}", "", f"Family `{spec.family}`.", ""]
+        written.add(spec.parameters)
+        models = [other for other in CATALOGUE.values() if other.parameters is spec.parameters]
+        lines += [f"### {', '.join(model.name for model in models)}", "", f"Family `{spec.family}`.", ""]
         lines += ["| parameter | meaning |", "|---|---|"]
         lines += [f"| `{name}` | {field.description} |" for name, field in spec.parameters.model_fields.items()]
         lines.append("")
-        for languages in dict.fromkeys(other.languages for other in alike if other.languages):
-            names = [other.name for other in alike if other.languages == languages]
-            whose = "" if len(names) == len(alike) else f" of {', '.join(names)}"
-            lines += [f"Languages{whose}: {' '.join(languages)}.", ""]
-    return "\n".join(lines)
+        for languages in dict.fromkeys(model.languages for model in models if model.languages):
+            names = [model.name for model in models if model.languages == languages]
+            of_models = "" if len(names) == len(models) else f" of {', '.join(names)}"
+            lines += [f"Languages{of_models}: {' '.join(languages)}.", ""]
+    return lines
+
+
+def _streaming(spec: ModelSpec) -> str:
+    if spec.must_stream:
+        return "always"
+    return "by default" if spec.streams_by_default else "on request"
 
 
 def _regions(spec: ModelSpec) -> str:

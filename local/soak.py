@@ -25,7 +25,7 @@ from typing import Any
 import httpx
 
 from local.processes import StackError
-from local.simulator.play import decoded_path
+from local.simulator.scenario import decode_path
 from local.stack import LOCAL, Stack, StackInfo
 from local.subscriber import Subscriber
 
@@ -213,7 +213,7 @@ class Soak:
             if request["operation"] != "submit" or not request["task_id"]:
                 continue
             for url in request["body"]["input"]["file_urls"]:
-                upload = self.uploads["soak/" + decoded_path(url).rpartition("/soak/")[2]]
+                upload = self.uploads["soak/" + decode_path(url).rpartition("/soak/")[2]]
                 upload.accepted += 1
                 upload.lost_answers += request["status"] == 0
 

@@ -1,1 +1,1 @@
-"""Listed objects in, messages for the submit queue out."""
+"""Queues objects that were in the media bucket before the stack."""

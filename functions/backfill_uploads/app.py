@@ -1,4 +1,4 @@
-"""A batch of listed objects → the submit queue; what must wait goes back to the state machine."""
+"""Queues one batch of listed objects. Returns the objects that must wait; the state machine calls again with them."""
 
 from __future__ import annotations
 

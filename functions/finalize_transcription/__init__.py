@@ -1,1 +1,1 @@
-"""Finished tasks in, files and events out."""
+"""Stores the files of jobs whose task has ended, and publishes their events."""

@@ -1,11 +1,11 @@
-"""Some finished files of one task → their files in the results bucket, and their events."""
+"""Finalizes some jobs of one task: stores their files in the results bucket and publishes their terminal events."""
 
 from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
+from dashscribe.observability import MetricUnit, add_nonzero_counts, logger, metrics
 from dashscribe.services.finalize import FinalizeReport
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.wiring import finalize_service
@@ -22,7 +22,7 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 def count(report: FinalizeReport) -> None:
     metrics.add_metric("FilesSucceeded", MetricUnit.Count, len(report.succeeded))
-    count_when_any(FilesFailed=len(report.failed), FilesResubmitted=len(report.resubmitted))
+    add_nonzero_counts(FilesFailed=len(report.failed), FilesResubmitted=len(report.resubmitted))
     for job in report.succeeded + report.failed:
         if job.published_at and job.completed_at:
             lag = max(0.0, (job.published_at - job.completed_at).total_seconds())

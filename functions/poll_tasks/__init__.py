@@ -1,1 +1,1 @@
-"""One pass of the poll loop."""
+"""Runs one pass of the poll loop."""

@@ -1,11 +1,11 @@
-"""One pass of the poll loop → what the state machine finalizes, and how long it waits."""
+"""Runs one pass of the poll loop. Returns what the state machine finalizes, and its wait before the next pass."""
 
 from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
+from dashscribe.observability import MetricUnit, add_nonzero_counts, logger, metrics
 from dashscribe.services.polling.poll import PassReport, PassRequest
 from dashscribe.wiring import poll_service
 
@@ -21,7 +21,7 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 
 def count(report: PassReport) -> None:
-    count_when_any(FailedSteps=report.failed_steps)
+    add_nonzero_counts(FailedSteps=report.failed_steps)
     if report.queries or report.list_pages or report.requeued:
         logger.info(
             "pass ended",

@@ -1,1 +1,1 @@
-"""Queue messages in, DashScope tasks out."""
+"""Submits the uploads in the submit queue to DashScope."""

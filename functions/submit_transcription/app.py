@@ -1,10 +1,10 @@
-"""SQS (the submit queue) → DashScope. Only the messages that could not be handled go back to the queue."""
+"""Submits the uploads of one batch of the submit queue. Only the messages that failed return to the queue."""
 
 from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
+from dashscribe.observability import MetricUnit, add_nonzero_counts, logger, metrics
 from dashscribe.services.messages import PartialBatchResponse, SqsEvent, messages_in, partial_failure
 from dashscribe.services.submission.report import SubmitReport
 from dashscribe.wiring import submit_service
@@ -20,7 +20,7 @@ def handler(event: SqsEvent, context: LambdaContext) -> PartialBatchResponse:
 
 def count(report: SubmitReport) -> None:
     metrics.add_metric("FilesSubmitted", MetricUnit.Count, len(report.submitted))
-    count_when_any(
+    add_nonzero_counts(
         FilesFailed=len(report.failed), AmbiguousSubmissions=report.ambiguous, ThrottledSubmissions=report.throttled
     )
     logger.info(

@@ -1,0 +1,1 @@
+"""Transcribes the recordings in the synchronous queue with a synchronous model."""

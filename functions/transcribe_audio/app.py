@@ -1,10 +1,13 @@
-"""SQS (the synchronous queue) → a synchronous model → files and event. Calls that take their time delay nobody else."""
+"""Transcribes the recordings of one batch of the synchronous queue, stores their files and publishes their events.
+
+A call takes up to five minutes. It has its own function and queue, so that it does not delay the submissions of tasks.
+"""
 
 from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from dashscribe.observability import MetricUnit, count_when_any, logger, metrics
+from dashscribe.observability import MetricUnit, add_nonzero_counts, logger, metrics
 from dashscribe.services.messages import PartialBatchResponse, SqsEvent, messages_in, partial_failure
 from dashscribe.services.submission.report import SubmitReport
 from dashscribe.wiring import transcribe_service
@@ -20,6 +23,6 @@ def handler(event: SqsEvent, context: LambdaContext) -> PartialBatchResponse:
 
 def count(report: SubmitReport) -> None:
     metrics.add_metric("FilesSucceeded", MetricUnit.Count, len(report.succeeded))
-    count_when_any(
+    add_nonzero_counts(
         FilesFailed=len(report.failed), AmbiguousSubmissions=report.ambiguous, ThrottledSubmissions=report.throttled
     )

@@ -1,11 +1,21 @@
-"""A DashScope of our own: the vendor's HTTP interface over real downloads, real decoding and real recognition.
+"""A simulator of DashScope: the vendor's HTTP API with real downloads, decoding and recognition.
 
-`python -m local.simulator --port 8080` starts it; the official SDK works against it with
-`DASHSCOPE_HTTP_BASE_URL=http://127.0.0.1:8080/api/v1`, OpenAI's with the base URL
+Start it with `python -m local.simulator --port 8080`. The official SDK uses it with
+`DASHSCOPE_HTTP_BASE_URL=http://127.0.0.1:8080/api/v1`, OpenAI's SDK with the base URL
 `http://127.0.0.1:8080/compatible-mode/v1`.
 
-`server` is the HTTP side and `errors` its error bodies. `checks` refuses what the vendor refuses; `calls` reads the
-requests of synchronous models. `tasks` is a task's life, `synchronous` the models that answer at once, `frames` how
-their answers travel. `listening` brings a file to `recognition`, `results` writes what was heard as each family does.
-`play` is what tests make it do (answers by script, faults on request), `connection` cuts connections.
+| module | role |
+|---|---|
+| `server` | the HTTP endpoints |
+| `errors` | error bodies |
+| `checks` | refuses the submissions that the vendor refuses |
+| `calls` | parses and checks synchronous calls |
+| `tasks` | tasks and their results |
+| `synchronous` | replies of synchronous models |
+| `frames` | JSON bodies and event streams |
+| `transcriber` | downloads a file and runs its recognition |
+| `recognition` | decoding and recognition |
+| `results` | result documents of each model family |
+| `scenario` | what tests configure: scripted answers, faults and limits |
+| `connection` | closes connections without a response |
 """

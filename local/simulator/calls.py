@@ -1,4 +1,4 @@
-"""What a synchronous call asks for, and what the vendor refuses of it (docs/vendor-api.md#synchronous-calls)."""
+"""Parse synchronous calls, and refuse those that the vendor refuses (docs/vendor-api.md#synchronous-calls)."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dashscribe.domain.recognition.catalogue import Endpoint, ModelSpec, Region,
 from local.simulator.checks import (
     RequestRefusedError,
     check_conversation,
+    check_endpoint,
     check_parameters,
-    check_way_in,
     invalid,
-    is_web_address,
+    is_http_url,
     model_served,
     read_body,
     read_input,
 )
-from local.simulator.play import Behaviour
+from local.simulator.scenario import Behaviour
 
 _DATA = "data:"
 _BASE64 = ";base64,"
@@ -27,7 +27,7 @@ _BASE64 = ";base64,"
 
 @dataclass(frozen=True)
 class Call:
-    """One call that the vendor would take. `audio` is a web address or a data URL."""
+    """A valid call. `audio` is an HTTP URL or a data URL."""
 
     spec: ModelSpec
     audio: str
@@ -38,7 +38,7 @@ class Call:
 
     @property
     def sent_audio(self) -> bytes | None:
-        """The audio itself, if the call brings it along."""
+        """The audio of a data URL; None for an HTTP URL."""
         if not self.audio.startswith(_DATA):
             return None
         try:
@@ -48,7 +48,7 @@ class Call:
 
 
 def generation_call(headers: dict[str, str], raw: bytes, behaviour: Behaviour) -> Call:
-    """A call of the native endpoint. Raises `RequestRefusedError`."""
+    """Parse a call of DashScope's own endpoint. Raises `RequestRefusedError`."""
     if headers.get("x-dashscope-async") == "enable":
         raise RequestRefusedError(403, "AccessDenied", "current user api does not support asynchronous calls.")
     body = read_body(raw)
@@ -56,18 +56,30 @@ def generation_call(headers: dict[str, str], raw: bytes, behaviour: Behaviour) -
     spec = model_served(body["model"], behaviour)
     if spec is None:
         raise invalid("Model not exist.")
-    check_way_in(spec, Endpoint.DASHSCOPE)
+    check_endpoint(spec, Endpoint.DASHSCOPE)
     parameters = body.get("parameters") or {}
     if not isinstance(parameters, dict):
         raise invalid("parameters must be an object")
-    earlier, content = _messages(given.get("messages"))
+    earlier, content = _split_messages(given.get("messages"))
     stream = headers.get("x-dashscope-sse") == "enable"
     if spec.shape is RequestShape.INPUT_AUDIO:
-        check_conversation(earlier)
-        if not parameters.get("format"):
-            raise invalid('Required parameter "format" missing from request.')
-        check_parameters(spec, parameters)
-        return Call(spec, _checked_audio(spec, _only(content, "input_audio", "data")), stream=stream)
+        return _input_audio_call(spec, earlier, content, parameters, stream=stream)
+    return _audio_message_call(spec, earlier, content, parameters, stream=stream)
+
+
+def _input_audio_call(
+    spec: ModelSpec, earlier: list[Any], content: list[Any], parameters: dict[str, Any], *, stream: bool
+) -> Call:
+    check_conversation(earlier)
+    if not parameters.get("format"):
+        raise invalid('Required parameter "format" missing from request.')
+    check_parameters(spec, parameters)
+    return Call(spec, _check_audio(spec, _get_only_audio(content, "input_audio", "data")), stream=stream)
+
+
+def _audio_message_call(
+    spec: ModelSpec, earlier: list[Any], content: list[Any], parameters: dict[str, Any], *, stream: bool
+) -> Call:
     _check_system(earlier)
     incremental = parameters.get("incremental_output", False)
     if parameters.get("result_format", "message") != "message" or not isinstance(incremental, bool):
@@ -80,7 +92,7 @@ def generation_call(headers: dict[str, str], raw: bytes, behaviour: Behaviour) -
         raise invalid("The content of the user message must be one element with an audio.")
     return Call(
         spec,
-        _checked_audio(spec, content[0]["audio"]),
+        _check_audio(spec, content[0]["audio"]),
         language=(for_model.get("asr_options") or {}).get("language"),
         stream=stream,
         incremental=incremental,
@@ -88,7 +100,7 @@ def generation_call(headers: dict[str, str], raw: bytes, behaviour: Behaviour) -
 
 
 def chat_call(raw: bytes, behaviour: Behaviour) -> Call:
-    """A call of the OpenAI-compatible endpoint. Raises `RequestRefusedError`, with the native codes."""
+    """Parse a call of the OpenAI-compatible endpoint. Raises `RequestRefusedError`, with the codes of DashScope."""
     if behaviour.region is Region.US:
         raise RequestRefusedError(404, "NotFound", "There is no OpenAI-compatible endpoint in this region.")
     body = read_body(raw)
@@ -99,38 +111,42 @@ def chat_call(raw: bytes, behaviour: Behaviour) -> Call:
             "model_not_found",
             f"The model `{body['model']}` does not exist or you do not have access to it.",
         )
-    check_way_in(spec, Endpoint.OPENAI)
-    earlier, content = _messages(body.get("messages"))
-    stream, wishes = body.get("stream", False), body.get("stream_options")
-    if not isinstance(stream, bool) or not isinstance(wishes, dict | None):
-        raise invalid()
-    if wishes is not None and not stream:
-        raise invalid("The 'stream_options' parameter is only allowed when 'stream' is enabled.")
-    if spec.must_stream and not stream:
-        raise invalid("This model only support stream mode, please enable the stream parameter to access the model.")
-    usual = {"model", "messages", "stream", "stream_options"}
-    include_usage = bool((wishes or {}).get("include_usage"))
+    check_endpoint(spec, Endpoint.OPENAI)
+    earlier, content = _split_messages(body.get("messages"))
+    stream, include_usage = _check_streaming(spec, body)
+    options = {name: body[name] for name in body.keys() - {"model", "messages", "stream", "stream_options"}}
     if spec.shape is RequestShape.PROMPTED_AUDIO:
-        if body.get("modalities", ["text"]) != ["text"]:
-            raise invalid("This server does not speak: modalities must be ['text'].")
-        check_parameters(spec, {name: body[name] for name in body.keys() - usual - {"modalities"}})
+        if options.pop("modalities", ["text"]) != ["text"]:
+            raise invalid("The simulator has no speech output: modalities must be ['text'].")
+        check_parameters(spec, options)
         _check_system(earlier)
-        audio = _checked_audio(spec, _prompted_audio(content))
+        audio = _check_audio(spec, _get_prompted_audio(content))
         return Call(spec, audio, stream=stream, include_usage=include_usage)
-    options = {name: body[name] for name in body.keys() - usual}
     check_parameters(spec, options)
     _check_system(earlier, only_elements=True)
     return Call(
         spec,
-        _checked_audio(spec, _only(content, "input_audio", "data")),
+        _check_audio(spec, _get_only_audio(content, "input_audio", "data")),
         language=(options.get("asr_options") or {}).get("language"),
         stream=stream,
         include_usage=include_usage,
     )
 
 
+def _check_streaming(spec: ModelSpec, body: dict[str, Any]) -> tuple[bool, bool]:
+    """Return whether the call streams, and whether its stream includes the usage."""
+    stream, stream_options = body.get("stream", False), body.get("stream_options")
+    if not isinstance(stream, bool) or not isinstance(stream_options, dict | None):
+        raise invalid()
+    if stream_options is not None and not stream:
+        raise invalid("The 'stream_options' parameter is only allowed when 'stream' is enabled.")
+    if spec.must_stream and not stream:
+        raise invalid("This model only support stream mode, please enable the stream parameter to access the model.")
+    return stream, bool((stream_options or {}).get("include_usage"))
+
+
 def audio_urls(body: Any) -> list[str]:
-    """The files of a call, whether or not it will be taken."""
+    """Return the file URLs of a call, which may be invalid."""
     if not isinstance(body, dict):
         return []
     holder = body.get("input") if isinstance(body.get("input"), dict) else body
@@ -146,8 +162,8 @@ def audio_urls(body: Any) -> list[str]:
     return [url for url in [*(item.get("audio") for item in items), *nested] if isinstance(url, str)]
 
 
-def _messages(messages: Any) -> tuple[list[Any], list[Any]]:
-    """What comes before the audio, and the content of the last message, which brings it."""
+def _split_messages(messages: Any) -> tuple[list[Any], list[Any]]:
+    """Return the messages before the last one, and the content of the last one, which has the audio."""
     if not isinstance(messages, list) or not messages:
         raise invalid("Required parameter messages missing or invalid.")
     last = messages[-1]
@@ -157,8 +173,10 @@ def _messages(messages: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _check_system(messages: list[Any], *, only_elements: bool = False) -> None:
-    """At most one message of the system: one element with a text (docs/vendor-api.md#qwen3-asr-flash-request);
-    Qwen-Omni also takes a plain text."""
+    """Allow at most one system message, with one text element (docs/vendor-api.md#qwen3-asr-flash-request).
+
+    For Qwen-Omni the content may also be a string.
+    """
     for message in messages:
         content = message.get("content") if isinstance(message, dict) and message.get("role") == "system" else None
         if isinstance(content, str) and not only_elements:
@@ -171,8 +189,8 @@ def _check_system(messages: list[Any], *, only_elements: bool = False) -> None:
         raise invalid("Before the audio there may be one message only.")
 
 
-def _only(content: list[Any], kind: str, key: str) -> str:
-    """The audio of a message that has nothing else."""
+def _get_only_audio(content: list[Any], kind: str, key: str) -> str:
+    """Return the audio of a message that has no other element."""
     item = content[0] if len(content) == 1 and isinstance(content[0], dict) else {}
     given = item.get(kind) if item.get("type") == kind else None
     if not isinstance(given, dict) or not isinstance(given.get(key), str):
@@ -180,8 +198,9 @@ def _only(content: list[Any], kind: str, key: str) -> str:
     return str(given[key])
 
 
-def _prompted_audio(content: list[Any]) -> str:
-    """The audio of a message that also has a prompt; its format must be told (docs/vendor-api.md#qwen-omni)."""
+def _get_prompted_audio(content: list[Any]) -> str:
+    """Return the audio of a message that also has a prompt. The audio must have a format
+    (docs/vendor-api.md#qwen-omni)."""
     prompts = [item for item in content if isinstance(item, dict) and item.get("type") == "text" and item.get("text")]
     audio = [item for item in content if isinstance(item, dict) and item.get("type") == "input_audio"]
     if not prompts or len(audio) + len(prompts) != len(content):
@@ -189,10 +208,10 @@ def _prompted_audio(content: list[Any]) -> str:
     given = audio[0].get("input_audio") if len(audio) == 1 else None
     if not isinstance(given, dict) or not given.get("format"):
         raise invalid("input_audio must have data and format.")
-    return _only(audio, "input_audio", "data")
+    return _get_only_audio(audio, "input_audio", "data")
 
 
-def _checked_audio(spec: ModelSpec, audio: str) -> str:
+def _check_audio(spec: ModelSpec, audio: str) -> str:
     if audio.startswith(_DATA):
         _, comma, encoded = audio.partition(_BASE64)
         if not comma:
@@ -200,12 +219,13 @@ def _checked_audio(spec: ModelSpec, audio: str) -> str:
         if not encoded:
             raise invalid("The audio is empty")
         check_size(spec, len(encoded))
-    elif not is_web_address(audio):
+    elif not is_http_url(audio):
         raise RequestRefusedError(400, "InvalidURL", "The provided URL does not appear to be valid.")
     return audio
 
 
 def check_size(spec: ModelSpec, size: int) -> None:
-    """In base64 the encoded length counts (docs/vendor-api.md#file-limits)."""
+    """Refuse audio above the size limit. The size of a data URL is its encoded length
+    (docs/vendor-api.md#file-limits)."""
     if size > spec.max_size_bytes:
         raise RequestRefusedError(400, "BadRequest.TooLarge", "The file size exceeds the limit of 10 MB.")

@@ -1,4 +1,4 @@
-"""What the vendor refuses, and with which body (docs/vendor-api.md#error-codes)."""
+"""Refuse the requests that the vendor refuses, with the vendor's error codes (docs/vendor-api.md#error-codes)."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Collection
 from typing import Any
 from urllib.parse import urlsplit
 
-from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint, ModelSpec, Region, RequestShape, spec_of
-from local.simulator.play import Behaviour
+from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint, ModelSpec, Region, RequestShape, find_spec
+from local.simulator.scenario import Behaviour
 
 NOT_VALID = "Required parameter(s) missing or invalid, please check the request parameters."
 WRONG_ENDPOINT = "url error, check url!"
 
 
 class RequestRefusedError(Exception):
-    """A request that is answered with an error body."""
+    """When a request gets an error response."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ def invalid(message: str = NOT_VALID) -> RequestRefusedError:
 
 
 def check_key(authorization: str, behaviour: Behaviour, tokens: Collection[str] = ()) -> None:
-    """`tokens` are the temporary keys that are still alive."""
+    """Check the API key. `tokens` are the valid temporary keys."""
     scheme, _, key = authorization.partition(" ")
     if scheme != "Bearer" or not key.strip():
         raise RequestRefusedError(401, "InvalidApiKey", "No API-key provided.")
@@ -42,7 +42,7 @@ def check_key(authorization: str, behaviour: Behaviour, tokens: Collection[str] 
 
 
 def read_body(raw: bytes) -> dict[str, Any]:
-    """A JSON object that names a model."""
+    """Parse a body, which must be a JSON object with a model."""
     try:
         body = json.loads(raw)
     except ValueError:
@@ -62,17 +62,17 @@ def read_input(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def model_served(model: object, behaviour: Behaviour) -> ModelSpec | None:
-    """The model of a request, if this region has it."""
+    """Return the row of a request's model; None if the region does not have it."""
     name = str(model)
-    spec = CATALOGUE.get(name) or spec_of(name, behaviour.extra_models.get(name, ""))
+    spec = CATALOGUE.get(name) or find_spec(name, behaviour.extra_models.get(name, ""))
     if spec is None or (behaviour.region is not Region.OTHER and behaviour.region not in spec.regions):
         return None
     return spec
 
 
-def checked_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour) -> tuple[ModelSpec, dict[str, Any]]:
-    """The model and body of a submission that the vendor would take. Raises `RequestRefusedError`."""
-    if behaviour.region is Region.US:  # no page lists a task endpoint there (docs/vendor-api.md#us-region)
+def check_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour) -> tuple[ModelSpec, dict[str, Any]]:
+    """Return the model and the body of a valid submission. Raises `RequestRefusedError`."""
+    if behaviour.region is Region.US:  # without a task endpoint (docs/vendor-api.md#us-region)
         raise RequestRefusedError(403, "AccessDenied", "current user api does not support asynchronous calls.")
     if headers.get("x-dashscope-async") != "enable":
         raise RequestRefusedError(403, "AccessDenied", "current user api does not support synchronous calls.")
@@ -89,9 +89,9 @@ def checked_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour
         raise invalid(f"input must contain {spec.shape.value}")
     if len(urls) > limit:
         raise invalid(f"The number of file_urls must not exceed {limit}.")
-    if not all(isinstance(url, str) and is_web_address(url) for url in urls):
+    if not all(isinstance(url, str) and is_http_url(url) for url in urls):
         raise invalid("The provided URL does not appear to be valid.")
-    if "context" in spec.parameters.travels_elsewhere:
+    if "context" in spec.parameters.sent_outside_parameters:
         check_conversation(given.get("context", []))
     elif "context" in given:
         raise invalid()
@@ -100,38 +100,41 @@ def checked_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour
 
 
 def file_urls(spec: ModelSpec, given: dict[str, Any]) -> list[Any]:
-    """The files of a task; none when they are not given in this model's own shape."""
+    """Return the file URLs of a submission; none if they do not have the shape of this model."""
     if spec.shape is RequestShape.FILE_URL:
         return [given["file_url"]] if isinstance(given.get("file_url"), str) else []
     urls = given.get("file_urls")
     return urls if isinstance(urls, list) else []
 
 
-def is_web_address(url: str) -> bool:
+def is_http_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # brackets without an address in them, a port that is none
+    except ValueError:  # an invalid IPv6 address or port
         return False
 
 
 def check_conversation(turns: object) -> None:
-    """Earlier turns, a user's (`input_text`) and an assistant's (`text`); what is too long is cut without a word."""
-    kinds = {"user": "input_text", "assistant": "text"}
+    """Check the turns before the audio: `input_text` of a user, `text` of an assistant.
+
+    Like the vendor, the simulator does not refuse a long context.
+    """
+    content_types = {"user": "input_text", "assistant": "text"}
     if not isinstance(turns, list):
         raise invalid()
     for turn in turns:
-        kind = kinds.get(str(turn.get("role"))) if isinstance(turn, dict) else None
-        content = turn.get("content") if kind else None
+        content_type = content_types.get(str(turn.get("role"))) if isinstance(turn, dict) else None
+        content = turn.get("content") if content_type else None
         if not isinstance(content, list) or not content:
             raise invalid()
         for item in content:
-            if not isinstance(item, dict) or item.get("type") != kind or not isinstance(item.get("text"), str):
-                raise invalid(f"The content of the role {turn['role']} must be of the type {kind}.")
+            if not isinstance(item, dict) or item.get("type") != content_type or not isinstance(item.get("text"), str):
+                raise invalid(f"The content of the role {turn['role']} must be of the type {content_type}.")
 
 
 def check_parameters(spec: ModelSpec, parameters: Any) -> None:
-    """As they are on the wire: what travels elsewhere is not among them, and two of them are text."""
+    """Check `parameters` as sent: without context and prompt, and with two parameters as strings."""
     if parameters is None:
         return
     if not isinstance(parameters, dict):
@@ -139,7 +142,7 @@ def check_parameters(spec: ModelSpec, parameters: Any) -> None:
     for name in ("special_word_filter", "sample_rate"):
         if name in parameters and not isinstance(parameters[name], str):
             raise invalid(f"{name} must be a string")
-    if spec.parameters.travels_elsewhere & parameters.keys():
+    if spec.parameters.sent_outside_parameters & parameters.keys():
         raise invalid()
     try:
         spec.parameters.model_validate(parameters)
@@ -147,8 +150,8 @@ def check_parameters(spec: ModelSpec, parameters: Any) -> None:
         raise invalid() from error
 
 
-def check_way_in(spec: ModelSpec, endpoint: Endpoint) -> None:
-    """Whether a synchronous endpoint has this model."""
+def check_endpoint(spec: ModelSpec, endpoint: Endpoint) -> None:
+    """Refuse a model that this synchronous endpoint does not have."""
     if endpoint in spec.endpoints:
         return
     if endpoint is Endpoint.DASHSCOPE:

@@ -1,7 +1,7 @@
-"""Connections that can be cut.
+"""Close connections without a complete response.
 
-An ASGI application cannot end a request without an answer (Starlette and uvicorn both answer an exception with a 500),
-so uvicorn's protocol class lends it the connection.
+An ASGI application cannot do that itself: Starlette and uvicorn turn an exception into a response with the status 500.
+So uvicorn's protocol class passes the transport to the application.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 _TRANSPORT = "local.simulator.transport"
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER on, for 0 s: closing sends RST (socket(7))."""
+"""SO_LINGER with a timeout of 0 s: closing the socket sends RST (socket(7))."""
 
 
 class CuttableProtocol(H11Protocol):
-    """uvicorn's HTTP/1.1, whose requests can find the transport that they came over (in `scope`)."""
+    """uvicorn's HTTP/1.1 protocol, with the request's transport in `scope`."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in H11Protocol
         super().connection_made(transport)
@@ -34,14 +34,14 @@ class CuttableProtocol(H11Protocol):
 
 
 class CutConnection(Response):
-    """No answer: the connection is reset. Needs a server with `CuttableProtocol`; another one would answer 500."""
+    """Reset the connection without a response. The server must use `CuttableProtocol`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _cut(scope, receive)
 
 
 class CutStream(Response):
-    """The beginning of an answer, then the connection is reset."""
+    """Send the first part of a response, then reset the connection."""
 
     def __init__(self, beginning: Iterable[bytes], media_type: str) -> None:
         super().__init__(media_type=media_type)

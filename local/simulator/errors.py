@@ -1,4 +1,4 @@
-"""Error bodies in the two dialects (docs/vendor-api.md#error-bodies)."""
+"""Error bodies in the shapes of DashScope and of OpenAI (docs/vendor-api.md#error-bodies)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OPENAI_CODES = {
     "BadRequest.IllegalInput": "invalid_parameter_error",
     "Throttling.RateQuota": "limit_requests",
 }
-"""docs/vendor-api.md#error-codes; `invalid_parameter_error` as seen at
+"""docs/vendor-api.md#error-codes; `invalid_parameter_error` is from
 https://github.com/codexu/note-gen/issues/372."""
 
 

@@ -1,4 +1,4 @@
-"""Answers as bytes: one JSON body, or a stream of events in the two dialects of the vendor."""
+"""Encode replies of synchronous models: as one JSON body, or as a stream of events in one of two formats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from starlette.responses import Response, StreamingResponse
 
 from local.simulator.connection import CutStream
-from local.simulator.play import Fault
+from local.simulator.scenario import Fault
 
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
@@ -19,7 +19,7 @@ _DONE = b"data: [DONE]\n\n"
 
 @dataclass(frozen=True)
 class Answer:
-    """The bytes of one answer: what says something, and the `ending` without which it is not whole."""
+    """An encoded reply. Without its `ending` it is incomplete."""
 
     beginning: list[bytes]
     ending: list[bytes]
@@ -30,45 +30,45 @@ class Answer:
             half = max(1, len(self.beginning) // 2)
             return CutStream(self.beginning[:half], self.media_type)
         if fault is not None and fault.kind == "truncate_stream":
-            return StreamingResponse(_each(self.beginning), media_type=self.media_type)
+            return StreamingResponse(_iterate(self.beginning), media_type=self.media_type)
         whole = [*self.beginning, *self.ending]
         if self.media_type == _JSON:
             return Response(b"".join(whole), media_type=_JSON)
-        return StreamingResponse(_each(whole), media_type=self.media_type)
+        return StreamingResponse(_iterate(whole), media_type=self.media_type)
 
 
-async def _each(chunks: Iterable[bytes]) -> Any:
+async def _iterate(chunks: Iterable[bytes]) -> Any:
     for chunk in chunks:
         yield chunk
 
 
-def in_one(body: dict[str, Any]) -> Answer:
-    written = _dumped(body).encode()
-    half = len(written) // 2
-    return Answer([written[:half]], [written[half:]], _JSON)
+def json_answer(body: dict[str, Any]) -> Answer:
+    encoded = _to_json(body).encode()
+    half = len(encoded) // 2
+    return Answer([encoded[:half]], [encoded[half:]], _JSON)
 
 
 def native_stream(frames: list[dict[str, Any]]) -> Answer:
-    """`id:`, `event:`, a comment with the status, `data:` (docs/vendor-api.md#dashscope-stream). The last frame is
-    the ending."""
+    """Encode a stream of DashScope's own endpoint (docs/vendor-api.md#dashscope-stream). The last frame is the
+    ending."""
     events = [
-        f"id:{number}\nevent:result\n:HTTP_STATUS/200\ndata:{_dumped(frame)}\n\n".encode()
+        f"id:{number}\nevent:result\n:HTTP_STATUS/200\ndata:{_to_json(frame)}\n\n".encode()
         for number, frame in enumerate(frames, 1)
     ]
     return Answer(events[:-1], events[-1:], _EVENTS)
 
 
 def openai_stream(chunks: list[dict[str, Any]]) -> Answer:
-    """`data: ` lines and `[DONE]` (docs/vendor-api.md#openai-compatible-stream). The ending begins where the text has
-    ended."""
-    lines = [f"data: {_dumped(chunk)}\n\n".encode() for chunk in chunks]
-    said = next((at for at, chunk in enumerate(chunks) if any(map(_ended, chunk.get("choices") or [{}]))), len(chunks))
-    return Answer(lines[:said], [*lines[said:], _DONE], _EVENTS)
+    """Encode an OpenAI-compatible stream (docs/vendor-api.md#openai-compatible-stream). The ending starts with the
+    chunk that has the finish reason."""
+    lines = [f"data: {_to_json(chunk)}\n\n".encode() for chunk in chunks]
+    end = next((index for index, chunk in enumerate(chunks) if _is_finished(chunk)), len(chunks))
+    return Answer(lines[:end], [*lines[end:], _DONE], _EVENTS)
 
 
-def _ended(choice: dict[str, Any]) -> bool:
-    return choice.get("finish_reason") is not None
+def _is_finished(chunk: dict[str, Any]) -> bool:
+    return any(choice.get("finish_reason") is not None for choice in chunk.get("choices") or [])
 
 
-def _dumped(body: dict[str, Any]) -> str:
+def _to_json(body: dict[str, Any]) -> str:
     return json.dumps(body, ensure_ascii=False, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""Media bytes → the vendor's result JSON: decoded by PyAV (FFmpeg), recognised by PocketSphinx. English only."""
+"""Convert media to the vendor's result JSON: PyAV (FFmpeg) decodes, PocketSphinx recognises. English only."""
 
 from __future__ import annotations
 
@@ -18,21 +18,24 @@ SAMPLE_RATE = 16_000
 _FRAMES_PER_SECOND = 100
 _BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
 _PAUSE = "<sil>"
-"""PocketSphinx gives most of a pause to the words beside it: 90 to 170 ms of silence after the full stops and commas of
-the samples come out as 40 to 90 ms of `<sil>`, and nowhere else does it find any. So every `<sil>` is a pause."""
+"""PocketSphinx counts most of a pause as part of the adjacent words: 90 to 170 ms of silence after the full stops and
+commas of the samples become 40 to 90 ms of `<sil>`. It reports no other `<sil>`, so every `<sil>` is a pause."""
 _NOISE = ("<", "[", "+")
 
 
 class RecognitionError(Exception):
-    """A file that cannot be transcribed; `code` is the vendor's (docs/vendor-api.md#file-error-codes)."""
+    """When a file cannot be transcribed. `code` is the vendor's (docs/vendor-api.md#file-error-codes)."""
 
     def __init__(self, code: str, message: str = "") -> None:
         super().__init__(message or code)
         self.code = code
 
 
-def end_with_server() -> None:
-    """A recogniser's process ends with its server. It holds its own queue open, so it would wait there for ever."""
+def exit_with_server() -> None:
+    """Make a recogniser's process exit when its server exits.
+
+    The process has its own queue open, so without this it would wait for the next file forever.
+    """
 
     def wait_and_end() -> None:
         server = multiprocessing.parent_process()
@@ -45,18 +48,20 @@ def end_with_server() -> None:
 
 @cache
 def _decoder() -> Decoder:
-    """One a process: its acoustic model takes half a second to load."""
+    """One decoder for each process, because its acoustic model takes half a second to load."""
     return Decoder(loglevel="FATAL")
 
 
 def recognise(
     media: bytes, channels: list[int], longest_seconds: int | None = None, silence_fails: bool = True
 ) -> dict[str, Any]:
-    """`properties` and `transcripts` of the result JSON (docs/vendor-api.md#result-file). Raises `RecognitionError`.
+    """Return `properties` and `transcripts` of the result JSON (docs/vendor-api.md#result-file).
 
-    For a synchronous model a recording has an end (`longest_seconds`), and silence is an empty transcript.
+    `longest_seconds` is the maximum duration of a recording for a synchronous model. With `silence_fails`, a recording
+    without speech is an error, otherwise it has no transcripts.
+    Raises `RecognitionError`.
     """
-    properties, tracks = _decoded(media)
+    properties, tracks = _decode(media)
     if longest_seconds is not None and properties["original_duration_in_milliseconds"] > longest_seconds * 1000:
         raise RecognitionError(
             "InvalidFile.AudioLengthError", f"The audio must be between 1 and {longest_seconds} seconds long."
@@ -65,7 +70,7 @@ def recognise(
     for channel in channels:
         if channel >= len(tracks):
             raise RecognitionError("NO_VALID_AUDIO_ERROR", f"channel_id {channel} is not in the audio")
-        transcript = _transcribed(tracks[channel], channel)
+        transcript = _transcribe_channel(tracks[channel], channel)
         if transcript is not None:
             transcripts.append(transcript)
     if not transcripts and silence_fails:
@@ -73,7 +78,7 @@ def recognise(
     return {"properties": {**properties, "channels": channels}, "transcripts": transcripts}
 
 
-def _decoded(media: bytes) -> tuple[dict[str, Any], list[bytes]]:
+def _decode(media: bytes) -> tuple[dict[str, Any], list[bytes]]:
     try:
         with av.open(io.BytesIO(media), mode="r") as container:
             if not container.streams.audio:
@@ -99,17 +104,17 @@ def _decoded(media: bytes) -> tuple[dict[str, Any], list[bytes]]:
     )
 
 
-def _transcribed(pcm: bytes, channel: int) -> dict[str, Any] | None:
-    """One track: voice activity detection cuts it into utterances, pauses cut those into sentences."""
+def _transcribe_channel(pcm: bytes, channel: int) -> dict[str, Any] | None:
+    """Transcribe one channel. Voice activity detection finds the utterances, and pauses separate their sentences."""
     sentences: list[dict[str, Any]] = []
     speech_ms = 0
     segmenter = Segmenter(sample_rate=SAMPLE_RATE)
     if len(pcm) % segmenter.frame_bytes == 0:
-        pcm += bytes(2)  # it gives the speech that the recording ends in only when its last frame is a short one
+        pcm += bytes(2)  # the segmenter returns speech at the end only if the last frame is incomplete
     for segment in segmenter.segment(io.BytesIO(pcm)):
         speech_ms += round((segment.end_time - segment.start_time) * 1000)
-        for words in _sentences(segment.pcm, round(segment.start_time * 1000)):
-            sentences.append(_sentence(words, len(sentences) + 1))
+        for words in _recognise_sentences(segment.pcm, round(segment.start_time * 1000)):
+            sentences.append(_build_sentence(words, len(sentences) + 1))
     if not sentences:
         return None
     return {
@@ -120,7 +125,7 @@ def _transcribed(pcm: bytes, channel: int) -> dict[str, Any] | None:
     }
 
 
-def _sentences(pcm: bytes, offset_ms: int) -> list[list[dict[str, Any]]]:
+def _recognise_sentences(pcm: bytes, offset_ms: int) -> list[list[dict[str, Any]]]:
     decoder = _decoder()
     decoder.start_utt()
     decoder.process_raw(pcm, full_utt=True)
@@ -142,8 +147,8 @@ def _sentences(pcm: bytes, offset_ms: int) -> list[list[dict[str, Any]]]:
     return [words for words in found if words]
 
 
-def _sentence(words: list[dict[str, Any]], sentence_id: int) -> dict[str, Any]:
-    """Blanks lead the words and follow the last one's punctuation, as in Fun-ASR's own samples
+def _build_sentence(words: list[dict[str, Any]], sentence_id: int) -> dict[str, Any]:
+    """Words have leading blanks, and a blank follows the last punctuation, as in the samples of Fun-ASR
     (docs/vendor-api.md#word-text)."""
     words[0]["text"] = words[0]["text"].capitalize()
     for word in words[1:]:

@@ -1,4 +1,4 @@
-"""The simulator's HTTP side (Starlette): the vendor's paths, and `/control` for tests."""
+"""The simulator's HTTP endpoints (Starlette): those of the vendor, and `/control` for tests."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from starlette.routing import Route
 from dashscribe.domain.recognition.catalogue import CHAT_PATH, GENERATION_PATH, TASKS_PATH, TRANSCRIPTION_PATH, Endpoint
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from local.simulator.calls import Call, audio_urls, chat_call, generation_call
-from local.simulator.checks import RequestRefusedError, check_key, checked_submission, file_urls, invalid
+from local.simulator.checks import RequestRefusedError, check_key, check_submission, file_urls, invalid
 from local.simulator.connection import CutConnection
 from local.simulator.errors import error_body
-from local.simulator.listening import Listener
-from local.simulator.play import SYNCHRONOUS, Behaviour, Fault, FileScript, Play, Recorded
+from local.simulator.scenario import SYNCHRONOUS, Behaviour, Fault, FileScript, Recorded, Scenario
 from local.simulator.synchronous import SynchronousModels
-from local.simulator.tasks import TaskRoom
+from local.simulator.tasks import SimulatedTask, TaskStore
+from local.simulator.transcriber import Transcriber
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
 _TOKENS_PATH = "/api/v1/tokens"
@@ -39,14 +39,14 @@ _LIST_WINDOW = timedelta(hours=24)
 
 
 class Simulator:
-    """One simulated DashScope. `public_url` is what its result URLs begin with."""
+    """A simulator of DashScope. Its result URLs start with `public_url`."""
 
     def __init__(self, public_url: str, recognisers: Executor, behaviour: Behaviour | None = None) -> None:
         self._initial = behaviour or Behaviour()
-        self.play = Play(self._initial)
-        self._listener = Listener(self.play, recognisers)
-        self.room = TaskRoom(self.play, self._listener, public_url)
-        self._models = SynchronousModels(self.play, self._listener)
+        self.scenario = Scenario(self._initial)
+        self._transcriber = Transcriber(self.scenario, recognisers)
+        self.task_store = TaskStore(self.scenario, self._transcriber, public_url)
+        self._models = SynchronousModels(self.scenario, self._transcriber)
         self._tokens: dict[str, float] = {}
         self._recognisers = recognisers
         self._limits = MovingWindowRateLimiter(MemoryStorage())
@@ -73,11 +73,11 @@ class Simulator:
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
         yield
-        await self.room.stop_working()
-        await self._listener.close()
+        await self.task_store.cancel_all()
+        await self._transcriber.close()
         self._recognisers.shutdown(wait=False, cancel_futures=True)
 
-    # every operation
+    # all operations
 
     def _operation(self, name: str, endpoint: _Endpoint) -> _Endpoint:
         async def run(request: Request) -> Response:
@@ -88,10 +88,10 @@ class Simulator:
                 method=request.method,
                 path=request.url.path,
                 headers=dict(request.headers),
-                body=_readable(raw),
+                body=_parse_body(raw),
             )
-            self.play.recorded.append(record)
-            fault = self.play.take_fault(name, self._files_of(name, request, record.body))
+            self.scenario.recorded.append(record)
+            fault = self.scenario.take_fault(name, self._find_file_urls(name, request, record.body))
             try:
                 response = await self._answer(name, endpoint, request, fault)
             except RequestRefusedError as refused:
@@ -103,8 +103,8 @@ class Simulator:
 
         return run
 
-    def _files_of(self, name: str, request: Request, body: Any) -> list[str]:
-        """The URLs of the files that a request is about, so that a fault can mean some of them only."""
+    def _find_file_urls(self, name: str, request: Request, body: Any) -> list[str]:
+        """Return the URLs of a request's files, so that a fault can apply to some files only."""
         if name in SYNCHRONOUS:
             return audio_urls(body)
         if name == "submit":
@@ -117,9 +117,9 @@ class Simulator:
                 if isinstance(url, str)
             ]
         if name == "result":
-            document = self.room.results.get(unquote(request.scope["raw_path"].decode()), {})
+            document = self.task_store.results.get(unquote(request.scope["raw_path"].decode()), {})
             return [str(document.get("file_url", ""))]
-        task = self.room.tasks.get(request.path_params.get("task_id", ""))
+        task = self.task_store.tasks.get(request.path_params.get("task_id", ""))
         return [file.url for file in task.files] if task else []
 
     async def _answer(self, name: str, endpoint: _Endpoint, request: Request, fault: Fault | None) -> Response:
@@ -131,8 +131,8 @@ class Simulator:
             return JSONResponse({"request_id": str(uuid.uuid4()), **fault.body}, fault.status, fault.headers)
         if name != "result":
             alive = {token for token, until in self._tokens.items() if time.time() < until}
-            check_key(request.headers.get("authorization", ""), self.play.behaviour, alive)
-            self._check_rate(name, _readable(await request.body()))
+            check_key(request.headers.get("authorization", ""), self.scenario.behaviour, alive)
+            self._check_rate(name, _parse_body(await request.body()))
         request.state.fault = fault
         response = await endpoint(request)
         if fault is not None and fault.kind == "hang":
@@ -140,8 +140,9 @@ class Simulator:
         return CutConnection() if fault is not None and fault.kind == "reset_after" else response
 
     def _check_rate(self, name: str, body: Any) -> None:
-        """Each model has its own window for tasks and one for synchronous calls; all questions share one."""
-        behaviour = self.play.behaviour
+        """Check the rate limits: for each model, one for submissions and one for synchronous calls. All requests about
+        tasks share one."""
+        behaviour = self.scenario.behaviour
         kind = "submit" if name == "submit" else "call" if name in SYNCHRONOUS else "tasks"
         rate = behaviour.queries_per_second if kind == "tasks" else behaviour.submits_per_second
         model = "" if kind == "tasks" or not isinstance(body, dict) else str(body.get("model"))
@@ -150,33 +151,33 @@ class Simulator:
                 429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later."
             )
 
-    # the vendor's paths
+    # endpoints of the vendor
 
     async def _submit(self, request: Request) -> Response:
-        spec, body = checked_submission(dict(request.headers), await request.body(), self.play.behaviour)
-        task = self.room.submit(spec, file_urls(spec, body["input"]), body.get("parameters"))
+        spec, body = check_submission(dict(request.headers), await request.body(), self.scenario.behaviour)
+        task = self.task_store.submit(spec, file_urls(spec, body["input"]), body.get("parameters"))
         request.state.task_id = task.task_id
         return JSONResponse(
             {"request_id": str(uuid.uuid4()), "output": {"task_id": task.task_id, "task_status": "PENDING"}}
         )
 
     async def _generate(self, request: Request) -> Response:
-        call = generation_call(dict(request.headers), await request.body(), self.play.behaviour)
-        return await self._called(request, call, Endpoint.DASHSCOPE)
+        call = generation_call(dict(request.headers), await request.body(), self.scenario.behaviour)
+        return await self._answer_call(request, call, Endpoint.DASHSCOPE)
 
     async def _chat(self, request: Request) -> Response:
-        call = chat_call(await request.body(), self.play.behaviour)
-        return await self._called(request, call, Endpoint.OPENAI)
+        call = chat_call(await request.body(), self.scenario.behaviour)
+        return await self._answer_call(request, call, Endpoint.OPENAI)
 
-    async def _called(self, request: Request, call: Call, endpoint: Endpoint) -> Response:
+    async def _answer_call(self, request: Request, call: Call, endpoint: Endpoint) -> Response:
         fault: Fault | None = request.state.fault
         cut_off = fault is not None and fault.kind == "finish_length"
         answer = await self._models.answer(call, endpoint, cut_off=cut_off)
         return answer.response(fault)
 
     async def _token(self, request: Request) -> Response:
-        """A key for a short time (docs/vendor-api.md#temporary-keys)."""
-        seconds = _positive(request.query_params.get("expire_in_seconds", "60"))
+        """Make a temporary key (docs/vendor-api.md#temporary-keys)."""
+        seconds = _parse_positive(request.query_params.get("expire_in_seconds", "60"))
         if seconds > 1800:
             raise invalid("expire_in_seconds must be between 1 and 1800.")
         token, expires_at = f"st-{uuid.uuid4().hex}", int(time.time()) + seconds
@@ -185,39 +186,28 @@ class Simulator:
 
     async def _query(self, request: Request) -> Response:
         task_id = request.path_params["task_id"]
-        task = self.room.tasks.get(task_id)
+        task = self.task_store.tasks.get(task_id)
         if task is None:
             unknown = {"task_id": task_id, "task_status": "UNKNOWN"}
             return JSONResponse({"request_id": str(uuid.uuid4()), "output": unknown})
-        return JSONResponse({"request_id": str(uuid.uuid4()), **self.room.reply(task)})
+        return JSONResponse({"request_id": str(uuid.uuid4()), **self.task_store.reply(task)})
 
     async def _list(self, request: Request) -> Response:
-        """docs/vendor-api.md#task-list: top level, epoch milliseconds, no result URLs."""
-        if not self.play.behaviour.lists_tasks:
-            raise RequestRefusedError(404, "NotFound", "There is no list of tasks here.")
-        wanted = request.query_params
-        earliest, latest = _window(wanted.get("start_time"), wanted.get("end_time"))
+        """Return a page of the task list (docs/vendor-api.md#task-list)."""
+        if not self.scenario.behaviour.lists_tasks:
+            raise RequestRefusedError(404, "NotFound", "The simulator is configured without a task list.")
+        filters = request.query_params
+        earliest, latest = _parse_time_range(filters.get("start_time"), filters.get("end_time"))
         found = [
-            {
-                "api_key_id": task.api_key_id,
-                "gmt_create": int(task.submitted_at * 1000),
-                "start_time": int((task.scheduled_at or task.submitted_at) * 1000),
-                **({"end_time": int(task.ended_at * 1000)} if task.ended_at else {}),
-                "model_name": task.model,
-                "region": "ap-southeast-1",
-                "request_id": task.task_id,
-                "status": task.status,
-                "task_id": task.task_id,
-                "user_api_unique_key": f"apikey:v1:audio:asr:transcription:{task.model}",
-            }
-            for task in reversed(self.room.tasks.values())
+            _list_entry(task)
+            for task in reversed(self.task_store.tasks.values())
             if earliest <= task.submitted_at <= latest
-            and wanted.get("task_id") in (None, task.task_id)
-            and wanted.get("model_name") in (None, task.model)
-            and wanted.get("status") in (None, task.status)
+            and filters.get("task_id") in (None, task.task_id)
+            and filters.get("model_name") in (None, task.model)
+            and filters.get("status") in (None, task.status)
         ]
-        page = _positive(wanted.get("page_no", "1"))
-        size = min(_positive(wanted.get("page_size", "10")), self.play.behaviour.largest_list_page)
+        page = _parse_positive(filters.get("page_no", "1"))
+        size = min(_parse_positive(filters.get("page_size", "10")), self.scenario.behaviour.largest_list_page)
         return JSONResponse(
             {
                 "request_id": str(uuid.uuid4()),
@@ -230,7 +220,7 @@ class Simulator:
         )
 
     async def _cancel(self, request: Request) -> Response:
-        task = self.room.tasks.get(request.path_params["task_id"])
+        task = self.task_store.tasks.get(request.path_params["task_id"])
         if task is None or task.status != "PENDING":
             raise RequestRefusedError(
                 400,
@@ -241,7 +231,7 @@ class Simulator:
         return JSONResponse({"request_id": str(uuid.uuid4())})
 
     async def _result(self, request: Request) -> Response:
-        document = self.room.result(
+        document = self.task_store.result(
             unquote(request.scope["raw_path"].decode()),
             request.query_params.get("Expires", ""),
             request.query_params.get("Signature", ""),
@@ -250,52 +240,72 @@ class Simulator:
             return Response("<Error><Code>AccessDenied</Code></Error>", 403, media_type="application/xml")
         return JSONResponse(document)
 
-    # for tests
+    # endpoints for tests
 
     async def _control(self, request: Request) -> Response:
-        """GET: what is played, and what was recorded. POST: `{"behaviour": {…}, "scripts": […], "faults": […]}`.
+        """GET returns the scenario and the recorded requests.
 
-        DELETE: no scripts, faults, records and used-up rates any more, and the behaviour of the start. Tasks stay;
-        those that have not ended are cancelled.
+        POST adds to the scenario: `{"behaviour": {…}, "scripts": […], "faults": […]}`.
+        DELETE resets it: no scripts, faults, recorded requests and counted requests, and the initial behaviour. Tasks
+        remain; running tasks are canceled.
         """
         if request.method == "DELETE":
-            await self.room.stop_working()
-            self.play.scripts, self.play.faults, self.play.recorded = [], [], []
-            self.play.behaviour = self._initial
+            await self.task_store.cancel_all()
+            self.scenario.scripts, self.scenario.faults, self.scenario.recorded = [], [], []
+            self.scenario.behaviour = self._initial
             self._limits = MovingWindowRateLimiter(MemoryStorage())
         if request.method == "POST":
-            asked = await request.json()
+            given = await request.json()
             try:
-                behaviour = Behaviour.model_validate({**self.play.behaviour.model_dump(), **asked.get("behaviour", {})})
-                scripts = [FileScript.model_validate(script) for script in asked.get("scripts", [])]
-                faults = [Fault.model_validate(fault) for fault in asked.get("faults", [])]
+                behaviour = Behaviour.model_validate(
+                    {**self.scenario.behaviour.model_dump(), **given.get("behaviour", {})}
+                )
+                scripts = [FileScript.model_validate(script) for script in given.get("scripts", [])]
+                faults = [Fault.model_validate(fault) for fault in given.get("faults", [])]
             except ValidationError as error:
                 return JSONResponse(error_body(invalid(str(error))), 400)
-            self.play.behaviour = behaviour
-            self.play.scripts[:0] = scripts
-            self.play.faults += faults
+            self.scenario.behaviour = behaviour
+            self.scenario.scripts[:0] = scripts
+            self.scenario.faults += faults
         return JSONResponse(
             {
-                "behaviour": self.play.behaviour.model_dump(),
-                "scripts": [script.model_dump() for script in self.play.scripts],
-                "faults": [fault.model_dump() for fault in self.play.faults],
-                "recorded": [record.model_dump() for record in self.play.recorded],
+                "behaviour": self.scenario.behaviour.model_dump(),
+                "scripts": [script.model_dump() for script in self.scenario.scripts],
+                "faults": [fault.model_dump() for fault in self.scenario.faults],
+                "recorded": [record.model_dump() for record in self.scenario.recorded],
             }
         )
 
     async def _health(self, _: Request) -> Response:
-        return JSONResponse({"status": "ok", "tasks": len(self.room.tasks)})
+        return JSONResponse({"status": "ok", "tasks": len(self.task_store.tasks)})
 
 
-def _positive(text: str) -> int:
+def _list_entry(task: SimulatedTask) -> dict[str, Any]:
+    return {
+        "api_key_id": task.api_key_id,
+        "gmt_create": int(task.submitted_at * 1000),
+        "start_time": int((task.scheduled_at or task.submitted_at) * 1000),
+        **({"end_time": int(task.ended_at * 1000)} if task.ended_at else {}),
+        "model_name": task.model,
+        "region": "ap-southeast-1",
+        "request_id": task.task_id,
+        "status": task.status,
+        "task_id": task.task_id,
+        "user_api_unique_key": f"apikey:v1:audio:asr:transcription:{task.model}",
+    }
+
+
+def _parse_positive(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise invalid()
     return int(text)
 
 
-def _window(start: str | None, end: str | None) -> tuple[float, float]:
-    """`YYYYMMDDhhmmss`, at most 24 hours, by default the last ones (docs/vendor-api.md#task-list, which names no
-    zone)."""
+def _parse_time_range(start: str | None, end: str | None) -> tuple[float, float]:
+    """Parse a time range of at most 24 hours in the form `YYYYMMDDhhmmss`; by default, the last 24 hours.
+
+    The documentation does not name the time zone, so UTC+8 is assumed (docs/vendor-api.md#task-list).
+    """
     try:
         given = [
             datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=VENDOR_ZONE) if text else None
@@ -310,7 +320,7 @@ def _window(start: str | None, end: str | None) -> tuple[float, float]:
     return earliest.timestamp(), latest.timestamp()
 
 
-def _readable(raw: bytes) -> Any:
+def _parse_body(raw: bytes) -> Any:
     try:
         return json.loads(raw) if raw else None
     except ValueError:

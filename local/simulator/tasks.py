@@ -1,4 +1,4 @@
-"""A task's life: PENDING, RUNNING, then SUCCEEDED or FAILED, with the vendor's timestamps and error codes."""
+"""Tasks, which are PENDING, then RUNNING, then SUCCEEDED or FAILED, with the vendor's timestamps and error codes."""
 
 from __future__ import annotations
 
@@ -16,23 +16,24 @@ from urllib.parse import quote
 
 from dashscribe.domain.recognition.catalogue import ModelSpec, RequestShape
 from dashscribe.domain.timestamps import VENDOR_ZONE
-from local.simulator.listening import Listener, seconds_of, spoken
-from local.simulator.play import Play
 from local.simulator.recognition import RecognitionError
 from local.simulator.results import qwen3_document
+from local.simulator.scenario import Scenario
+from local.simulator.transcriber import Transcriber, audio_seconds, document_for_text
 
 
 @dataclass
 class FileResult:
-    """One file of a task. `document` is its result JSON, `said_to_be_at` a scripted address of it that is not ours.
+    """One file of a task.
 
-    `billed` is in seconds: of speech, or of the recording, as the model's family counts (docs/vendor-api.md#usage).
+    `document` is its result JSON. `scripted_result_url` replaces the URL of that document. `billed` is the number of
+    billed seconds: of speech or of the recording, depending on the model family (docs/vendor-api.md#usage).
     """
 
     url: str
     document: dict[str, Any] | None = None
     billed: int = 0
-    said_to_be_at: str | None = None
+    scripted_result_url: str | None = None
     code: str | None = None
     message: str | None = None
     missing: bool = False
@@ -62,23 +63,23 @@ class SimulatedTask:
 
     @property
     def takes_one_file(self) -> bool:
-        """Whether its reply is about one file (`result`) and not a list of them (`results`)."""
+        """Whether its reply has `result` for one file, and not `results`."""
         return self.spec.shape is RequestShape.FILE_URL
 
 
 def vendor_time(moment: float) -> str:
-    """UTC+8 without a zone (docs/vendor-api.md#time-zones)."""
+    """Format a time as UTC+8 without a time zone (docs/vendor-api.md#time-zones)."""
     return datetime.fromtimestamp(moment, UTC).astimezone(VENDOR_ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
-class TaskRoom:
-    """Every task of one simulator, and the signed result files they leave behind."""
+class TaskStore:
+    """All tasks of one simulator, and their signed result files."""
 
-    def __init__(self, play: Play, listener: Listener, public_url: str) -> None:
-        self.play = play
+    def __init__(self, scenario: Scenario, transcriber: Transcriber, public_url: str) -> None:
+        self.scenario = scenario
         self.tasks: dict[str, SimulatedTask] = {}
         self.results: dict[str, dict[str, Any]] = {}
-        self._listener = listener
+        self._transcriber = transcriber
         self._public_url = public_url
         self._signing_key = secrets.token_bytes(16)
         self._running: set[asyncio.Task[None]] = set()
@@ -92,13 +93,13 @@ class TaskRoom:
             submitted_at=time.time(),
         )
         self.tasks[task.task_id] = task
-        running = asyncio.create_task(self._live(task))
+        running = asyncio.create_task(self._run(task))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
         return task
 
-    async def stop_working(self) -> None:
-        """No task goes on: what has not ended is cancelled, and uses up nobody's script later."""
+    async def cancel_all(self) -> None:
+        """Cancel all tasks that have not ended, so that they use no scripted answer later."""
         for running in list(self._running):
             running.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -106,8 +107,8 @@ class TaskRoom:
             if task.ended_at is None:
                 task.status, task.ended_at = "CANCELED", time.time()
 
-    async def _live(self, task: SimulatedTask) -> None:
-        behaviour = self.play.behaviour
+    async def _run(self, task: SimulatedTask) -> None:
+        behaviour = self.scenario.behaviour
         await asyncio.sleep(behaviour.queue_seconds)
         if task.status != "PENDING":
             return
@@ -115,29 +116,29 @@ class TaskRoom:
         if task.parameters is None and behaviour.missing_parameters_fail_the_task:
             task.code, task.message = "InvalidParameter", "parameters is required"
         else:
-            await asyncio.gather(*(self._file(task, file) for file in task.files))
+            await asyncio.gather(*(self._process_file(task, file) for file in task.files))
         await asyncio.sleep(behaviour.running_seconds)
         if task.status != "RUNNING":
             return
-        spoken_of = [file for file in task.files if not file.missing]
-        failures = [file for file in spoken_of if file.document is None]
-        failed_alone = task.takes_one_file or behaviour.all_failed_status == "FAILED"
+        listed = [file for file in task.files if not file.missing]
+        failures = [file for file in listed if file.document is None]
+        fails_with_its_files = task.takes_one_file or behaviour.all_failed_status == "FAILED"
         if task.code is not None:
             task.status = "FAILED"
-        elif spoken_of and len(failures) == len(spoken_of) and failed_alone:
+        elif listed and len(failures) == len(listed) and fails_with_its_files:
             task.status, task.code, task.message = "FAILED", failures[0].code, failures[0].message
         else:
             task.status = "SUCCEEDED"
         task.ended_at = time.time()
 
-    async def _file(self, task: SimulatedTask, file: FileResult) -> None:
-        answer = await self._listener.scripted_answer(file.url)
+    async def _process_file(self, task: SimulatedTask, file: FileResult) -> None:
+        answer = await self._transcriber.take_scripted_answer(file.url)
         try:
             if "result" in answer:
                 file.document = dict(answer["result"])
                 file.billed = _speech_seconds(file.document)
             elif "transcription_url" in answer:
-                file.document, file.said_to_be_at = {}, answer["transcription_url"]
+                file.document, file.scripted_result_url = {}, answer["transcription_url"]
             elif "code" in answer:
                 raise RecognitionError(answer["code"], answer.get("message", ""))
             elif answer.get("missing"):
@@ -146,7 +147,7 @@ class TaskRoom:
                 await self._transcribe(task, file, answer.get("text"))
         except RecognitionError as error:
             file.code, file.message = error.code, str(error)
-        except Exception:  # or the task would never end
+        except Exception:  # otherwise the task would never end
             logging.exception("recognition failed")
             file.code, file.message = "InternalError.Algo", "An internal error has occurred during execution."
         if file.document is not None:
@@ -156,21 +157,23 @@ class TaskRoom:
     async def _transcribe(self, task: SimulatedTask, file: FileResult, text: str | None) -> None:
         parameters = task.parameters or {}
         if text is not None:
-            heard = spoken(text)
+            recognised = document_for_text(text)
         else:
-            media = await self._listener.download(file.url)
-            heard = await self._listener.recognise(media, parameters.get("channel_id") or [0])
+            media = await self._transcriber.download(file.url)
+            recognised = await self._transcriber.recognise(media, parameters.get("channel_id") or [0])
         if task.takes_one_file:
-            file.document = qwen3_document(file.url, heard, parameters)
-            file.billed = seconds_of(heard) * len(heard["transcripts"])
+            file.document = qwen3_document(file.url, recognised, parameters)
+            file.billed = audio_seconds(recognised) * len(recognised["transcripts"])
         else:
-            file.document, file.billed = heard, _speech_seconds(heard)
+            file.document, file.billed = recognised, _speech_seconds(recognised)
 
     # replies
 
     def reply(self, task: SimulatedTask) -> dict[str, Any]:
-        """`output` and `usage` of a query (docs/vendor-api.md#task-query): results only at the end, counters while
-        running."""
+        """Return `output` and `usage` of a query (docs/vendor-api.md#task-query).
+
+        A running task has counters, a task that has ended has results.
+        """
         output: dict[str, Any] = {
             "task_id": task.task_id,
             "task_status": task.status,
@@ -191,7 +194,7 @@ class TaskRoom:
             output |= {"code": task.code, "message": task.message or task.code}
         results = [self._subtask(task, file) for file in task.files if file.done and not file.missing]
         if results and not task.takes_one_file:
-            output["results"] = results[::-1] if self.play.behaviour.reverse_results else results
+            output["results"] = results[::-1] if self.scenario.behaviour.reverse_results else results
         reply: dict[str, Any] = {"output": output}
         if task.status == "SUCCEEDED":
             if results and task.takes_one_file:
@@ -210,18 +213,18 @@ class TaskRoom:
             }
         return {
             "file_url": file.url,
-            "transcription_url": file.said_to_be_at or self._result_url(task, file),
+            "transcription_url": file.scripted_result_url or self._result_url(task, file),
             "subtask_status": "SUCCEEDED",
         }
 
     def _result_url(self, task: SimulatedTask, file: FileResult) -> str:
-        """Signed, expiring, with `%3A` in its path, like the vendor's (docs/vendor-api.md#result-url). A query signs
-        it anew."""
+        """Return a signed URL that expires, with `%3A` in its path (docs/vendor-api.md#result-url). Each query signs it
+        again."""
         path = task.result_paths.setdefault(
             file.url, f"/results/{task.model}/{vendor_time(task.submitted_at).replace(' ', '/')}/{uuid.uuid4()}-1.json"
         )
         self.results[path] = file.document or {}
-        expires = int(time.time() + self.play.behaviour.result_seconds_to_live)
+        expires = int(time.time() + self.scenario.behaviour.result_seconds_to_live)
         signature = quote(self._signature(path, expires), safe="")
         query = f"Expires={expires}&OSSAccessKeyId=simulator&Signature={signature}"
         return f"{self._public_url}{quote(path, safe='/')}?{query}"
@@ -230,7 +233,7 @@ class TaskRoom:
         return hmac.new(self._signing_key, f"{path}\n{expires}".encode(), hashlib.sha256).hexdigest()
 
     def result(self, path: str, expires: str, signature: str) -> dict[str, Any] | None:
-        """A result file, if its URL is whole and still alive."""
+        """Return a result file; None if its URL was changed or has expired."""
         if not expires.isascii() or not expires.isdigit():
             return None
         if not hmac.compare_digest(signature.encode(), self._signature(path, int(expires)).encode()):
@@ -239,9 +242,9 @@ class TaskRoom:
 
 
 def _speech_seconds(document: dict[str, Any]) -> int:
-    """Seconds of speech, each track on its own (docs/vendor-api.md#usage). A scripted result need not look like one."""
-    tracks = document.get("transcripts")
-    if not isinstance(tracks, list):
+    """Return the seconds of speech of all channels (docs/vendor-api.md#usage). A scripted result may have any shape."""
+    channels = document.get("transcripts")
+    if not isinstance(channels, list):
         return 0
-    lengths = [track.get("content_duration_in_milliseconds") for track in tracks if isinstance(track, dict)]
+    lengths = [channel.get("content_duration_in_milliseconds") for channel in channels if isinstance(channel, dict)]
     return sum(-(-length // 1000) for length in lengths if isinstance(length, int))

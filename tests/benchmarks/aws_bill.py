@@ -1,4 +1,4 @@
-"""What AWS bills for: units counted in a run, and their prices from `prices.json`."""
+"""The units that AWS bills, counted in a run, and their prices from `prices.json`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MONTH_SECONDS = 730 * 3600
 
 
 class Price(BaseModel):
-    """`usd` for `per` units. `free_a_month` is what AWS gives every account for nothing, for ever."""
+    """`per` units cost `usd`. `free_a_month` units are free for every account, every month, without an end date."""
 
     part: str
     usd: float
@@ -37,7 +37,7 @@ class PriceTable(BaseModel):
         return cls.model_validate_json((Path(__file__).parent / "prices.json").read_text())
 
     def by_part(self, units: Mapping[str, float], *, free: bool = False) -> dict[str, float]:
-        """USD by part. With `free`, these units are a whole month's of an account that does nothing else."""
+        """USD by part. With `free`, the units are those of a whole month in an account that runs nothing else."""
         found: dict[str, float] = defaultdict(float)
         for unit, amount in units.items():
             price = self.units[unit]
@@ -47,13 +47,13 @@ class PriceTable(BaseModel):
 
 
 class Bill(defaultdict[str, float]):
-    """Units by name, as in `prices.json`."""
+    """Counted units by name. The names are those of `prices.json`."""
 
     def __init__(self) -> None:
         super().__init__(float)
 
     def dynamodb_write(self, size: int, size_before: int = 0) -> None:
-        """A write is billed for the larger of what was there and what is there now, in whole KB."""
+        """A write is billed in whole KB of the item's size before or after it, whichever is larger."""
         self["dynamodb_write_units"] += max(1, math.ceil(max(size, size_before) / 1024))
 
     def dynamodb_read(self, size: int, *, consistent: bool = True) -> None:
@@ -61,7 +61,7 @@ class Bill(defaultdict[str, float]):
 
 
 def item_size(item: Mapping[str, Any]) -> int:
-    """Bytes of a DynamoDB item by AWS's rule: names and values in UTF-8, numbers some half a byte a digit."""
+    """The size of a DynamoDB item by AWS's rule: names and values in UTF-8, half a byte per digit of a number."""
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 
@@ -76,8 +76,8 @@ def _value_size(typed: Mapping[str, Any]) -> int:
     return len(value.encode()) if kind == "S" else 1
 
 
-def money(table: Mapping[str, Mapping[str, float]], what: str = "USD per 1,000 files") -> str:
-    """A Markdown table: parts down, cases across, USD."""
+def cost_table(table: Mapping[str, Mapping[str, float]], what: str = "USD per 1,000 files") -> str:
+    """A Markdown table in USD: one row per part, one column per case."""
     parts = sorted(
         {part for case in table.values() for part in case},
         key=lambda part: -max(case.get(part, 0) for case in table.values()),
@@ -89,7 +89,7 @@ def money(table: Mapping[str, Mapping[str, float]], what: str = "USD per 1,000 f
 
 
 def units_table(table: Mapping[str, Mapping[str, float]]) -> str:
-    """The counts behind the money."""
+    """A Markdown table of the counted units."""
     units = sorted({unit for case in table.values() for unit in case})
     lines = [f"| units per file | {' | '.join(table)} |", f"|---{'|---:' * len(table)}|"]
     lines += [f"| {unit} | {' | '.join(f'{case.get(unit, 0):.4g}' for case in table.values())} |" for unit in units]

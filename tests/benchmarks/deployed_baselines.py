@@ -1,4 +1,4 @@
-"""The baselines on MiniStack and the DashScope simulator: their functions, their state machine, real HTTP."""
+"""Runs the baselines on MiniStack and the DashScope simulator, with their functions and state machine and real HTTP."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ import pytest
 from local.stack import API_KEY, LOCAL, Stack, StackInfo
 from tests.benchmarks.simulated_baselines import BASELINES, LAMBDA_RETRIES, baseline_module
 
-LONGEST = 300.0
-"""Seconds to wait for the executions."""
+MAX_WAIT_SECONDS = 300.0
+"""How long to wait for the executions."""
 
 
 @dataclass
 class DeployedBaseline:
-    """What came of a burst."""
+    """The figures of one burst."""
 
     files: int
     succeeded: int
@@ -64,9 +64,9 @@ def deployed_baselines(files: int, task_seconds: float) -> dict[str, DeployedBas
 
 
 def _functions(info: StackInfo, keys: list[str]) -> DeployedBaseline:
-    """(a) The function itself, in threads of this process: two cores cannot start sixty environments with the SDK.
+    """(a) The function in threads of this process: two cores cannot start sixty environments with the SDK.
 
-    Tried again as Lambda tries an asynchronous invocation again.
+    A failed call is retried like an asynchronous invocation of Lambda.
     """
     seconds: list[float] = []
     succeeded = lost = 0
@@ -74,14 +74,14 @@ def _functions(info: StackInfo, keys: list[str]) -> DeployedBaseline:
         for name, value in {**info.aws_environment, **_variables(info)}.items():
             patch.setenv(name, value)
         patch.setattr(dashscope, "base_http_api_url", f"{info.dashscope_base_url}/api/v1")
-        patch.setattr(boto3, "DEFAULT_SESSION", None)  # of an earlier test, it has that one's credentials
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # an earlier test's session has other credentials
         app = baseline_module("one_function_per_file")
 
-        def once(key: str) -> bool:
+        def succeeds(key: str) -> bool:
             began = time.monotonic()
             try:
                 app.handler({"bucket": "media", "key": key}, None)
-            except Exception:  # noqa: BLE001 - whatever a handler raises, Lambda tries again
+            except Exception:  # noqa: BLE001 - Lambda retries whatever a handler raises
                 return False
             finally:
                 seconds.append(time.monotonic() - began)
@@ -90,9 +90,9 @@ def _functions(info: StackInfo, keys: list[str]) -> DeployedBaseline:
         waiting = keys
         for pause in (*LAMBDA_RETRIES, None):
             with ThreadPoolExecutor(len(waiting)) as pool:
-                ends = list(pool.map(once, waiting))
-            succeeded += sum(ends)
-            waiting = [key for key, well in zip(waiting, ends, strict=True) if not well]
+                results = list(pool.map(succeeds, waiting))
+            succeeded += sum(results)
+            waiting = [key for key, is_done in zip(waiting, results, strict=True) if not is_done]
             if pause is None or not waiting:
                 lost = len(waiting)
                 break
@@ -101,7 +101,7 @@ def _functions(info: StackInfo, keys: list[str]) -> DeployedBaseline:
 
 
 def _pollers(info: StackInfo, keys: list[str]) -> DeployedBaseline:
-    """(b) One execution for each upload."""
+    """(b) One execution per upload."""
     names = ("submit", "query", "finalize")
     arns = {name: _function(info, "job_poller", name, 128) for name in names}
     definition = (BASELINES / "job_poller" / "job_poller.asl.json").read_text()
@@ -120,7 +120,7 @@ def _pollers(info: StackInfo, keys: list[str]) -> DeployedBaseline:
                 keys,
             )
         )
-    until = time.monotonic() + LONGEST
+    until = time.monotonic() + MAX_WAIT_SECONDS
     states: Counter[str] = Counter()
     while time.monotonic() < until:
         states = Counter(steps.describe_execution(executionArn=arn)["status"] for arn in started)
@@ -177,7 +177,7 @@ def _role(info: StackInfo) -> str:
     return role
 
 
-def _function(info: StackInfo, baseline: str, handler: str, state: int) -> str:
+def _function(info: StackInfo, baseline: str, handler: str, memory_mb: int) -> str:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.write(BASELINES / baseline / "app.py", "app.py")
@@ -187,7 +187,7 @@ def _function(info: StackInfo, baseline: str, handler: str, state: int) -> str:
         Role=_role(info),
         Handler=f"app.{handler}",
         Code={"ZipFile": packed.getvalue()},
-        MemorySize=state,
+        MemorySize=memory_mb,
         Timeout=300,
         Environment={"Variables": _variables(info)},
     )

@@ -1,4 +1,4 @@
-"""A burst of uploads through the deployed template on the local stack, and what it took."""
+"""Measures a burst of uploads through the deployed template on the local stack."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from local.stack import LOCAL, Stack, StackInfo
 from local.subscriber import Subscriber
 
 TASK_SECONDS = 3
-"""What a task takes in the simulator: answers are scripted, nothing is recognised, two cores are enough."""
-ENDS = ("Transcription Succeeded", "Transcription Failed")
-PATIENCE = 180
-"""Seconds without any new end, after which the rest is given up."""
+"""How long a task takes in the simulator. Its answers are scripted, so two cores are enough."""
+TERMINAL_EVENTS = ("Transcription Succeeded", "Transcription Failed")
+MAX_IDLE_SECONDS = 180
+"""How long to wait for the next terminal event before the burst counts as finished."""
 _REPORT = re.compile(r"Billed Duration: ([\d.]+) ms")
 
 
 @dataclass
 class DeployedBurst:
-    """Figures of one burst. Lags are from a task's end at the vendor to the file's event, in seconds."""
+    """The figures of one burst. Times are in seconds (`figures.Run` explains them)."""
 
     files: int
     makespan: float
-    floor: float
+    min_makespan: float
     calls: Counter[str]
     throttled: Counter[str]
     lags: list[float]
@@ -37,7 +37,7 @@ class DeployedBurst:
     lambda_seconds: dict[str, float]
     invocations: dict[str, int]
     log_bytes: int
-    without_an_end: int
+    unfinished: int
     failed: int
 
     @property
@@ -46,22 +46,22 @@ class DeployedBurst:
 
 
 def deployed_burst(files: int, max_files_per_task: int) -> DeployedBurst:
-    """Upload so many small files at once to a stack of its own; wait for their ends as long as there are new ones."""
+    """Upload so many small files at once to a separate stack, and wait for their terminal events."""
     stack = Stack(folder=LOCAL / "bench", parameters={"MaxFilesPerTask": str(max_files_per_task)}, say=lambda _: None)
     with stack as info:
         script = {"match": "/burst/", "answers": [{"text": "scripted", "seconds": TASK_SECONDS}]}
         httpx.post(f"{info.dashscope_base_url}/control", json={"scripts": [script]}).raise_for_status()
-        events = _ends_of(info, [f"burst/{number:05}.wav" for number in range(files)])
+        events = _terminal_events_of(info, [f"burst/{number:05}.wav" for number in range(files)])
         recorded = httpx.get(f"{info.dashscope_base_url}/control", timeout=60).raise_for_status().json()["recorded"]
-        lambda_seconds, invocations, log_bytes = _from_the_logs(info)
+        lambda_seconds, invocations, log_bytes = _billed_in_logs(info)
 
     calls = [request for request in recorded if request["operation"] in ("submit", "query", "list", "cancel")]
-    timings = [{name: _moment(text) for name, text in event["detail"]["timing"].items()} for event in events.values()]
+    timings = [{name: _seconds(text) for name, text in event["detail"]["timing"].items()} for event in events.values()]
     tasks = -(-files // max_files_per_task)
     return DeployedBurst(
         files=files,
         makespan=max(t["published_at"] for t in timings) - min(t["uploaded_at"] for t in timings),
-        floor=(tasks - 1) / 10 + TASK_SECONDS,
+        min_makespan=(tasks - 1) / 10 + TASK_SECONDS,
         calls=Counter(request["operation"] for request in calls),
         throttled=Counter(request["operation"] for request in calls if request["status"] == 429),
         lags=[t["published_at"] - t["completed_at"] for t in timings if t["completed_at"]],
@@ -71,27 +71,27 @@ def deployed_burst(files: int, max_files_per_task: int) -> DeployedBurst:
         lambda_seconds=lambda_seconds,
         invocations=invocations,
         log_bytes=log_bytes,
-        without_an_end=files - len(events),
-        failed=sum(event["detail-type"] == ENDS[1] for event in events.values()),
+        unfinished=files - len(events),
+        failed=sum(event["detail-type"] == TERMINAL_EVENTS[1] for event in events.values()),
     )
 
 
-def _ends_of(info: StackInfo, keys: list[str]) -> dict[str, dict[str, Any]]:
+def _terminal_events_of(info: StackInfo, keys: list[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     subscriber = Subscriber(info, "bench")
     s3, bucket = info.client("s3"), info.outputs["MediaBucketName"]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda key: s3.put_object(Bucket=bucket, Key=key, Body=b"scripted"), keys))
-    news = time.monotonic()
-    while len(found) < len(keys) and time.monotonic() < news + PATIENCE:
+    last_event_at = time.monotonic()
+    while len(found) < len(keys) and time.monotonic() < last_event_at + MAX_IDLE_SECONDS:
         for event in subscriber.receive():
-            if event["detail-type"] in ENDS:
+            if event["detail-type"] in TERMINAL_EVENTS:
                 found[event["detail"]["media"]["key"]] = event
-                news = time.monotonic()
+                last_event_at = time.monotonic()
     return found
 
 
-def _from_the_logs(info: StackInfo) -> tuple[dict[str, float], dict[str, int], int]:
+def _billed_in_logs(info: StackInfo) -> tuple[dict[str, float], dict[str, int], int]:
     logs = info.client("logs")
     billed: dict[str, float] = {}
     invocations: dict[str, int] = {}
@@ -109,5 +109,5 @@ def _from_the_logs(info: StackInfo) -> tuple[dict[str, float], dict[str, int], i
     return billed, invocations, size
 
 
-def _moment(text: str | None) -> float:
+def _seconds(text: str | None) -> float:
     return datetime.fromisoformat(text).timestamp() if text else 0.0

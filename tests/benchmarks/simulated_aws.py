@@ -1,9 +1,9 @@
-"""The real services on a simulated AWS: concurrency, latencies and bills, in virtual time.
+"""Runs the real services on a simulated AWS with its concurrency, latencies and bill, in virtual time.
 
-What runs is the product's own code: `tests.support.world` keeps the records and plays the outside. Here it gets AWS's
-concurrency (how SQS fills batches, how many functions run at the same time, the poll loop's lease and its Map) and a
-vendor that keeps its limits. The latencies are assumptions, the same for every design that is compared. Where the
-product uses threads (several questions at once), their pool is one of greenlets: `virtual_time.Pool`.
+`tests.support.world` keeps the records and simulates S3, EventBridge and the vendor. This module adds AWS's concurrency
+(the batches of SQS, the concurrent functions, the poll loop's lease and Map) and a vendor that enforces its limits. The
+latencies are assumptions and are the same for every design that is compared. `virtual_time.Pool` replaces the product's
+thread pools.
 """
 
 from __future__ import annotations
@@ -56,39 +56,39 @@ LATENCY = {
     "take messages": 0.010,
     "delete message": 0.010,
     "dead-letter": 0.010,
-    "way to the vendor": 0.050,
+    "transit to the vendor": 0.050,
     "POST": 0.100,
     "query": 0.050,
     "list": 0.050,
     "download": 0.100,
 }
-"""Seconds from a function to S3, EventBridge, SQS and the vendor; what is not here is DynamoDB.
+"""Seconds of each call of S3, EventBridge, SQS and the vendor. Every other call takes `DYNAMODB`.
 
-The vendor counts a request when it arrives: two that were sent one after the other may come closer together.
+The vendor counts a request when it arrives. Two requests may arrive closer together than they were sent.
 """
 DYNAMODB = 0.005
 JITTER = (0.7, 1.6)
-"""Each time is drawn between these parts of it."""
+"""Each latency is multiplied with a random factor in this range."""
 STATE = 0.020
-"""One step of a state machine."""
+"""Seconds per state of a state machine."""
 COLD_START, WARM_START = 1.0, 0.010
 FINALIZE_CPU = 0.04
-"""Seconds of CPU a file, one after the other: 0.02 on a core of the measuring machine, of which 1,024 MB have 0.58."""
+"""Seconds of CPU per file: 0.02 on a core of the measuring machine; a function of 1,024 MB has 0.58 of a core."""
 SUBMITS_PER_SECOND, QUERIES_PER_SECOND = 10, 20
-"""The vendor's limits for Fun-ASR (docs/vendor-api.md#rate-limits); a page of the list is a query too."""
+"""The vendor's limits for Fun-ASR (docs/vendor-api.md#rate-limits). A page of the task list counts as a query."""
 WINDOW_SECONDS = 1.0
 SUBMITTERS = 4
-"""MaximumBatchingWindowInSeconds and MaximumConcurrency, as in the template."""
+"""MaximumBatchingWindowInSeconds and MaximumConcurrency of the template."""
 INDEXED = ("pk", "due_kind", "due_at", "received_at", "accepted_at", "model", "phase", "task_id", "files")
-"""What the index `due` has of a record, as in the template."""
+"""The attributes in the index `due`, as in the template."""
 MEMORY_GB = {"submit": 0.5, "poll": 0.5, "finalize": 1.0}
 PLATFORM_LOG_BYTES = 3 * 26 + 330
-"""START, END and REPORT of one invocation; CloudWatch adds 26 bytes to each line."""
+"""The lines START, END and REPORT of one invocation. CloudWatch adds 26 bytes to each line."""
 Answer = TypeVar("Answer")
 
 
 class Latencies(Crashes):
-    """Nothing crashes here: every side effect and every read takes its time instead."""
+    """Adds the latency of every side effect and every read, in place of the crashes."""
 
     def __init__(self, time: VirtualTime) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class Latencies(Crashes):
 
 
 class BilledRecords(Records):
-    """Every read and write of the table with its units, the index's writes too."""
+    """Counts the units of every read and write of the table, including the writes of its index."""
 
     def __init__(self, crashes: Latencies, bill: Bill) -> None:
         super().__init__(crashes)
@@ -133,7 +133,7 @@ class BilledRecords(Records):
             self.entries[pk] = after
         if before and after and (before["due_kind"], before["due_at"]) == (after["due_kind"], after["due_at"]):
             self.bill["dynamodb_write_units"] += before != after
-        else:  # a changed key is a delete and a put in the index
+        else:  # the index deletes and writes an entry whose key changes
             self.bill["dynamodb_write_units"] += bool(before) + bool(after)
 
     def _record_written(self, pk: str, record: Job | Task) -> None:
@@ -145,12 +145,12 @@ class BilledRecords(Records):
                 listed[name] = record.due_at
 
     def _queried(self, kind: Due, names: Iterable[str]) -> None:
-        """One query of the index is billed by the sum of what it read."""
+        """One query of the index is billed by the size of all entries that it read."""
         table = "TASK" if kind is Due.TASK else "JOB"
         size = sum(item_size(to_item(self.entries[f"{table}#{name}"])) for name in names)
         self.bill.dynamodb_read(size, consistent=False)
 
-    def _ripe(self, kind: Due, until: datetime, limit: int) -> list[tuple[datetime, str]]:
+    def _due_names(self, kind: Due, until: datetime, limit: int) -> list[tuple[datetime, str]]:
         return sorted((at, name) for name, at in self.lists[kind].items() if at <= until)[:limit]
 
     def create(self, job: Job) -> bool:
@@ -206,15 +206,15 @@ class BilledRecords(Records):
         return super().find_outcomes(submission_id)
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
-        ripe = self._ripe(kind, until, limit)
-        self._queried(kind, (name for _, name in ripe))
-        found: list[DueRecord] = self.crashes.read("due list", [DueRecord(name, at) for at, name in ripe])
+        found_due = self._due_names(kind, until, limit)
+        self._queried(kind, (name for _, name in found_due))
+        found: list[DueRecord] = self.crashes.read("due list", [DueRecord(name, at) for at, name in found_due])
         return found
 
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
-        ripe = self._ripe(Due.TASK, until, limit)
-        self._queried(Due.TASK, (name for _, name in ripe))
-        found: list[DueTask] = self.crashes.read("due list", [due_task(self.tasks[name]) for _, name in ripe])
+        found_due = self._due_names(Due.TASK, until, limit)
+        self._queried(Due.TASK, (name for _, name in found_due))
+        found: list[DueTask] = self.crashes.read("due list", [due_task(self.tasks[name]) for _, name in found_due])
         return found
 
     def next_due(self, kind: Due) -> datetime | None:
@@ -248,7 +248,7 @@ class BilledRecords(Records):
     def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
         ahead = self.turns.get(name, now) > now
         wait = super().reserve(name, per_second, now, horizon)
-        self.bill["dynamodb_write_units"] += 4 if wait is None else 1 if ahead else 2  # a refused write costs as much
+        self.bill["dynamodb_write_units"] += 4 if wait is None else 1 if ahead else 2  # a refused write is billed too
         return wait
 
     def reserved_ahead(self, name: str, now: datetime) -> timedelta:
@@ -257,7 +257,7 @@ class BilledRecords(Records):
 
 
 class BilledQueue(Queue):
-    """The submit queue. What was handed over, or taken, is not in `messages` any more, so nobody else sees it."""
+    """The submit queue. A received message is removed from `messages`, so no other function receives it."""
 
     def __init__(self, crashes: Latencies, bill: Bill) -> None:
         super().__init__(crashes, "requeue")
@@ -269,7 +269,7 @@ class BilledQueue(Queue):
         self.bill["sqs_requests"] += 1
 
     def take(self, most: int, wait_seconds: int) -> list[Message]:
-        """Long polling: it ends with the first messages that there are."""
+        """Long polling, which ends when the first messages arrive."""
         self.bill["sqs_requests"] += 1
         until = self.time.seconds + wait_seconds
         self.time.wait_until(lambda: bool(self.messages) or self.time.seconds >= until)
@@ -281,8 +281,8 @@ class BilledQueue(Queue):
         self.crashes.read("delete message", None)
 
 
-class StoredSideBySide(Results):
-    """The first file on its own, then the others at the same time, as in `adapters/s3_results.py`."""
+class ParallelResults(Results):
+    """Stores the first file alone and then the others concurrently, as `adapters/s3_results.py` does."""
 
     def __init__(self, latencies: Latencies) -> None:
         super().__init__(latencies)
@@ -297,7 +297,7 @@ class StoredSideBySide(Results):
 
 
 class LimitedVendor(Vendor):
-    """DashScope with its account's limits (a moving second, like the simulator) and times of its own."""
+    """DashScope with its account's rate limits, counted over a moving second like in the simulator."""
 
     def __init__(self, latencies: Latencies, api_key: Callable[[], str], seconds: float) -> None:
         super().__init__(latencies, latencies.time.now, api_key, seconds)
@@ -307,8 +307,8 @@ class LimitedVendor(Vendor):
         self._time = latencies.time
         self._latencies = latencies
 
-    def _let_in(self, operation: str, per_second: int) -> None:
-        self._latencies.wait("way to the vendor")
+    def _enforce_rate(self, operation: str, per_second: int) -> None:
+        self._latencies.wait("transit to the vendor")
         recent = self._recent[operation]
         while recent and recent[0] <= self._time.seconds - 1:
             recent.popleft()
@@ -319,17 +319,17 @@ class LimitedVendor(Vendor):
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
         self.calls["submit"] += 1
-        self._let_in("submit", SUBMITS_PER_SECOND)
+        self._enforce_rate("submit", SUBMITS_PER_SECOND)
         return super().submit(spec, file_urls, parameters)
 
     def query(self, task_id: str) -> TaskReply:
         self.calls["query"] += 1
-        self._let_in("query", QUERIES_PER_SECOND)
+        self._enforce_rate("query", QUERIES_PER_SECOND)
         return super().query(task_id)
 
     def list_page(self, model: str, page: int, page_size: int) -> TaskList:
         self.calls["list"] += 1
-        self._let_in("query", QUERIES_PER_SECOND)
+        self._enforce_rate("query", QUERIES_PER_SECOND)
         return super().list_page(model, page, page_size)
 
     def answer_to(self, url: str, task_id: str) -> str:
@@ -338,7 +338,7 @@ class LimitedVendor(Vendor):
 
 @dataclass
 class Function:
-    """A Lambda function: environments that stay warm, seconds that are billed."""
+    """A Lambda function. Its environments stay warm, and its seconds are billed."""
 
     name: str
     memory_gb: float
@@ -354,7 +354,7 @@ class Function:
         began = self.time.seconds
         self.time.sleep(COLD_START if cold else WARM_START)
         if not cold:
-            began = self.time.seconds  # the platform's own time is not billed, an initialisation is
+            began = self.time.seconds  # a warm start is not billed, a cold start is
         try:
             return work()
         finally:
@@ -368,7 +368,7 @@ class Function:
 
 
 class CountedLog(logging.Handler):
-    """What the functions log, weighed as CloudWatch weighs it."""
+    """Counts the log lines of the functions by the size that CloudWatch bills."""
 
     def __init__(self, bill: Bill) -> None:
         super().__init__()
@@ -380,11 +380,11 @@ class CountedLog(logging.Handler):
 
 @dataclass
 class SimulatedRun:
-    """What came of a run. Lags are from a task's end at the vendor to the file's event, in seconds."""
+    """The figures of a run. Times are in seconds (`figures.Run` explains them)."""
 
     files: int
     makespan: float
-    floor: float
+    min_makespan: float
     calls: Counter[str]
     throttled: Counter[str]
     lags: list[float]
@@ -396,7 +396,7 @@ class SimulatedRun:
     submissions: int = 0
     stored_bytes: int = 0
     simulated_seconds: float = 0.0
-    metrics_told: int = 0
+    emitted_metrics: int = 0
 
     @property
     def calls_per_file(self) -> float:
@@ -404,7 +404,7 @@ class SimulatedRun:
 
 
 class SimulatedAws(World):
-    """The deployed template, in virtual time. `sqs_batch` is how many messages Lambda hands over at most."""
+    """The deployed template in virtual time. `sqs_batch` is the BatchSize of the event source mapping."""
 
     def __init__(
         self,
@@ -423,12 +423,12 @@ class SimulatedAws(World):
         self.records: BilledRecords = BilledRecords(latencies, self.bill)
         self.vendor: LimitedVendor = LimitedVendor(latencies, super().api_key, task_seconds)
         self.media.crashes = self.bus.crashes = latencies
-        self.results: StoredSideBySide = StoredSideBySide(latencies)
+        self.results: ParallelResults = ParallelResults(latencies)
         self.submit_queue: BilledQueue = BilledQueue(latencies, self.bill)
         self.queue = self.submit_queue.messages
         self.sqs_batch, self.submitters, self.finalizers = sqs_batch, submitters, finalizers
         self.submit_function, self.poll_function, self.finalize_function = (
-            Function(name, state, self.time, self.bill) for name, state in MEMORY_GB.items()
+            Function(name, memory_gb, self.time, self.bill) for name, memory_gb in MEMORY_GB.items()
         )
         self.expected = 0
         self.batches: list[int] = []
@@ -437,9 +437,9 @@ class SimulatedAws(World):
         self._holder: object | None = None
         self._wake_up_sent = False
         self._key_read: dict[str, float] = {}
-        self._metrics_told: set[tuple[str, str]] = set()
+        self._emitted_metrics: set[tuple[str, str]] = set()
 
-    # ports that are billed, or run beside the caller
+    # ports that are billed or that run concurrently
 
     def clock(self) -> datetime:
         return self.time.now()
@@ -452,7 +452,7 @@ class SimulatedAws(World):
         return super().api_key()
 
     def _read_key(self, function: str) -> None:
-        """Each function keeps the key for a while."""
+        """A function reads the key again after `MAX_AGE_SECONDS`."""
         if self.time.seconds - self._key_read.get(function, -MAX_AGE_SECONDS) >= MAX_AGE_SECONDS:
             self._key_read[function] = self.time.seconds
             self.bill["secret_reads"] += 1
@@ -473,7 +473,7 @@ class SimulatedAws(World):
     def finalize_service(self, workers: int = FILES_PER_FINALIZER) -> FinalizeService:
         return super().finalize_service(workers)
 
-    # the outside
+    # S3, SQS and the schedule
 
     def upload_later(self, key: str, seconds: float) -> None:
         self.expected += 1
@@ -492,7 +492,7 @@ class SimulatedAws(World):
         return done >= self.expected and self.time.seconds >= self.ticks_until
 
     def _event_source_mapping(self) -> None:
-        """SQS to Lambda: a batch is full, or the window is over; so many functions at the same time."""
+        """Simulate the event source mapping: it invokes a function when a batch is full or the window has ended."""
         while not self._is_over:
             if not self.queue or self._submitting >= self.submitters:
                 self.time.sleep(0.05)
@@ -502,7 +502,7 @@ class SimulatedAws(World):
                 self.time.sleep(0.05)
             batch = [self.queue.pop(0) for _ in range(min(self.sqs_batch, len(self.queue)))]
             if not batch:
-                continue  # a function that gathers has taken them
+                continue  # another run has received them
             self.batches.append(len(batch))
             self.bill["sqs_requests"] += 2 * math.ceil(len(batch) / 10)  # received and deleted ten at a time
             self._submitting += 1
@@ -521,10 +521,10 @@ class SimulatedAws(World):
         self.queue += [body for n, body in enumerate(bodies) if str(n) in report.failed_message_ids]
 
     def _metrics_logged(self, function: str) -> None:
-        """The line that Powertools prints at an invocation's end, if there is anything to tell."""
+        """Count the line that Powertools prints at the end of an invocation that emitted metrics."""
         if not metrics.metric_set:
             return
-        self._metrics_told |= {(function, name) for name in metrics.metric_set}
+        self._emitted_metrics |= {(function, name) for name in metrics.metric_set}
         self.bill["log_gb"] += (len(json.dumps(metrics.serialize_metric_set())) + 26) / 1e9
         metrics.clear_metrics()
 
@@ -540,8 +540,8 @@ class SimulatedAws(World):
         me, began = object(), self.time.seconds
         self._run_loop(me, began)
         self.bill["express_requests"] += 1
-        steps = math.ceil((self.time.seconds - began) * 10) / 10
-        self.bill["express_gb_seconds"] += 0.0625 * steps
+        billed_seconds = math.ceil((self.time.seconds - began) * 10) / 10
+        self.bill["express_gb_seconds"] += 0.0625 * billed_seconds
 
     def _lease_step(self) -> None:
         self.time.sleep(STATE + DYNAMODB)
@@ -557,7 +557,7 @@ class SimulatedAws(World):
         found = PassResult(finalize=[], wait_seconds=0, work_left=True)
         while True:
             is_late = self.time.seconds - began > 160
-            found = self._pass(found, asks=not found.finalize or (found.poll_meanwhile and not is_late))
+            found = self._pass(found, polls=not found.finalize or (found.poll_meanwhile and not is_late))
             if not found.work_left:
                 self._lease_step()
                 if not self._wake_up_sent:
@@ -573,28 +573,30 @@ class SimulatedAws(World):
                 return
             self._lease_step()
 
-    def _pass(self, found: PassResult, *, asks: bool) -> PassResult:
-        """What the last pass found is finalized while this one asks."""
+    def _pass(self, found: PassResult, *, polls: bool) -> PassResult:
+        """Finalize what the last pass found and, if `polls`, run the next pass at the same time."""
         answers: list[PassResult] = []
 
-        def ask() -> None:
+        def poll() -> None:
             self.time.sleep(STATE)
-            if asks:
+            if polls:
                 if found.wait_seconds:
                     self.time.sleep(STATE + found.wait_seconds)
-                answers.append(self._ask(found.finalize))
+                answers.append(self._poll(found.finalize))
             else:
                 answers.append(PassResult(finalize=[], wait_seconds=0, work_left=True))
 
         def finalize() -> None:
-            self.time.at_once([partial(self._finalize, request) for request in found.finalize], self.finalizers)
+            self.time.run_concurrently(
+                [partial(self._finalize, request) for request in found.finalize], self.finalizers
+            )
 
         self.time.sleep(STATE)
-        self.time.at_once([finalize, ask], 2)
+        self.time.run_concurrently([finalize, poll], 2)
         self.time.sleep(STATE)
         return answers[0]
 
-    def _ask(self, being_finalized: Sequence[FinalizeRequest]) -> PassResult:
+    def _poll(self, being_finalized: Sequence[FinalizeRequest]) -> PassResult:
         def work() -> PassReport:
             report = self.poll_service().run(being_finalized)
             if report.queries or report.list_pages:
@@ -622,10 +624,10 @@ class SimulatedAws(World):
     def finalized(self, request: FinalizeRequest) -> FinalizeReport:
         return self.finalize_service().run(request.submission_id, request.job_ids)
 
-    # a run
+    # the whole run
 
     def run(self, ticks_until: float = 0.0) -> SimulatedRun:
-        """Until every file has ended, and for so many seconds at least."""
+        """Run until every file has its terminal event, and for at least this many seconds."""
         self.ticks_until = ticks_until
         log = CountedLog(self.bill)
         log.setFormatter(logger.registered_formatter)
@@ -648,7 +650,7 @@ class SimulatedAws(World):
         return SimulatedRun(
             files=len(jobs),
             makespan=max(((job.published_at - START).total_seconds() for job in ended if job.published_at), default=0),
-            floor=(tasks - 1) / SUBMITS_PER_SECOND + self.vendor.seconds,
+            min_makespan=(tasks - 1) / SUBMITS_PER_SECOND + self.vendor.seconds,
             calls=self.vendor.calls,
             throttled=self.vendor.throttled,
             lags=[
@@ -663,5 +665,5 @@ class SimulatedAws(World):
             submissions=len(self.vendor.tasks),
             stored_bytes=sum(size for pk, size in self.records.sizes.items() if pk.startswith(("JOB#", "TASK#"))),
             simulated_seconds=self.time.seconds,
-            metrics_told=len(self._metrics_told),
+            emitted_metrics=len(self._emitted_metrics),
         )

@@ -1,4 +1,4 @@
-"""The two baselines on the simulated AWS: their own code and the official SDK's, the same vendor and latencies."""
+"""Runs the two baselines with their own code, and the official SDK's, on the simulated AWS and vendor."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ from tests.support.world import START
 
 BASELINES = Path(__file__).parent / "baselines"
 LAMBDA_RETRIES = (60, 120)
-"""Lambda tries an asynchronous invocation twice more, after one and two minutes; then the file is lost."""
+"""Lambda retries an asynchronous invocation after one minute and after two more. Then the file is lost."""
 MEMORY_GB = {"one_function_per_file": 0.25, "job_poller": 0.125}
-"""The least that they run in: the SDK alone takes some 100 MB."""
+"""The smallest memory that each one needs. The SDK alone needs about 100 MB."""
 
 
 class Baseline:
-    """A vendor, a bill, and the files' fates; `file` is what happens to one upload."""
+    """A design with its vendor, its bill and its figures. `file` processes one upload."""
 
     name = ""
 
@@ -71,12 +71,12 @@ class Baseline:
         return made
 
     def answer(self, method: str, path: str, body: JsonObject | None) -> tuple[int, JsonObject]:
-        """What DashScope's HTTP side would say."""
+        """The status and the body of DashScope's response."""
         try:
             if method == "POST":
-                asked = body or {}
-                urls = asked["input"]["file_urls"]
-                task_id = self.vendor.submit(CATALOGUE[asked["model"]], urls, {})
+                request = body or {}
+                urls = request["input"]["file_urls"]
+                task_id = self.vendor.submit(CATALOGUE[request["model"]], urls, {})
                 return 200, {"request_id": "r", "output": {"task_id": task_id, "task_status": "PENDING"}}
             reply = self.vendor.query(path.rpartition("/")[2])
         except VendorError as error:
@@ -86,16 +86,16 @@ class Baseline:
 
     def _fetch(self, url: str) -> bytes:
         self.latencies.wait("download")
-        self.bill["s3_gets"] += 1  # the vendor's GET of the media
+        self.bill["s3_gets"] += 1  # the vendor downloads the media
         return json.dumps(self.vendor.results[url]).encode()
 
     def _store(self, key: str, body: bytes) -> None:
         self.latencies.wait("put result")
         self.bill["s3_puts"] += 1
 
-    def ended(self, key: str, *, well: bool) -> None:
+    def ended(self, key: str, *, succeeded: bool) -> None:
         self.last_end = self.time.seconds
-        if not well:
+        if not succeeded:
             self.failed += 1
             return
         task = next(task for task in self.vendor.tasks.values() if any(f"/{key}?" in url for url in task.urls))
@@ -112,7 +112,7 @@ class Baseline:
         return SimulatedRun(
             files=len(arrivals),
             makespan=self.last_end,
-            floor=(len(arrivals) - 1) / SUBMITS_PER_SECOND + self.vendor.seconds,
+            min_makespan=(len(arrivals) - 1) / SUBMITS_PER_SECOND + self.vendor.seconds,
             calls=self.vendor.calls,
             throttled=self.vendor.throttled,
             lags=self.lags,
@@ -127,7 +127,7 @@ class Baseline:
 
 
 class OneFunctionPerFile(Baseline):
-    """(a) The official SDK's `async_call` and `wait` in a function for each file."""
+    """(a) The official SDK's `async_call` and `wait` in one function per file."""
 
     name = "one_function_per_file"
 
@@ -158,19 +158,19 @@ class OneFunctionPerFile(Baseline):
         for pause in (*LAMBDA_RETRIES, None):
             try:
                 self._function.invoke(lambda: self.app.handler({"bucket": "media", "key": key}, None))
-            except Exception:  # noqa: BLE001 - whatever a handler raises, Lambda tries again
+            except Exception:  # noqa: BLE001 - Lambda retries whatever a handler raises
                 self.bill["log_gb"] += 1500 / 1e9
             else:
-                self.ended(key, well=True)
+                self.ended(key, succeeded=True)
                 return
             if pause is None:
-                self.ended(key, well=False)
+                self.ended(key, succeeded=False)
                 return
             self.time.sleep(pause)
 
 
 class JobPoller(Baseline):
-    """(b) A STANDARD state machine for each file, played from its own definition."""
+    """(b) One STANDARD execution per file, simulated from its definition."""
 
     name = "job_poller"
 
@@ -200,10 +200,10 @@ class JobPoller(Baseline):
                 case "Task":
                     done, document = self._task(state, document)
                     if not done:
-                        self.ended(key, well=False)
+                        self.ended(key, succeeded=False)
                         return
                     if state.get("End"):
-                        self.ended(key, well=True)
+                        self.ended(key, succeeded=True)
                         return
                     name = state["Next"]
                 case "Wait":
@@ -219,7 +219,7 @@ class JobPoller(Baseline):
                         state["Default"],
                     )
                 case _:
-                    self.ended(key, well=False)
+                    self.ended(key, succeeded=False)
                     return
 
     def _task(self, state: dict[str, Any], document: dict[str, Any]) -> tuple[bool, dict[str, Any]]:
@@ -239,7 +239,7 @@ class JobPoller(Baseline):
 
 
 def baseline_module(name: str) -> ModuleType:
-    """A baseline's own code, loaded afresh."""
+    """A baseline's own code as a new module."""
     path = BASELINES / name / "app.py"
     spec = importlib.util.spec_from_file_location(f"baseline_{name}", path)
     assert spec is not None

@@ -1,8 +1,8 @@
-"""dashscribe beside what people do today: the vendor's sample in a function, a job poller for each file. `make bench`.
+"""Compares dashscribe with two usual designs: the SDK's sample in a function, and a job poller per file. `make bench`.
 
-In virtual time all three meet the same vendor, limits and latencies with their own code (the official SDK's too). The
-baselines store one file and send no event, which is what their authors wanted; dashscribe stores six and sends two.
-A smaller run of the baselines on the local stack, real processes and HTTP, shows that the simulation tells the truth.
+In virtual time all three run their own code (the official SDK's too) against the same vendor, limits and latencies. A
+baseline stores one file and sends no event; dashscribe stores six files and sends two events. A smaller run of the
+baselines on the local stack, with real processes and HTTP, confirms the simulation.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from tests.benchmarks.simulated_aws import SimulatedAws, SimulatedRun
 from tests.benchmarks.simulated_baselines import JobPoller, OneFunctionPerFile
 
 TASK_SECONDS = 3.0
-HEADS = (
+COLUMNS = (
     "succeeded",
     "lost",
     "paid twice",
     "makespan s",
-    "calls a file",
+    "calls per file",
     "429",
-    "lag median s",
+    "median lag s",
     "95th",
-    "Lambda s a file",
-    "transitions a file",
+    "Lambda s per file",
+    "transitions per file",
 )
 
 
-def ours(max_files_per_task: int) -> Callable[[list[float]], SimulatedRun]:
+def dashscribe(max_files_per_task: int) -> Callable[[list[float]], SimulatedRun]:
     def run(arrivals: list[float]) -> SimulatedRun:
         aws = SimulatedAws(max_files_per_task=max_files_per_task, task_seconds=TASK_SECONDS)
         for number, seconds in enumerate(arrivals):
@@ -42,10 +42,10 @@ def ours(max_files_per_task: int) -> Callable[[list[float]], SimulatedRun]:
 
 
 DESIGNS: Mapping[str, Callable[[list[float]], SimulatedRun]] = {
-    "dashscribe, 100 a task": ours(100),
-    "dashscribe, 1 a task": ours(1),
-    "a function a file (the SDK's sample)": lambda arrivals: OneFunctionPerFile(TASK_SECONDS).run(arrivals),
-    "a job poller a file (15 s)": lambda arrivals: JobPoller(TASK_SECONDS).run(arrivals),
+    "dashscribe, 100 files per task": dashscribe(100),
+    "dashscribe, 1 file per task": dashscribe(1),
+    "one function per file (the SDK's sample)": lambda arrivals: OneFunctionPerFile(TASK_SECONDS).run(arrivals),
+    "one job poller per file (15 s)": lambda arrivals: JobPoller(TASK_SECONDS).run(arrivals),
 }
 
 
@@ -68,13 +68,13 @@ def row(run: SimulatedRun) -> list[str]:
 @pytest.mark.parametrize(
     ("what", "arrivals"),
     [
-        ("1,000 files in a second", [number / 1000 for number in range(1000)]),
+        ("1,000 files in one second", [number / 1000 for number in range(1000)]),
         ("100 files, one every 10 s", [10.0 * number for number in range(100)]),
     ],
 )
-def test_side_by_side_in_virtual_time(what: str, arrivals: list[float]) -> None:
+def test_three_designs_in_virtual_time(what: str, arrivals: list[float]) -> None:
     runs = {name: design(arrivals) for name, design in DESIGNS.items()}
-    print("\n" + table(what, HEADS, {name: row(run) for name, run in runs.items()}))
+    print("\n" + table(what, COLUMNS, {name: row(run) for name, run in runs.items()}))
     for name, run in runs.items():
         if name.startswith("dashscribe"):
             assert (run.files, run.failed, run.paid_twice) == (len(arrivals), 0, 0), name
@@ -84,9 +84,10 @@ def test_side_by_side_in_virtual_time(what: str, arrivals: list[float]) -> None:
 def test_baselines_on_the_local_stack() -> None:
     files = 60
     found = deployed_baselines(files, TASK_SECONDS)
-    heads = ("succeeded", "lost", "submissions", "queries", "429", "Lambda s a file", "states entered a file")
+    columns = ("succeeded", "lost", "submissions", "queries", "429", "Lambda s per file", "states entered per file")
     print(
-        "\n" + table(f"deployed, {files} files at once", heads, {name: result.row() for name, result in found.items()})
+        "\n"
+        + table(f"deployed, {files} files at once", columns, {name: result.row() for name, result in found.items()})
     )
     for name, result in found.items():
         assert result.succeeded + result.lost == files, name

@@ -1,7 +1,7 @@
-"""A burst of uploads: how close to the vendor's own limits it goes through. `make bench`.
+"""Measures bursts of uploads against the vendor's own limits. `make bench`.
 
-Twice: deployed on the local stack (real code, real processes, two cores), and with the real services in virtual time
-(the latencies of `simulated_aws`, no cold machine in the way). Figures are printed; only counts are judged.
+A burst runs on the deployed local stack (real code and processes on two cores), and with the real services in virtual
+time (the latencies of `simulated_aws`). Times are printed; only counts are asserted.
 """
 
 from __future__ import annotations
@@ -20,10 +20,14 @@ from dashscribe.services.polling.poll import PassResult, PollService
 from tests.benchmarks import simulated_aws
 from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable
 from tests.benchmarks.deployed_burst import deployed_burst
-from tests.benchmarks.figures import BURST_HEADS, burst_row, percentiles, table
+from tests.benchmarks.figures import BURST_COLUMNS, burst_row, percentiles, table
 from tests.benchmarks.simulated_aws import SimulatedAws, SimulatedRun
 
 UPLOADS_PER_SECOND = 1000
+
+
+def per_task(files: int) -> str:
+    return f"{files} file{'' if files == 1 else 's'} per task"
 
 
 def simulated_burst(aws: SimulatedAws, files: int) -> SimulatedRun:
@@ -35,37 +39,37 @@ def simulated_burst(aws: SimulatedAws, files: int) -> SimulatedRun:
 @pytest.mark.parametrize("files", [1_000, 10_000])
 def test_burst_in_virtual_time(files: int) -> None:
     runs = {
-        "100 a task": simulated_burst(SimulatedAws(max_files_per_task=100), files),
-        "1 a task": simulated_burst(SimulatedAws(max_files_per_task=1), files),
+        "100 files per task": simulated_burst(SimulatedAws(max_files_per_task=100), files),
+        "1 file per task": simulated_burst(SimulatedAws(max_files_per_task=1), files),
     }
     if files <= 1_000:
         tens = SimulatedAws(max_files_per_task=100, sqs_batch=10)
-        runs["100 a task, but 10 messages a batch"] = simulated_burst(tens, files)
-    print("\n" + table("virtual time", BURST_HEADS, {name: burst_row(run) for name, run in runs.items()}))
+        runs["100 files per task, 10 messages per batch"] = simulated_burst(tens, files)
+    print("\n" + table("virtual time", BURST_COLUMNS, {name: burst_row(run) for name, run in runs.items()}))
     for name, run in runs.items():
         assert (run.files, run.failed, run.paid_twice) == (files, 0, 0), name
-    assert runs["100 a task"].calls_per_file <= 0.1
-    assert runs["100 a task"].throttled.total() == 0
-    assert runs["1 a task"].calls_per_file <= 2.5
+    assert runs["100 files per task"].calls_per_file <= 0.1
+    assert runs["100 files per task"].throttled.total() == 0
+    assert runs["1 file per task"].calls_per_file <= 2.5
 
 
-def test_bursts_of_other_tasks_in_virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How long a task takes decides which pass finds it; how far the vendor is, how evenly requests arrive there."""
+def test_bursts_of_short_and_long_tasks_in_virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task's duration decides which pass finds it. The vendor's distance decides how evenly requests arrive."""
     rows = {}
     for max_files_per_task, task_seconds in ((100, 2), (100, 5), (100, 10), (100, 20), (100, 60), (1, 2), (1, 10)):
         run = simulated_burst(SimulatedAws(max_files_per_task=max_files_per_task, task_seconds=task_seconds), 1_000)
-        rows[f"{max_files_per_task} a task, tasks of {task_seconds} s"] = burst_row(run)
+        rows[f"{per_task(max_files_per_task)}, tasks of {task_seconds} s"] = burst_row(run)
         assert (run.failed, run.throttled.total()) == (0, 0)
-    monkeypatch.setitem(simulated_aws.LATENCY, "way to the vendor", 0.11)
+    monkeypatch.setitem(simulated_aws.LATENCY, "transit to the vendor", 0.11)
     for max_files_per_task in (100, 1):
         run = simulated_burst(SimulatedAws(max_files_per_task=max_files_per_task), 1_000)
-        rows[f"{max_files_per_task} a task, a vendor twice as far"] = burst_row(run)
+        rows[f"{per_task(max_files_per_task)}, vendor twice as far away"] = burst_row(run)
         assert (run.failed, run.throttled.total()) == (0, 0)
-    print("\n" + table("virtual time", BURST_HEADS, rows))
+    print("\n" + table("virtual time", BURST_COLUMNS, rows))
 
 
 def test_steady_load_in_virtual_time() -> None:
-    """Uploads spread evenly over the month, some minutes of it (docs/scaling.md)."""
+    """A few minutes of a month whose uploads arrive evenly (docs/scaling.md)."""
     rows = {}
     for files_a_month, max_files_per_task, minutes in (
         (1e6, 100, 20),
@@ -82,7 +86,7 @@ def test_steady_load_in_virtual_time() -> None:
         run = aws.run(ticks_until=60 * minutes)
         usd = sum(PriceTable.load().by_part(run.bill).values()) / files * 1000
         median, p95, _ = percentiles(run.lags)
-        rows[f"{files_a_month / 1e6:.0f} million, {max_files_per_task} a task"] = [
+        rows[f"{files_a_month / 1e6:.0f} million, {per_task(max_files_per_task)}"] = [
             f"{files / run.submissions:.1f}",
             f"{run.calls_per_file:.2f}",
             str(run.throttled.total()),
@@ -92,59 +96,67 @@ def test_steady_load_in_virtual_time() -> None:
             f"{usd:.3f}",
         ]
         assert (run.files, run.failed, run.paid_twice) == (files, 0, 0)
-    heads = ("files a task", "calls a file", "429", "lag median s", "95th", "write units a second", "USD per 1,000")
-    print("\n" + table("files a month, evenly", heads, rows))
+    columns = (
+        "files per task",
+        "calls per file",
+        "429",
+        "median lag s",
+        "95th",
+        "write units per second",
+        "USD per 1,000",
+    )
+    print("\n" + table("files per month, evenly", columns, rows))
 
 
 @pytest.mark.stack
 @pytest.mark.parametrize(("files", "max_files_per_task"), [(1_000, 100), (300, 1)])
 def test_burst_on_the_deployed_stack(files: int, max_files_per_task: int) -> None:
     burst = deployed_burst(files, max_files_per_task)
-    print("\n" + table("deployed", BURST_HEADS, {f"{max_files_per_task} a task": burst_row(burst)}))
+    print("\n" + table("deployed", BURST_COLUMNS, {per_task(max_files_per_task): burst_row(burst)}))
     sizes = burst.files_per_submission
     print(f"files per submission: {sum(sizes) / len(sizes):.1f} on average, {max(sizes)} at most")
     print(f"429 by operation: {dict(burst.throttled)}")
     for name, seconds in burst.lambda_seconds.items():
         print(f"{name}: {burst.invocations[name]} invocations, {seconds:.1f} s billed")
-    assert (burst.failed, burst.without_an_end) == (0, 0)
+    assert (burst.failed, burst.unfinished) == (0, 0)
     if max_files_per_task > 1:
         assert burst.throttled.total() == 0
 
 
-class _OneQuery(SimulatedAws):
+class _OneQueryAtATime(SimulatedAws):
     def poll_service(self, workers: int = 1) -> PollService:
         return super().poll_service(workers)
 
 
-class _OneFile(SimulatedAws):
+class _OneFileAtATime(SimulatedAws):
     def finalize_service(self, workers: int = 1) -> FinalizeService:
         return super().finalize_service(workers)
 
 
-class _FinalizersAlone(SimulatedAws):
-    """No pass asks while finalizers work."""
+class _NoPollWhileFinalizing(SimulatedAws):
+    """No pass polls while finalizers run."""
 
-    def _pass(self, found: PassResult, *, asks: bool) -> PassResult:
-        return super()._pass(found, asks=asks and not found.finalize)
+    def _pass(self, found: PassResult, *, polls: bool) -> PassResult:
+        return super()._pass(found, polls=polls and not found.finalize)
 
 
-def test_what_would_move_the_burst(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One change at a time, in virtual time: what could be turned, and what that would give."""
+def test_one_change_at_a_time_in_virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How a burst reacts to each setting and to each part of the design."""
     hundred, one = partial(SimulatedAws, max_files_per_task=100), partial(SimulatedAws, max_files_per_task=1)
     warm: Mapping[ModuleType, Mapping[str, object]] = {simulated_aws: {"COLD_START": simulated_aws.WARM_START}}
     changes: dict[str, tuple[Callable[[], SimulatedAws], Mapping[ModuleType, Mapping[str, object]]]] = {
-        "100 a task, as it is": (hundred, {}),
+        "100 files per task, unchanged": (hundred, {}),
         "every function warm": (hundred, warm),
         "20 finalizers": (partial(hundred, finalizers=20), {}),
         "10 submit functions": (partial(hundred, submitters=10), {}),
-        "200 files a pass": (hundred, {task_poller: {"FILES_PER_PASS": 200}}),
-        "a finalizer's files one after the other": (partial(_OneFile, max_files_per_task=100), {}),
-        "no questions while finalizers work": (partial(_FinalizersAlone, max_files_per_task=100), {}),
-        "1 a task, as it is": (one, {}),
-        "1 a task, every function warm": (one, warm),
-        "1 a task, 3 s of questions a pass": (one, {task_poller: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
-        "1 a task, questions and requeues one after the other": (partial(_OneQuery, max_files_per_task=1), {}),
-        "1 a task, no questions while finalizers work": (partial(_FinalizersAlone, max_files_per_task=1), {}),
+        "200 files per pass": (hundred, {task_poller: {"FILES_PER_PASS": 200}}),
+        "a finalizer's files one by one": (partial(_OneFileAtATime, max_files_per_task=100), {}),
+        "no queries while finalizers run": (partial(_NoPollWhileFinalizing, max_files_per_task=100), {}),
+        "1 file per task, unchanged": (one, {}),
+        "1 file per task, every function warm": (one, warm),
+        "1 file per task, 3 s of queries per pass": (one, {task_poller: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
+        "1 file per task, queries and requeues one by one": (partial(_OneQueryAtATime, max_files_per_task=1), {}),
+        "1 file per task, no queries while finalizers run": (partial(_NoPollWhileFinalizing, max_files_per_task=1), {}),
     }
     rows = {}
     for name, (make, settings) in changes.items():
@@ -155,4 +167,4 @@ def test_what_would_move_the_burst(monkeypatch: pytest.MonkeyPatch) -> None:
             run = simulated_burst(make(), 1_000)
         assert run.failed == 0, name
         rows[name] = burst_row(run)
-    print("\n" + table("virtual time", BURST_HEADS, rows))
+    print("\n" + table("virtual time", BURST_COLUMNS, rows))

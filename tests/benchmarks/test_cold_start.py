@@ -1,9 +1,10 @@
-"""Cold start of each function over a handler that imports boto3 and makes the same clients; printed, never judged.
+"""Compares the cold start of each function with a bare handler that imports boto3 and makes the same clients.
 
-`make bench`. Each figure is the best of several fresh interpreters in the Lambda environment's layout (the built layers
-and code on sys.path), the two sides in turns on one machine, so that the ratio means something where the seconds do
-not. They are seconds of CPU: a start waits for nothing else. Nothing may write bytecode, as nothing can in Lambda: only
-what the layers ship is there, while boto3's is always there. Where Docker has the Lambda image, it is used too.
+`make bench` prints the figures; nothing is asserted about them. Each figure is the best of several fresh interpreters
+with the layout of the Lambda environment (the built layers and the code on sys.path). The two handlers alternate on one
+machine, so their ratio is comparable between machines, while the seconds are not. The seconds are CPU time, because a
+start waits for nothing else. As in Lambda, nothing can write bytecode: only the layers' and boto3's own is there. If
+Docker has the Lambda image, the figures are measured in it too.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ HERE, CONTAINER = "here", "Lambda container"
 
 
 def cpu_seconds(script: str, where: str, built: Path, folders: list[str]) -> float:
-    """Of this script in a fresh interpreter that has boto3 beside it, as the Lambda runtime has."""
+    """The CPU time of this script in a fresh interpreter that has boto3, like the Lambda runtime."""
     timed = f"import time; t = time.process_time()\n{script}\nprint(time.process_time() - t)"
     root = Path("/built") if where == CONTAINER else built
     variables = {
@@ -105,7 +106,7 @@ def where(request: pytest.FixtureRequest) -> str:
 
 
 def folder_of_python(version: str) -> Path:
-    """Of a Python of this version that runs: only it can write the bytecode that the layers ship. A shim may not."""
+    """The folder of a working Python of this version, which must write the layers' bytecode. A shim may not work."""
     on_path = [Path(folder) for folder in os.environ["PATH"].split(os.pathsep)]
     for folder in [*on_path, *Path.home().glob(f".pyenv/versions/{version}.*/bin")]:
         python = folder / f"python{version}"
@@ -142,7 +143,7 @@ def test_cold_start_over_a_bare_handler_with_the_same_clients(function: str, whe
             strict=True,
         )
     )
-    print(f"\n{function}, {where}: bare {bare:.3f} s, ours {full:.3f} s, ratio {full / bare:.2f}")
+    print(f"\n{function}, {where}: bare {bare:.3f} s, dashscribe {full:.3f} s, ratio {full / bare:.2f}")
     assert full > 0
 
 

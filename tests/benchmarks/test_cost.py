@@ -1,9 +1,9 @@
-"""What 1,000 one-minute files cost on AWS, by part, beside the two baselines. `make bench`.
+"""The AWS cost of 1,000 one-minute files, by part, compared with the two baselines. `make bench`.
 
-Counted in virtual time: every read and write of the table by its item's real size, every object, event, message,
-invocation, state machine and log line of the real services; then multiplied with `prices.json`. Free amounts are left
-out, except where a table says so. Not in it, because every design pays it: the user's own upload, storage in S3, the
-transfer of the media to the vendor.
+A run in virtual time counts every read and write of the table by its item's real size, and every object, event,
+message, invocation, execution and log line of the real services. The counts are multiplied with `prices.json`. Free
+amounts are included only where a table says so. Costs that every design has are left out: the user's upload, storage in
+S3, and the transfer of the media to the vendor.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections.abc import Mapping
 
 from dashscribe.domain.jobs.timeouts import KEEP_RECORDS
 from local.stack import ROOT
-from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable, money, units_table
+from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable, cost_table, units_table
 from tests.benchmarks.simulated_aws import SimulatedAws, SimulatedRun
 from tests.benchmarks.simulated_baselines import Baseline, JobPoller, OneFunctionPerFile
 
 HOUR = 3600.0
 KEEP_MONTHS = KEEP_RECORDS.total_seconds() / MONTH_SECONDS
-"""How long records stay in the table."""
+"""How many months a record stays in the table."""
 SQS_POLLERS = 5
-"""Lambda keeps so many long polls of 20 seconds open at each queue without messages."""
+"""An event source mapping keeps this many long polls of 20 seconds open while its queue is empty."""
 
 Units = Mapping[str, float]
 
@@ -41,13 +41,13 @@ def run_hour(max_files_per_task: int, arrivals: list[float]) -> SimulatedRun:
     return aws.run(ticks_until=HOUR)
 
 
-def fixed_a_month(run: SimulatedRun) -> dict[str, float]:
-    """A custom metric is billed for the hours in which it is told; here every hour is like the one of `run`."""
+def fixed_per_month(run: SimulatedRun) -> dict[str, float]:
+    """A custom metric is billed for the hours in which it is emitted. Every hour is taken to be like that of `run`."""
     template = (ROOT / "template.yaml").read_text()
     return {
         "alarms": template.count("Type: AWS::CloudWatch::Alarm"),
         "secrets": 1,
-        "custom_metrics": run.metrics_told,
+        "custom_metrics": run.emitted_metrics,
         "sqs_requests": template.count("Type: SQS\n") * SQS_POLLERS * MONTH_SECONDS / 20,
     }
 
@@ -56,35 +56,38 @@ def stored(run: SimulatedRun, files_a_month: float) -> dict[str, float]:
     return {"dynamodb_gb_months": run.stored_bytes / run.files * files_a_month * KEEP_MONTHS / 1e9}
 
 
-def ours(max_files_per_task: int) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
-    """Units of a month: at a thousand files one by one, at a million evenly, at a million in bursts of 1,000; idle."""
+def dashscribe(max_files_per_task: int) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """The units of a month, by its volume, and of an idle month.
+
+    The volumes are 1,000 files one by one, 1,000,000 files evenly, and 1,000,000 files in bursts of 1,000.
+    """
     chance = random.Random(7)  # noqa: S311 - the same arrivals each time
-    nothing = run_hour(max_files_per_task, [])
-    idle_hour = nothing.bill
+    idle_run = run_hour(max_files_per_task, [])
+    idle_hour = idle_run.bill
     idle = scaled(idle_hour, MONTH_SECONDS / HOUR)
-    lone = run_hour(max_files_per_task, [30 + 180.0 * number for number in range(20)])
-    alone = {unit: (lone.bill[unit] - idle_hour[unit]) / 20 for unit in lone.bill}
+    single = run_hour(max_files_per_task, [30 + 180.0 * number for number in range(20)])
+    per_single_file = {unit: (single.bill[unit] - idle_hour[unit]) / 20 for unit in single.bill}
     even = run_hour(
         max_files_per_task, sorted(chance.uniform(0, HOUR) for _ in range(1_000_000 * 3600 // MONTH_SECONDS))
     )
     burst = run_hour(max_files_per_task, [number / 1000 for number in range(1000)])
-    in_burst = {unit: (burst.bill[unit] - idle_hour[unit]) / 1000 for unit in burst.bill}
+    per_burst_file = {unit: (burst.bill[unit] - idle_hour[unit]) / 1000 for unit in burst.bill}
     months = {
-        "1,000 one by one": added(idle, scaled(alone, 1_000), stored(lone, 1e3), fixed_a_month(lone)),
-        "1,000,000 evenly": added(scaled(even.bill, MONTH_SECONDS / HOUR), stored(even, 1e6), fixed_a_month(even)),
-        "1,000,000 in bursts": added(idle, scaled(in_burst, 1e6), stored(burst, 1e6), fixed_a_month(burst)),
+        "1,000 one by one": added(idle, scaled(per_single_file, 1_000), stored(single, 1e3), fixed_per_month(single)),
+        "1,000,000 evenly": added(scaled(even.bill, MONTH_SECONDS / HOUR), stored(even, 1e6), fixed_per_month(even)),
+        "1,000,000 in bursts": added(idle, scaled(per_burst_file, 1e6), stored(burst, 1e6), fixed_per_month(burst)),
     }
-    return months, added(idle, fixed_a_month(nothing))
+    return months, added(idle, fixed_per_month(idle_run))
 
 
-def of_baseline(baseline: type[Baseline]) -> dict[str, float]:
-    """A file of it, when nothing goes wrong: files so far apart that the vendor refuses none."""
+def units_per_file(baseline: type[Baseline]) -> dict[str, float]:
+    """The units of one file of a baseline. The files arrive so slowly that the vendor refuses none."""
     run = baseline(3.0).run([10.0 * number for number in range(100)])
     assert (run.failed, run.throttled.total()) == (0, 0)
     return scaled(run.bill, 1 / run.files)
 
 
-def test_cost_of_a_thousand_files() -> None:
+def test_cost_of_1000_files() -> None:
     prices = PriceTable.load()
     print(f"\nPrices: {prices.region}, {prices.as_of}. {prices.source}")
     cases: dict[str, dict[str, float]] = {}
@@ -92,25 +95,27 @@ def test_cost_of_a_thousand_files() -> None:
     units: dict[str, dict[str, float]] = {}
     idle: dict[str, float] = {}
     for per_task in (100, 1):
-        months, idle = ours(per_task)
+        months, idle = dashscribe(per_task)
         for volume, month in months.items():
             files = 1_000_000 if "1,000,000" in volume else 1_000
-            name = f"ours, {per_task} a task, {volume}"
+            name = f"dashscribe, {per_task} per task, {volume}"
             units[name] = scaled(month, 1 / files)
             cases[name] = scaled(prices.by_part(month), 1000 / files)
             free[name] = scaled(prices.by_part(month, free=True), 1000 / files)
     for baseline in (OneFunctionPerFile, JobPoller):
-        units[baseline.name] = of_baseline(baseline)
+        units[baseline.name] = units_per_file(baseline)
         cases[baseline.name] = prices.by_part(scaled(units[baseline.name], 1000))
-    print("\n" + money(cases))
-    print("\nWith AWS's free amounts, in an account that does nothing else:\n\n" + money(free))
+    print("\n" + cost_table(cases))
+    print("\nWith AWS's free amounts, in an account that runs nothing else:\n\n" + cost_table(free))
     print(
         "\nAn idle month:\n\n"
-        + money({"list": prices.by_part(idle), "free amounts off": prices.by_part(idle, free=True)}, "USD a month")
+        + cost_table(
+            {"list": prices.by_part(idle), "after free amounts": prices.by_part(idle, free=True)}, "USD per month"
+        )
     )
     print("\n" + units_table(units))
-    dominated = max(cases["ours, 100 a task, 1,000,000 evenly"].items(), key=lambda part: part[1])
-    print(f"\nWhat dominates at a million files: {dominated[0]}, {dominated[1]:.4f} USD per 1,000 files")
+    largest = max(cases["dashscribe, 100 per task, 1,000,000 evenly"].items(), key=lambda part: part[1])
+    print(f"\nLargest part at a million files: {largest[0]}, {largest[1]:.4f} USD per 1,000 files")
     for name, case in cases.items():
-        if name.startswith("ours") and "1,000,000" in name:
+        if name.startswith("dashscribe") and "1,000,000" in name:
             assert sum(case.values()) < cases[JobPoller.name]["Step Functions"], name

@@ -1,8 +1,8 @@
-"""Peak memory and time of finalizing long transcripts; printed, never judged. `make bench`.
+"""Prints the peak memory and the time of finalizing long transcripts; nothing is asserted about them. `make bench`.
 
-The memory is the whole function's (interpreter, boto3's clients, Powertools), of the handler's real path from the
-download to the uploads (tests/support/finalizer_process.py). tests/integration/test_long_transcript.py holds the limit.
-template.yaml's MemorySize of the finalizer follows from the largest result that we accept.
+The memory is that of the whole function (interpreter, boto3's clients, Powertools) from the download to the uploads
+(tests/support/finalizer_process.py). tests/integration/test_long_transcript.py asserts the limit. The largest result
+that we accept decides the finalizer's MemorySize in template.yaml.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from tests.support.finalizer_process import finalized, result_json
 
 LARGEST_HOURS = 53.5
 LATIN, CHINESE, EMOJI = ("word",), ("天气", "我们"), ("天气", "😀")
-"""Python keeps a text at 1, 2 or 4 bytes a character, by the widest that is in it."""
+"""Python stores a text with 1, 2 or 4 bytes per character. The widest character decides."""
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a process's peak memory is read from Linux' /proc")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a process's peak memory is read from Linux's /proc")
 @pytest.mark.parametrize(
     ("hours", "channels", "words"),
     [

@@ -1,7 +1,7 @@
-"""Calls, table requests and lag of the poll loop as tasks in flight grow, in virtual time. `make bench`.
+"""Calls, table requests and lag of the poll loop by the number of tasks in flight, in virtual time. `make bench`.
 
-The real `PollService` on the fakes of `tests.support.world`; nothing is judged on a clock. A pass reserves slots of the
-account's rate and takes no other time. A finalizer takes `FINALIZE` a file; 40 finalizers run at once, and the loop
+The real `PollService` runs on the fakes of `tests.support.world`. A pass reserves slots of the account's rate; its
+other time is `PASS_TIME`. A finalizer takes `FINALIZE_TIME` per file. 40 finalizers run concurrently, and the loop
 waits for them.
 """
 
@@ -29,19 +29,19 @@ from dashscribe.services.ports import DueRecord, DueTask
 from local.documents import sample_job
 from tests.support.world import START, Records, VendorTask, World
 
-FINALIZE = timedelta(seconds=0.3)
-A_PASS = timedelta(seconds=0.2)
-"""States, reads and writes of one, beside its questions (test_burst.py has them one by one)."""
+FINALIZE_TIME = timedelta(seconds=0.3)
+PASS_TIME = timedelta(seconds=0.2)
+"""The states, reads and writes of a pass without its queries. test_burst.py simulates each of them."""
 SUBMITS_PER_SECOND = 10
-"""Of Fun-ASR (docs/vendor-api.md#rate-limits)."""
-USD_A_WRITE, USD_A_READ = 0.625e-6, 0.125e-6
-"""On demand, as in `prices.json`."""
+"""The limit of Fun-ASR (docs/vendor-api.md#rate-limits)."""
+USD_PER_WRITE, USD_PER_READ = 0.625e-6, 0.125e-6
+"""On-demand prices, as in `prices.json`."""
 INDEX_ENTRY_KB = 0.25
 
 
 @dataclass
 class MeteredRecords(Records):
-    """Counts request units: a write of the task's record is one for each KB and two for its place in the index."""
+    """Counts request units. A write of a task's record is one unit per KB, and two units for its entry in the index."""
 
     reads: float = 0
     writes: float = 0
@@ -51,7 +51,7 @@ class MeteredRecords(Records):
         self.reads += 1 + (len(found.job_ids) * 0.06 // 4 if found else 0)
         return found
 
-    def find_many(self, job_ids: list[str]) -> dict[str, Job]:  # type: ignore[override]  # the loop has lists only
+    def find_many(self, job_ids: list[str]) -> dict[str, Job]:  # type: ignore[override]  # the loop passes lists only
         self.reads += len(job_ids)
         return super().find_many(job_ids)
 
@@ -95,7 +95,7 @@ class MeteredRecords(Records):
 
 @dataclass
 class Run:
-    """One stream of tasks through the loop, and what it cost."""
+    """One stream of tasks through the loop, and its figures."""
 
     world: World
     records: MeteredRecords
@@ -114,25 +114,25 @@ class Run:
 
     @property
     def usd_per_1000_files(self) -> float:
-        return 1000 * (self.records.writes * USD_A_WRITE + self.records.reads * USD_A_READ) / self.files
+        return 1000 * (self.records.writes * USD_PER_WRITE + self.records.reads * USD_PER_READ) / self.files
 
-    def lag(self, share: int) -> float:
+    def lag_percentile(self, share: int) -> float:
         return quantiles(self.lags, n=100)[share - 1] if len(self.lags) > 1 else self.lags[0]
 
-    def line(self) -> str:
+    def row(self) -> str:
         vendor = self.world.vendor
         return (
             f"{self.files:6} {len(vendor.tasks):6} {self.most_in_flight:6} {vendor.queries / self.files:7.3f} "
             f"{vendor.list_pages / self.files:7.3f} {self.calls_per_file:7.3f} {self.passes:6} "
             f"{self.records.reads / self.files:7.2f} {self.records.writes / self.files:7.2f} "
-            f"{self.usd_per_1000_files:8.4f} {median(self.lags):6.1f} {self.lag(95):6.1f}"
+            f"{self.usd_per_1000_files:8.4f} {median(self.lags):6.1f} {self.lag_percentile(95):6.1f}"
         )
 
 
-HEAD = " files  tasks flight queries   pages   calls passes   reads  writes usd/1000 lag50s lag95s"
+HEADER = " files  tasks flight queries   pages   calls passes   reads  writes usd/1000 lag50s lag95s"
 
 
-def play(
+def run_loop(
     number: int,
     *,
     seconds: float,
@@ -144,8 +144,8 @@ def play(
     per_second: float = SUBMITS_PER_SECOND,
     memoryless: bool = False,
 ) -> Run:
-    """`number` tasks, submitted at the vendor's rate, each of `seconds` ± `spread` of it."""
-    chance = random.Random(1)  # noqa: S311 - it guards nothing
+    """Run `number` tasks through the loop, submitted at the vendor's rate. Each takes `seconds` ± the `spread`."""
+    chance = random.Random(1)  # noqa: S311 - not a secret
     world = World()
     records = MeteredRecords(world.crashes)
     world.records = records
@@ -163,15 +163,15 @@ def play(
     running, found = 0, PassResult(finalize=[], wait_seconds=0, work_left=True)
     while arrivals or running:
         finalized_at = _finalize(run, found.finalize)
-        alone = bool(found.finalize) and not found.poll_meanwhile
-        world.now = finalized_at if alone else world.now + timedelta(seconds=found.wait_seconds)
-        world.now += A_PASS
+        finalizers_only = bool(found.finalize) and not found.poll_meanwhile
+        world.now = finalized_at if finalizers_only else world.now + timedelta(seconds=found.wait_seconds)
+        world.now += PASS_TIME
         while arrivals and arrivals[0][0] <= world.now:
             accepted, ready = arrivals.pop(0)
             _accept(world, template, f"{len(world.vendor.tasks):032x}", files_per_task, accepted, ready)
             running += 1
         run.most_in_flight = max(run.most_in_flight, running)
-        report = world.poll_service().run([] if alone else found.finalize)
+        report = world.poll_service().run([] if finalizers_only else found.finalize)
         run.passes += 1
         running -= report.finished_tasks
         found = report.result
@@ -194,14 +194,14 @@ def _accept(world: World, template: Job, name: str, files: int, accepted: dateti
 
 
 def _finalize(run: Run, requests: list[FinalizeRequest]) -> datetime:
-    """The Map: whoever is free takes the next request, whose files are done side by side. When all are done."""
+    """Simulate the Map: a free finalizer takes the next request. Returns when the last finalizer has ended."""
     world = run.world
     free = [world.now] * CONCURRENT_FINALIZERS
     for request in requests:
         at = min(range(CONCURRENT_FINALIZERS), key=free.__getitem__)
         task = world.records.tasks[request.submission_id or ""]
         ended = world.vendor.tasks[task.task_id or ""].ready_at
-        free[at] += FINALIZE
+        free[at] += FINALIZE_TIME
         for job_id in request.job_ids:
             run.lags.append((free[at] - ended).total_seconds())
             update = {"status": Status.SUCCEEDED, "published_at": free[at]}
@@ -210,9 +210,9 @@ def _finalize(run: Run, requests: list[FinalizeRequest]) -> datetime:
 
 
 def _table(title: str, rows: dict[str, Run]) -> None:
-    print(f"\n{title}\n{HEAD}")
+    print(f"\n{title}\n{HEADER}")
     for name, run in rows.items():
-        print(f"{run.line()}  {name}")
+        print(f"{run.row()}  {name}")
 
 
 @pytest.fixture(autouse=True)
@@ -222,40 +222,46 @@ def quiet() -> Iterator[None]:
     logger.setLevel("INFO")
 
 
-def test_calls_as_tasks_in_flight_grow() -> None:
-    """Tasks that take n/10 seconds, ten of them a second: about n in flight."""
+def test_calls_by_the_number_of_tasks_in_flight() -> None:
+    """Ten tasks per second that take n/10 seconds each: about n tasks in flight."""
     rows: dict[str, Run] = {}
     for number in (10, 100, 1000, 10_000):
         files = min(10_000, max(200, 2 * number))
-        rows[f"{number} in flight, list"] = play(files, seconds=number / 10)
+        rows[f"{number} in flight, task list"] = run_loop(files, seconds=number / 10)
         if number <= 1000:
-            rows[f"{number} in flight, singly"] = play(files, seconds=number / 10, lists=False)
-    _table("One file a task, as tasks in flight grow", rows)
-    assert [name for name, run in rows.items() if name.endswith("list") and run.calls_per_file > 2.5] == []
+            rows[f"{number} in flight, single queries"] = run_loop(files, seconds=number / 10, lists=False)
+    _table("1 file per task, by the number of tasks in flight", rows)
+    assert [name for name, run in rows.items() if name.endswith("task list") and run.calls_per_file > 2.5] == []
 
 
-def test_a_burst_of_a_thousand_files_with_one_a_task() -> None:
+def test_a_burst_of_1000_files_with_one_file_per_task() -> None:
     rows = {}
     for seconds in (10, 60, 600, 3600):
-        rows[f"{seconds} s, list"] = play(1000, seconds=seconds)
-        rows[f"{seconds} s, singly"] = play(1000, seconds=seconds, lists=False)
+        rows[f"{seconds} s, task list"] = run_loop(1000, seconds=seconds)
+        rows[f"{seconds} s, single queries"] = run_loop(1000, seconds=seconds, lists=False)
     for seconds in (10, 60):
-        rows[f"{seconds} s ± half, list"] = play(1000, seconds=seconds, spread=0.5)
-        rows[f"{seconds} s on average, list"] = play(1000, seconds=seconds, memoryless=True)
-        rows[f"{seconds} s, list of 10 a page"] = play(1000, seconds=seconds, largest_page=10)
-    rows["all end at once, list"] = play(1000, seconds=0, all_end_at=120)
-    _table("1,000 files, one a task, by how long a task takes", rows)
-    for name in ("10 s, list", "60 s, list", "10 s ± half, list", "60 s ± half, list", "10 s, singly"):
+        rows[f"{seconds} s ± half, task list"] = run_loop(1000, seconds=seconds, spread=0.5)
+        rows[f"{seconds} s on average, task list"] = run_loop(1000, seconds=seconds, memoryless=True)
+        rows[f"{seconds} s, task list with 10 per page"] = run_loop(1000, seconds=seconds, largest_page=10)
+    rows["all end at once, task list"] = run_loop(1000, seconds=0, all_end_at=120)
+    _table("1,000 files, 1 file per task, by the duration of a task", rows)
+    for name in (
+        "10 s, task list",
+        "60 s, task list",
+        "10 s ± half, task list",
+        "60 s ± half, task list",
+        "10 s, single queries",
+    ):
         assert rows[name].calls_per_file <= 2.5, name
     assert all(run.usd_per_1000_files <= 0.05 for name, run in rows.items() if name.startswith(("10 s", "60 s")))
 
 
-def test_a_hundred_files_a_task() -> None:
+def test_100_files_per_task() -> None:
     rows = {
-        f"{number} tasks, one every {1 / per_second:.1f} s, of {seconds} s": play(
+        f"{number} tasks, one every {1 / per_second:.1f} s, of {seconds} s": run_loop(
             number, seconds=seconds, files_per_task=100, per_second=per_second
         )
         for number, per_second, seconds in ((1, 1, 10), (10, 10, 10), (10, 10, 60), (20, 1, 10), (20, 1 / 3, 10))
     }
-    _table("100 files a task", rows)
+    _table("100 files per task", rows)
     assert [name for name, run in rows.items() if run.files >= 1000 and run.calls_per_file > 0.1] == []

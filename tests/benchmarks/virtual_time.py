@@ -1,7 +1,7 @@
-"""Functions that run at the same time, in a time that is counted instead of waited for.
+"""Runs functions concurrently in virtual time.
 
-Each is a greenlet: whoever sleeps hands over to whoever is next. So a run is the same each time, an hour takes seconds,
-and the code that runs is the real, blocking one.
+Each function is a greenlet. When one sleeps, the next one runs, and the clock jumps to its time. So a run is
+reproducible, a simulated hour takes seconds, and the code that runs is the real, blocking code.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Answer = TypeVar("Answer")
 
 
 class VirtualTime:
-    """A clock, `sleep`, and `start` for what runs beside the caller. `run` returns when nothing is left to do."""
+    """A clock. `start` runs a function concurrently with the caller; `run` returns when all functions have ended."""
 
     def __init__(self, start: datetime) -> None:
         self._begin = start
@@ -37,11 +37,11 @@ class VirtualTime:
         self._hub.switch()
 
     def start(self, work: Callable[[], object], after: float = 0.0) -> None:
-        """Run this too, from then on. What it raises, `run` raises."""
+        """Run this function too, `after` so many seconds. `run` raises what it raises."""
         self._requeue(greenlet(work, parent=self._hub), after)
 
-    def at_once(self, works: list[Callable[[], object]], most: int) -> None:
-        """Run these, at most so many at the same time; return when all are done."""
+    def run_concurrently(self, works: list[Callable[[], object]], max_workers: int) -> None:
+        """Run these functions, at most `max_workers` at the same time. Return when all have ended."""
         waiting = list(works[::-1])
         running = 0
 
@@ -51,7 +51,7 @@ class VirtualTime:
                 waiting.pop()()
             running -= 1
 
-        for _ in range(min(most, len(works))):
+        for _ in range(min(max_workers, len(works))):
             running += 1
             self.start(worker)
         self.wait_until(lambda: running == 0)
@@ -70,7 +70,7 @@ class VirtualTime:
 
 
 class Pool:
-    """What the product uses of a `ThreadPoolExecutor`, with greenlets for threads."""
+    """The part of `ThreadPoolExecutor` that the product uses, with greenlets instead of threads."""
 
     def __init__(self, time: VirtualTime, max_workers: int) -> None:
         self._time = time
@@ -89,5 +89,5 @@ class Pool:
         def answer(place: int) -> Callable[[], object]:
             return lambda: answers.__setitem__(place, work(given[place]))
 
-        self._time.at_once([answer(place) for place in range(len(given))], self._max_workers)
+        self._time.run_concurrently([answer(place) for place in range(len(given))], self._max_workers)
         return [answers[place] for place in range(len(given))]

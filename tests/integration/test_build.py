@@ -1,4 +1,4 @@
-"""`sam build` for Lambda with nothing but Python 3.11 (or whatever runs the tests) on the PATH, and for that Python."""
+"""`sam build` works with only the tests' own Python on the PATH, with uv and without it, and builds for Lambda."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     return folder / "out"
 
 
-def test_the_deps_layer_is_for_lambda_whatever_machine_builds_it(built: Path) -> None:
+def test_the_deps_layer_is_built_for_lambda_on_any_machine(built: Path) -> None:
     names = [path.name for path in (built / "DepsLayer" / "python").rglob("*.so")]
     assert any(name.startswith("_pydantic_core.cpython-313-aarch64") for name in names)
     assert not [name for name in names if "x86_64" in name or "cpython-311" in name]
     assert not (built / "DepsLayer" / "python" / "botocore").exists()
 
 
-def test_the_shared_layer_is_our_package_whole(built: Path) -> None:
+def test_the_shared_layer_is_our_whole_package(built: Path) -> None:
     source = {path.relative_to(ROOT / "layers" / "shared") for path in (ROOT / "layers" / "shared").rglob("*.py")}
     packed = {path.relative_to(built / "SharedLayer" / "python") for path in (built / "SharedLayer").rglob("*.py")}
     assert source == packed
 
 
-def test_a_function_is_its_handler_and_nothing_else(built: Path) -> None:
+def test_a_function_contains_only_its_handler(built: Path) -> None:
     for name in (
         "SubmitTranscriptionFunction",
         "PollTasksFunction",
@@ -59,7 +59,7 @@ def test_a_function_is_its_handler_and_nothing_else(built: Path) -> None:
 
 
 @pytest.mark.parametrize("layer", ["deps", "shared"])
-def test_a_layer_ships_the_bytecode_of_every_module_for_its_python(layer: str, tmp_path: Path) -> None:
+def test_a_layer_contains_the_bytecode_of_every_module_for_its_python(layer: str, tmp_path: Path) -> None:
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     source = tmp_path / "copy"
     shutil.copytree(ROOT / "layers" / layer, source)
@@ -76,5 +76,5 @@ def test_a_layer_ships_the_bytecode_of_every_module_for_its_python(layer: str, t
     compiled = {Path(importlib.util.cache_from_source(str(path))) for path in modules}
     assert modules
     assert set((tmp_path / "out").rglob("*.pyc")) == compiled
-    # Flags of PEP 552: 1 is "by hash, never checked", so that no time in a zip makes it stale.
+    # Flags of PEP 552: 1 is "unchecked hash", so the modification times in a zip cannot make the bytecode stale.
     assert {path.read_bytes()[4:8] for path in compiled} == {b"\x01\0\0\0"}

@@ -1,4 +1,4 @@
-"""How each function starts: in a fresh interpreter, as Lambda does it."""
+"""Each function starts in a fresh interpreter, as in Lambda, and imports only what it needs."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import pytest
 from local.stack import ROOT
 from tests.benchmarks.test_cold_start import SERVICES, VARIABLES
 
-ANSWERS = {
+RESPONSE_MODULES = {
     "dashscribe.domain.recognition.synchronous_replies",
     "dashscribe.domain.transcripts.transcript",
     "httpx_sse",
     "tinytag",
 }
 UNNEEDED = {
-    "submit_transcription": ANSWERS,
+    "submit_transcription": RESPONSE_MODULES,
     "transcribe_audio": {"httpx_sse", "dashscribe.services.polling.task_poller"},
-    "poll_tasks": {"httpx", *ANSWERS},
+    "poll_tasks": {"httpx", *RESPONSE_MODULES},
     "finalize_transcription": {
         "dashscribe.adapters.dashscope_http",
         "dashscribe.services.polling.task_poller",
         "tinytag",
     },
-    "backfill_uploads": {"httpx", *ANSWERS},
+    "backfill_uploads": {"httpx", *RESPONSE_MODULES},
 }
-"""Modules that a function can start without: each would be part of every cold start (docs/performance.md)."""
+"""Modules that a function must not import at start-up: they would slow every cold start (docs/performance.md)."""
 SCRIPT = """
 import gc, json, sys
 import app
@@ -42,7 +42,7 @@ print(json.dumps({"collects": collects, "modules": sorted(sys.modules)}))
 
 
 @pytest.mark.parametrize("function", sorted(UNNEEDED))
-def test_a_function_starts_without_what_it_does_not_need(function: str) -> None:
+def test_a_function_starts_without_the_modules_that_it_does_not_need(function: str) -> None:
     folders = (ROOT / "functions" / function, ROOT / "layers/shared")
     environment = VARIABLES | {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(map(str, folders))}
     done = subprocess.run(
@@ -51,4 +51,4 @@ def test_a_function_starts_without_what_it_does_not_need(function: str) -> None:
     assert done.returncode == 0, done.stderr
     start = json.loads(done.stdout)
     assert UNNEEDED[function].isdisjoint(start["modules"])
-    assert start["collects"] == [False, True]  # none until the service is there, then as ever
+    assert start["collects"] == [False, True]  # garbage collection is off until the service is built

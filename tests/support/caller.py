@@ -1,4 +1,4 @@
-"""The synchronous side of the world of state: a DashScope that answers at once, or does not."""
+"""A fake of DashScope's synchronous models, for the in-memory test world."""
 
 from __future__ import annotations
 
@@ -17,8 +17,12 @@ SAID = "Hello world."
 
 @dataclass
 class Caller:
-    """`answers` maps a key to what its calls get, in turn: `ok`, `silent`, `lost` (transcribed, and never heard of),
-    `cut` (finish_reason length), or an error code. `calls` are the keys that were transcribed, so paid for."""
+    """Answers synchronous calls.
+
+    `answers` maps an object key to the answers of its calls, in order: `ok`, `silent` (no speech), `lost` (transcribed,
+    but the response is lost), `cut` (`finish_reason` is `length`), or an error code. Further calls get `ok`.
+    `calls` are the keys that were transcribed and therefore paid for. `asked` are all calls.
+    """
 
     crashes: Crashes
     api_key: Callable[[], str]
@@ -29,8 +33,8 @@ class Caller:
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
         self.api_key()
         key = unquote(urlsplit(file_url).path).removeprefix("/")
-        waiting = self.answers.get(key, [])
-        answer = waiting.pop(0) if waiting else "ok"
+        remaining = self.answers.get(key, [])
+        answer = remaining.pop(0) if remaining else "ok"
         self.asked.append((options, extension))
         if answer not in ("ok", "silent", "lost", "cut"):
             raise VendorError(answer, f"the vendor says {answer}", classify(answer, "", 400), 400)
@@ -41,7 +45,7 @@ class Caller:
 
 
 def reply(text: str, finish_reason: str = "stop") -> JsonObject:
-    """As docs/vendor-api.md#qwen3-asr-flash-reply shows it."""
+    """A reply as documented in docs/vendor-api.md#qwen3-asr-flash-reply."""
     message = {
         "role": "assistant",
         "content": [{"text": text}],

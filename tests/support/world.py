@@ -30,8 +30,8 @@ from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec, Region
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.options import Profiles
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.recognition.task_replies import FileOutcome, ListedTask, TaskList, TaskReply
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.domain.transcripts.output_files import OutputFile

@@ -1,4 +1,4 @@
-"""template.yaml and the state machine as data: no network, no SAM CLI."""
+"""Fixtures with template.yaml and the state machines as data. They need neither a network nor SAM CLI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class CloudFormationLoader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms, which become their long ones: `!Ref X` is `{"Ref": "X"}`."""
+    """Reads YAML and turns CloudFormation's short forms into the long ones: `!Ref X` becomes `{"Ref": "X"}`."""
 
 
 def _short_form(loader: CloudFormationLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def functions(resources: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]
 
 @dataclass(frozen=True)
 class StateMachine:
-    """A state machine's definition, and its resource in the template."""
+    """A state machine: its definition as text and as JSON, and the properties of its resource."""
 
     name: str
     text: str
@@ -75,7 +75,7 @@ class StateMachine:
 
 @pytest.fixture(scope="session")
 def machines(resources: dict[str, dict[str, Any]]) -> dict[str, StateMachine]:
-    """By logical id. A definition must be JSON before anything is substituted: every `${…}` stands inside quotes."""
+    """The state machines by logical id. A definition is JSON before substitution, so every `${…}` is inside quotes."""
     found = {}
     for name, resource in resources.items():
         if resource["Type"] == "AWS::Serverless::StateMachine":

@@ -1,4 +1,4 @@
-"""Who may get at recordings, transcripts, records and the key: the named roles, over TLS, and nobody else."""
+"""Only the named roles may access recordings, transcripts, records and the API key, and only over TLS."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pytest
 Resources = dict[str, dict[str, Any]]
 Statement = dict[str, Any]
 
-SENDERS = ("SubmitTranscriptionFunction", "TranscribeAudioFunction")
-"""The functions that send recordings to the vendor."""
+SUBMITTERS = ("SubmitTranscriptionFunction", "TranscribeAudioFunction")
+"""The functions that submit recordings to the vendor."""
 RESOURCE_POLICIES = {"AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy"}
-"""The only kinds of resource policy here. A new kind must be looked at by these tests first."""
-OPENERS = ("Policy", "ResourcePolicy", "AccessControl", "WebsiteConfiguration", "FunctionUrlConfig")
-"""Properties that can open a resource to others than the roles."""
+"""The only types of resource policy that these tests check. A new type needs a test."""
+GRANTING_PROPERTIES = ("Policy", "ResourcePolicy", "AccessControl", "WebsiteConfiguration", "FunctionUrlConfig")
+"""Properties that can grant access to others than the roles."""
 
 
 def as_list(value: Any) -> list[Any]:
@@ -25,7 +25,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def granted(resources: Resources) -> Iterator[tuple[str, Statement]]:
-    """Each statement of each role, with the name of the resource whose role it is."""
+    """Each statement of each role, with the name of the role's resource."""
     for name, resource in resources.items():
         properties = resource.get("Properties", {})
         for policy in as_list(properties.get("Policies", [])):
@@ -56,19 +56,19 @@ def resource_policies(resources: Resources) -> Iterator[tuple[str, Statement]]:
         (
             "MediaBucket",
             "s3",
-            {(name, action) for name in SENDERS for action in ("GetObject", "GetObjectVersion", "ListBucket")}
+            {(name, action) for name in SUBMITTERS for action in ("GetObject", "GetObjectVersion", "ListBucket")}
             | {("BackfillUploadsFunction", action) for action in ("GetObject", "ListBucket")}
             | {("BackfillStateMachine", "ListBucket")},
         ),
         (
             "ApiKeySecret",
             "secretsmanager",
-            {(name, "GetSecretValue") for name in (*SENDERS, "PollTasksFunction")},
+            {(name, "GetSecretValue") for name in (*SUBMITTERS, "PollTasksFunction")},
         ),
-        ("ProfilesParameter", "ssm", {(name, "GetParameter") for name in SENDERS}),
+        ("ProfilesParameter", "ssm", {(name, "GetParameter") for name in SUBMITTERS}),
     ],
 )
-def test_only_the_named_roles_get_at_it_and_only_so(
+def test_only_the_named_roles_may_access_it_and_only_with_the_named_actions(
     resources: Resources, target: str, service: str, allowed: set[tuple[str, str]]
 ) -> None:
     found = {
@@ -81,7 +81,7 @@ def test_only_the_named_roles_get_at_it_and_only_so(
     assert found == allowed
 
 
-def test_a_backfill_reads_no_transcript_but_only_what_it_is_of(resources: Resources) -> None:
+def test_a_backfill_reads_job_reports_and_no_transcript(resources: Resources) -> None:
     read = [
         statement["Resource"]
         for name, statement in granted(resources)
@@ -92,14 +92,14 @@ def test_a_backfill_reads_no_transcript_but_only_what_it_is_of(resources: Resour
     assert read == [{"Fn::Sub": "${ResultsBucket.Arn}/*/job.json"}]
 
 
-def test_only_the_functions_and_the_state_machines_get_at_the_records(resources: Resources) -> None:
+def test_only_the_functions_and_the_state_machines_may_access_the_records(resources: Resources) -> None:
     found = {name for name, statement in granted(resources) if "JobsTable" in json.dumps(statement["Resource"])}
     functions = {name for name, resource in resources.items() if resource["Type"] == "AWS::Serverless::Function"}
     assert found == functions | {"PollTasksStateMachine", "BackfillStateMachine"}
 
 
-def test_every_policy_of_a_role_is_written_out_here(resources: Resources) -> None:
-    """A managed policy, or one of SAM's templates, would grant what these tests do not see."""
+def test_every_policy_of_a_role_is_in_the_template(resources: Resources) -> None:
+    """These tests cannot see what a managed policy or one of SAM's policy templates grants."""
     for name, resource in resources.items():
         assert "ManagedPolicyArns" not in resource["Properties"], name
         for policy in as_list(resource["Properties"].get("Policies", [])):
@@ -107,7 +107,7 @@ def test_every_policy_of_a_role_is_written_out_here(resources: Resources) -> Non
             assert "Statement" in policy or "PolicyDocument" in policy, name
 
 
-def test_resource_policies_let_in_one_aws_service_and_otherwise_only_refuse(resources: Resources) -> None:
+def test_a_resource_policy_allows_one_aws_service_and_nothing_else(resources: Resources) -> None:
     found = list(resource_policies(resources))
     assert found
     for name, statement in found:
@@ -119,7 +119,7 @@ def test_resource_policies_let_in_one_aws_service_and_otherwise_only_refuse(reso
             }, name
 
 
-def test_nothing_else_opens_a_resource_to_others(resources: Resources) -> None:
+def test_no_other_property_grants_access(resources: Resources) -> None:
     unexpected = {
         name: resource["Type"]
         for name, resource in resources.items()
@@ -127,18 +127,18 @@ def test_nothing_else_opens_a_resource_to_others(resources: Resources) -> None:
     }
     assert unexpected == {}
     opened = {
-        (name, opener)
+        (name, granting)
         for name, resource in resources.items()
-        for opener in OPENERS
-        if opener in resource.get("Properties", {})
+        for granting in GRANTING_PROPERTIES
+        if granting in resource.get("Properties", {})
     }
     assert opened == set()
     assert not [name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Permission"]
 
 
 @pytest.mark.parametrize("bucket", ["MediaBucket", "ResultsBucket"])
-def test_a_bucket_refuses_plain_http_but_from_the_machine_that_it_runs_on(resources: Resources, bucket: str) -> None:
-    """AWS never sees an address of 127.0.0.0/8; a local emulator, which has no TLS, sees no other."""
+def test_a_bucket_refuses_plain_http_except_from_the_local_machine(resources: Resources, bucket: str) -> None:
+    """AWS never sees an address of 127.0.0.0/8. A local emulator sees no other, and it has no TLS."""
     policies = [
         resource["Properties"]
         for resource in resources.values()
@@ -164,7 +164,7 @@ def test_a_bucket_refuses_plain_http_but_from_the_machine_that_it_runs_on(resour
             assert resource.get("Condition") == resources[bucket].get("Condition"), policy_name
 
 
-def test_every_security_rule_that_is_not_kept_says_why(root: Path) -> None:
+def test_every_skipped_security_rule_has_a_reason(root: Path) -> None:
     skipped = (root / ".checkov.yaml").read_text().partition("skip-check:")[2].splitlines()
     rules = [line.strip() for line in skipped if line.strip().startswith("- ")]
     assert rules

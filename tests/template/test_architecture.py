@@ -1,4 +1,4 @@
-"""Arrows point one way: functions → services → domain, adapters → domain
+"""Imports go in one direction: functions → services → domain, and adapters → domain
 (docs/architecture.md#rules-that-always-hold)."""
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ DOES_IO = "asyncio http logging os shutil socket sqlite3 ssl subprocess tempfile
 
 
 def imported(path: Path) -> set[str]:
-    """Every module that a file imports, also inside functions and for types only."""
+    """Every module that a file imports, including imports inside functions and imports for types only."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -58,7 +58,7 @@ def test_the_domain_imports_nothing_that_does_io(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", files("layers/shared/dashscribe/services"), ids=name_of)
-def test_the_services_know_no_adapter_and_no_client(path: Path) -> None:
+def test_the_services_import_no_adapter_and_no_client(path: Path) -> None:
     assert not {
         module
         for module in imported(path)
@@ -68,7 +68,7 @@ def test_the_services_know_no_adapter_and_no_client(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", files("layers/shared/dashscribe/adapters"), ids=name_of)
-def test_the_adapters_know_the_ports_but_no_service(path: Path) -> None:
+def test_the_adapters_import_the_ports_but_no_service(path: Path) -> None:
     assert not {
         module
         for module in imported(path)
@@ -79,7 +79,7 @@ def test_the_adapters_know_the_ports_but_no_service(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", files("functions"), ids=name_of)
-def test_a_handler_is_short_and_knows_services_only(path: Path) -> None:
+def test_a_handler_is_short_and_imports_services_only(path: Path) -> None:
     assert len(path.read_text().splitlines()) < 60
     assert not {
         module
@@ -93,7 +93,7 @@ def test_the_product_imports_neither_tests_nor_local_tools(path: Path) -> None:
     assert not {module for module in imported(path) if begins_with(module, "tests", "local", "moto", "pytest")}
 
 
-def test_what_the_layer_needs_comes_from_its_requirements_or_from_lambda() -> None:
+def test_every_imported_package_is_in_the_layer_or_in_the_lambda_runtime() -> None:
     provided = {
         "boto3",
         "botocore",
@@ -115,7 +115,7 @@ def test_what_the_layer_needs_comes_from_its_requirements_or_from_lambda() -> No
     assert needed - STANDARD - provided == set()
 
 
-def test_the_deps_layer_has_what_is_imported_and_leaves_boto3_to_lambda() -> None:
+def test_the_deps_layer_has_our_packages_and_leaves_boto3_to_the_lambda_runtime() -> None:
     text = (ROOT / "layers/deps/requirements.txt").read_text()
     pinned = set(re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE))
     assert {"aws-lambda-powertools", "httpx", "pydantic"} <= pinned

@@ -1,4 +1,4 @@
-"""Every role may do exactly what its code does, on the resources that it does it to."""
+"""Every role has exactly the permissions that its code needs, on the resources that its code uses."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Resources = dict[str, dict[str, Any]]
 Statement = dict[str, Any]
 
 BOTOCORE_NAMES = {"states": "stepfunctions"}
-"""IAM's prefix of a service, where it is not botocore's name."""
-ACTIONS_THAT_ARE_NO_OPERATIONS = {
+"""IAM's prefix of a service → botocore's name, if they differ."""
+OPERATION_OF_ACTION = {
     "lambda:InvokeFunction": "Invoke",
     "s3:GetObjectVersion": "GetObject",
     "s3:ListBucket": "ListObjectsV2",
 }
 VENDED_LOGS = {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")} | {"logs:ListLogDeliveries"}
-"""Documented for Step Functions' logging; permissions without an API operation."""
-EVERY_RESOURCE = {
-    "WriteLogs": "vended log deliveries are account-wide; IAM takes no resource for them",
+"""Actions that AWS documents for Step Functions' logging. Some have no API operation."""
+ACCOUNT_WIDE_STATEMENTS = {
+    "WriteLogs": "vended log deliveries are account-wide; IAM accepts no resource for them",
 }
 CLIENTS = {
     "DynamoDBClient": "dynamodb",
@@ -38,7 +38,7 @@ CLIENTS = {
     "SecretsManagerClient": "secretsmanager",
     "SSMClient": "ssm",
 }
-"""The type of an adapter's client, and IAM's prefix of its service."""
+"""The type of an adapter's client → IAM's prefix of its service."""
 SERVICE_MODULES = {
     "SubmitTranscriptionFunction": "submission.submit",
     "TranscribeAudioFunction": "transcribe",
@@ -53,7 +53,7 @@ def as_list(value: Any) -> list[Any]:
 
 
 def policies_of(resource: dict[str, Any]) -> Iterator[Statement]:
-    """The statements of a role: of a SAM resource, a role, or a policy attached to one."""
+    """The statements of a resource: a SAM resource, a role, or a policy that is attached to a role."""
     properties = resource.get("Properties", {})
     documents = []
     for policy in as_list(properties.get("Policies", [])):
@@ -79,7 +79,7 @@ def test_no_action_is_a_wildcard(statements: list[tuple[str, Statement]]) -> Non
     assert [(name, action) for name, statement in statements for action in actions([statement]) if "*" in action] == []
 
 
-def test_every_statement_allows_and_names_actions_and_resources_positively(
+def test_every_statement_allows_named_actions_on_named_resources(
     statements: list[tuple[str, Statement]],
 ) -> None:
     assert [
@@ -89,12 +89,12 @@ def test_every_statement_allows_and_names_actions_and_resources_positively(
     ] == []
 
 
-def test_every_resource_is_named_but_where_iam_takes_none(statements: list[tuple[str, Statement]]) -> None:
-    open_ones = {statement.get("Sid") for _, statement in statements if "*" in as_list(statement["Resource"])}
-    assert open_ones == set(EVERY_RESOURCE)
+def test_only_account_wide_statements_apply_to_all_resources(statements: list[tuple[str, Statement]]) -> None:
+    account_wide = {statement.get("Sid") for _, statement in statements if "*" in as_list(statement["Resource"])}
+    assert account_wide == set(ACCOUNT_WIDE_STATEMENTS)
 
 
-def test_no_named_resource_is_every_one_of_its_kind(statements: list[tuple[str, Statement]]) -> None:
+def test_no_resource_pattern_matches_a_whole_service(statements: list[tuple[str, Statement]]) -> None:
     broad = [
         (name, resource)
         for name, statement in statements
@@ -113,7 +113,7 @@ def test_every_action_exists(statements: list[tuple[str, Statement]]) -> None:
         for action in actions([statement]) - VENDED_LOGS:
             prefix, _, operation = action.partition(":")
             model = session.get_service_model(BOTOCORE_NAMES.get(prefix, prefix))
-            if ACTIONS_THAT_ARE_NO_OPERATIONS.get(action, operation) not in model.operation_names:
+            if OPERATION_OF_ACTION.get(action, operation) not in model.operation_names:
                 unknown.append((name, action))
     assert unknown == []
 
@@ -126,7 +126,7 @@ def test_a_role_is_assumed_by_one_aws_service_only(resources: Resources) -> None
             assert statement["Action"] == "sts:AssumeRole", name
 
 
-# what the code does, read from the code
+# the actions that the code uses, read from its source
 
 
 def parsed(path: Path) -> ast.Module:
@@ -134,20 +134,20 @@ def parsed(path: Path) -> ast.Module:
 
 
 def operations(service: str) -> dict[str, str]:
-    """boto3's method names of a service, and the operations that they call."""
+    """boto3's method names of a service → the operations that they call."""
     model = botocore.session.get_session().get_service_model(BOTOCORE_NAMES.get(service, service))
     return {xform_name(name): name for name in model.operation_names}
 
 
 def calls_in(node: ast.AST) -> Iterator[tuple[str, ast.Call]]:
-    """Each method call, as its dotted name."""
+    """Each method call in a piece of source, with its dotted name."""
     for call in ast.walk(node):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
             yield ast.unparse(call.func), call
 
 
 def actions_of_methods(adapter: ast.ClassDef, bases: Sequence[ast.ClassDef]) -> dict[str, set[str]]:
-    """What each method of an adapter asks AWS for, also through its other methods."""
+    """The actions that each method of an adapter uses, directly or through its other methods."""
     methods = {node.name: node for part in (*bases, adapter) for node in part.body if isinstance(node, ast.FunctionDef)}
     clients = [
         CLIENTS[ast.unparse(argument.annotation)]
@@ -159,7 +159,7 @@ def actions_of_methods(adapter: ast.ClassDef, bases: Sequence[ast.ClassDef]) -> 
     [service] = clients
     known = operations(service)
 
-    def asked(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
+    def used_by(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
         found: set[str] = set()
         for called, call in calls_in(methods[name]):
             owner, _, method = called.rpartition(".")
@@ -173,14 +173,14 @@ def actions_of_methods(adapter: ast.ClassDef, bases: Sequence[ast.ClassDef]) -> 
             elif called == "self._provider.get":
                 found.add({"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameter"}[service])
             elif owner == "self" and method in methods and method not in seen:
-                found |= asked(method, seen | {method})
+                found |= used_by(method, seen | {method})
         return found
 
-    return {name: asked(name) for name in methods}
+    return {name: used_by(name) for name in methods}
 
 
 def made_by(builder: str, builders: dict[str, ast.FunctionDef]) -> set[str]:
-    """The names that a function of `wiring.py` calls, itself or through others there."""
+    """The names that a function of `wiring.py` calls, directly or through other functions there."""
     called = {
         node.func.id
         for node in ast.walk(builders[builder])
@@ -190,7 +190,7 @@ def made_by(builder: str, builders: dict[str, ast.FunctionDef]) -> set[str]:
 
 
 def services_used_by(package: Path, module: str, seen: Mapping[str, ast.Module] = {}) -> dict[str, ast.Module]:
-    """A service's module and the modules of services that it imports, directly or not; without the ports."""
+    """A service's module and the service modules that it imports, directly or indirectly, without the ports."""
     found = {**seen, module: parsed(package.parent / f"{module.replace('.', '/')}.py")}
     for node in ast.walk(found[module]):
         imported = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
@@ -200,7 +200,7 @@ def services_used_by(package: Path, module: str, seen: Mapping[str, ast.Module] 
 
 
 def actions_of_function(root: Path, function: str) -> set[str]:
-    """What a function's service asks its adapters for; `wiring.py` says which adapters it has."""
+    """The actions that a function's service uses through its adapters. `wiring.py` says which adapters it has."""
     package = root / "layers/shared/dashscribe"
     module = SERVICE_MODULES[function]
     builders = {node.name: node for node in parsed(package / "wiring.py").body if isinstance(node, ast.FunctionDef)}
@@ -216,23 +216,25 @@ def actions_of_function(root: Path, function: str) -> set[str]:
     }
     for adapter in (node for name, node in classes.items() if name in made):
         bases = [classes[base.id] for base in adapter.bases if isinstance(base, ast.Name) and base.id in classes]
-        for method, asked in actions_of_methods(adapter, bases).items():
+        for method, used in actions_of_methods(adapter, bases).items():
             if method in wanted or method == "__call__":
-                found |= asked
+                found |= used
     return found
 
 
 @pytest.mark.parametrize("function", sorted(SERVICE_MODULES))
-def test_a_function_may_do_exactly_what_its_code_does(root: Path, resources: Resources, function: str) -> None:
+def test_a_function_has_exactly_the_permissions_that_its_code_needs(
+    root: Path, resources: Resources, function: str
+) -> None:
     used = actions_of_function(root, function)
-    if "s3:GetObject" in used:  # without ListBucket a missing object is 403 instead of 404
+    if "s3:GetObject" in used:  # without ListBucket, S3 answers 403 instead of 404 for a missing object
         used.add("s3:ListBucket")
-    if function in ("SubmitTranscriptionFunction", "TranscribeAudioFunction"):  # the others read the newest version
+    if function in ("SubmitTranscriptionFunction", "TranscribeAudioFunction"):  # the others read the latest version
         used.add("s3:GetObjectVersion")
     assert actions(list(policies_of(resources[function]))) == used
 
 
-def test_the_due_lists_are_read_from_the_index_and_the_rest_from_the_table(
+def test_only_the_due_lists_are_read_from_the_index(
     statements: list[tuple[str, Statement]],
 ) -> None:
     for _, statement in statements:
@@ -244,16 +246,16 @@ def test_the_due_lists_are_read_from_the_index_and_the_rest_from_the_table(
             assert statement["Resource"] == {"Fn::GetAtt": ["JobsTable", "Arn"]}
 
 
-OF_A_DISTRIBUTED_MAP = {"states:StartExecution", "states:DescribeExecution", "states:StopExecution"}
-"""What AWS documents for its batches, each an execution of the same machine."""
+DISTRIBUTED_MAP_ACTIONS = {"states:StartExecution", "states:DescribeExecution", "states:StopExecution"}
+"""The actions that AWS documents for a distributed Map, whose batches are executions of the same state machine."""
 
 
 @pytest.mark.parametrize("name", ["PollTasksStateMachine", "BackfillStateMachine"])
-def test_a_state_machine_may_do_exactly_what_its_states_do(
+def test_a_state_machine_has_exactly_the_permissions_that_its_states_need(
     resources: Resources, machines: dict[str, StateMachine], name: str
 ) -> None:
     text = machines[name].text
-    used = OF_A_DISTRIBUTED_MAP if '"DISTRIBUTED"' in text else set()
+    used = DISTRIBUTED_MAP_ACTIONS if '"DISTRIBUTED"' in text else set()
     for service, operation in re.findall(r"arn:aws:states:::(?:aws-sdk:)?([a-z0-9]+):([A-Za-z0-9]+)", text):
         prefix = "states" if service == "sfn" else service
         action = f"{prefix}:{operation[0].upper()}{operation[1:]}"
@@ -265,7 +267,7 @@ def test_a_state_machine_may_do_exactly_what_its_states_do(
         for logical_id, resource in resources.items()
         if logical_id == name or {"Ref": f"{name}Role"} in resource.get("Properties", {}).get("Roles", [])
         for statement in policies_of(resource)
-        if statement.get("Sid") not in EVERY_RESOURCE
+        if statement.get("Sid") not in ACCOUNT_WIDE_STATEMENTS
     ]
     assert actions(granted) == used
 
@@ -273,7 +275,7 @@ def test_a_state_machine_may_do_exactly_what_its_states_do(
 @pytest.mark.parametrize(
     ("name", "action"), [("PollTasksStateMachine", "UpdateItem"), ("BackfillStateMachine", "GetItem")]
 )
-def test_a_state_machine_gets_at_no_record_but_its_own(
+def test_a_state_machine_may_access_only_its_own_record(
     resources: Resources, machines: dict[str, StateMachine], name: str, action: str
 ) -> None:
     [statement] = [

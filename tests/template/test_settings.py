@@ -1,4 +1,4 @@
-"""Every function gets exactly the settings that it reads."""
+"""The template gives every function exactly the settings that it reads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SETTINGS: dict[str, type[StackSettings]] = {
     "FinalizeTranscriptionFunction": FinalizeSettings,
     "BackfillUploadsFunction": BackfillSettings,
 }
-NOT_OURS = ("POWERTOOLS_", "PYDANTIC_", "AWS_")
+RUNTIME_PREFIXES = ("POWERTOOLS_", "PYDANTIC_", "AWS_")
 
 Resources = dict[str, dict[str, Any]]
 
@@ -37,7 +37,7 @@ def function(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def variables(template: dict[str, Any], functions: Resources, function: str) -> dict[str, Any]:
-    """The environment of a function: the Globals' and its own."""
+    """The environment of a function: the variables of Globals and its own."""
     return {
         **template["Globals"]["Function"]["Environment"]["Variables"],
         **functions[function]["Environment"]["Variables"],
@@ -48,12 +48,12 @@ def test_every_function_has_a_settings_model(functions: Resources) -> None:
     assert set(functions) == set(SETTINGS)
 
 
-def test_a_function_gets_every_setting_that_it_reads_and_no_other(function: str, variables: dict[str, Any]) -> None:
-    given = {name for name in variables if not name.startswith(NOT_OURS)}
+def test_a_function_gets_exactly_the_settings_that_it_reads(function: str, variables: dict[str, Any]) -> None:
+    given = {name for name in variables if not name.startswith(RUNTIME_PREFIXES)}
     assert given == {name.upper() for name in SETTINGS[function].model_fields}
 
 
-def test_the_defaults_of_the_template_are_settings_that_the_code_accepts(
+def test_the_code_accepts_the_defaults_of_the_template(
     template: dict[str, Any], function: str, variables: dict[str, Any]
 ) -> None:
     parameters = template["Parameters"]
@@ -77,7 +77,7 @@ def test_the_defaults_of_the_template_are_settings_that_the_code_accepts(
         ("BackfillFilesPerSecond", BackfillSettings, "backfill_files_per_second"),
     ],
 )
-def test_a_number_that_the_template_lets_through_is_accepted_by_the_code(
+def test_the_code_accepts_every_number_that_the_template_accepts(
     template: dict[str, Any], parameter: str, model: type[StackSettings], field: str, bound: str
 ) -> None:
     limit = template["Parameters"][parameter].get(bound, 10_000)
@@ -85,13 +85,13 @@ def test_a_number_that_the_template_lets_through_is_accepted_by_the_code(
     assert getattr(model.from_environ({**others, field.upper(): str(limit)}), field) == limit
 
 
-def test_a_missing_setting_is_named(function: str) -> None:
+def test_the_error_names_the_missing_settings(function: str) -> None:
     with pytest.raises(SettingsError, match=r"RESULTS_BUCKET_NAME: Field required"):
         SETTINGS[function].from_environ({"JOBS_TABLE_NAME": "t"})
 
 
-def test_the_environment_is_read_in_one_place_only(root: Path) -> None:
-    """`wiring.py` hands it to the settings; nothing else may depend on it. The package asks whether this is Lambda."""
+def test_only_the_wiring_reads_the_environment(root: Path) -> None:
+    """`wiring.py` passes it to the settings. `__init__.py` only checks whether it runs in Lambda."""
     readers = set()
     for path in [*(root / "layers/shared/dashscribe").rglob("*.py"), *(root / "functions").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):

@@ -1,4 +1,4 @@
-"""statemachines/*.asl.json: complete, reachable, and in step with the template and the code."""
+"""The state machines are complete, every state is reachable, and they match the template and the code."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Machine = dict[str, Any]
 MACHINES = ("PollTasksStateMachine", "BackfillStateMachine")
 STEP_FUNCTIONS_PAYLOAD_BYTES = 256 * 1024
 SERVICES = {"DynamoDB": "dynamodb", "Lambda": "lambda", "Sfn": "stepfunctions"}
-"""The prefix of an error name in Step Functions, and botocore's name of the service."""
+"""The prefix of an error name in Step Functions → botocore's name of the service."""
 LAMBDA_ERRORS_OF_STEP_FUNCTIONS = {
     "Lambda.SdkClientException",
     "Lambda.ClientExecutionTimeoutException",
     "Lambda.AWSLambdaException",
     "Lambda.Unknown",
 }
-"""Names that Step Functions' own client makes up: in its documentation, in no service model."""
+"""Names that Step Functions' own client uses. Its documentation lists them; no service model does."""
 STATES_ERRORS = {
     f"States.{name}"
     for name in (
@@ -51,7 +51,7 @@ def asl(machine: StateMachine) -> Machine:
 
 
 def inner_machines(machine: Machine) -> Iterator[Machine]:
-    """The machine and those inside its Map and Parallel states."""
+    """The state machine and those inside its Map and Parallel states."""
     yield machine
     for state in machine["States"].values():
         for inner in [state["ItemProcessor"]] if "ItemProcessor" in state else state.get("Branches", []):
@@ -64,7 +64,7 @@ def states(machine: Machine) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def targets(state: dict[str, Any]) -> Iterator[str]:
-    """Where a state may lead."""
+    """The states that may follow a state."""
     for key in ("Next", "Default"):
         if key in state:
             yield state[key]
@@ -81,15 +81,15 @@ def test_every_substitution_is_declared_and_used(machine: StateMachine) -> None:
     assert set(re.findall(r"\$\{([A-Za-z0-9]+)\}", machine.text)) == declared
 
 
-def test_a_substitution_is_named_after_what_it_is(machine: StateMachine) -> None:
+def test_a_substitution_is_named_after_its_resource(machine: StateMachine) -> None:
     for name, value in machine.properties["DefinitionSubstitutions"].items():
         one = value["Fn::If"][1] if "Fn::If" in value else value
         expected = f"{one['Ref']}Name" if "Ref" in one else "".join(one["Fn::GetAtt"])
         assert name == expected
 
 
-def test_a_definition_is_what_aws_takes(machine: StateMachine, tmp_path: Path) -> None:
-    """cfn-lint has a schema of the language; it only looks at definitions that stand in a template."""
+def test_a_definition_is_valid_for_aws(machine: StateMachine, tmp_path: Path) -> None:
+    """cfn-lint has a schema of the language, but it only checks definitions that are inside a template."""
     definition = re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:123456789012:function:x", machine.text)
     role = "arn:aws:iam::123456789012:role/x"
     properties = {"StateMachineType": machine.properties["Type"], "Definition": json.loads(definition), "RoleArn": role}
@@ -123,24 +123,24 @@ def test_every_state_is_reachable(asl: Machine) -> None:
         assert set(machine["States"]) - reached == set()
 
 
-def test_every_state_says_what_follows(asl: Machine) -> None:
-    loose = [
+def test_every_state_names_what_follows(asl: Machine) -> None:
+    ambiguous = [
         name
         for name, state in states(asl)
         if state["Type"] not in ("Succeed", "Fail", "Choice") and ("Next" in state) == (state.get("End") is True)
     ]
-    assert loose == []
+    assert ambiguous == []
     assert [name for name, state in states(asl) if state["Type"] == "Choice" and "Default" not in state] == []
 
 
-def test_every_task_has_a_time_limit_and_an_answer_to_errors(asl: Machine) -> None:
+def test_every_task_has_a_time_limit_and_handles_errors(asl: Machine) -> None:
     tasks = {name: state for name, state in states(asl) if state["Type"] == "Task"}
     assert len(tasks) >= 2
     assert [name for name, task in tasks.items() if "TimeoutSeconds" not in task] == []
     assert [name for name, task in tasks.items() if not (task.get("Retry") or task.get("Catch"))] == []
 
 
-def test_every_retry_of_everything_has_jitter_and_an_end(asl: Machine) -> None:
+def test_every_retry_has_jitter_and_a_bound(asl: Machine) -> None:
     for name, state in states(asl):
         for retry in state.get("Retry", []):
             if retry.get("MaxAttempts") != 0:
@@ -148,8 +148,8 @@ def test_every_retry_of_everything_has_jitter_and_an_end(asl: Machine) -> None:
                 assert 1 <= retry["MaxAttempts"] <= 5, name
 
 
-def test_an_error_name_for_everything_stands_alone_and_last(asl: Machine) -> None:
-    """Step Functions refuses a machine where it does not."""
+def test_a_rule_for_all_errors_has_no_other_name_and_is_the_last(asl: Machine) -> None:
+    """Step Functions refuses a definition otherwise."""
     for name, state in states(asl):
         for ways in (state.get("Retry", []), state.get("Catch", [])):
             for position, way in enumerate(ways):
@@ -177,56 +177,31 @@ def test_every_error_name_exists(asl: Machine) -> None:
     assert unknown == []
 
 
-def test_a_function_is_given_longer_than_it_may_run(
-    machine: StateMachine, functions: dict[str, dict[str, Any]]
-) -> None:
-    limits = {
-        state["Arguments"]["FunctionName"]: state["TimeoutSeconds"]
-        for _, state in states(machine.asl)
-        if state["Type"] == "Task" and state["Resource"] == "arn:aws:states:::lambda:invoke"
-    }
-    known = machine.properties["DefinitionSubstitutions"]
-    assert {name[2:-1] for name in limits} == {name for name in known if name.endswith("FunctionArn")}
-    too_short = [name for name, limit in limits.items() if limit <= functions[name[2:-4]]["Timeout"]]
-    assert too_short == []
-
-
-def test_a_lease_outlives_the_longest_pass(poll_loop: Machine, functions: dict[str, dict[str, Any]]) -> None:
-    lease = poll_loop["States"]["TakeLease"]["Arguments"]["ExpressionAttributeValues"][":until"]["N"]
-    found = re.search(r"\$millis\(\) \+ (\d+)", lease)
-    assert found is not None
-    assert int(found[1]) / 1000 >= functions["PollTasksFunction"]["Timeout"]
-
-
-def test_an_express_execution_stops_in_time_for_its_successor(
-    poll_loop: Machine, functions: dict[str, dict[str, Any]]
-) -> None:
-    """Five minutes at most: the last pass, beside a batch of finalizers, begins just before the limit; then its own."""
-    [limit] = [
-        int(found[1])
-        for choice in poll_loop["States"]["DecideWhatNext"]["Choices"]
-        if (found := re.search(r"StartTime\) > (\d+)", choice["Condition"]))
-    ]
-    one_batch = dict(states(poll_loop))["FinalizeTranscription"]["TimeoutSeconds"]
-    assert limit / 1000 + max(functions["PollTasksFunction"]["Timeout"], one_batch) + one_batch < 300
-    assert f"> {limit} " in dict(states(poll_loop))["WhenToAsk"]["Choices"][0]["Condition"].replace(")", " ")
-
-
-def test_a_pass_that_finds_no_concurrency_left_comes_after_the_finalizers(poll_loop: Machine) -> None:
-    """A new account has ten: the finalizers of one batch use them up."""
+def test_a_pass_that_lambda_throttles_runs_after_the_finalizers(poll_loop: Machine) -> None:
+    """A new account may run ten functions at a time. The finalizers of one batch may use all of them."""
     first, *_ = dict(states(poll_loop))["PollTasks"]["Catch"]
-    assert first == {"ErrorEquals": ["Lambda.TooManyRequestsException"], "Next": "AskNothing"}
+    assert first == {"ErrorEquals": ["Lambda.TooManyRequestsException"], "Next": "SkipPoll"}
 
 
-def test_the_loop_and_the_code_speak_of_the_same_fields(poll_loop: Machine) -> None:
+def test_every_lease_write_has_the_same_retries_and_the_same_time_limit(poll_loop: Machine) -> None:
+    """The language has no functions, so the definition repeats them."""
+    writes = [state for _, state in states(poll_loop) if "dynamodb:updateItem" in state.get("Resource", "")]
+    assert len(writes) == 6
+    for write in writes:
+        assert (write["Retry"], write["TimeoutSeconds"]) == (writes[0]["Retry"], writes[0]["TimeoutSeconds"])
+        assert write["Arguments"]["TableName"] == "${JobsTableName}"
+        assert write["Arguments"]["Key"] == {"pk": {"S": "LEASE#poll_tasks"}}
+
+
+def test_the_loop_and_the_code_use_the_same_fields(poll_loop: Machine) -> None:
     inner = dict(states(poll_loop))
     assert set(inner["PollTasks"]["Arguments"]["Payload"]) == set(PassRequest.model_fields)
     known = set(PassResult.model_fields)
-    for name in ("TakeLease", "TakeWakeUpSignal"):
+    for name in ("TakeLease", "ClearWakeUpSignal"):
         assert set(poll_loop["States"][name]["Output"]) == known - {"work_left"}
-    assert PassResult.model_validate(inner["AskNothing"]["Output"]).work_left
-    asked = re.findall(r"\$states\.input\.(\w+)", json.dumps(poll_loop["States"]))
-    assert set(asked) - {"broke"} == known
+    assert PassResult.model_validate(inner["SkipPoll"]["Output"]).work_left
+    read = re.findall(r"\$states\.input\.(\w+)", json.dumps(poll_loop["States"]))
+    assert set(read) - {"pass_failed"} == known
 
 
 @pytest.mark.parametrize("secret", ["transcription_url", "api_key", "X-Amz", "Authorization"])
@@ -243,8 +218,8 @@ def test_a_distributed_map_is_in_a_standard_machine(backfill: Machine, machines:
     assert processor == {"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"}
 
 
-def test_an_inventory_is_queued_as_a_listing_is(backfill: Machine) -> None:
-    """JSON has no way to say it once. Names of states are unique over a whole machine."""
+def test_an_inventory_is_queued_like_a_listing(backfill: Machine) -> None:
+    """JSON cannot share the states, and the name of a state must be unique in the whole definition."""
     listing, inventory = (backfill["States"][name] for name in ("QueueUploads", "QueueUploadsOfInventory"))
     own = ("Comment", "ItemReader", "ItemSelector")
     same = json.dumps({key: value for key, value in inventory.items() if key not in own})
@@ -258,34 +233,34 @@ def test_an_inventory_is_queued_as_a_listing_is(backfill: Machine) -> None:
     }
 
 
-def test_an_item_is_what_the_code_reads(backfill: Machine) -> None:
+def test_an_item_has_the_fields_that_the_code_reads(backfill: Machine) -> None:
     for name in ("QueueUploads", "QueueUploadsOfInventory"):
         selected = {key.removesuffix(".$") for key in backfill["States"][name]["ItemSelector"]["object"]}
         aliases = {str(field.alias) for field in ListedObject.model_fields.values()}
         assert selected | {"Bucket"} == aliases
 
 
-def test_what_is_listed_is_the_media_bucket_under_the_prefix(backfill: Machine) -> None:
+def test_the_media_bucket_is_listed_under_the_prefix(backfill: Machine) -> None:
     assert backfill["States"]["QueueUploads"]["ItemReader"] == {
         "Resource": "arn:aws:states:::s3:listObjectsV2",
         "Parameters": {"Bucket": "${MediaBucketName}", "Prefix.$": "$.prefix"},
     }
 
 
-def test_the_request_has_the_fields_that_the_code_knows(backfill: Machine) -> None:
+def test_the_request_has_the_fields_of_the_code(backfill: Machine) -> None:
     known = set(BackfillRequest.model_fields) - {"run"}
     allowed = backfill["States"]["CheckRequest"]["Choices"][0]["Condition"]
     assert set(re.findall(r"'(\w+)'", allowed)) == known
-    defaults = backfill["States"]["ReadRequest"]["Output"]
+    defaults = backfill["States"]["ApplyDefaults"]["Output"]
     assert set(re.findall(r"'(\w+)'", defaults)) == known | {"run"}
 
 
-def test_the_execution_tells_every_count(backfill: Machine) -> None:
+def test_the_execution_returns_every_count(backfill: Machine) -> None:
     assert set(backfill["States"]["ReadCounts"]["Output"]) == set(COUNTS)
 
 
-def test_a_batch_and_what_is_given_back_of_it_fit_into_an_execution(backfill: Machine) -> None:
-    """The longest keys and filters there can be, in signs that take most room, and as many as one batch may hold."""
+def test_the_largest_batch_and_its_answer_fit_into_an_execution(backfill: Machine) -> None:
+    """A batch has as many items as fit. Keys and filters are as long as possible, in characters of three bytes."""
     batcher = backfill["States"]["QueueUploads"]["ItemBatcher"]
     item = {
         "object": {"Key": "音" * 341, "Size": 10**12, "LastModified": 1_700_000_000},
@@ -300,7 +275,7 @@ def test_a_batch_and_what_is_given_back_of_it_fit_into_an_execution(backfill: Ma
     fitting = min(batcher["MaxItemsPerBatch"], batcher["MaxInputBytesPerBatch"] // size)
     assert fitting >= 40
     left = BackfillBatch.model_validate({"Items": [item] * fitting, "wait_seconds": 300})
-    escaped = json.dumps(left.model_dump(mode="json", by_alias=True))  # a runtime may write every sign as \\uXXXX
+    escaped = json.dumps(left.model_dump(mode="json", by_alias=True))  # a runtime may write every character as \\uXXXX
     assert len(escaped) + 4096 < STEP_FUNCTIONS_PAYLOAD_BYTES
 
 
@@ -312,12 +287,12 @@ def test_the_output_of_a_million_objects_fits_into_an_execution(backfill: Machin
     assert queue["ResultPath"] is None
 
 
-def test_batches_that_wait_for_a_week_do_not_fill_their_history() -> None:
-    """25,000 events an execution; a wait and the look after it are nine of them."""
+def test_a_batch_may_wait_for_a_week_before_its_history_is_full() -> None:
+    """An execution may have 25,000 events. One wait and the check after it are nine events."""
     assert 25_000 / 9 * backfill_module.PAUSED_SECONDS > 7 * 86400
 
 
-def test_what_the_batches_at_work_add_still_leaves_a_delay_that_a_queue_takes(
+def test_the_longest_delay_of_a_message_is_one_that_a_queue_accepts(
     backfill: Machine, template: dict[str, Any]
 ) -> None:
     batch = backfill["States"]["QueueUploads"]["ItemBatcher"]["MaxItemsPerBatch"]

@@ -1,5 +1,5 @@
-"""What template.yaml promises: files that exist, parameters and outputs of docs/architecture.md#fixed-interfaces,
-safe resources."""
+"""The template names existing files, has the parameters and outputs of docs/architecture.md#fixed-interfaces, and
+creates safe resources."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ OUTPUTS = {
     "PollTasksFunctionName": "PollTasksFunction",
     "FinalizeTranscriptionFunctionName": "FinalizeTranscriptionFunction",
 }
-"""Each output, and the resource that it is about."""
+"""Each output → the resource that its value refers to."""
 
 
 def references(node: object) -> Iterator[str]:
-    """Every name that a part of the template refers to."""
+    """Every name to which a part of the template refers."""
     if isinstance(node, list):
         for item in node:
             yield from references(item)
@@ -80,7 +80,7 @@ def of_type(resources: Resources, kind: str) -> dict[str, Any]:
 # names
 
 
-def test_every_name_that_is_referred_to_is_defined(template: dict[str, Any], resources: Resources) -> None:
+def test_every_reference_names_something_that_is_defined(template: dict[str, Any], resources: Resources) -> None:
     generated = {
         f"{name}Role" for name, resource in resources.items() if resource["Type"].startswith("AWS::Serverless")
     }
@@ -98,12 +98,12 @@ def test_every_condition_is_used(template: dict[str, Any], resources: Resources)
     assert set(template["Conditions"]) - set(references([template["Globals"], resources, template["Outputs"]])) == set()
 
 
-def test_the_parameters_of_the_design_are_all_there_with_their_defaults(template: dict[str, Any]) -> None:
+def test_every_documented_parameter_has_its_default(template: dict[str, Any]) -> None:
     defaults = {name: parameter["Default"] for name, parameter in template["Parameters"].items()}
     assert {name: defaults.get(name) for name in PARAMETER_DEFAULTS} == PARAMETER_DEFAULTS
 
 
-def test_every_parameter_is_described_and_has_a_default_and_numbers_have_bounds(template: dict[str, Any]) -> None:
+def test_every_parameter_has_a_description_and_a_default_and_every_number_has_bounds(template: dict[str, Any]) -> None:
     faults = []
     for name, parameter in template["Parameters"].items():
         if not parameter.get("Description", "").strip():
@@ -111,11 +111,11 @@ def test_every_parameter_is_described_and_has_a_default_and_numbers_have_bounds(
         if "Default" not in parameter:
             faults.append(f"{name} has no default")
         if parameter["Type"] == "Number" and not {"MinValue", "AllowedValues"} & set(parameter):
-            faults.append(f"{name} takes any number")
+            faults.append(f"{name} accepts any number")
     assert faults == []
 
 
-def test_the_architectures_are_those_of_the_design(template: dict[str, Any]) -> None:
+def test_the_functions_run_on_both_architectures_of_lambda(template: dict[str, Any]) -> None:
     assert template["Parameters"]["Architecture"]["AllowedValues"] == ["arm64", "x86_64"]
 
 
@@ -133,20 +133,20 @@ def test_the_architectures_are_those_of_the_design(template: dict[str, Any]) -> 
         ("", False),
     ],
 )
-def test_the_base_url_takes_scheme_and_host_only(template: dict[str, Any], url: str, fits: bool) -> None:
+def test_the_base_url_is_a_scheme_and_a_host_only(template: dict[str, Any], url: str, fits: bool) -> None:
     pattern = template["Parameters"]["DashScopeBaseUrl"]["AllowedPattern"]
     assert bool(re.fullmatch(pattern, url)) is fits
 
 
-def test_the_outputs_of_the_design_are_all_there_and_each_is_about_its_resource(template: dict[str, Any]) -> None:
+def test_every_documented_output_refers_to_its_resource(template: dict[str, Any]) -> None:
     outputs = template["Outputs"]
-    wrong = {name: about for name, about in OUTPUTS.items() if about not in references(outputs.get(name, {}))}
+    wrong = {name: target for name, target in OUTPUTS.items() if target not in references(outputs.get(name, {}))}
     assert wrong == {}
     assert [name for name, output in outputs.items() if not output.get("Description")] == []
 
 
-def test_the_secret_s_output_is_its_arn_on_the_local_stack_too(template: dict[str, Any]) -> None:
-    """`!Ref` of a secret is its name there (docs/architecture.md#fixed-interfaces)."""
+def test_the_output_of_the_secret_is_its_arn_on_the_local_stack_too(template: dict[str, Any]) -> None:
+    """`!Ref` of a secret returns its name there."""
     assert template["Outputs"]["ApiKeySecretArn"]["Value"] == {"Fn::GetAtt": ["ApiKeySecret", "Id"]}
 
 
@@ -196,7 +196,7 @@ def test_a_layer_built_by_make_has_its_target(root: Path, resources: Resources) 
 # resources
 
 
-def test_every_function_has_a_log_group_that_forgets(resources: Resources, functions: Resources) -> None:
+def test_every_function_has_a_log_group_with_a_retention(resources: Resources, functions: Resources) -> None:
     retention = {
         group.get("LogGroupName", {}).get("Fn::Sub"): group.get("RetentionInDays")
         for group in of_type(resources, "AWS::Logs::LogGroup").values()
@@ -205,12 +205,12 @@ def test_every_function_has_a_log_group_that_forgets(resources: Resources, funct
     assert {name: retention.get(name) for name in expected} == expected
 
 
-def test_every_log_group_forgets(resources: Resources) -> None:
+def test_every_log_group_has_a_retention(resources: Resources) -> None:
     groups = of_type(resources, "AWS::Logs::LogGroup")
     assert [name for name, group in groups.items() if "RetentionInDays" not in group] == []
 
 
-def test_every_state_machine_logs_into_a_log_group_of_the_stack(resources: Resources) -> None:
+def test_every_state_machine_logs_to_a_log_group_of_the_stack(resources: Resources) -> None:
     groups = of_type(resources, "AWS::Logs::LogGroup")
     for properties in of_type(resources, "AWS::Serverless::StateMachine").values():
         [destination] = properties["Logging"]["Destinations"]
@@ -218,7 +218,7 @@ def test_every_state_machine_logs_into_a_log_group_of_the_stack(resources: Resou
         assert properties["Logging"]["Level"] != "OFF"
 
 
-def test_every_bucket_is_encrypted_versioned_private_and_kept(resources: Resources) -> None:
+def test_every_bucket_is_encrypted_versioned_private_and_retained(resources: Resources) -> None:
     for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
         assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name
         assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}, name
@@ -240,17 +240,17 @@ def test_every_bucket_refuses_plain_http(resources: Resources) -> None:
     assert refusing == set(of_type(resources, "AWS::S3::Bucket"))
 
 
-def test_no_resource_policy_allows_everybody(resources: Resources) -> None:
-    open_ones = [
+def test_no_resource_policy_allows_every_principal(resources: Resources) -> None:
+    public = [
         (name, statement)
         for name, resource in resources.items()
         for statement in resource.get("Properties", {}).get("PolicyDocument", {}).get("Statement", [])
         if statement["Effect"] == "Allow" and statement.get("Principal") in ("*", {"AWS": "*"})
     ]
-    assert open_ones == []
+    assert public == []
 
 
-def test_the_media_bucket_tells_eventbridge_and_the_rule_sends_its_uploads_to_the_queue(resources: Resources) -> None:
+def test_every_upload_to_the_media_bucket_becomes_a_message_in_the_submit_queue(resources: Resources) -> None:
     notifications = resources["MediaBucket"]["Properties"]["NotificationConfiguration"]
     assert notifications == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
     rule = resources["MediaUploadedRule"]["Properties"]
@@ -269,7 +269,7 @@ def test_the_table_is_on_demand_expires_records_and_can_be_restored(resources: R
 
 
 def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: Resources) -> None:
-    """The adapter's tests make the same table (tests/integration/adapters/conftest.py)."""
+    """tests/integration/adapters/conftest.py creates the same table."""
     table = resources["JobsTable"]["Properties"]
     indexed = ["received_at", "accepted_at", "model", "phase", "task_id", "files"]
     assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
@@ -290,44 +290,42 @@ def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: R
     }
 
 
-def test_every_queue_is_encrypted_and_keeps_messages_as_long_as_it_can(resources: Resources) -> None:
+def test_every_queue_is_encrypted_and_keeps_messages_for_14_days(resources: Resources) -> None:
     for name, queue in of_type(resources, "AWS::SQS::Queue").items():
         assert queue["SqsManagedSseEnabled"] is True, name
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600, name
 
 
-def test_a_message_stays_hidden_for_six_runs_and_then_goes_to_the_dead_letter_queue(
-    resources: Resources, functions: Resources
-) -> None:
-    queue = resources["SubmitQueue"]["Properties"]
-    assert queue["VisibilityTimeout"] >= 6 * functions["SubmitTranscriptionFunction"]["Timeout"]
-    assert queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["SubmitDeadLetterQueue", "Arn"]}
+def test_a_message_that_fails_every_time_goes_to_the_dead_letter_queue(resources: Resources) -> None:
+    for name in ("SubmitQueue", "SynchronousQueue"):
+        redrive = resources[name]["Properties"]["RedrivePolicy"]
+        assert redrive["deadLetterTargetArn"] == {"Fn::GetAtt": ["SubmitDeadLetterQueue", "Arn"]}, name
 
 
-def test_only_the_messages_that_failed_go_back_to_the_queue(functions: Resources) -> None:
+def test_only_the_failed_messages_of_a_batch_return_to_the_queue(functions: Resources) -> None:
     event = functions["SubmitTranscriptionFunction"]["Events"]["SubmitQueue"]["Properties"]
     assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_api_key_is_a_secret_with_a_placeholder_that_the_code_knows(resources: Resources) -> None:
+def test_the_api_key_starts_as_a_placeholder_that_the_code_recognises(resources: Resources) -> None:
     from dashscribe.adapters.configuration import PLACEHOLDER
 
     assert resources["ApiKeySecret"]["Properties"]["SecretString"].startswith(PLACEHOLDER)
 
 
-def test_the_profiles_parameter_begins_as_a_document_that_the_code_can_read(resources: Resources) -> None:
-    from dashscribe.domain.recognition.options import Profiles
+def test_the_profiles_parameter_starts_as_an_empty_document(resources: Resources) -> None:
+    from dashscribe.domain.recognition.profiles import Profiles
 
     assert Profiles.parse(resources["ProfilesParameter"]["Properties"]["Value"]) == Profiles()
 
 
-def test_every_alarm_reaches_the_operator(resources: Resources) -> None:
+def test_every_alarm_notifies_the_operator(resources: Resources) -> None:
     for name, alarm in of_type(resources, "AWS::CloudWatch::Alarm").items():
         assert "AlarmTopic" in references(alarm.get("AlarmActions")), name
         assert alarm["AlarmDescription"], name
 
 
-def test_every_metric_of_ours_that_an_alarm_watches_is_counted_by_that_function(
+def test_every_alarm_on_our_metrics_names_a_metric_that_its_function_emits(
     root: Path, template: dict[str, Any], resources: Resources, functions: Resources
 ) -> None:
     namespace = template["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]

@@ -1,18 +1,19 @@
-"""Every error of the package.
+"""The errors of this package. Each comment says what the error means and what the caller does.
 
 * DashscribeError
-  * SettingsError           the function's environment is incomplete: a deployment fault
-  * MalformedMessage        a queue message that can never be understood: to the dead-letter queue
-  * InvalidOptions          the uploader's options are wrong: that job fails at once
-  * ProfilesUnreadable      the profiles document is broken: new uploads wait
-  * MediaGone               the object is not there any more (or is another one now)
-  * StaleRecord             somebody else changed the record first: read it again
-  * VendorError             DashScope refused or could not answer; `error_class` says what to do
-    * VendorUnreachable     no connection was made: nothing was submitted
-    * ResponseLost            the request was sent and its answer never came
-  * ResultUnavailable       a result could not be downloaded now: ask the task again
-  * ResultRefused           a result that must not or cannot be taken, however often it is asked for
-  * PublishFailed           EventBridge did not take an event: the next pass publishes it
+  * SettingsError           the function's environment is incomplete: fix the deployment
+  * MalformedMessage        a queue message can never be processed: send it to the dead-letter queue
+  * InvalidOptions          the uploader's options are wrong: fail the job with the reason
+  * ProfilesUnreadable      the profiles document is broken: pause submissions
+  * MediaGone               the object version no longer exists: fail the job
+  * StaleRecord             another function changed the record first: drop our change, or read the record again
+  * VendorError             DashScope refused the request or could not answer: do what `error_class` says
+    * VendorUnreachable     no connection was made, so nothing was submitted: retry
+    * ResponseLost          the request was sent, but no usable response arrived: reconcile before submitting again
+  * ResultUnavailable       a result cannot be downloaded now: query the task again for a fresh URL
+  * ResultRefused           a result must not be fetched or kept: fail the job
+  * LargeResult             a result is too large to be processed together with others: process it on its own
+  * PublishFailed           EventBridge did not accept an event: the next pass publishes it
 """
 
 from __future__ import annotations
@@ -21,30 +22,30 @@ from enum import StrEnum
 
 
 class ErrorClass(StrEnum):
-    """What the service does about an error of the vendor; `domain.recognition.vendor_codes` classifies each code."""
+    """What the service does about an error of the vendor. `domain.recognition.vendor_codes` assigns it to each code."""
 
     PERMANENT = "permanent"  # the file or the request is wrong: fail the job with the reason
     RETRYABLE = "retryable"  # the vendor failed: back off and retry, a bounded number of times
     THROTTLED = "throttled"  # a rate limit: wait; this does not count as a failed attempt
     ACCOUNT_WIDE = "account"  # key, money or quota: pause all submissions; no job fails
     URL_DIED = "url_died"  # the vendor could not fetch the file: sign and submit again
-    NO_SPEECH = "no_speech"  # a success with an empty transcript
+    NO_SPEECH = "no_speech"  # the recording contains no speech: succeed with an empty transcript
 
 
 class DashscribeError(Exception):
-    """The base of all errors raised on purpose by this package."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class SettingsError(DashscribeError):
-    """When the function's environment lacks a setting or holds a wrong one."""
+    """The function's environment lacks a setting or contains an invalid one."""
 
 
 class MalformedMessage(DashscribeError):
-    """When a message in the submit queue is neither an S3 event nor one of our own."""
+    """A queue message is neither an S3 upload nor one of our own messages, or it names a job that does not exist."""
 
 
 class InvalidOptions(DashscribeError):
-    """When metadata or a profile asks for what the catalogue does not allow; one sentence for each fault."""
+    """Metadata or a profile names options that the catalogue does not allow. `faults` has one sentence per fault."""
 
     def __init__(self, faults: list[str], code: str = "INVALID_OPTIONS") -> None:
         super().__init__(" ".join(faults))
@@ -53,19 +54,19 @@ class InvalidOptions(DashscribeError):
 
 
 class ProfilesUnreadable(DashscribeError):
-    """When the profiles parameter is not the JSON document that it should be."""
+    """The profiles parameter is not a valid profiles document."""
 
 
 class MediaGone(DashscribeError):
-    """When the uploaded object version is no longer there."""
+    """The uploaded object version no longer exists."""
 
 
 class StaleRecord(DashscribeError):
-    """When a conditional write finds that the record has changed since it was read."""
+    """A conditional write failed, because the record has changed since it was read."""
 
 
 class VendorError(DashscribeError):
-    """When DashScope answers with an error. `code` is the vendor's own word, `error_class` our class of it."""
+    """DashScope answered with an error. `code` is the vendor's code, `error_class` is our class of it."""
 
     def __init__(self, code: str, message: str, error_class: ErrorClass, http_status: int | None = None) -> None:
         super().__init__(f"{code}: {message}")
@@ -76,25 +77,25 @@ class VendorError(DashscribeError):
 
 
 class VendorUnreachable(VendorError):
-    """When no connection to DashScope could be made, so that the request was certainly not received."""
+    """No connection to DashScope was made, so DashScope certainly did not receive the request."""
 
     def __init__(self, message: str) -> None:
         super().__init__("VENDOR_UNREACHABLE", message, ErrorClass.RETRYABLE)
 
 
 class ResponseLost(VendorError):
-    """When a request was sent and the connection broke or timed out before its answer was read."""
+    """The request was sent, but its response is missing, incomplete or unreadable, so its effect is not known."""
 
     def __init__(self, message: str) -> None:
         super().__init__("RESPONSE_LOST", message, ErrorClass.RETRYABLE)
 
 
 class ResultUnavailable(DashscribeError):
-    """When a result JSON cannot be had now: expired URL, broken connection, truncated body."""
+    """A result cannot be read now: the URL has expired, the connection broke, or the body is not the JSON we expect."""
 
 
 class ResultRefused(DashscribeError):
-    """When a result must not be fetched or kept: host not allowed, too large, not a transcript."""
+    """A result must not be fetched or kept: its host is not allowed, it is too large, or it is not a transcript."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -102,8 +103,8 @@ class ResultRefused(DashscribeError):
 
 
 class LargeResult(DashscribeError):
-    """When a result is too large to be in memory beside others: it is to be downloaded when it is single_file_task."""
+    """A result is too large to be in memory together with others; the finalizer downloads it again on its own."""
 
 
 class PublishFailed(DashscribeError):
-    """When EventBridge refused one or more entries of a PutEvents call."""
+    """EventBridge rejected one or more entries of a PutEvents call."""

@@ -1,6 +1,7 @@
-"""The one logger and the metrics of every function. Their names come from POWERTOOLS_SERVICE_NAME and _NAMESPACE.
+"""The logger and the metrics that all functions use.
 
-The logger is the edge where secrets would leave: whatever is logged goes through `redacted` first.
+Powertools reads the service name from POWERTOOLS_SERVICE_NAME and the metrics' namespace from
+POWERTOOLS_METRICS_NAMESPACE. Every log line passes through `redacted` first, so that no secret reaches a log.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
 
 _SECRETS = re.compile(
-    r"""(?P<query>https?://[^\s"'<>?\\]+\?)[^\s"'<>\\]*(?=[\s"'<>\\]|$)  # any URL's query: signatures live there
+    r"""(?P<query>https?://[^\s"'<>?\\]+\?)[^\s"'<>\\]*(?=[\s"'<>\\]|$)  # the query of a URL may contain a signature
       | (?P<bearer>Bearer\s+)[^\s"'\\<>,}]+
       | \b(?:sk|st)-[A-Za-z0-9_-]{4,}
       | (?:X-Amz-(?:Signature|Security-Token|Credential)|OSSAccessKeyId|Signature)(?:=|%3D)[^&\s"'%]+
@@ -23,12 +24,12 @@ _SECRETS = re.compile(
 
 
 def redacted(text: str) -> str:
-    """The text without query strings, bearer tokens, API keys and signatures."""
+    """Return the text with URL queries, bearer tokens, API keys and signatures replaced by `[redacted]`."""
     return _SECRETS.sub(lambda found: (found["query"] or found["bearer"] or "") + "[redacted]", text)
 
 
 class RedactingFormatter(LambdaPowertoolsFormatter):
-    """Powertools' JSON lines, with secrets taken out of the finished line, whichever field they came in by."""
+    """Powertools' JSON formatter, which redacts each finished line. A secret is removed whatever field it is in."""
 
     def serialize(self, log: Any) -> str:
         return redacted(str(super().serialize(log)))
@@ -38,11 +39,11 @@ logger = Logger(logger_formatter=RedactingFormatter())
 metrics = Metrics()
 
 
-def count_when_any(**counts: int) -> None:
-    """Metrics of what should not happen. One is paid for by the hours in which it is told, so nought is not told."""
+def add_nonzero_counts(**counts: int) -> None:
+    """Emit the counters that are not zero. CloudWatch bills a metric for each hour in which it is emitted."""
     for name, count in counts.items():
         if count:
             metrics.add_metric(name, MetricUnit.Count, count)
 
 
-__all__ = ["MetricUnit", "count_when_any", "logger", "metrics", "redacted"]
+__all__ = ["MetricUnit", "add_nonzero_counts", "logger", "metrics", "redacted"]

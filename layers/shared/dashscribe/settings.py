@@ -1,4 +1,4 @@
-"""Every setting of the functions, read from their environment once: one model a function."""
+"""The settings of each function, read from its environment. Each function has one model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ class _Settings(BaseModel):
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read the upper-cased field names. Raises `SettingsError` naming what is missing or wrong."""
+        """Read each field from the variable of the same name in upper case.
+
+        Raises `SettingsError`, which names every variable that is missing or invalid.
+        """
         try:
             return cls.model_validate(
                 {name: environ[name.upper()] for name in cls.model_fields if name.upper() in environ}
@@ -26,7 +29,7 @@ class _Settings(BaseModel):
 
 
 class StackSettings(_Settings):
-    """What every function needs."""
+    """The settings of every function. `dashscope_base_url` has no path and no trailing slash."""
 
     jobs_table_name: str
     event_bus_name: str
@@ -40,14 +43,14 @@ class StackSettings(_Settings):
 
 
 class VendorSettings(StackSettings):
-    """What a function that calls DashScope needs."""
+    """The settings of a function that calls DashScope. An empty workspace means the account's default workspace."""
 
     dashscope_workspace_id: str = ""
     api_key_secret_arn: str
 
 
 class _ResultHosts(_Settings):
-    """`result_host_allow_list`: host suffixes, separated by commas."""
+    """`result_host_allow_list` is a comma-separated list of host suffixes that results may be downloaded from."""
 
     result_host_allow_list: str
 
@@ -58,7 +61,7 @@ class _ResultHosts(_Settings):
 
 
 class SubmitSettings(_ResultHosts, VendorSettings):
-    """functions/submit_transcription."""
+    """Settings of functions/submit_transcription. A rate of 0 means the model's own limit from the catalogue."""
 
     profiles_parameter_name: str
     submit_dead_letter_queue_url: str
@@ -73,7 +76,7 @@ class SubmitSettings(_ResultHosts, VendorSettings):
 
 
 class TranscribeSettings(VendorSettings):
-    """functions/transcribe_audio."""
+    """Settings of functions/transcribe_audio. A rate of 0 means the model's own limit from the catalogue."""
 
     profiles_parameter_name: str
     submit_dead_letter_queue_url: str
@@ -83,7 +86,7 @@ class TranscribeSettings(VendorSettings):
 
 
 class PollSettings(VendorSettings):
-    """functions/poll_tasks."""
+    """Settings of functions/poll_tasks. A submission rate of 0 means the model's own limit from the catalogue."""
 
     submit_queue_url: str
     max_files_per_task: int = Field(ge=1, le=100)
@@ -92,11 +95,11 @@ class PollSettings(VendorSettings):
 
 
 class FinalizeSettings(_ResultHosts, StackSettings):
-    """functions/finalize_transcription."""
+    """Settings of functions/finalize_transcription."""
 
 
 class BackfillSettings(StackSettings):
-    """functions/backfill_uploads."""
+    """Settings of functions/backfill_uploads."""
 
     media_bucket_name: str
     submit_queue_url: str

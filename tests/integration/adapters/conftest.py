@@ -1,4 +1,4 @@
-"""Adapters against moto and `httpx.MockTransport`: real SDK code, no network."""
+"""Test adapters against moto and `httpx.MockTransport`: the real SDKs, without a network."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ TABLE = "jobs"
 
 @pytest.fixture(scope="session")
 def boto3_session() -> boto3.Session:
-    """One for all tests: reading the services' descriptions takes a third of a second each time."""
+    """One session for all tests, because a new one reads the services' descriptions for a third of a second."""
     return boto3.Session()
 
 
 @pytest.fixture(autouse=True)
 def no_network(boto3_session: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A connection is an error."""
+    """Make every network connection an error."""
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", boto3_session)
     with no_connections():
         yield
@@ -49,7 +49,7 @@ def now() -> datetime:
 
 @pytest.fixture
 def dynamodb(aws: None) -> DynamoDBClient:
-    """A client, and the table as template.yaml makes it (tests/template holds the template to it)."""
+    """A client, and the table of template.yaml (tests/template checks that the template has the same table)."""
     client = boto3.client("dynamodb")
     client.create_table(
         TableName=TABLE,
@@ -80,7 +80,7 @@ def records(dynamodb: DynamoDBClient) -> JobsTable:
 
 @pytest.fixture
 def make_job(now: datetime) -> Callable[..., Job]:
-    """A small job; any field can be given."""
+    """Make a small job. Any field can be given."""
 
     def make(job_id: str = "a" * 32, **fields: object) -> Job:
         return Job.model_validate(

@@ -1,4 +1,4 @@
-"""The length of real recordings, of every container, whole and broken."""
+"""Read the duration of real recordings: every container, complete and corrupt files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from dashscribe.adapters.audio_length import audio_length
 
 SECONDS = 2
-# extension: container, codec, samples a second
-TOLD = {
+# file extension: container, codec, sample rate in Hz
+WITH_DURATION = {
     "flac": ("flac", "flac", 16_000),
     "m4a": ("ipod", "aac", 48_000),
     "mp4": ("mp4", "aac", 48_000),
@@ -28,7 +28,7 @@ TOLD = {
     "aiff": ("aiff", "pcm_s16be", 8_000),
     "wma": ("asf", "wmav2", 44_100),
 }
-NOT_TOLD = {
+WITHOUT_DURATION = {
     "aac": ("adts", "aac", 48_000),
     "webm": ("webm", "libopus", 48_000),
     "mkv": ("matroska", "aac", 44_100),
@@ -39,7 +39,7 @@ NOT_TOLD = {
 
 
 class Pipe:
-    """Where a recorder writes that can never go back to complete its header."""
+    """A target without seeking, so that the writer cannot complete its header."""
 
     def __init__(self) -> None:
         self.written = bytearray()
@@ -50,7 +50,7 @@ class Pipe:
 
 
 def encode(container: str, codec: str, rate: int, target: object, options: dict[str, str] | None = None) -> None:
-    """Silence of this length as a file of this kind. Skips the test where this build of PyAV cannot write it."""
+    """Write silence of `SECONDS` in this format. Skips the test if this build of PyAV cannot write the format."""
     try:
         av.Codec(codec, "w")
         av.ContainerFormat(container, "w")
@@ -62,7 +62,7 @@ def encode(container: str, codec: str, rate: int, target: object, options: dict[
         stream = opened.add_stream(codec, rate=rate, layout=layout, options={"strict": "experimental"})
         assert isinstance(stream, av.AudioStream)
         if codec == "wmav2":
-            stream.bit_rate = 48_000  # its own choice of 128,000 is refused for one channel
+            stream.bit_rate = 48_000  # the default of 128,000 is too high for one channel
         frame = av.AudioFrame(format="s16", layout="mono", samples=samples)
         frame.sample_rate, frame.pts = rate, 0
         frame.planes[0].update(bytes(2 * samples))
@@ -83,34 +83,34 @@ def piped(container: str, codec: str, rate: int, options: dict[str, str] | None 
     return bytes(target.written)
 
 
-@pytest.mark.parametrize("extension", TOLD)
-def test_the_length_of_a_recording_is_known(extension: str) -> None:
-    assert audio_length(recorded(*TOLD[extension])) == pytest.approx(SECONDS, abs=0.1)
+@pytest.mark.parametrize("extension", WITH_DURATION)
+def test_the_duration_of_a_recording_is_read_from_its_header(extension: str) -> None:
+    assert audio_length(recorded(*WITH_DURATION[extension])) == pytest.approx(SECONDS, abs=0.1)
 
 
-@pytest.mark.parametrize("extension", NOT_TOLD)
-def test_what_the_header_does_not_tell_is_left_to_the_vendor(extension: str) -> None:
-    assert audio_length(recorded(*NOT_TOLD[extension])) is None
+@pytest.mark.parametrize("extension", WITHOUT_DURATION)
+def test_a_container_without_a_duration_in_its_header_has_an_unknown_duration(extension: str) -> None:
+    assert audio_length(recorded(*WITHOUT_DURATION[extension])) is None
 
 
 @pytest.mark.parametrize("claimed", [0xFFFFFFFF, 0x7FFFFFFF, 0x7FFFF000, 2**31 + 36])
-def test_a_wav_whose_header_was_never_completed_is_as_long_as_its_bytes(claimed: int) -> None:
-    """What ffmpeg, sox and arecord write into a pipe."""
-    whole = recorded(*TOLD["wav"])
+def test_a_wav_with_an_incomplete_header_has_the_duration_of_its_bytes(claimed: int) -> None:
+    """ffmpeg, sox and arecord write such headers to a pipe."""
+    whole = recorded(*WITH_DURATION["wav"])
     at = whole.index(b"data") + 4
     endless = whole[:at] + struct.pack("<I", claimed) + whole[at + 4 :]
     assert audio_length(endless) == pytest.approx(SECONDS, abs=0.1)
 
 
-def test_a_wav_that_ffmpeg_wrote_into_a_pipe_is_as_long_as_its_bytes() -> None:
-    assert audio_length(piped(*TOLD["wav"])) == pytest.approx(SECONDS, abs=0.1)
+def test_a_wav_that_ffmpeg_wrote_to_a_pipe_has_the_duration_of_its_bytes() -> None:
+    assert audio_length(piped(*WITH_DURATION["wav"])) == pytest.approx(SECONDS, abs=0.1)
 
 
 @pytest.mark.parametrize(
     "media",
     [
-        lambda: piped(*TOLD["flac"]),
-        lambda: piped(*TOLD["mp4"], options={"movflags": "frag_keyframe+empty_moov"}),
+        lambda: piped(*WITH_DURATION["flac"]),
+        lambda: piped(*WITH_DURATION["mp4"], options={"movflags": "frag_keyframe+empty_moov"}),
         lambda: b"",
         lambda: b"RIFF",
         lambda: b"not a recording at all" * 100,
@@ -119,12 +119,12 @@ def test_a_wav_that_ffmpeg_wrote_into_a_pipe_is_as_long_as_its_bytes() -> None:
     ],
     ids=["piped flac", "piped mp4", "empty", "four bytes", "text", "zeros", "ones"],
 )
-def test_a_length_that_nobody_wrote_down_is_unknown_and_not_zero(media: Callable[[], bytes]) -> None:
+def test_a_missing_duration_is_unknown_and_not_zero(media: Callable[[], bytes]) -> None:
     assert audio_length(media()) is None
 
 
-def test_tags_and_pictures_do_not_count_as_sound() -> None:
-    sound = recorded(*TOLD["mp3"])
+def test_tags_and_pictures_do_not_count_as_audio() -> None:
+    sound = recorded(*WITH_DURATION["mp3"])
     picture = b"ID3\x03\x00\x00\x00\x06\x1a\x00" + bytes(101_632)
     assert audio_length(picture + sound) == pytest.approx(SECONDS, abs=0.1)
 
@@ -135,10 +135,8 @@ def test_tags_and_pictures_do_not_count_as_sound() -> None:
     st.integers(0, 4_000),
     st.lists(st.tuples(st.integers(0, 400), st.sampled_from([0, 1, 127, 128, 255])), max_size=5),
 )
-def test_a_broken_recording_is_unknown_or_has_a_length_and_never_breaks_us(
-    extension: str, length: int, changes: list[tuple[int, int]]
-) -> None:
-    media = bytearray(recorded(*TOLD[extension])[:length])
+def test_a_corrupt_recording_raises_no_error(extension: str, length: int, changes: list[tuple[int, int]]) -> None:
+    media = bytearray(recorded(*WITH_DURATION[extension])[:length])
     for at, value in changes:
         if at < len(media):
             media[at] = value

@@ -1,4 +1,4 @@
-"""The API key and the profiles: read as people write them, and read again within a minute."""
+"""The API key and the profiles: every accepted form, errors, and the cache."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def ssm(aws: None) -> SSMClient:
 
 @pytest.fixture
 def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Move the clock of Powertools' cache."""
+    """Advance the clock of Powertools' cache."""
     moved = timedelta(0)
 
     class Clock(datetime):
@@ -90,7 +90,7 @@ def test_the_key_is_read_from_a_binary_secret(secrets: SecretsManagerClient) -> 
         '{"api_key": "sk-0123\\r\\nX-Injected: 1"}',
     ],
 )
-def test_whatever_is_no_key_stops_submitting_without_failing_a_file(secrets: SecretsManagerClient, stored: str) -> None:
+def test_a_secret_without_a_key_pauses_submissions_and_fails_no_job(secrets: SecretsManagerClient, stored: str) -> None:
     arn = secret(secrets, stored)
     with pytest.raises(VendorError) as caught:
         ApiKey(secrets, arn)()
@@ -99,17 +99,17 @@ def test_whatever_is_no_key_stops_submitting_without_failing_a_file(secrets: Sec
     assert "sk-0123" not in str(caught.value)
 
 
-def test_an_empty_secret_is_no_key(secrets: SecretsManagerClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_secret_has_no_key(secrets: SecretsManagerClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(secrets, "get_secret_value", lambda **_: {"SecretString": ""})
     with pytest.raises(VendorError, match="API_KEY_MISSING"):
         ApiKey(secrets, "arn")()
 
 
-def test_a_change_must_be_seen_within_a_minute() -> None:
+def test_a_change_applies_within_a_minute() -> None:
     assert MAX_AGE_SECONDS < 60
 
 
-def test_a_new_key_is_used_as_soon_as_the_old_one_is_too_old(
+def test_a_new_key_is_used_after_the_cached_one_expires(
     secrets: SecretsManagerClient, pass_time: Callable[[float], None]
 ) -> None:
     arn = secret(secrets, "PLACEHOLDER")
@@ -120,7 +120,7 @@ def test_a_new_key_is_used_as_soon_as_the_old_one_is_too_old(
     pass_time(MAX_AGE_SECONDS + 1)
     assert api_key() == "sk-first"
     secrets.put_secret_value(SecretId=arn, SecretString='{"api_key": "sk-second"}')
-    assert api_key() == "sk-first", "asked again too soon: each call would cost money"
+    assert api_key() == "sk-first", "read again before the cache expired, which costs money"
     pass_time(MAX_AGE_SECONDS + 1)
     assert api_key() == "sk-second"
 
@@ -140,14 +140,14 @@ def test_the_profiles_document_is_read(ssm: SSMClient) -> None:
 
 
 @pytest.mark.parametrize("document", ["{", "[]", '{"rules": [{"prefix": "a/", "profile": "nobody"}]}', '{"rule": []}'])
-def test_a_broken_profiles_document_says_so_each_time(ssm: SSMClient, document: str) -> None:
+def test_an_invalid_profiles_document_is_an_error_each_time(ssm: SSMClient, document: str) -> None:
     source = SsmProfiles(ssm, parameter(ssm, document))
     for _ in range(2):
         with pytest.raises(ProfilesUnreadable):
             source.profiles()
 
 
-def test_changed_profiles_are_used_as_soon_as_the_old_ones_are_too_old(
+def test_changed_profiles_are_used_after_the_cached_ones_expire(
     ssm: SSMClient, pass_time: Callable[[float], None]
 ) -> None:
     source = SsmProfiles(ssm, parameter(ssm, PROFILES))
@@ -158,7 +158,7 @@ def test_changed_profiles_are_used_as_soon_as_the_old_ones_are_too_old(
     assert list(source.profiles().profiles) == ["new"]
 
 
-def test_a_mended_profiles_document_is_used_as_soon_as_the_broken_one_is_too_old(
+def test_a_fixed_profiles_document_is_used_after_the_cached_one_expires(
     ssm: SSMClient, pass_time: Callable[[float], None]
 ) -> None:
     source = SsmProfiles(ssm, parameter(ssm, "broken"))

@@ -1,4 +1,4 @@
-"""DashScope over HTTP: what is sent, and which error each kind of answer becomes. Nothing is ever sent twice."""
+"""Requests about tasks: what is sent, and which error each response becomes. No request is repeated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 class Vendor:
-    """A DashScope that gives one fixed answer and remembers what it was asked."""
+    """A DashScope that returns one fixed response and records the requests."""
 
     def __init__(self, answer: Answer, workspace_id: str = "", base_url: str = BASE) -> None:
         self.requests: list[httpx.Request] = []
@@ -51,7 +51,7 @@ def breaking(error: type[httpx.TransportError]) -> Answer:
 # what is sent
 
 
-def test_a_submission_is_one_post_with_everything_that_dashscope_wants() -> None:
+def test_a_submission_is_one_post_with_all_required_headers_and_fields() -> None:
     vendor = Vendor(answering(200, ACCEPTED))
     urls = ["https://m.s3.us-east-1.amazonaws.com/a%20b.wav?X-Amz-Signature=1", "https://m/会议.wav?x=%2B"]
     assert vendor.adapter.submit(FUN_ASR, urls, {"channel_id": [0, 1], "language_hints": ["zh"]}) == "task-1"
@@ -67,7 +67,7 @@ def test_a_submission_is_one_post_with_everything_that_dashscope_wants() -> None
     }
 
 
-def test_parameters_are_sent_also_when_there_are_none() -> None:
+def test_a_submission_without_parameters_sends_an_empty_object() -> None:
     vendor = Vendor(answering(200, ACCEPTED))
     vendor.adapter.submit(FUN_ASR, ["https://m/a.wav"], {})
     assert json.loads(vendor.request.content)["parameters"] == {}
@@ -81,7 +81,7 @@ def test_a_query_is_one_get_of_the_task() -> None:
     assert "x-dashscope-async" not in vendor.request.headers
 
 
-def test_the_workspace_is_named_only_where_there_is_one() -> None:
+def test_the_workspace_header_is_sent_only_if_a_workspace_is_set() -> None:
     named = Vendor(answering(200, ACCEPTED), workspace_id="ws-1")
     named.adapter.submit(FUN_ASR, ["u"], {})
     named.adapter.query("t")
@@ -91,13 +91,13 @@ def test_the_workspace_is_named_only_where_there_is_one() -> None:
     assert "x-dashscope-workspace" not in unnamed.request.headers
 
 
-def test_a_slash_after_the_base_url_does_no_harm() -> None:
+def test_a_slash_at_the_end_of_the_base_url_is_ignored() -> None:
     vendor = Vendor(answering(200, ACCEPTED), base_url=f"{BASE}/")
     vendor.adapter.query("t")
     assert vendor.request.url.path == "/api/v1/tasks/t"
 
 
-def test_the_key_is_asked_for_before_each_call_so_that_a_new_one_is_used() -> None:
+def test_a_new_key_is_used_for_the_next_request() -> None:
     keys = iter(["sk-old", "sk-new"])
     seen: list[str] = []
 
@@ -115,7 +115,7 @@ def test_without_a_key_nothing_is_sent() -> None:
     vendor = Vendor(answering(200, ACCEPTED))
 
     def no_key() -> str:
-        raise VendorError("API_KEY_MISSING", "put it there", ErrorClass.ACCOUNT_WIDE)
+        raise VendorError("API_KEY_MISSING", "store the key", ErrorClass.ACCOUNT_WIDE)
 
     client = httpx.Client(transport=httpx.MockTransport(vendor._reply))
     with pytest.raises(VendorError, match="API_KEY_MISSING"):
@@ -123,7 +123,7 @@ def test_without_a_key_nothing_is_sent() -> None:
     assert vendor.requests == []
 
 
-# what a reply says
+# replies
 
 
 def test_a_finished_task_is_read_with_its_files_and_unknown_fields_are_ignored() -> None:
@@ -146,13 +146,13 @@ def test_a_finished_task_is_read_with_its_files_and_unknown_fields_are_ignored()
 
 
 @pytest.mark.parametrize("status", ["UNKNOWN", "FAILED", "SUSPENDED", "SOMETHING_NEW"])
-def test_a_task_in_any_state_is_a_reply_and_no_error(status: str) -> None:
+def test_a_task_with_any_status_is_not_an_error(status: str) -> None:
     output = {"task_id": "t", "task_status": status, "code": "FILE_403_FORBIDDEN", "message": "m"}
     reply = Vendor(answering(200, {"output": output})).adapter.query("t")
     assert (reply.output.task_status, reply.output.code) == (status, "FILE_403_FORBIDDEN")
 
 
-# which error an answer becomes
+# errors
 
 
 OPERATIONS: dict[str, Callable[[DashScopeHttp], object]] = {
@@ -185,7 +185,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize(("status", "code", "message", "error_class"), REFUSALS)
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_a_refusal_is_classed_by_its_code_and_asked_only_once(
+def test_an_error_is_classified_by_its_code_and_the_request_is_not_repeated(
     operation: str, status: int, code: str, message: str, error_class: ErrorClass
 ) -> None:
     vendor = Vendor(answering(status, {"request_id": "r", "code": code, "message": message}))
@@ -194,7 +194,7 @@ def test_a_refusal_is_classed_by_its_code_and_asked_only_once(
     error = caught.value
     assert type(error) is VendorError
     assert (error.code, error.error_class, error.http_status) == (code, error_class, status)
-    assert error.message == (message or f"DashScope answered HTTP {status}.")
+    assert error.message == (message or f"DashScope returned HTTP {status}.")
     assert len(vendor.requests) == 1
 
 
@@ -210,9 +210,7 @@ def test_a_refusal_is_classed_by_its_code_and_asked_only_once(
         (504, "HTTP_504", ErrorClass.RETRYABLE),
     ],
 )
-def test_an_html_page_from_something_in_between_never_fails_a_file(
-    status: int, code: str, error_class: ErrorClass
-) -> None:
+def test_an_html_page_of_a_proxy_is_retryable(status: int, code: str, error_class: ErrorClass) -> None:
     vendor = Vendor(answering(status, text="<html><body>Gateway</body></html>"))
     with pytest.raises(VendorError) as caught:
         vendor.adapter.submit(FUN_ASR, ["u"], {})
@@ -244,7 +242,7 @@ def test_a_redirect_is_not_followed_with_the_key() -> None:
     ],
     ids=["HTML", "empty", "cut off", "{}", "list", "no output", "odd output", "empty output", "empty id", "no id"],
 )
-def test_a_submission_answered_without_a_readable_task_id_may_have_been_accepted(answer: Answer) -> None:
+def test_a_response_without_a_readable_task_id_counts_as_lost(answer: Answer) -> None:
     vendor = Vendor(answer)
     with pytest.raises(ResponseLost) as caught:
         vendor.adapter.submit(FUN_ASR, ["u"], {})
@@ -253,7 +251,7 @@ def test_a_submission_answered_without_a_readable_task_id_may_have_been_accepted
 
 
 @pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError])
-def test_a_connection_that_was_never_made_means_that_nothing_was_submitted(error: type[httpx.TransportError]) -> None:
+def test_a_failed_connection_means_that_nothing_was_submitted(error: type[httpx.TransportError]) -> None:
     vendor = Vendor(breaking(error))
     with pytest.raises(VendorUnreachable, match=error.__name__) as caught:
         vendor.adapter.submit(FUN_ASR, ["u"], {})
@@ -265,7 +263,7 @@ def test_a_connection_that_was_never_made_means_that_nothing_was_submitted(error
     "error",
     [httpx.ReadTimeout, httpx.WriteTimeout, httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError],
 )
-def test_a_connection_that_broke_after_sending_leaves_it_open_whether_it_was_accepted(
+def test_a_connection_that_breaks_after_sending_loses_the_response(
     error: type[httpx.TransportError],
 ) -> None:
     vendor = Vendor(breaking(error))
@@ -276,7 +274,7 @@ def test_a_connection_that_broke_after_sending_leaves_it_open_whether_it_was_acc
     assert len(vendor.requests) == 1
 
 
-def test_a_signed_url_that_the_vendor_quotes_in_its_message_is_taken_out() -> None:
+def test_a_signed_url_in_the_vendors_message_is_redacted() -> None:
     message = "url error: https://m.s3.us-east-1.amazonaws.com/a.wav?X-Amz-Signature=5ec7e7&X-Amz-Expires=1, check url!"
     vendor = Vendor(answering(400, {"code": "InvalidParameter", "message": message}))
     with pytest.raises(VendorError) as caught:
@@ -286,7 +284,7 @@ def test_a_signed_url_that_the_vendor_quotes_in_its_message_is_taken_out() -> No
 
 
 @pytest.mark.parametrize("answer", [answering(401, {"code": "InvalidApiKey"}), breaking(httpx.ReadTimeout)])
-def test_the_key_is_in_no_error(answer: Answer) -> None:
+def test_no_error_contains_the_key(answer: Answer) -> None:
     with pytest.raises(VendorError) as caught:
         Vendor(answer).adapter.query("t")
     assert "sk-secret-key" not in f"{caught.value!r} {caught.value.__cause__!r}"

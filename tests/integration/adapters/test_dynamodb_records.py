@@ -17,10 +17,10 @@ from botocore.exceptions import ClientError
 
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs.job import Due, Job, Status
-from dashscribe.domain.jobs.task import Task, TaskPhase
+from dashscribe.domain.jobs.task import PostOutcome, Task, TaskPhase
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, outcomes
+from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, read_outcomes
 from dashscribe.errors import StaleRecord
 from dashscribe.services.backfill import COUNTS
 from dashscribe.services.ports import DueRecord, DueTask
@@ -124,6 +124,9 @@ def full_task(now: datetime) -> Task:
         url_marks=["0123456789abcdef"],
         task_id="任务-1",
         posted_at=now,
+        response_lost_at=now,
+        reconciled_since=now,
+        post_outcome=PostOutcome.ACCEPTED,
         accepted_at=now + SECOND,
         ended_at=now + 2 * SECOND,
         finalize_attempts=3,
@@ -432,7 +435,7 @@ def test_a_task_of_a_hundred_files_and_its_outcomes_stay_far_below_400_kb(
     media = {job_id: Media(bucket="b", key=str(n), size_bytes=1) for n, job_id in enumerate(job_ids)}
     for name, results in (("half failed", subtasks), ("all failed", failed)):
         output = TaskOutput.model_validate({"task_status": "SUCCEEDED", "results": results})
-        records.save_outcomes(name, outcomes(output, media))
+        records.save_outcomes(name, read_outcomes(output, media))
     records.save_outcomes(
         "all worked",
         {job_id: FileOutcome(status="SUCCEEDED", transcription_url="u" * 2048, completed_at=now) for job_id in job_ids},

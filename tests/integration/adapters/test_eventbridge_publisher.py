@@ -1,5 +1,4 @@
-"""The bus: every event arrives in the shape of docs/architecture.md#fixed-interfaces, or `PublishFailed` says that
-one did not."""
+"""Every event arrives in the shape of docs/architecture.md#fixed-interfaces, or `PublishFailed` is raised."""
 
 from __future__ import annotations
 
@@ -32,7 +31,7 @@ def bus(aws: None) -> EventBridgeClient:
 
 @pytest.fixture
 def subscriber(bus: EventBridgeClient) -> Subscriber:
-    """A rule and a queue, as a subscriber would have them; what has arrived so far."""
+    """A subscriber's rule and queue. Returns the events that have arrived."""
     sqs = boto3.client("sqs")
     url = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -107,7 +106,7 @@ def test_a_subscriber_receives_the_event_in_the_documented_shape(
     }
 
 
-def test_a_failure_is_told_with_its_reason_and_without_a_result(
+def test_a_failed_event_has_the_reason_and_no_result(
     bus: EventBridgeClient, subscriber: Subscriber, make_job: MakeJob, now: datetime
 ) -> None:
     failure = {"code": "FILE_TOO_LARGE", "message": "太大", "category": "permanent"}
@@ -117,14 +116,14 @@ def test_a_failure_is_told_with_its_reason_and_without_a_result(
     assert (event["detail"]["error"], event["detail"]["result"]) == (failure, None)
 
 
-def test_a_submission_is_told_under_its_own_detail_type(
+def test_a_submitted_event_has_its_own_detail_type(
     bus: EventBridgeClient, subscriber: Subscriber, make_job: MakeJob, now: datetime
 ) -> None:
     EventBridgePublisher(bus, "the-bus").publish([make_job(status=Status.SUBMITTED, submitted_at=now)], now)
     assert [event["detail-type"] for event in subscriber()] == ["Transcription Submitted"]
 
 
-def test_more_events_than_one_call_takes_all_arrive_once(
+def test_more_events_than_fit_one_call_all_arrive_once(
     bus: EventBridgeClient, subscriber: Subscriber, make_job: MakeJob, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real, sizes = bus.put_events, []
@@ -140,12 +139,12 @@ def test_more_events_than_one_call_takes_all_arrive_once(
     assert sorted(event["detail"]["job_id"] for event in subscriber()) == names
 
 
-def test_no_jobs_make_no_call(bus: EventBridgeClient, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_call_is_made_without_jobs(bus: EventBridgeClient, now: datetime, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(type(bus), "put_events")
     EventBridgePublisher(bus, "the-bus").publish([], now)
 
 
-def test_a_refused_entry_is_a_failure_although_the_call_answered_200(
+def test_a_refused_entry_of_a_successful_call_is_an_error(
     bus: EventBridgeClient, make_job: MakeJob, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls: list[int] = []
@@ -161,10 +160,10 @@ def test_a_refused_entry_is_a_failure_although_the_call_answered_200(
     jobs = [make_job(f"job-{number}", status=Status.SUBMITTED) for number in range(12)]
     with pytest.raises(PublishFailed, match="refused 1 of 12 events: job-3: ThrottlingException"):
         EventBridgePublisher(bus, "the-bus").publish(jobs, now)
-    assert calls == [10, 2], "the other events must not be kept back"
+    assert calls == [10, 2], "the other events must be published"
 
 
-def test_a_bus_that_refuses_the_call_is_a_failure(
+def test_a_refused_call_is_an_error(
     bus: EventBridgeClient, make_job: MakeJob, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(**_: object) -> None:
@@ -175,21 +174,21 @@ def test_a_bus_that_refuses_the_call_is_a_failure(
         EventBridgePublisher(bus, "the-bus").publish([make_job(status=Status.SUBMITTED)], now)
 
 
-def test_a_bus_that_cannot_be_reached_is_a_failure(
+def test_an_unreachable_bus_is_an_error(
     bus: EventBridgeClient, make_job: MakeJob, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreachable(**_: object) -> None:
         raise EndpointConnectionError(endpoint_url="https://events")
 
     monkeypatch.setattr(bus, "put_events", unreachable)
-    with pytest.raises(PublishFailed, match="did not answer"):
+    with pytest.raises(PublishFailed, match="call of EventBridge failed"):
         EventBridgePublisher(bus, "the-bus").publish([make_job(status=Status.SUBMITTED)], now)
 
 
-def test_a_call_stays_below_256_kb_however_long_keys_are_when_written_as_json(
+def test_a_call_stays_below_256_kb_with_keys_that_grow_as_json(
     bus: EventBridgeClient, succeeded: Job, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A control character in a key is one byte there and six here."""
+    """A control character has one byte in a key and six in JSON."""
     key = "\x01" * 1024
     names = ("result", "transcript", "text", "srt", "vtt", "job")
     files = {"bucket": "results", "prefix": key, "files": dict.fromkeys(names, key)}

@@ -1,4 +1,4 @@
-"""What came in odd once, or could: records, replies, URLs and log lines that broke an adapter before it was mended."""
+"""Unusual records, replies, URLs and log lines, most of which once caused an error in an adapter."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from dashscribe.settings import FinalizeSettings
 from dashscribe.wiring import _s3_client
 
 
-def test_unknown_durations_of_a_silent_recording_are_read_back() -> None:
+def test_unknown_durations_of_a_silent_recording_are_stored_and_read() -> None:
     facts = AudioFacts(duration_ms=None, speech_ms=0, channels=[])
     stored = to_item({"audio": facts.model_dump(mode="json")})
     assert AudioFacts.model_validate(from_item(stored)["audio"]) == facts
 
 
-def test_numbers_in_parameters_stay_the_numbers_that_they_were() -> None:
+def test_numbers_in_parameters_keep_their_type_and_value() -> None:
     parameters: dict[str, Any] = {"channel_id": [0, 1], "speech_noise_threshold": 0.5, "deep": [{"n": 2}]}
     for _ in range(3):
         parameters = from_item(to_item({"parameters": parameters}))["parameters"]
@@ -54,12 +54,12 @@ def test_numbers_in_parameters_stay_the_numbers_that_they_were() -> None:
         ("Throttling.AllocationQuota", "Free allocated quota exceeded.", ErrorClass.ACCOUNT_WIDE),
     ],
 )
-def test_a_minute_s_limit_does_not_stop_the_account(code: str, message: str, error_class: ErrorClass) -> None:
+def test_a_limit_per_minute_does_not_pause_the_account(code: str, message: str, error_class: ErrorClass) -> None:
     assert classify(code, message, 429) is error_class
 
 
-def named(host: str, _: int) -> list[str]:
-    """Every name has an address, if it is a name at all."""
+def resolve_any_name(host: str, _: int) -> list[str]:
+    """Resolve every valid host name to a public address."""
     host.encode("idna")
     return ["8.8.8.8"]
 
@@ -76,15 +76,15 @@ def named(host: str, _: int) -> list[str]:
         "https://:pw@x.aliyuncs.com/",
     ],
 )
-def test_an_odd_result_url_is_refused_for_good(url: str) -> None:
+def test_an_invalid_result_url_is_refused(url: str) -> None:
     with httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, json={}))) as client:
-        source = ResultDownload(client, ("aliyuncs.com",), resolve=named)
+        source = ResultDownload(client, ("aliyuncs.com",), resolve=resolve_any_name)
         with pytest.raises(ResultRefused):
             source.download(url)
 
 
 @pytest.mark.parametrize("entry", [".aliyuncs.com", "*.aliyuncs.com", " ALIYUNCS.com "])
-def test_the_allow_list_is_read_as_it_was_meant(entry: str) -> None:
+def test_an_entry_of_the_allow_list_may_have_a_dot_a_star_and_blanks(entry: str) -> None:
     settings = FinalizeSettings(
         jobs_table_name="t",
         event_bus_name="b",
@@ -99,36 +99,36 @@ def dashscope(response: httpx.Response) -> DashScopeHttp:
     return DashScopeHttp(httpx.Client(transport=httpx.MockTransport(lambda _: response)), "https://d", lambda: "sk-k")
 
 
-def test_a_body_that_does_not_unpack_is_a_lost_answer() -> None:
+def test_a_body_that_cannot_be_decompressed_is_a_lost_response() -> None:
     broken = httpx.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(b"no gzip"))
     with pytest.raises(ResponseLost):
         dashscope(broken).submit(CATALOGUE["fun-asr"], ["https://m"], {})
 
 
 @pytest.mark.parametrize("output", [None, {}])
-def test_an_error_code_in_a_reply_of_200_counts(output: object) -> None:
+def test_an_error_code_with_http_200_is_an_error(output: object) -> None:
     reply = httpx.Response(200, json={"code": "InvalidApiKey", "message": "m", "output": output})
     with pytest.raises(VendorError) as refused:
         dashscope(reply).query("t")
     assert (refused.value.code, refused.value.error_class) == ("InvalidApiKey", ErrorClass.ACCOUNT_WIDE)
 
 
-def test_a_redacted_log_line_is_still_json() -> None:
+def test_a_redacted_log_line_is_valid_json() -> None:
     line = redacted(json.dumps({"a": "Bearer sk-abcdef", "b": 1, "c": 'said "Bearer st-xyzw"'}))
     assert json.loads(line) == {"a": "Bearer [redacted]", "b": 1, "c": 'said "Bearer [redacted]"'}
 
 
-def test_a_percent_encoded_signature_is_taken_out_too() -> None:
+def test_a_percent_encoded_signature_is_redacted() -> None:
     assert "5ec7e7" not in redacted("https%3A%2F%2Fm%2Fa%3FX-Amz-Signature%3D5ec7e7%26x")
 
 
-def test_a_url_dies_with_its_credentials_even_in_their_last_minute() -> None:
+def test_a_url_expires_with_credentials_that_have_less_than_a_minute_left() -> None:
     credentials: Any = SimpleNamespace(_expiry_time=datetime.now(UTC) + timedelta(seconds=30))
     url = S3Media(_s3_client(), 3600, credentials).presign(Media(bucket="b", key="k", size_bytes=1))
     assert int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0]) <= 30
 
 
-def test_a_page_of_the_list_of_tasks_is_read() -> None:
+def test_a_page_of_the_task_list_is_read() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         assert dict(request.url.params) == {"model_name": "fun-asr", "page_no": "2", "page_size": "100"}
         return httpx.Response(200, json={"total_page": 3, "data": [{"task_id": "t2", "gmt_create": 1745568293253}]})
@@ -139,41 +139,41 @@ def test_a_page_of_the_list_of_tasks_is_read() -> None:
     assert listed.created_at == datetime(2025, 4, 25, 8, 4, 53, 253000, tzinfo=UTC)
 
 
-def test_an_empty_list_without_page_numbers_is_an_empty_list() -> None:
+def test_an_empty_task_list_may_lack_page_numbers() -> None:
     listed = dashscope(httpx.Response(200, json={"request_id": "r", "total": 0, "data": []})).list_page(
         "fun-asr", 1, 10
     )
     assert (listed.data, listed.total_page) == ([], 1)
 
 
-def test_a_page_of_the_list_tells_the_size_that_the_server_allowed() -> None:
-    asked: list[str] = []
+def test_a_page_of_the_task_list_has_the_size_that_the_server_used() -> None:
+    queries: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
-        asked.append(str(request.url.query, "ascii"))
+        queries.append(str(request.url.query, "ascii"))
         entries = [{"task_id": "t1", "status": "RUNNING"}, {"task_id": "t2", "status": "SUCCEEDED"}, {"task_id": "t3"}]
         return httpx.Response(200, json={"total_page": 2, "page_no": 2, "page_size": 10, "data": entries})
 
     client = httpx.Client(transport=httpx.MockTransport(answer))
     page = DashScopeHttp(client, "https://d", lambda: "sk-k").list_page("fun-asr", 2, 100)
-    assert asked == ["model_name=fun-asr&page_no=2&page_size=100"]
+    assert queries == ["model_name=fun-asr&page_no=2&page_size=100"]
     assert (page.page_size, page.total_page) == (10, 2)
     assert [task.is_over for task in page.data] == [False, True, False]
 
 
 @pytest.mark.parametrize("page_size", [None, 0, -1, "10", True])
-def test_a_page_size_that_is_none_is_not_one(page_size: object) -> None:
+def test_an_invalid_page_size_is_unknown(page_size: object) -> None:
     body = {"total_page": 1, "page_size": page_size, "data": []}
     assert dashscope(httpx.Response(200, json=body)).list_page("fun-asr", 1, 100).page_size is None
 
 
-def test_a_page_of_something_else_is_no_list() -> None:
+def test_a_response_that_is_not_a_task_list_is_an_error() -> None:
     with pytest.raises(VendorError) as refused:
         dashscope(httpx.Response(200, json={"output": {"tasks": []}})).list_page("fun-asr", 1, 100)
     assert (refused.value.code, refused.value.error_class) == ("NO_LIST", ErrorClass.PERMANENT)
 
 
-def test_what_the_vendor_says_is_cut_to_what_an_event_can_hold() -> None:
+def test_a_long_code_and_message_are_truncated() -> None:
     with pytest.raises(VendorError) as refused:
         dashscope(httpx.Response(400, json={"code": "c" * 100_000, "message": "m" * 100_000})).query("t")
     assert (len(refused.value.code), len(refused.value.message)) == (100, 500)

@@ -1,4 +1,4 @@
-"""Secrets leave the functions by no log line, whichever field they came in by."""
+"""Secrets are removed from every field of a log line."""
 
 from __future__ import annotations
 
@@ -56,12 +56,12 @@ def leaked(text: str) -> list[str]:
         json.dumps(json.dumps({"url": S3_URL, "key": KEY})),
     ],
 )
-def test_no_secret_is_left_in_a_text(text: str) -> None:
+def test_no_secret_remains_in_a_redacted_text(text: str) -> None:
     assert leaked(text) != []
     assert leaked(redacted(text)) == []
 
 
-def test_what_tells_a_reader_where_to_look_is_kept() -> None:
+def test_the_address_without_its_query_is_kept() -> None:
     text = redacted(f"download of {S3_URL} failed: {RESULT_URL}")
     assert text == (
         "download of https://media.s3.us-east-1.amazonaws.com/a%20b.wav?[redacted] failed: "
@@ -81,18 +81,18 @@ def test_what_tells_a_reader_where_to_look_is_kept() -> None:
         "2026-01-01T00:00:00.000Z 3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY",
     ],
 )
-def test_a_text_without_secrets_stays_as_it_is(text: str) -> None:
+def test_a_text_without_secrets_is_unchanged(text: str) -> None:
     assert redacted(text) == text
 
 
-def test_a_real_presigned_url_keeps_nothing_of_its_signature(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_real_presigned_url_loses_its_query(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     media = Media(bucket="media", key="会议 +%'\"😀?.wav", version_id="v+1", size_bytes=1)
     url = S3Media(wiring._s3_client(), 60).presign(media)
     assert redacted(url) == url.partition("?")[0] + "?[redacted]"
 
 
-def test_json_lines_stay_json() -> None:
+def test_a_redacted_json_document_is_valid_json() -> None:
     document = {"a": S3_URL, "b": [RESULT_URL, KEY, 1], "c": f"it said: {S3_URL}", "d": {"e": None}}
     for line in (json.dumps(document), json.dumps(document, separators=(",", ":")), json.dumps(document, indent=1)):
         read = json.loads(redacted(line))
@@ -100,8 +100,8 @@ def test_json_lines_stay_json() -> None:
         assert read["c"] == "it said: https://media.s3.us-east-1.amazonaws.com/a%20b.wav?[redacted]"
 
 
-def test_the_logger_writes_no_secret_whichever_field_it_came_in_by(log_lines: LogLines) -> None:
-    logger.info("asked %s", S3_URL)
+def test_the_logger_redacts_secrets_in_every_field(log_lines: LogLines) -> None:
+    logger.info("downloading %s", S3_URL)
     logger.warning("refused", reason=f"url error: {RESULT_URL}", job_ids=["a"], nested={"urls": [S3_URL, KEY]})
     logger.append_keys(last_url=RESULT_URL)
     try:
@@ -115,7 +115,7 @@ def test_the_logger_writes_no_secret_whichever_field_it_came_in_by(log_lines: Lo
     assert lines[2]["last_url"].endswith(".json?[redacted]")
 
 
-def test_an_exception_s_text_and_traceback_are_written_without_secrets(log_lines: LogLines) -> None:
+def test_the_logger_redacts_secrets_in_exceptions(log_lines: LogLines) -> None:
     try:
         raise ValueError(f"cannot fetch {S3_URL} with {KEY}")
     except ValueError:

@@ -1,4 +1,4 @@
-"""The vendor's result files: fetched verbatim, from where they may come only, and never without an end."""
+"""Download result files: unchanged URLs, allowed hosts only, and a maximum size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SIGNED = (
 
 
 class Host:
-    """The result's host, and the name server before it."""
+    """The result's host, and a name server."""
 
     def __init__(
         self,
@@ -48,13 +48,13 @@ class Host:
 
     @property
     def fetched(self) -> str:
-        """The one URL that was asked for, byte by byte as it goes over the wire."""
+        """The only requested URL, exactly as it was sent."""
         [request] = self.requests
         return f"{request.url.scheme}://{request.headers['host']}{request.url.raw_path.decode()}"
 
 
 class Pieces(httpx.SyncByteStream):
-    """A body that comes in pieces, counts them, and may break."""
+    """A response body in chunks, which counts the bytes sent and may end with an error."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -66,7 +66,7 @@ class Pieces(httpx.SyncByteStream):
             yield piece
 
 
-# from where
+# hosts
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ class Pieces(httpx.SyncByteStream):
         "",
     ],
 )
-def test_a_result_elsewhere_is_refused_before_anything_is_asked(url: str) -> None:
+def test_a_result_on_another_host_is_refused_without_a_request(url: str) -> None:
     host = Host()
     with pytest.raises(ResultRefused) as caught:
         host.source.download(url)
@@ -113,7 +113,7 @@ def test_a_result_elsewhere_is_refused_before_anything_is_asked(url: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("url", "asked"),
+    ("url", "host_name"),
     [
         ("https://aliyuncs.com/r", "aliyuncs.com"),
         ("https://x.aliyuncs.com/r", "x.aliyuncs.com"),
@@ -121,14 +121,14 @@ def test_a_result_elsewhere_is_refused_before_anything_is_asked(url: str) -> Non
         ("HTTPS://RESULT.ALIYUNCS.COM/r", "result.aliyuncs.com"),
     ],
 )
-def test_a_result_on_an_allowed_host_is_fetched(url: str, asked: str) -> None:
+def test_a_result_on_an_allowed_host_is_downloaded(url: str, host_name: str) -> None:
     host = Host()
     assert host.source.download(url) == RESULT
-    assert host.requests[0].url.host == asked
-    assert host.resolved == [(asked, 443)]
+    assert host.requests[0].url.host == host_name
+    assert host.resolved == [(host_name, 443)]
 
 
-def test_with_an_empty_allow_list_everything_is_refused() -> None:
+def test_an_empty_allow_list_refuses_every_result() -> None:
     with pytest.raises(ResultRefused):
         Host(allowed=()).source.download("https://x.aliyuncs.com/r")
 
@@ -149,7 +149,7 @@ def test_with_an_empty_allow_list_everything_is_refused() -> None:
         "::ffff:10.0.0.1",
     ],
 )
-def test_an_allowed_name_that_stands_for_a_private_address_is_refused(address: str) -> None:
+def test_an_allowed_name_that_resolves_to_a_private_address_is_refused(address: str) -> None:
     host = Host(addresses=(PUBLIC, address))
     with pytest.raises(ResultRefused) as caught:
         host.source.download("https://x.aliyuncs.com/r")
@@ -157,38 +157,40 @@ def test_an_allowed_name_that_stands_for_a_private_address_is_refused(address: s
     assert host.requests == []
 
 
-def test_a_name_without_an_address_is_tried_again_later() -> None:
-    def nobody(host: str, port: int) -> list[str]:
+def test_a_name_that_cannot_be_resolved_is_unavailable() -> None:
+    def resolve_nothing(host: str, port: int) -> list[str]:
         raise OSError("Name or service not known")
 
-    source = ResultDownload(httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))), ["a.b"], nobody)
-    with pytest.raises(ResultUnavailable, match="no address now"):
+    source = ResultDownload(
+        httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200))), ["a.b"], resolve_nothing
+    )
+    with pytest.raises(ResultUnavailable, match="cannot be resolved"):
         source.download("https://x.a.b/r")
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-def test_a_local_host_that_the_operator_named_is_fetched_as_it_is(name: str) -> None:
+def test_an_allowed_local_host_is_used_without_changes(name: str) -> None:
     host = Host(allowed=("aliyuncs.com", name))
     assert host.source.download(f"http://{name}:8123/r%3A1.json?Expires=1") == RESULT
     assert host.fetched == f"http://{name}:8123/r%3A1.json?Expires=1"
 
 
-def test_naming_localhost_does_not_open_the_names_under_it() -> None:
+def test_allowing_localhost_does_not_allow_its_subdomains() -> None:
     host = Host(allowed=("localhost",), addresses=("127.0.0.1",))
     with pytest.raises(ResultRefused):
         host.source.download("http://evil.localhost/r")
 
 
-# how
+# requests
 
 
-def test_http_becomes_https_and_the_rest_of_the_url_is_byte_for_byte_the_same() -> None:
+def test_http_becomes_https_and_the_rest_of_the_url_is_unchanged() -> None:
     host = Host()
     host.source.download(f"http://{SIGNED}")
     assert host.fetched == f"https://{SIGNED}"
 
 
-def test_an_https_url_is_fetched_byte_for_byte() -> None:
+def test_an_https_url_is_unchanged() -> None:
     host = Host()
     host.source.download(f"https://{SIGNED}")
     assert host.fetched == f"https://{SIGNED}"
@@ -204,13 +206,13 @@ def test_an_https_url_is_fetched_byte_for_byte() -> None:
         ("https://x.aliyuncs.com:8443/r", "https://x.aliyuncs.com:8443/r"),
     ],
 )
-def test_only_the_standard_port_changes_with_the_scheme(url: str, fetched: str) -> None:
+def test_only_a_url_with_the_standard_port_becomes_https(url: str, fetched: str) -> None:
     host = Host()
     host.source.download(url)
     assert host.fetched == fetched
 
 
-def test_no_key_and_no_cookie_goes_to_the_result_s_host() -> None:
+def test_no_key_and_no_cookie_is_sent_to_the_results_host() -> None:
     host = Host(lambda _: httpx.Response(200, json=RESULT, headers={"set-cookie": "a=b"}))
     host.source.download("https://x.aliyuncs.com/r")
     sent = host.requests[0].headers
@@ -227,11 +229,11 @@ def test_a_redirect_is_not_followed(status: int, location: str) -> None:
     assert len(host.requests) == 1
 
 
-# what comes back
+# responses
 
 
 @pytest.mark.parametrize("status", [204, 400, 403, 404, 429, 500, 503])
-def test_an_expired_or_failing_url_is_unavailable_and_asked_only_once(status: int) -> None:
+def test_an_error_status_is_unavailable_and_the_request_is_not_repeated(status: int) -> None:
     host = Host(lambda _: httpx.Response(status, text="<Error><Code>AccessDenied</Code></Error>"))
     with pytest.raises(ResultUnavailable, match=f"HTTP {status}"):
         host.source.download("https://x.aliyuncs.com/r?Signature=5ec7e7")
@@ -252,7 +254,7 @@ def test_an_expired_or_failing_url_is_unavailable_and_asked_only_once(status: in
     ],
     ids=["empty", "cut off", "HTML", "list", "text", "null", "not UTF-8", "deep"],
 )
-def test_what_is_no_json_object_is_unavailable(body: bytes) -> None:
+def test_a_body_that_is_not_a_json_object_is_unavailable(body: bytes) -> None:
     with pytest.raises(ResultUnavailable):
         Host(lambda _: httpx.Response(200, content=body)).source.download("https://x.aliyuncs.com/r")
 
@@ -268,7 +270,7 @@ def test_a_broken_connection_is_unavailable(error: type[httpx.TransportError]) -
         Host(answer).source.download("https://x.aliyuncs.com/r")
 
 
-def test_a_connection_that_breaks_in_the_middle_of_the_body_is_unavailable() -> None:
+def test_a_connection_that_breaks_during_the_body_is_unavailable() -> None:
     def body() -> Iterator[bytes]:
         yield b'{"transcripts": ['
         raise httpx.RemoteProtocolError("peer closed connection without sending complete message body")
@@ -277,7 +279,7 @@ def test_a_connection_that_breaks_in_the_middle_of_the_body_is_unavailable() -> 
         Host(lambda _: httpx.Response(200, stream=Pieces(body()))).source.download("https://x.aliyuncs.com/r")
 
 
-def test_a_body_that_is_not_compressed_as_it_says_is_unavailable() -> None:
+def test_a_body_with_a_wrong_encoding_is_unavailable() -> None:
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(200, headers={"content-encoding": "gzip"}, stream=Pieces(iter([b"no gzip"])))
 
@@ -285,7 +287,7 @@ def test_a_body_that_is_not_compressed_as_it_says_is_unavailable() -> None:
         Host(answer).source.download("https://x.aliyuncs.com/r")
 
 
-def test_a_result_without_an_end_is_refused_while_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_endless_result_is_refused_during_the_download(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(result_download, "MAX_RESULT_BYTES", 100_000)
     stream = Pieces(b"x" * 1000 for _ in range(100_000))
     with pytest.raises(ResultRefused) as caught:
@@ -294,8 +296,8 @@ def test_a_result_without_an_end_is_refused_while_it_comes(monkeypatch: pytest.M
     assert stream.sent <= 102_000
 
 
-def test_a_large_result_is_left_for_when_it_is_alone() -> None:
-    """Many at once would need more memory than a function has: whose turn it is not gets no more than is harmless."""
+def test_a_large_result_is_not_downloaded_together_with_others() -> None:
+    """Several large results at once need more memory than a function has."""
     body = json.dumps(
         {"file_url": "u", "transcripts": [], "padding": "x" * result_download.LARGE_RESULT_BYTES}
     ).encode()
@@ -305,7 +307,7 @@ def test_a_large_result_is_left_for_when_it_is_alone() -> None:
     assert host.source.download("https://x.aliyuncs.com/r")["file_url"] == "u"
 
 
-def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_small_body_that_decompresses_to_a_huge_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(result_download, "MAX_RESULT_BYTES", 100_000)
     packed = gzip.compress(b" " * 1_000_000)
     assert len(packed) < 100_000
@@ -317,13 +319,13 @@ def test_a_small_body_that_unpacks_to_a_huge_one_is_refused(monkeypatch: pytest.
         Host(answer).source.download("https://x.aliyuncs.com/r")
 
 
-def test_a_result_of_just_the_largest_size_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_result_of_the_maximum_size_is_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     body = json.dumps(RESULT).encode()
     monkeypatch.setattr(result_download, "MAX_RESULT_BYTES", len(body))
     assert Host(lambda _: httpx.Response(200, content=body)).source.download("https://x.aliyuncs.com/r") == RESULT
 
 
-def test_no_error_shows_the_signed_part_of_the_url() -> None:
+def test_no_error_contains_the_signature_of_the_url() -> None:
     for answer, addresses in (
         (httpx.Response(403), [PUBLIC]),
         (httpx.Response(200, text="{"), [PUBLIC]),

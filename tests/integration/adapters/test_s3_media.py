@@ -1,4 +1,4 @@
-"""The media bucket: only the very version that was uploaded, and URLs that the vendor can fetch it with."""
+"""Read exactly the uploaded version of an object, and presign URLs for the vendor."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dashscribe.errors import MediaGone
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-HARD_KEYS = [
+SPECIAL_KEYS = [
     "plain.wav",
     "with space.wav",
     "a+b.wav",
@@ -67,8 +67,8 @@ def put(
 # head
 
 
-@pytest.mark.parametrize("key", HARD_KEYS)
-def test_the_metadata_of_an_object_is_read_whatever_its_key(s3: S3Client, key: str) -> None:
+@pytest.mark.parametrize("key", SPECIAL_KEYS)
+def test_the_metadata_of_an_object_with_any_key_is_read(s3: S3Client, key: str) -> None:
     media = put(s3, key, metadata={"dashscribe-model": "fun-asr", "other": "1"})
     assert S3Media(s3, 60).head(media) == {"dashscribe-model": "fun-asr", "other": "1"}
 
@@ -77,7 +77,7 @@ def test_an_object_without_metadata_has_none(s3: S3Client) -> None:
     assert S3Media(s3, 60).head(put(s3)) == {}
 
 
-def test_the_metadata_is_that_of_the_uploaded_version_and_not_of_a_newer_one(s3: S3Client) -> None:
+def test_the_metadata_of_the_uploaded_version_is_read_and_not_of_a_newer_one(s3: S3Client) -> None:
     older = put(s3, body=b"1", metadata={"which": "older"})
     put(s3, body=b"2", metadata={"which": "newer"})
     assert S3Media(s3, 60).head(older) == {"which": "older"}
@@ -92,7 +92,7 @@ def test_a_version_hidden_by_a_delete_marker_is_still_there(s3: S3Client) -> Non
 def test_a_deleted_object_is_gone(s3: S3Client, plain_bucket: str) -> None:
     media = put(s3, bucket=plain_bucket)
     s3.delete_object(Bucket=plain_bucket, Key=media.key)
-    with pytest.raises(MediaGone, match=r"s3://plain/a\.wav .* deleted before its turn"):
+    with pytest.raises(MediaGone, match=r"s3://plain/a\.wav .* deleted before it was submitted"):
         S3Media(s3, 60).head(media)
 
 
@@ -111,7 +111,7 @@ def test_a_delete_marker_in_place_of_the_object_is_gone(s3: S3Client) -> None:
 
 
 def test_the_version_of_a_delete_marker_is_gone(s3: S3Client) -> None:
-    """S3 answers 405 here, not 404."""
+    """S3 returns 405 here, not 404."""
     media = put(s3)
     marker = s3.delete_object(Bucket="media", Key=media.key)["VersionId"]
     with pytest.raises(MediaGone):
@@ -121,16 +121,18 @@ def test_the_version_of_a_delete_marker_is_gone(s3: S3Client) -> None:
 def test_an_object_that_was_replaced_is_gone(s3: S3Client, plain_bucket: str) -> None:
     media = put(s3, body=b"1", bucket=plain_bucket)
     put(s3, body=b"2", bucket=plain_bucket)
-    with pytest.raises(MediaGone, match="was replaced before its turn"):
+    with pytest.raises(MediaGone, match="was replaced before it was submitted"):
         S3Media(s3, 60).head(media)
 
 
-def test_an_upload_whose_event_had_no_etag_is_taken_as_it_is(s3: S3Client) -> None:
+def test_an_upload_without_an_etag_in_its_event_is_not_checked(s3: S3Client) -> None:
     media = put(s3, metadata={"which": "any"}).model_copy(update={"etag": None})
     assert S3Media(s3, 60).head(media) == {"which": "any"}
 
 
-def test_a_refusal_by_s3_does_not_count_as_gone(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_access_error_of_s3_does_not_mean_that_the_object_is_gone(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refused(**_: str) -> None:
         raise ClientError(
             {"Error": {"Code": "403", "Message": "Forbidden"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
@@ -145,13 +147,13 @@ def test_a_refusal_by_s3_does_not_count_as_gone(s3: S3Client, monkeypatch: pytes
 # read
 
 
-@pytest.mark.parametrize("key", HARD_KEYS)
-def test_an_object_is_read_whole_whatever_its_key(s3: S3Client, key: str) -> None:
+@pytest.mark.parametrize("key", SPECIAL_KEYS)
+def test_the_content_of_an_object_with_any_key_is_read(s3: S3Client, key: str) -> None:
     body = bytes(range(256)) * 1_000
     assert S3Media(s3, 60).read(put(s3, key, body)) == body
 
 
-def test_what_is_read_is_the_uploaded_version_and_not_a_newer_one(s3: S3Client) -> None:
+def test_the_uploaded_version_is_read_and_not_a_newer_one(s3: S3Client) -> None:
     older = put(s3, body=b"older")
     put(s3, body=b"newer")
     assert S3Media(s3, 60).read(older) == b"older"
@@ -163,14 +165,14 @@ def test_a_version_hidden_by_a_delete_marker_can_still_be_read(s3: S3Client) -> 
     assert S3Media(s3, 60).read(media) == b"hidden"
 
 
-def test_a_deleted_object_is_gone_for_its_reader_too(s3: S3Client, plain_bucket: str) -> None:
+def test_reading_a_deleted_object_reports_that_it_is_gone(s3: S3Client, plain_bucket: str) -> None:
     media = put(s3, bucket=plain_bucket)
     s3.delete_object(Bucket=plain_bucket, Key=media.key)
-    with pytest.raises(MediaGone, match=r"s3://plain/a\.wav .* deleted before its turn"):
+    with pytest.raises(MediaGone, match=r"s3://plain/a\.wav .* deleted before it was submitted"):
         S3Media(s3, 60).read(media)
 
 
-def test_a_deleted_version_and_a_delete_marker_are_gone_for_their_reader_too(s3: S3Client) -> None:
+def test_reading_a_deleted_version_or_a_delete_marker_reports_that_it_is_gone(s3: S3Client) -> None:
     media = put(s3)
     marker = s3.delete_object(Bucket="media", Key=media.key)["VersionId"]
     s3.delete_object(Bucket="media", Key=media.key, VersionId=media.version_id or "")
@@ -179,7 +181,7 @@ def test_a_deleted_version_and_a_delete_marker_are_gone_for_their_reader_too(s3:
             S3Media(s3, 60).read(media.model_copy(update={"version_id": version}))
 
 
-def test_a_reader_who_is_not_allowed_to_is_told_so(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_access_error_is_raised(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(**_: str) -> None:
         raise ClientError(
             {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
@@ -199,7 +201,7 @@ def presigned(media: Media, expiry_seconds: int = 3600) -> str:
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "ap-southeast-1"])
-def test_a_url_is_of_version_4_and_names_the_regional_virtual_hosted_endpoint(
+def test_a_url_has_signature_version_4_and_the_regional_virtual_hosted_endpoint(
     monkeypatch: pytest.MonkeyPatch, region: str
 ) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", region)
@@ -213,7 +215,7 @@ def test_a_url_is_of_version_4_and_names_the_regional_virtual_hosted_endpoint(
     assert "AWSAccessKeyId" not in query
 
 
-def test_a_bucket_with_dots_stands_in_the_path_because_its_host_name_would_have_no_certificate() -> None:
+def test_a_bucket_with_dots_is_in_the_path_of_the_url() -> None:
     url = urlsplit(presigned(Media(bucket="media.example.com", key="a.wav", size_bytes=1)))
     assert (url.netloc, url.path) == ("s3.us-east-1.amazonaws.com", "/media.example.com/a.wav")
 
@@ -226,15 +228,15 @@ def test_a_local_endpoint_has_the_bucket_in_the_path(monkeypatch: pytest.MonkeyP
     assert parse_qs(url.query)["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
 
 
-@pytest.mark.parametrize("key", HARD_KEYS)
-def test_every_character_of_a_key_is_intact_in_the_url(key: str) -> None:
+@pytest.mark.parametrize("key", SPECIAL_KEYS)
+def test_every_character_of_a_key_is_preserved_in_the_url(key: str) -> None:
     url = presigned(Media(bucket="media", key=key, size_bytes=1))
     path = url.removeprefix("https://media.s3.us-east-1.amazonaws.com").split("?")[0]
     assert re.fullmatch(r"(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2})+", path)
     assert unquote(path, errors="strict") == f"/{key}"
 
 
-def test_a_url_names_the_version_where_there_is_one() -> None:
+def test_a_url_has_the_version_id_if_there_is_one() -> None:
     version = "3HL4kqtJ+lcpXro/DTDmJ=="
     with_version = Media(bucket="media", key="a.wav", version_id=version, size_bytes=1)
     assert parse_qs(urlsplit(presigned(with_version)).query)["versionId"] == [version]
@@ -250,7 +252,7 @@ def test_the_signature_covers_the_version_and_the_key() -> None:
     assert len({signature("a", "1"), signature("a", "2"), signature("b", "1")}) == 3
 
 
-def test_temporary_credentials_leave_their_token_in_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_of_temporary_credentials_is_in_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "the-token")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     query = parse_qs(urlsplit(presigned(Media(bucket="media", key="a.wav", size_bytes=1))).query)
@@ -274,11 +276,11 @@ def lifetime(expiry_seconds: int, credentials_left: float | None) -> int:
     return int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0])
 
 
-def test_a_url_lives_as_long_as_was_asked_for_when_nothing_is_known_of_the_credentials() -> None:
+def test_a_url_has_the_configured_lifetime_if_the_credentials_expiry_is_unknown() -> None:
     assert lifetime(43200, None) == 43200
 
 
-def test_a_url_lives_as_long_as_was_asked_for_when_the_credentials_live_longer() -> None:
+def test_a_url_has_the_configured_lifetime_if_the_credentials_expire_later() -> None:
     assert lifetime(3600, 7200) == 3600
 
 

@@ -1,4 +1,4 @@
-"""The results bucket: written once, never over."""
+"""Store result files without overwriting, and find existing transcripts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_files_are_stored_under_their_keys_with_their_content_types(s3: S3Client
     assert s3.list_objects_v2(Bucket="results")["KeyCount"] == 3
 
 
-def test_a_key_that_exists_is_left_as_it_is_and_the_rest_is_stored(s3: S3Client) -> None:
+def test_an_existing_file_is_not_overwritten_and_the_others_are_stored(s3: S3Client) -> None:
     s3.put_object(Bucket="results", Key="j/result.json", Body=b"first", ContentType="text/x-first")
     S3Results(s3, "results").store(
         [
@@ -54,37 +54,37 @@ def test_a_key_that_exists_is_left_as_it_is_and_the_rest_is_stored(s3: S3Client)
     assert s3.get_object(Bucket="results", Key="j/job.json")["Body"].read() == b"{}"
 
 
-def test_storing_the_same_files_twice_is_no_error_and_writes_no_second_version(s3: S3Client) -> None:
+def test_storing_the_same_files_twice_writes_no_second_version(s3: S3Client) -> None:
     s3.put_bucket_versioning(Bucket="results", VersioningConfiguration={"Status": "Enabled"})
     for _ in range(2):
         S3Results(s3, "results").store([OutputFile("j/job.json", b"{}", "application/json")])
     assert len(s3.list_object_versions(Bucket="results")["Versions"]) == 1
 
 
-def test_any_other_refusal_is_raised(s3: S3Client) -> None:
+def test_any_other_error_of_s3_is_raised(s3: S3Client) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
         S3Results(s3, "elsewhere").store([OutputFile("k", b"", "text/plain")])
 
 
-def test_a_stored_document_is_found_as_it_was_stored(s3: S3Client) -> None:
+def test_a_stored_document_is_found_unchanged(s3: S3Client) -> None:
     key = "会议/录音 +%20'.wav/j/result.json"
     document = {"frames": [{"output": {"text": "你好 \u2028😀"}}], "usage": None}
     S3Results(s3, "results").store([OutputFile(key, json.dumps(document).encode(), "application/json")])
     assert S3Results(s3, "results").find_json(key) == document
 
 
-def test_what_was_never_stored_is_not_found(s3: S3Client) -> None:
+def test_a_document_that_was_not_stored_is_not_found(s3: S3Client) -> None:
     s3.put_object(Bucket="results", Key="j/result.json.bak", Body=b"{}")
     assert S3Results(s3, "results").find_json("j/result.json") is None
 
 
-def test_a_bucket_that_is_not_there_is_no_missing_document(s3: S3Client) -> None:
-    """An answer that was paid for would be asked for again."""
+def test_a_missing_bucket_is_an_error_and_not_a_missing_document(s3: S3Client) -> None:
+    """Otherwise a synchronous call that was already paid for would be repeated."""
     with pytest.raises(ClientError, match="NoSuchBucket"):
         S3Results(s3, "elsewhere").find_json("j/result.json")
 
 
-def test_a_reader_who_is_not_allowed_to_is_told_so(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_access_error_is_raised(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(**_: str) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
 
@@ -100,7 +100,7 @@ def report(s3: S3Client, key: str, etag: str) -> None:
     s3.put_object(Bucket="results", Key=key, Body=json.dumps({"media": {"etag": etag}}).encode())
 
 
-def test_a_transcript_is_found_by_key_and_bytes(s3: S3Client) -> None:
+def test_a_transcript_is_found_by_key_and_etag(s3: S3Client) -> None:
     key = "会议/录音 +%20'.wav"
     report(s3, f"{key}/{REPORT}", "e1")
     report(s3, f"{key}/{'1' * 32}/job.json", "e2")
@@ -115,19 +115,19 @@ def test_a_transcript_is_found_by_key_and_bytes(s3: S3Client) -> None:
     assert not has("会议/录音", "e1")
 
 
-def test_a_transcript_of_a_longer_key_is_not_ours(s3: S3Client) -> None:
+def test_a_transcript_of_a_longer_key_is_not_found(s3: S3Client) -> None:
     report(s3, f"a.wav/b.wav/{REPORT}", "e1")
     media = Media(bucket="media", key="a.wav", etag="e1", size_bytes=1)
     assert not S3Transcripts(s3, "results").has_transcript(media, LONG_AGO)
 
 
-def test_what_was_made_before_the_upload_is_not_its_transcript(s3: S3Client) -> None:
+def test_a_transcript_that_is_older_than_the_upload_is_not_found(s3: S3Client) -> None:
     report(s3, f"a.wav/{REPORT}", "e1")
     media = Media(bucket="media", key="a.wav", etag="e1", size_bytes=1)
     assert not S3Transcripts(s3, "results").has_transcript(media, datetime.now(UTC) + timedelta(minutes=1))
 
 
-def test_a_transcript_is_found_behind_a_thousand_other_files(s3: S3Client) -> None:
+def test_a_transcript_is_found_on_the_second_page_of_the_listing(s3: S3Client) -> None:
     for number in range(1001):
         s3.put_object(Bucket="results", Key=f"a.wav/{number:05}", Body=b"")
     report(s3, f"a.wav/{'f' * 32}/job.json", "e1")
@@ -135,7 +135,7 @@ def test_a_transcript_is_found_behind_a_thousand_other_files(s3: S3Client) -> No
     assert S3Transcripts(s3, "results").has_transcript(media, LONG_AGO)
 
 
-def test_a_key_that_was_cut_is_found_too(s3: S3Client) -> None:
+def test_a_transcript_of_a_truncated_key_is_found(s3: S3Client) -> None:
     key = "音" * 340 + ".wav"
     report(s3, result_folder("results", key, "0" * 32).files.job, "e1")
     media = Media(bucket="media", key=key, etag="e1", size_bytes=1)

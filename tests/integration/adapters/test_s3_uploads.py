@@ -1,4 +1,4 @@
-"""What is in a bucket now, under a key that a listing told."""
+"""Look up an object by its key."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def found(s3: S3Client, bucket: str, key: str) -> Upload:
 
 
 @pytest.mark.parametrize("key", ["a.wav", "a b+c%20'\"é中😀.wav", "/x//y.wav"])
-def test_the_newest_version_is_told_with_what_an_event_would_tell(s3: S3Client, key: str) -> None:
+def test_the_newest_version_has_the_same_fields_as_in_an_event(s3: S3Client, key: str) -> None:
     s3.put_object(Bucket="media", Key=key, Body=b"older")
     newer = s3.put_object(Bucket="media", Key=key, Body=b"newer one")
     upload = found(s3, "media", key)
@@ -42,28 +42,28 @@ def test_the_newest_version_is_told_with_what_an_event_would_tell(s3: S3Client, 
     assert not upload.archived
 
 
-def test_without_versions_there_is_no_version(s3: S3Client) -> None:
+def test_an_object_of_a_bucket_without_versioning_has_no_version_id(s3: S3Client) -> None:
     s3.put_object(Bucket="plain", Key="a.wav", Body=b"x")
     assert found(s3, "plain", "a.wav").media.version_id is None
 
 
-def test_what_was_there_before_versioning_has_no_version_either(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_from_before_versioning_has_no_version_id(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
     s3.put_object(Bucket="plain", Key="a.wav", Body=b"x")
     reply = {**s3.head_object(Bucket="plain", Key="a.wav"), "VersionId": "null"}
     monkeypatch.setattr(s3, "head_object", lambda **_: reply)
     assert found(s3, "plain", "a.wav").media.version_id is None
 
 
-def test_what_was_deleted_is_gone(s3: S3Client) -> None:
+def test_a_deleted_object_is_not_found(s3: S3Client) -> None:
     s3.put_object(Bucket="media", Key="a.wav", Body=b"x")
     s3.delete_object(Bucket="media", Key="a.wav")
     for key in ("a.wav", "never.wav"):
         assert S3Uploads(s3).find_upload("media", key) is None
 
 
-def test_a_bucket_that_may_not_be_read_is_an_error(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_access_error_is_raised(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "HeadObject")  # type: ignore[typeddict-item]  # as much of it as is read
+        raise ClientError({"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "HeadObject")  # type: ignore[typeddict-item]  # only the fields that are read
 
     monkeypatch.setattr(s3, "head_object", refused)
     with pytest.raises(ClientError):
@@ -82,7 +82,7 @@ def test_a_bucket_that_may_not_be_read_is_an_error(s3: S3Client, monkeypatch: py
         ({"StorageClass": "INTELLIGENT_TIERING", "ArchiveStatus": "DEEP_ARCHIVE_ACCESS"}, True),
     ],
 )
-def test_an_archived_object_is_told_from_one_that_can_be_read(
+def test_an_archived_object_is_marked_as_archived(
     s3: S3Client, monkeypatch: pytest.MonkeyPatch, answer: dict[str, str], archived: bool
 ) -> None:
     s3.put_object(Bucket="media", Key="a.wav", Body=b"x")

@@ -34,30 +34,32 @@ def only_message(sqs: SQSClient, queue_url: str) -> MessageTypeDef:
     return message
 
 
-def test_a_wake_up_is_a_message_that_the_submit_function_understands(sqs: SQSClient, queue_url: str) -> None:
+def test_a_requeued_job_is_a_message_that_the_submit_function_understands(sqs: SQSClient, queue_url: str) -> None:
     SqsJobQueue(sqs, queue_url).requeue("a" * 32)
     assert parse_message(only_message(sqs, queue_url)["Body"]) == RequeuedJob(job_id="a" * 32)
 
 
-def test_a_queue_that_is_gone_is_an_error(sqs: SQSClient, queue_url: str) -> None:
+def test_a_missing_queue_is_an_error(sqs: SQSClient, queue_url: str) -> None:
     with pytest.raises(ClientError):
         SqsJobQueue(sqs, queue_url + "-gone").requeue("a")
 
 
 @pytest.mark.parametrize("body", ["{", json.dumps({"key": "会议 😀"}, ensure_ascii=False), "x" * 10_000])
-def test_a_broken_message_is_buried_unchanged_and_with_the_reason(sqs: SQSClient, queue_url: str, body: str) -> None:
+def test_a_malformed_message_is_dead_lettered_unchanged_with_the_reason(
+    sqs: SQSClient, queue_url: str, body: str
+) -> None:
     SqsDeadLetterQueue(sqs, queue_url).send(body, "The message is not JSON – 不是.")
     dead_lettered = only_message(sqs, queue_url)
     assert dead_lettered["Body"] == body
     assert dead_lettered["MessageAttributes"]["reason"]["StringValue"] == "The message is not JSON – 不是."
 
 
-def test_a_very_long_reason_is_cut(sqs: SQSClient, queue_url: str) -> None:
+def test_a_long_reason_is_truncated(sqs: SQSClient, queue_url: str) -> None:
     SqsDeadLetterQueue(sqs, queue_url).send("body", "r" * 5000)
     assert only_message(sqs, queue_url)["MessageAttributes"]["reason"]["StringValue"] == "r" * 1000
 
 
-def test_a_backfilled_upload_waits_for_its_turn_and_counts_as_waiting(sqs: SQSClient, queue_url: str) -> None:
+def test_a_backfilled_upload_is_delayed_and_counts_as_waiting(sqs: SQSClient, queue_url: str) -> None:
     synchronous = sqs.create_queue(QueueName="synchronous")["QueueUrl"]
     queue = SqsBackfillQueue(sqs, queue_url, synchronous)
     assert queue.backlog() == 0

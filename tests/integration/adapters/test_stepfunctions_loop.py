@@ -1,4 +1,4 @@
-"""The wake-up signal: one more execution, and no harm when there is none."""
+"""A wake-up signal starts one execution. If that fails, the error is only logged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def stepfunctions(aws: None) -> SFNClient:
     return boto3.client("stepfunctions")
 
 
-def test_a_nudge_starts_an_execution_and_logs_nothing(stepfunctions: SFNClient, log_lines: LogLines) -> None:
+def test_a_wake_up_signal_starts_an_execution_and_logs_nothing(stepfunctions: SFNClient, log_lines: LogLines) -> None:
     arn = stepfunctions.create_state_machine(
         name="poll-tasks",
         definition=json.dumps({"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}),
@@ -32,14 +32,16 @@ def test_a_nudge_starts_an_execution_and_logs_nothing(stepfunctions: SFNClient, 
     assert log_lines() == []
 
 
-def test_a_nudge_of_a_missing_state_machine_is_only_logged(stepfunctions: SFNClient, log_lines: LogLines) -> None:
+def test_a_wake_up_signal_to_a_missing_state_machine_is_only_logged(
+    stepfunctions: SFNClient, log_lines: LogLines
+) -> None:
     StepFunctionsLoop(stepfunctions, "arn:aws:states:us-east-1:123456789012:stateMachine:gone").send_wake_up()
     [line] = log_lines()
-    assert (line["level"], line["message"]) == ("ERROR", "the poll loop could not be wake_up_sent")
+    assert (line["level"], line["message"]) == ("ERROR", "wake-up signal failed")
     assert line["exception_name"] == "StateMachineDoesNotExist"
 
 
-def test_a_nudge_without_a_connection_is_only_logged(
+def test_a_wake_up_signal_without_a_connection_is_only_logged(
     stepfunctions: SFNClient, log_lines: LogLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreachable(**_: object) -> None:
@@ -50,7 +52,7 @@ def test_a_nudge_without_a_connection_is_only_logged(
     assert [line["exception_name"] for line in log_lines()] == ["EndpointConnectionError"]
 
 
-def test_a_fault_of_our_own_is_not_swallowed(stepfunctions: SFNClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_raised(stepfunctions: SFNClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(**_: object) -> None:
         raise TypeError("ours")
 

@@ -1,4 +1,4 @@
-"""One simulator and one file server for this folder. What is played on the simulator is forgotten after each test."""
+"""One simulator and one file server for this folder. The scenario of the simulator is reset after each test."""
 
 from __future__ import annotations
 
@@ -20,18 +20,19 @@ import pytest
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.recognition.catalogue import TASKS_PATH, TRANSCRIPTION_PATH, Region
-from dashscribe.domain.recognition.options import DEFAULT_PROFILE, Options, Profile, Profiles, resolve_options
+from dashscribe.domain.recognition.options import Options, resolve_options
+from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE, Profile, Profiles
 from local import processes
 
 ROOT = Path(__file__).resolve().parents[3]
 SAMPLES = ROOT / "local" / "samples"
 KEY = "sk-local"
-PATIENCE_SECONDS = 20
+TIMEOUT_SECONDS = 20
 _LIMITS = httpx.Limits(keepalive_expiry=2)  # uvicorn closes after 5 s
 
 
 class _MediaHandler(SimpleHTTPRequestHandler):
-    """Files of a folder; `/status/<code>` answers with that code. Keeps the paths, as they came in."""
+    """Serves the files of a folder; `/status/<code>` returns that status. Records the requested paths unchanged."""
 
     def __init__(self, *arguments: Any, requested: list[str], **more: Any) -> None:
         self._requested = requested
@@ -45,12 +46,12 @@ class _MediaHandler(SimpleHTTPRequestHandler):
             super().do_GET()
 
     def log_message(self, *_: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="session")
 def running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a simulator in a process of its own that lets in `sk-local` single_file_task."""
+    """The URL of a simulator in another process, which accepts the key `sk-local` only."""
     port = processes.free_port()
     log = tmp_path_factory.mktemp("simulator") / "simulator.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DASHSCOPE_")}
@@ -66,44 +67,44 @@ def running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 @pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
-    """An HTTP client without a key. One for all: each new one reads every certificate of the machine."""
-    with httpx.Client(timeout=PATIENCE_SECONDS, limits=_LIMITS) as client:
+    """An HTTP client without a key. It is shared, because a new one reads all certificates of the machine."""
+    with httpx.Client(timeout=TIMEOUT_SECONDS, limits=_LIMITS) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def _http_with_key(running_simulator: str) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {KEY}"}
-    with httpx.Client(base_url=running_simulator, headers=headers, timeout=PATIENCE_SECONDS, limits=_LIMITS) as client:
+    with httpx.Client(base_url=running_simulator, headers=headers, timeout=TIMEOUT_SECONDS, limits=_LIMITS) as client:
         yield client
 
 
 @pytest.fixture
 def base_url(running_simulator: str, http: httpx.Client) -> Iterator[str]:
-    """The simulator's address. Afterwards it is as it was started."""
+    """The simulator's URL. Its scenario is reset after the test."""
     yield running_simulator
     http.delete(f"{running_simulator}/control").raise_for_status()
 
 
 @pytest.fixture
 def vendor(base_url: str, _http_with_key: httpx.Client) -> httpx.Client:
-    """An HTTP client with the key, whose URLs are the simulator's paths."""
+    """An HTTP client with the key and the simulator's base URL."""
     return _http_with_key
 
 
 @pytest.fixture
-def play(base_url: str, http: httpx.Client) -> Callable[..., None]:
-    """POST /control: `play(behaviour={…}, scripts=[…], faults=[…])`."""
+def configure(base_url: str, http: httpx.Client) -> Callable[..., None]:
+    """Configure the simulator: `configure(behaviour={…}, scripts=[…], faults=[…])`."""
 
-    def post(**what: Any) -> None:
-        http.post(f"{base_url}/control", json=what).raise_for_status()
+    def post(**scenario: Any) -> None:
+        http.post(f"{base_url}/control", json=scenario).raise_for_status()
 
     return post
 
 
 @pytest.fixture
 def recorded(base_url: str, http: httpx.Client) -> Callable[[str], list[dict[str, Any]]]:
-    """GET /control: the requests of one operation so far."""
+    """The recorded requests of one operation."""
 
     def get(operation: str) -> list[dict[str, Any]]:
         requests = http.get(f"{base_url}/control").raise_for_status().json()["recorded"]
@@ -114,7 +115,7 @@ def recorded(base_url: str, http: httpx.Client) -> Callable[[str], list[dict[str
 
 @pytest.fixture
 def post_task(vendor: httpx.Client) -> Callable[..., httpx.Response]:
-    """Submit by hand: `post_task(url, …, channel_id=[0])`; `body` and `headers` replace ours."""
+    """POST a submission: `post_task(url, …, channel_id=[0])`. `body` and `headers` replace the defaults."""
 
     def post(
         *urls: str,
@@ -134,16 +135,16 @@ def post_task(vendor: httpx.Client) -> Callable[..., httpx.Response]:
 
 @pytest.fixture
 def our_client(base_url: str, http: httpx.Client) -> DashScopeHttp:
-    """dashscribe's own client, pointed at the simulator."""
+    """dashscribe's own client, with the simulator's URL."""
     return DashScopeHttp(http, base_url, lambda: KEY)
 
 
 @pytest.fixture(scope="session")
 def options_for() -> Callable[..., Options]:
-    """What an upload with this profile would be sent with: `options_for("qwen3-asr-flash", stream=True)`."""
+    """The options of an upload with this profile: `options_for("qwen3-asr-flash", stream=True)`."""
 
-    def resolved(model: str, parameters: Mapping[str, Any] | None = None, **way_in: Any) -> Options:
-        profile = Profile(model=model, parameters=dict(parameters or {}), **way_in)
+    def resolved(model: str, parameters: Mapping[str, Any] | None = None, **profile_options: Any) -> Options:
+        profile = Profile(model=model, parameters=dict(parameters or {}), **profile_options)
         profiles = Profiles(profiles={DEFAULT_PROFILE: profile})
         return resolve_options("a.wav", {}, profiles, default_model=model, region=Region.OTHER)
 
@@ -152,7 +153,7 @@ def options_for() -> Callable[..., Options]:
 
 @pytest.fixture
 def submit(post_task: Callable[..., httpx.Response]) -> Callable[..., str]:
-    """Submit what must be accepted; the task's id."""
+    """Submit, check that it is accepted, and return the task id."""
 
     def accepted(*urls: str, **more: Any) -> str:
         response = post_task(*urls, **more)
@@ -164,7 +165,7 @@ def submit(post_task: Callable[..., httpx.Response]) -> Callable[..., str]:
 
 @pytest.fixture
 def query(vendor: httpx.Client) -> Callable[[str], dict[str, Any]]:
-    """One query; the reply's JSON."""
+    """Query a task once, and return the reply."""
 
     def get(task_id: str) -> dict[str, Any]:
         response = vendor.get(f"{TASKS_PATH}/{task_id}")
@@ -177,24 +178,24 @@ def query(vendor: httpx.Client) -> Callable[[str], dict[str, Any]]:
 
 @pytest.fixture
 def until(query: Callable[[str], dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """Query until the task has one of these states (any final one); that reply."""
+    """Query until the task has one of these statuses (by default, a final one), and return that reply."""
 
     def poll(task_id: str, *states: str) -> dict[str, Any]:
         wanted = states or ("SUCCEEDED", "FAILED", "CANCELED")
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while True:
             reply = query(task_id)
             if reply["output"]["task_status"] in wanted:
                 return reply
-            assert time.monotonic() < deadline, f"not {wanted} after {PATIENCE_SECONDS} s: {reply}"
-            time.sleep(0.1)  # half of the 20 queries a second that the account has
+            assert time.monotonic() < deadline, f"not {wanted} after {TIMEOUT_SECONDS} s: {reply}"
+            time.sleep(0.1)  # half of the account's 20 queries a second
 
     return poll
 
 
 @pytest.fixture(scope="session")
 def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the file server serves: the samples, and whatever a test puts there."""
+    """The folder of the file server: the samples, and files that tests add."""
     folder = tmp_path_factory.mktemp("media")
     for sample in ("morning-walk.wav", "meeting.mp3", "family.mp4"):
         shutil.copy(SAMPLES / sample, folder)
@@ -203,13 +204,13 @@ def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def media_requests() -> list[str]:
-    """The paths with queries that the file server was asked for so far, byte for byte."""
+    """The requested paths of the file server with their queries, byte for byte."""
     return []
 
 
 @pytest.fixture(scope="session")
 def media_url(media_folder: Path, media_requests: list[str]) -> Iterator[str]:
-    """The address of the file server, without a slash at its end."""
+    """The URL of the file server, without a slash at the end."""
     handler = partial(_MediaHandler, directory=str(media_folder), requested=media_requests)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})

@@ -1,9 +1,9 @@
-"""The official SDK works against the simulator as it works against DashScope (docs/vendor-api.md#official-sdk)."""
+"""The official SDK works with the simulator as it works with DashScope (docs/vendor-api.md#official-sdk)."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,6 @@ import jiwer
 import pytest
 from dashscope.audio.asr import Transcription
 from dashscope.audio.qwen_asr import QwenTranscription
-from dashscope.v2.errors import DashScopeError
-
-pytestmark = pytest.mark.filterwarnings(
-    # What `Client().audio` says of itself each time; the classes below it work.
-    "ignore:dashscope 2.0 audio API is a preview:FutureWarning"
-)
 
 KEY = "sk-local"
 MODEL = "fun-asr"
@@ -38,23 +32,16 @@ _SPOKEN = jiwer.Compose(
 
 @pytest.fixture
 def sdk(base_url: str, monkeypatch: pytest.MonkeyPatch) -> type[Transcription]:
-    """The SDK's `Transcription`, pointed at the simulator."""
+    """The SDK's `Transcription`, with the simulator's URL."""
     monkeypatch.setattr(dashscope, "base_http_api_url", f"{base_url}/api/v1")
     return Transcription
-
-
-@pytest.fixture
-def sdk_v2(base_url: str) -> Iterator[dashscope.Client]:
-    """The SDK's newer client, without its retries."""
-    with dashscope.Client(api_key=KEY, base_url=f"{base_url}/api/v1", max_retries=0) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
 def transcribed_samples(
     running_simulator: str, media_url: str, samples: Path, http: httpx.Client
 ) -> dict[str, dict[str, Any]]:
-    """The result JSON of each sample, by file name: one task of three files, by the SDK."""
+    """The result JSON of each sample, by file name, from one task of three files that the SDK submitted."""
     names = [sample["file"] for sample in json.loads((samples / "samples.json").read_text())]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dashscope, "base_http_api_url", f"{running_simulator}/api/v1")
@@ -71,15 +58,15 @@ SAMPLE_NAMES = ("morning-walk.wav", "meeting.mp3", "family.mp4")
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
-def test_a_sample_is_understood(name: str, transcribed_samples: dict[str, dict[str, Any]], samples: Path) -> None:
+def test_a_sample_is_recognised(name: str, transcribed_samples: dict[str, dict[str, Any]], samples: Path) -> None:
     said = {sample["file"]: sample["text"] for sample in json.loads((samples / "samples.json").read_text())}[name]
-    heard = transcribed_samples[name]["transcripts"][0]["text"]
-    rate = jiwer.wer(said, heard, reference_transform=_SPOKEN, hypothesis_transform=_SPOKEN)
-    assert rate <= 0.15, heard
+    recognised = transcribed_samples[name]["transcripts"][0]["text"]
+    rate = jiwer.wer(said, recognised, reference_transform=_SPOKEN, hypothesis_transform=_SPOKEN)
+    assert rate <= 0.15, recognised
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
-def test_a_sample_is_cut_into_sentences_at_its_pauses(
+def test_a_sample_is_split_into_sentences_at_its_pauses(
     name: str, transcribed_samples: dict[str, dict[str, Any]]
 ) -> None:
     sentences = transcribed_samples[name]["transcripts"][0]["sentences"]
@@ -130,7 +117,9 @@ def test_the_properties_are_those_of_the_file(
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
-def test_a_text_is_its_words_with_their_punctuation(name: str, transcribed_samples: dict[str, dict[str, Any]]) -> None:
+def test_the_joined_words_with_punctuation_are_the_text(
+    name: str, transcribed_samples: dict[str, dict[str, Any]]
+) -> None:
     (transcript,) = transcribed_samples[name]["transcripts"]
     for sentence in transcript["sentences"]:
         assert sentence["text"] == "".join(word["text"] + word["punctuation"] for word in sentence["words"])
@@ -138,9 +127,7 @@ def test_a_text_is_its_words_with_their_punctuation(name: str, transcribed_sampl
 
 
 @pytest.mark.parametrize("name", SAMPLE_NAMES)
-def test_words_follow_one_another_in_milliseconds_within_the_file(
-    name: str, transcribed_samples: dict[str, dict[str, Any]]
-) -> None:
+def test_words_have_increasing_times_within_the_file(name: str, transcribed_samples: dict[str, dict[str, Any]]) -> None:
     document = transcribed_samples[name]
     (transcript,) = document["transcripts"]
     words = [word for sentence in transcript["sentences"] for word in sentence["words"]]
@@ -148,7 +135,7 @@ def test_words_follow_one_another_in_milliseconds_within_the_file(
     assert all(isinstance(time, int) for time in times)
     assert all(earlier <= later for earlier, later in pairwise(times))
     assert all(word["begin_time"] < word["end_time"] for word in words)
-    assert 0 <= times[0] < 1000  # the samples begin to speak at once
+    assert 0 <= times[0] < 1000  # speech starts within the first second of a sample
     length = document["properties"]["original_duration_in_milliseconds"]
     assert times[-1] <= length
     assert 0.9 * (times[-1] - times[0]) <= transcript["content_duration_in_milliseconds"] <= length + 30
@@ -161,9 +148,9 @@ def test_words_follow_one_another_in_milliseconds_within_the_file(
 
 
 def test_the_sdk_submits_waits_and_fetches(
-    sdk: type[Transcription], play: Callable[..., None], media_url: str, http: httpx.Client
+    sdk: type[Transcription], configure: Callable[..., None], media_url: str, http: httpx.Client
 ) -> None:
-    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "scripted", "answers": [{"text": "hello world"}]}])
+    configure(behaviour={"queue_seconds": 0}, scripts=[{"match": "scripted", "answers": [{"text": "hello world"}]}])
     submitted = sdk.async_call(model=MODEL, file_urls=[f"{media_url}/scripted.wav"], api_key=KEY, channel_id=[0])
     assert submitted.status_code == 200
     assert submitted.output["task_status"] == "PENDING"
@@ -178,10 +165,10 @@ def test_the_sdk_submits_waits_and_fetches(
         assert document["transcripts"][0]["text"] == "hello world"
 
 
-def test_one_file_that_is_not_there_fails_alone(
-    sdk: type[Transcription], play: Callable[..., None], media_url: str
+def test_a_missing_file_fails_and_the_other_files_do_not(
+    sdk: type[Transcription], configure: Callable[..., None], media_url: str
 ) -> None:
-    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "good", "answers": [{"text": "hello"}]}])
+    configure(behaviour={"queue_seconds": 0}, scripts=[{"match": "good", "answers": [{"text": "hello"}]}])
     urls = [f"{media_url}/good-1.wav", f"{media_url}/absent.wav", f"{media_url}/good-2.wav"]
     task = sdk.async_call(model=MODEL, file_urls=urls, api_key=KEY)
     reply = sdk.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
@@ -205,8 +192,10 @@ def test_the_sdk_lists_tasks(sdk: type[Transcription], media_url: str) -> None:
     assert {listed["model_name"] for listed in page.output["data"]} == {"fun-asr-mtl"}
 
 
-def test_the_sdk_cancels_a_pending_task(sdk: type[Transcription], play: Callable[..., None], media_url: str) -> None:
-    play(behaviour={"queue_seconds": 60})
+def test_the_sdk_cancels_a_pending_task(
+    sdk: type[Transcription], configure: Callable[..., None], media_url: str
+) -> None:
+    configure(behaviour={"queue_seconds": 60})
     task = sdk.async_call(model=MODEL, file_urls=[f"{media_url}/absent.wav"], api_key=KEY)
     canceled = sdk.cancel(task, api_key=KEY)
     assert canceled.status_code == 200
@@ -238,8 +227,8 @@ def test_the_sdk_reads_an_unknown_task(sdk: type[Transcription]) -> None:
     assert (reply.status_code, reply.output["task_status"]) == (200, "UNKNOWN")
 
 
-def test_the_sdk_reads_a_rate_refusal(sdk: type[Transcription], play: Callable[..., None]) -> None:
-    play(behaviour={"queries_per_second": 1})
+def test_the_sdk_reads_a_rate_refusal(sdk: type[Transcription], configure: Callable[..., None]) -> None:
+    configure(behaviour={"queries_per_second": 1})
     sdk.fetch("no-such-task", api_key=KEY)
     refused = sdk.fetch("no-such-task", api_key=KEY)
     assert (refused.status_code, refused.code) == (429, "Throttling.RateQuota")
@@ -252,10 +241,10 @@ FILETRANS = "qwen3-asr-flash-filetrans"
 
 
 def test_the_sdk_transcribes_one_file(
-    sdk: object, play: Callable[..., None], media_url: str, http: httpx.Client
+    sdk: object, configure: Callable[..., None], media_url: str, http: httpx.Client
 ) -> None:
     """docs/vendor-api.md#task-query."""
-    play(behaviour={"queue_seconds": 0})
+    configure(behaviour={"queue_seconds": 0})
     url = f"{media_url}/morning-walk.wav"
     task = QwenTranscription.async_call(model=FILETRANS, file_url=url, api_key=KEY, language="en", enable_words=True)
     assert task.output["task_status"] == "PENDING"
@@ -279,10 +268,10 @@ def test_the_sdk_transcribes_one_file(
     assert "".join(word["text"] + word["punctuation"] for word in first["words"]) == first["text"]
 
 
-def test_words_are_timed_on_request_only(
-    sdk: object, play: Callable[..., None], media_url: str, http: httpx.Client
+def test_words_are_given_on_request_only(
+    sdk: object, configure: Callable[..., None], media_url: str, http: httpx.Client
 ) -> None:
-    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "scripted", "answers": [{"text": "hello world"}]}])
+    configure(behaviour={"queue_seconds": 0}, scripts=[{"match": "scripted", "answers": [{"text": "hello world"}]}])
     task = QwenTranscription.async_call(model=FILETRANS, file_url=f"{media_url}/scripted.mp3", api_key=KEY)
     reply = QwenTranscription.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
     document = http.get(reply.output["result"]["transcription_url"]).raise_for_status().json()
@@ -291,9 +280,9 @@ def test_words_are_timed_on_request_only(
     assert "words" not in sentence
 
 
-def test_a_file_that_is_not_there_fails_its_task(sdk: object, play: Callable[..., None], media_url: str) -> None:
-    """Whatever a task of several files would do (docs/vendor-api.md#all-files-failed, "FAILED")."""
-    play(behaviour={"queue_seconds": 0, "all_failed_status": "SUCCEEDED"})
+def test_a_missing_file_fails_its_task(sdk: object, configure: Callable[..., None], media_url: str) -> None:
+    """A task of one file fails with its file, unlike a task of several files (docs/vendor-api.md#all-files-failed)."""
+    configure(behaviour={"queue_seconds": 0, "all_failed_status": "SUCCEEDED"})
     task = QwenTranscription.async_call(model=FILETRANS, file_url=f"{media_url}/absent.wav", api_key=KEY)
     reply = QwenTranscription.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
     assert (reply.status_code, reply.output["task_status"]) == (200, "FAILED")
@@ -314,85 +303,16 @@ def test_a_file_that_is_not_there_fails_its_task(sdk: object, play: Callable[...
 def test_the_sdk_reads_a_refusal_of_one_file(
     wrong: dict[str, Any], refusal: tuple[int, str], sdk: object, media_url: str
 ) -> None:
-    asked = {"model": FILETRANS, "file_url": f"{media_url}/absent.wav", "api_key": KEY, **wrong}
-    refused = QwenTranscription.async_call(**asked)
+    given = {"model": FILETRANS, "file_url": f"{media_url}/absent.wav", "api_key": KEY, **wrong}
+    refused = QwenTranscription.async_call(**given)
     assert (refused.status_code, refused.code) == refusal
 
 
-def test_the_sdk_reads_a_rate_refusal_of_a_submission(sdk: object, play: Callable[..., None], media_url: str) -> None:
-    play(behaviour={"submits_per_second": 1})
+def test_the_sdk_reads_a_rate_refusal_of_a_submission(
+    sdk: object, configure: Callable[..., None], media_url: str
+) -> None:
+    configure(behaviour={"submits_per_second": 1})
     answers = [
         QwenTranscription.async_call(model=FILETRANS, file_url=f"{media_url}/absent.wav", api_key=KEY) for _ in range(2)
     ]
     assert [(answer.status_code, answer.code) for answer in answers] == [(200, ""), (429, "Throttling.RateQuota")]
-
-
-# the newer client
-
-
-NEWEST = "qwen-audio-3.1-asr-flash-filetrans"
-
-
-@pytest.mark.parametrize("model", [MODEL, NEWEST])
-def test_the_newer_client_submits_and_waits(
-    model: str, sdk_v2: dashscope.Client, play: Callable[..., None], media_url: str, http: httpx.Client
-) -> None:
-    play(behaviour={"queue_seconds": 0}, scripts=[{"match": "scripted", "answers": [{"text": "hello world"}]}])
-    job = sdk_v2.audio.asr.jobs.create(
-        model=model, file_urls=[f"{media_url}/scripted.wav"], parameters={"language_hints": ["en"]}
-    )
-    done = sdk_v2.audio.asr.jobs.wait(job, poll_interval=0.1, timeout=WAIT_SECONDS)
-    assert done.succeeded
-    assert done.finished_at is not None
-    (result,) = done.results
-    assert result.transcription_url is not None
-    assert http.get(result.transcription_url).json()["transcripts"][0]["text"] == "hello world"
-
-
-def test_the_newer_client_raises_what_was_refused(base_url: str, media_url: str) -> None:
-    with (
-        dashscope.Client(api_key="sk-wrong", base_url=f"{base_url}/api/v1", max_retries=0) as client,
-        pytest.raises(DashScopeError) as raised,
-    ):
-        client.audio.asr.jobs.create(model=MODEL, file_urls=[f"{media_url}/meeting.mp3"])
-    assert (raised.value.status_code, raised.value.code) == (401, "InvalidApiKey")
-
-
-def test_the_newer_client_raises_an_unknown_parameter(sdk_v2: dashscope.Client, media_url: str) -> None:
-    with pytest.raises(DashScopeError) as raised:
-        sdk_v2.audio.asr.jobs.create(
-            model=NEWEST, file_urls=[f"{media_url}/meeting.mp3"], parameters={"vocabulary": {"word": 17}}
-        )
-    assert (raised.value.status_code, raised.value.code) == (400, "InvalidParameter")
-
-
-def test_the_newer_client_raises_a_failed_task(
-    sdk_v2: dashscope.Client, play: Callable[..., None], media_url: str
-) -> None:
-    play(behaviour={"queue_seconds": 0, "all_failed_status": "FAILED"})
-    job = sdk_v2.audio.asr.jobs.create(model=MODEL, file_urls=[f"{media_url}/absent.wav"])
-    with pytest.raises(DashScopeError) as raised:
-        sdk_v2.audio.asr.jobs.wait(job, poll_interval=0.1, timeout=WAIT_SECONDS)
-    assert raised.value.code == "FILE_404_NOT_FOUND"
-
-
-def test_the_newer_client_resubmits_after_a_lost_answer_and_so_makes_two_tasks(
-    base_url: str,
-    vendor: httpx.Client,
-    play: Callable[..., None],
-    recorded: Callable[[str], list[dict[str, Any]]],
-    media_url: str,
-) -> None:
-    """The SDK retries a POST (docs/vendor-api.md#official-sdk). Our client does not."""
-    model = "fun-asr-mtl-2025-08-25"
-
-    def tasks() -> int:
-        total: int = vendor.get("/api/v1/tasks", params={"model_name": model}).json()["total"]
-        return total
-
-    before = tasks()
-    play(faults=[{"operation": "submit", "kind": "reset_after"}])
-    with dashscope.Client(api_key=KEY, base_url=f"{base_url}/api/v1", max_retries=1) as client:
-        client.audio.asr.jobs.create(model=model, file_urls=[f"{media_url}/absent.wav"])
-    assert [request["status"] for request in recorded("submit") if request["body"]["model"] == model] == [0, 200]
-    assert tasks() == before + 2

@@ -21,7 +21,7 @@ SCRIPT = {"match": "welcome", "answers": [{"text": SPOKEN}]}
 URL = "http://127.0.0.1:9/welcome.mp3"
 MB = 1024**2
 
-Play = Callable[..., None]
+Configure = Callable[..., None]
 
 
 @pytest.fixture
@@ -52,12 +52,12 @@ def audio(url: str, **more: str) -> dict[str, Any]:
     return {"type": "input_audio", "input_audio": {"data": url, **more}}
 
 
-def asked(url: str) -> Any:
-    """The messages for qwen3-asr-flash. The SDK's types want a format beside the data; the vendor's pages have none."""
+def audio_messages(url: str) -> Any:
+    """The messages for qwen3-asr-flash. The SDK's types require a format; the vendor's pages have none."""
     return [{"role": "user", "content": [audio(url)]}]
 
 
-def prompted(url: str) -> Any:
+def prompted_messages(url: str) -> Any:
     """The messages for a Qwen-Omni model."""
     prompt = {"type": "text", "text": "Transcribe this recording."}
     return [{"role": "user", "content": [audio(url, format="mp3"), prompt]}]
@@ -72,8 +72,8 @@ def too_large(media_folder: Path, media_url: str) -> str:
 # DashScope's SDK
 
 
-def test_a_call_answers_with_the_text_and_what_is_known_of_the_audio(native: Callable[..., Any], play: Play) -> None:
-    play(scripts=[SCRIPT])
+def test_a_reply_has_the_text_the_language_and_the_usage(native: Callable[..., Any], configure: Configure) -> None:
+    configure(scripts=[SCRIPT])
     reply = native(URL)
     assert reply.status_code == 200
     (choice,) = reply.output.choices
@@ -85,22 +85,22 @@ def test_a_call_answers_with_the_text_and_what_is_known_of_the_audio(native: Cal
     assert reply.request_id
 
 
-def test_a_recording_is_really_heard(native: Callable[..., Any], media_url: str) -> None:
+def test_a_recording_is_recognised(native: Callable[..., Any], media_url: str) -> None:
     reply = native(f"{media_url}/morning-walk.wav")
     assert reply.output.choices[0].message.content[0]["text"].startswith("The weather was fine this morning.")
     assert reply.usage["seconds"] == 9
 
 
-def test_a_stream_gives_piece_by_piece(native: Callable[..., Any], play: Play) -> None:
-    play(scripts=[SCRIPT])
+def test_an_incremental_stream_has_new_parts_of_the_text(native: Callable[..., Any], configure: Configure) -> None:
+    configure(scripts=[SCRIPT])
     replies = list(native(URL, stream=True, incremental_output=True))
     pieces = [part["text"] for reply in replies for part in reply.output.choices[0].message.content]
     assert pieces == ["Welcome", " to", " Alibaba", " Cloud", "."]
     assert [reply.output.choices[0].finish_reason for reply in replies] == ["null"] * 5 + ["stop"]
 
 
-def test_a_stream_gives_the_text_so_far_unless_told_otherwise(native: Callable[..., Any], play: Play) -> None:
-    play(scripts=[SCRIPT])
+def test_a_stream_has_the_text_so_far_by_default(native: Callable[..., Any], configure: Configure) -> None:
+    configure(scripts=[SCRIPT])
     replies = list(native(URL, stream=True))
     texts = [reply.output.choices[0].message.content[0]["text"] for reply in replies]
     assert texts == ["Welcome", "Welcome to", "Welcome to Alibaba", "Welcome to Alibaba Cloud", SPOKEN, SPOKEN]
@@ -115,7 +115,7 @@ def test_a_stream_gives_the_text_so_far_unless_told_otherwise(native: Callable[.
         ("throttled", 429, "Throttling.RateQuota"),
         ("large", 400, "BadRequest.TooLarge"),
         ("forbidden", 400, "BadRequest.InputDownloadFailed"),
-        ("nobody", 400, "BadRequest.InputDownloadFailed"),
+        ("unreachable", 400, "BadRequest.InputDownloadFailed"),
     ],
 )
 def test_the_sdk_reads_a_refusal(
@@ -124,19 +124,21 @@ def test_the_sdk_reads_a_refusal(
     code: str,
     stream: bool,
     native: Callable[..., Any],
-    play: Play,
+    configure: Configure,
     media_url: str,
     too_large: str,
 ) -> None:
-    play(scripts=[SCRIPT])
+    configure(scripts=[SCRIPT])
     wishes: dict[str, Any] = {"stream": True} if stream else {}
-    url = {"large": too_large, "forbidden": f"{media_url}/status/403", "nobody": "http://127.0.0.1:9/x.wav"}.get(case)
+    url = {"large": too_large, "forbidden": f"{media_url}/status/403", "unreachable": "http://127.0.0.1:9/x.wav"}.get(
+        case
+    )
     if case == "key":
         wishes["api_key"] = "sk-wrong"
     if case == "model":
         wishes["model"] = "qwen3-asr-flash-2099"
     if case == "throttled":
-        play(behaviour={"submits_per_second": 1})
+        configure(behaviour={"submits_per_second": 1})
         assert native(URL).status_code == 200
     reply = native(url or URL, **wishes)
     (refused,) = list(reply) if stream else [reply]
@@ -148,10 +150,10 @@ def test_the_sdk_reads_a_refusal(
 # OpenAI's SDK
 
 
-def test_a_completion_is_the_vendors(openai: OpenAI, play: Play) -> None:
-    play(scripts=[SCRIPT])
+def test_a_completion_has_the_documented_shape(openai: OpenAI, configure: Configure) -> None:
+    configure(scripts=[SCRIPT])
     completion = openai.chat.completions.create(
-        model=MODEL, messages=asked(URL), stream=False, extra_body={"asr_options": {"language": "zh"}}
+        model=MODEL, messages=audio_messages(URL), stream=False, extra_body={"asr_options": {"language": "zh"}}
     )
     (choice,) = completion.choices
     assert completion.object == "chat.completion"
@@ -164,21 +166,23 @@ def test_a_completion_is_the_vendors(openai: OpenAI, play: Play) -> None:
     assert completion.usage.total_tokens == completion.usage.prompt_tokens + completion.usage.completion_tokens
 
 
-def test_audio_can_be_brought_along(openai: OpenAI, walk_pcm: bytes, as_wav: Callable[..., bytes]) -> None:
+def test_audio_can_be_sent_in_the_request(openai: OpenAI, walk_pcm: bytes, as_wav: Callable[..., bytes]) -> None:
     url = f"data:audio/wav;base64,{base64.b64encode(as_wav(walk_pcm)).decode()}"
-    completion = openai.chat.completions.create(model=MODEL, messages=asked(url))
-    heard = (completion.choices[0].message.content or "").lower()
-    assert "weather" in heard
+    completion = openai.chat.completions.create(model=MODEL, messages=audio_messages(url))
+    recognised = (completion.choices[0].message.content or "").lower()
+    assert "weather" in recognised
 
 
 @pytest.mark.parametrize("include_usage", [False, True])
 @pytest.mark.parametrize("model", [MODEL, OMNI])
-def test_a_streamed_completion_is_the_vendors(model: str, include_usage: bool, openai: OpenAI, play: Play) -> None:
-    play(scripts=[SCRIPT])
+def test_a_streamed_completion_has_the_documented_shape(
+    model: str, include_usage: bool, openai: OpenAI, configure: Configure
+) -> None:
+    configure(scripts=[SCRIPT])
     more: dict[str, Any] = {"stream_options": {"include_usage": True}} if include_usage else {}
     if model == OMNI:
         more["modalities"] = ["text"]
-    messages = prompted(URL) if model == OMNI else asked(URL)
+    messages = prompted_messages(URL) if model == OMNI else audio_messages(URL)
     chunks = list(openai.chat.completions.create(model=model, messages=messages, stream=True, **more))
     if include_usage:
         last = chunks.pop()
@@ -193,11 +197,11 @@ def test_a_streamed_completion_is_the_vendors(model: str, include_usage: bool, o
     assert [chunk.choices[0].finish_reason for chunk in chunks] == [None] * 6 + ["stop"]
 
 
-def test_the_lines_of_a_stream_are_those_of_the_vendors_page(openai: OpenAI, play: Play) -> None:
+def test_the_lines_of_a_stream_are_the_documented_ones(openai: OpenAI, configure: Configure) -> None:
     """docs/vendor-api.md#openai-compatible-stream, "Streaming output", without the ids and times."""
-    play(scripts=[SCRIPT])
+    configure(scripts=[SCRIPT])
     with openai.chat.completions.with_streaming_response.create(
-        model=MODEL, messages=asked(URL), stream=True
+        model=MODEL, messages=audio_messages(URL), stream=True
     ) as response:
         lines = [line for line in response.iter_lines() if line]
     assert lines[-1] == "data: [DONE]"
@@ -221,26 +225,26 @@ def test_the_lines_of_a_stream_are_those_of_the_vendors_page(openai: OpenAI, pla
         ("forbidden", 400, "BadRequest.InputDownloadFailed"),
     ],
 )
-def test_the_openai_sdk_raises_a_refusal(
+def test_the_openai_sdk_raises_an_error_for_a_refusal(
     case: str,
     status: int,
     code: str,
     stream: bool,
     base_url: str,
     openai: OpenAI,
-    play: Play,
+    configure: Configure,
     media_url: str,
     too_large: str,
 ) -> None:
-    play(scripts=[SCRIPT])
+    configure(scripts=[SCRIPT])
     url = {"large": too_large, "forbidden": f"{media_url}/status/403"}.get(case, URL)
     model = {"model": "qwen3-asr-flash-2099", "other model": "fun-asr-flash-2026-06-15"}.get(case, MODEL)
     client = openai.with_options(api_key="sk-wrong") if case == "key" else openai
     if case == "throttled":
-        play(behaviour={"submits_per_second": 1})
-        openai.chat.completions.create(model=MODEL, messages=asked(URL))
+        configure(behaviour={"submits_per_second": 1})
+        openai.chat.completions.create(model=MODEL, messages=audio_messages(URL))
     with pytest.raises(APIStatusError) as raised:
-        client.chat.completions.create(model=model, messages=asked(url), stream=stream)
+        client.chat.completions.create(model=model, messages=audio_messages(url), stream=stream)
     assert (raised.value.status_code, raised.value.code) == (status, code)
     assert raised.value.response.json().keys() == {"error", "request_id"}
     assert raised.value.response.json()["error"].keys() == {"code", "message", "type", "param"}
@@ -248,12 +252,12 @@ def test_the_openai_sdk_raises_a_refusal(
 
 def test_an_omni_model_must_stream(openai: OpenAI) -> None:
     with pytest.raises(APIStatusError, match="only support stream mode") as raised:
-        openai.chat.completions.create(model=OMNI, messages=prompted(URL), modalities=["text"])
+        openai.chat.completions.create(model=OMNI, messages=prompted_messages(URL), modalities=["text"])
     assert (raised.value.status_code, raised.value.code) == (400, "invalid_parameter_error")
 
 
-def test_the_openai_sdk_notices_a_stream_that_is_cut(openai: OpenAI, play: Play) -> None:
-    play(scripts=[SCRIPT], faults=[{"operation": "chat", "kind": "break_stream"}])
-    chunks = openai.chat.completions.create(model=MODEL, messages=asked(URL), stream=True)
+def test_the_openai_sdk_raises_an_error_for_an_interrupted_stream(openai: OpenAI, configure: Configure) -> None:
+    configure(scripts=[SCRIPT], faults=[{"operation": "chat", "kind": "break_stream"}])
+    chunks = openai.chat.completions.create(model=MODEL, messages=audio_messages(URL), stream=True)
     with pytest.raises((APIError, httpx.TransportError)):
         list(chunks)

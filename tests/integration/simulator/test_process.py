@@ -1,4 +1,4 @@
-"""The simulator as a process."""
+"""The simulator in a process of its own."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ import pytest
 
 from local import processes
 
-PATIENCE_SECONDS = 20
+TIMEOUT_SECONDS = 20
 
 
-def wait_until(is_so: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, f"not {what} after {PATIENCE_SECONDS} s"
+def wait_until(is_true: Callable[[], bool], condition: str) -> None:
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while not is_true():
+        assert time.monotonic() < deadline, f"not {condition} after {TIMEOUT_SECONDS} s"
         time.sleep(0.1)
 
 
-def group_is_gone(group: int) -> bool:
+def is_group_gone(group: int) -> bool:
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
@@ -32,9 +32,9 @@ def group_is_gone(group: int) -> bool:
     return False
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_is_left_when_the_server_alone_is_ended_by(
-    sign: signal.Signals, http: httpx.Client, media_folder: Path, media_url: str, tmp_path: Path
+@pytest.mark.parametrize("stop_signal", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_remains_after_the_server_ends_with(
+    stop_signal: signal.Signals, http: httpx.Client, media_folder: Path, media_url: str, tmp_path: Path
 ) -> None:
     (media_folder / "not-media.wav").write_text("not media")
     port, log = processes.free_port(), tmp_path / "simulator.log"
@@ -48,14 +48,14 @@ def test_nothing_is_left_when_the_server_alone_is_ended_by(
         body = {"model": "fun-asr", "input": {"file_urls": [f"{media_url}/not-media.wav"]}, "parameters": {}}
         submitted = http.post(f"{api}/services/audio/asr/transcription", json=body, headers=headers).json()
 
-        def recogniser_has_worked() -> bool:
+        def recogniser_has_run() -> bool:
             reply = http.get(f"{api}/tasks/{submitted['output']['task_id']}", headers=headers).json()
             return "output" in reply and reply["output"].get("results", [{}])[0].get("code") == "DECODE_ERROR"
 
-        wait_until(recogniser_has_worked, "a recogniser started")
-        server.send_signal(sign)
-        server.wait(timeout=PATIENCE_SECONDS)
-        wait_until(lambda: group_is_gone(server.pid), "everything ended")
+        wait_until(recogniser_has_run, "recogniser started")
+        server.send_signal(stop_signal)
+        server.wait(timeout=TIMEOUT_SECONDS)
+        wait_until(lambda: is_group_gone(server.pid), "process group ended")
     finally:
         processes.stop(server.pid)
         server.wait(timeout=5)

@@ -1,4 +1,4 @@
-"""Real files: downloading, decoding, recognising."""
+"""Real files: download, decoding and recognition."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint
 from dashscribe.domain.recognition.media import SUPPORTED_EXTENSIONS
 from local.simulator.calls import Call
 from local.simulator.checks import RequestRefusedError
-from local.simulator.listening import Listener
-from local.simulator.play import Behaviour, Play
 from local.simulator.recognition import RecognitionError, recognise
+from local.simulator.scenario import Behaviour, Scenario
 from local.simulator.synchronous import SynchronousModels
-from local.simulator.tasks import SimulatedTask, TaskRoom
+from local.simulator.tasks import SimulatedTask, TaskStore
+from local.simulator.transcriber import Transcriber
 
 SAMPLE_RATE = 16_000
 SILENCE = bytes(2 * 2 * SAMPLE_RATE)
@@ -33,7 +33,7 @@ Submit = Callable[..., str]
 Until = Callable[..., dict[str, Any]]
 
 ENCODINGS: dict[str, tuple[str, str, int, str]] = {
-    # extension: FFmpeg's container, codec, sampling rate, layout
+    # file extension: FFmpeg's container, codec, sample rate in Hz, layout
     "aac": ("adts", "aac", 16000, "mono"),
     "amr": ("amr", "libopencore_amrnb", 8000, "mono"),
     "avi": ("avi", "libmp3lame", 16000, "mono"),
@@ -55,7 +55,7 @@ ENCODINGS: dict[str, tuple[str, str, int, str]] = {
 
 
 def encode(pcm: bytes, target: Path, container: str, codec: str, rate: int, layout: str) -> None:
-    """Mono 16 kHz samples as a file of this kind. Skips the test where this build of PyAV cannot write it."""
+    """Write mono 16 kHz samples in this format. Skips the test if this build of PyAV cannot write the format."""
     for name, kind in ((codec, "encoder"), (container, "container")):
         try:
             av.Codec(name, "w") if kind == "encoder" else av.ContainerFormat(name, "w")
@@ -65,7 +65,7 @@ def encode(pcm: bytes, target: Path, container: str, codec: str, rate: int, layo
         stream = opened.add_stream(codec, rate=rate, layout=layout, options={"strict": "experimental"})
         assert isinstance(stream, av.AudioStream)
         if codec == "wmav2":
-            stream.bit_rate = 48_000  # its own choice of 128,000 is refused for one channel
+            stream.bit_rate = 48_000  # the default of 128,000 is too high for one channel
         frame = av.AudioFrame(format="s16", layout="mono", samples=len(pcm) // 2)
         frame.sample_rate = SAMPLE_RATE
         frame.planes[0].update(pcm)
@@ -83,7 +83,7 @@ def code_of(refused: pytest.ExceptionInfo[RecognitionError]) -> str:
 
 @pytest.fixture
 def failed_code(submit: Submit, until: Until) -> Callable[..., str]:
-    """Submit one file, wait until its task has ended; the code that the file failed with."""
+    """Submit one file, wait until its task has ended, and return the error code of the file."""
 
     def submitted(url: str, **parameters: Any) -> str:
         (result,) = until(submit(url, **parameters))["output"]["results"]
@@ -97,7 +97,7 @@ def failed_code(submit: Submit, until: Until) -> Callable[..., str]:
 # decoding and recognition
 
 
-def test_every_format_of_the_vendor_is_tried_here() -> None:
+def test_every_format_of_the_vendor_is_tested() -> None:
     assert ENCODINGS.keys() == set(SUPPORTED_EXTENSIONS)
 
 
@@ -109,8 +109,8 @@ def test_speech_is_recognised_in(extension: str, walk_pcm: bytes, tmp_path: Path
     document = recognise(file.read_bytes(), [0])
     assert document["properties"]["original_sampling_rate"] == rate
     assert document["properties"]["original_duration_in_milliseconds"] == pytest.approx(2400, abs=150)
-    heard = document["transcripts"][0]["text"].lower()
-    assert sum(word in heard for word in ("the", "weather", "was", "fine", "this", "morning")) >= 4, heard
+    recognised = document["transcripts"][0]["text"].lower()
+    assert sum(word in recognised for word in ("the", "weather", "was", "fine", "this", "morning")) >= 4, recognised
 
 
 def test_both_channels_of_a_stereo_file_are_transcribed(walk_pcm: bytes, samples: Path, as_wav: AsWav) -> None:
@@ -131,15 +131,15 @@ def test_both_channels_of_a_stereo_file_are_transcribed(walk_pcm: bytes, samples
 
 
 @pytest.mark.parametrize("samples_of_the_last_frame", [0, 1, 479])
-def test_speech_that_the_recording_ends_in_is_recognised(
+def test_speech_at_the_end_of_the_recording_is_recognised(
     samples_of_the_last_frame: int, walk_pcm: bytes, as_wav: AsWav
 ) -> None:
-    """PocketSphinx looks for speech in frames of 30 ms."""
+    """PocketSphinx detects speech in frames of 30 ms."""
     pcm = walk_pcm[: (SAMPLE_RATE // 480 * 480 + samples_of_the_last_frame) * 2]
     assert "weather" in recognise(as_wav(pcm), [0])["transcripts"][0]["text"]
 
 
-def test_silence_between_two_utterances_is_in_the_times_and_not_in_the_speech(walk_pcm: bytes, as_wav: AsWav) -> None:
+def test_silence_between_two_utterances_counts_in_the_times_and_not_as_speech(walk_pcm: bytes, as_wav: AsWav) -> None:
     (transcript,) = recognise(as_wav(walk_pcm + SILENCE * 2 + walk_pcm), [0])["transcripts"]
     second = next(sentence for sentence in transcript["sentences"] if sentence["begin_time"] > 3000)
     assert second["begin_time"] == pytest.approx(6400, abs=500)
@@ -156,13 +156,13 @@ def test_silence_between_two_utterances_is_in_the_times_and_not_in_the_speech(wa
         pytest.param(b"1\n00:00:01,000 --> 00:00:02,000\nhi\n", "NO_VALID_AUDIO_ERROR", id="subtitles"),
     ],
 )
-def test_what_is_no_recording_fails_with(media: bytes, code: str) -> None:
+def test_a_file_that_is_not_a_recording_fails_with(media: bytes, code: str) -> None:
     with pytest.raises(RecognitionError) as refused:
         recognise(media, [0])
     assert code_of(refused) == code
 
 
-def test_a_recording_that_breaks_off_is_no_recording(samples: Path) -> None:
+def test_a_truncated_recording_is_a_decode_error(samples: Path) -> None:
     with pytest.raises(RecognitionError) as refused:
         recognise((samples / "family.mp4").read_bytes()[:30_000], [0])
     assert code_of(refused) == "DECODE_ERROR"
@@ -176,26 +176,28 @@ def test_a_channel_that_the_file_does_not_have_fails(channels: int, channel: int
     assert str(channel) in str(refused.value)
 
 
-# the same through a task
+# in a task
 
 
-def test_silence_is_a_file_without_a_valid_fragment(
+def test_silence_fails_as_a_file_without_a_valid_fragment(
     failed_code: Callable[..., str], media_folder: Path, media_url: str, as_wav: AsWav
 ) -> None:
     (media_folder / "silence.wav").write_bytes(as_wav(SILENCE))
     assert failed_code(f"{media_url}/silence.wav") == "SUCCESS_WITH_NO_VALID_FRAGMENT"
 
 
-def test_a_text_file_is_a_decode_error(failed_code: Callable[..., str], media_folder: Path, media_url: str) -> None:
+def test_a_text_file_fails_with_a_decode_error(
+    failed_code: Callable[..., str], media_folder: Path, media_url: str
+) -> None:
     (media_folder / "notes.wav").write_text("these are notes")
     assert failed_code(f"{media_url}/notes.wav") == "DECODE_ERROR"
 
 
-def test_a_channel_out_of_range_is_no_valid_audio(failed_code: Callable[..., str], media_url: str) -> None:
+def test_a_channel_out_of_range_fails_with_no_valid_audio(failed_code: Callable[..., str], media_url: str) -> None:
     assert failed_code(f"{media_url}/morning-walk.wav", channel_id=[1]) == "NO_VALID_AUDIO_ERROR"
 
 
-def test_a_stereo_file_gives_a_transcript_for_each_channel_asked_for(
+def test_a_stereo_file_has_a_transcript_for_each_requested_channel(
     submit: Submit, until: Until, media_folder: Path, media_url: str, walk_pcm: bytes, as_wav: AsWav, http: httpx.Client
 ) -> None:
     (media_folder / "stereo.wav").write_bytes(as_wav(interleaved(walk_pcm, walk_pcm), channels=2))
@@ -205,42 +207,42 @@ def test_a_stereo_file_gives_a_transcript_for_each_channel_asked_for(
     speech = [transcript["content_duration_in_milliseconds"] for transcript in document["transcripts"]]
     assert reply["usage"]["duration"] == sum(
         -(-milliseconds // 1000) for milliseconds in speech
-    )  # each track is billed
+    )  # each channel is billed
 
 
-def test_a_recogniser_that_breaks_fails_the_file_and_ends_the_task(media_url: str) -> None:
-    """An executor that takes no work stands for a recogniser that has crashed."""
+def test_a_crashed_recogniser_fails_the_file_and_ends_the_task(media_url: str) -> None:
+    """An executor that accepts no work behaves like a crashed recogniser."""
 
-    async def lived() -> SimulatedTask:
+    async def run_task() -> SimulatedTask:
         broken = ThreadPoolExecutor()
         broken.shutdown()
-        play = Play(Behaviour(queue_seconds=0))
-        listener = Listener(play, broken)
-        room = TaskRoom(play, listener, "http://127.0.0.1:9")
-        task = room.submit(CATALOGUE["fun-asr"], [f"{media_url}/meeting.mp3"], {})
+        scenario = Scenario(Behaviour(queue_seconds=0))
+        transcriber = Transcriber(scenario, broken)
+        store = TaskStore(scenario, transcriber, "http://127.0.0.1:9")
+        task = store.submit(CATALOGUE["fun-asr"], [f"{media_url}/meeting.mp3"], {})
         deadline = time.monotonic() + 10
         while task.ended_at is None:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)
-        await room.stop_working()
-        await listener.close()
+        await store.cancel_all()
+        await transcriber.close()
         return task
 
-    assert asyncio.run(lived()).files[0].code == "InternalError.Algo"
+    assert asyncio.run(run_task()).files[0].code == "InternalError.Algo"
 
 
-def test_a_recogniser_that_breaks_fails_a_synchronous_call(walk_pcm: bytes, as_wav: AsWav) -> None:
+def test_a_crashed_recogniser_fails_a_synchronous_call(walk_pcm: bytes, as_wav: AsWav) -> None:
     async def refused() -> RequestRefusedError:
         broken = ThreadPoolExecutor()
         broken.shutdown()
-        play = Play(Behaviour())
-        listener = Listener(play, broken)
+        scenario = Scenario(Behaviour())
+        transcriber = Transcriber(scenario, broken)
         audio = f"data:audio/wav;base64,{b64encode(as_wav(walk_pcm)).decode()}"
         with pytest.raises(RequestRefusedError) as raised:
-            await SynchronousModels(play, listener).answer(
+            await SynchronousModels(scenario, transcriber).answer(
                 Call(CATALOGUE["qwen3-asr-flash"], audio), Endpoint.DASHSCOPE
             )
-        await listener.close()
+        await transcriber.close()
         return raised.value
 
     refusal = asyncio.run(refused())
@@ -260,17 +262,17 @@ def test_a_recogniser_that_breaks_fails_a_synchronous_call(walk_pcm: bytes, as_w
         (503, "FILE_SERVER_ERROR"),
     ],
 )
-def test_a_download_that_is_answered_with(
+def test_a_failed_download_has_a_code_for_the_http_status(
     status: int, code: str, failed_code: Callable[..., str], media_url: str
 ) -> None:
     assert failed_code(f"{media_url}/status/{status}") == code
 
 
-def test_a_file_server_that_nobody_finds_is_a_failed_download(failed_code: Callable[..., str]) -> None:
-    assert failed_code("http://127.0.0.1:9/nobody-listens.wav") == "FILE_DOWNLOAD_FAILED"
+def test_an_unreachable_file_server_is_a_failed_download(failed_code: Callable[..., str]) -> None:
+    assert failed_code("http://127.0.0.1:9/unreachable.wav") == "FILE_DOWNLOAD_FAILED"
 
 
-def test_a_url_that_its_client_cannot_read_fails_alone(failed_code: Callable[..., str]) -> None:
+def test_an_invalid_url_fails_with_its_own_code(failed_code: Callable[..., str]) -> None:
     assert failed_code("http://127.0.0.1:9/tab\there.wav") == "REQUEST_INVALID_FILE_URL_VALUE"
 
 
@@ -285,7 +287,7 @@ def test_a_url_must_be_percent_encoded(
     media_requests.clear()
 
 
-def test_a_presigned_url_is_asked_for_byte_for_byte(
+def test_a_presigned_url_is_downloaded_byte_for_byte(
     failed_code: Callable[..., str], media_url: str, media_requests: list[str]
 ) -> None:
     path = "/samples/%E4%BC%9A%E8%AE%AE%20%22Q1%20%2B%20Q2%22%20100%25%20%27final%27.mp3"

@@ -1,7 +1,7 @@
-"""For the same options, our client sends what the official SDKs send, model by model of the whole catalogue.
+"""For every model of the catalogue, our client sends the same requests as the official SDKs.
 
-What the SDKs cannot send is compared with the vendor's own curl command, or with what the SDK sends beside it; each
-such place says why.
+Requests that no SDK can send are compared with the vendor's curl command, or with the SDK's request without the
+missing part. The tests say so.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from openai import OpenAI
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint, ModelSpec, RequestShape
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.requests import PROMPT
+from dashscribe.domain.recognition.requests import DEFAULT_PROMPT
 
 KEY = "sk-local"
 URLS = ["http://127.0.0.1:9/a%20b.wav?X-Amz-Signature=0%2B1", "http://127.0.0.1:9/%E4%BC%9A%E8%AE%AE.mp3"]
 URL = URLS[0]
-HEADERS_THAT_COUNT = ("authorization", "x-dashscope-async", "x-dashscope-sse", "x-dashscope-workspace")
+COMPARED_HEADERS = ("authorization", "x-dashscope-async", "x-dashscope-sse", "x-dashscope-workspace")
 SCRIPTS = [{"match": "a b.wav", "answers": [{"text": "Hello world."}]}]
 
 CURL = json.loads(
@@ -54,8 +54,7 @@ CURL = json.loads(
   }
 }"""
 )
-"""The body of docs/vendor-api.md#fun-asr-flash-request's "Synchronous calls", whose header is `X-DashScope-SSE:
-disable`."""
+"""The documented body of a call with `X-DashScope-SSE: disable` (docs/vendor-api.md#fun-asr-flash-request)."""
 
 Recorded = Callable[[str], list[dict[str, Any]]]
 OptionsFor = Callable[..., Options]
@@ -66,7 +65,7 @@ def models_of(*shapes: RequestShape) -> list[str]:
 
 
 def parameters_of(spec: ModelSpec) -> dict[str, Any]:
-    """Some options that this family takes, as users write them and as the SDK wants them on the wire."""
+    """Some parameters of this family that have the same form for users and in the request."""
     some: dict[str, dict[str, Any]] = {
         "fun-asr": {"channel_id": [0, 1], "language_hints": ["en"], "speech_noise_threshold": 0.5},
         "paraformer": {"channel_id": [0], "disfluency_removal_enabled": True, "timestamp_alignment_enabled": False},
@@ -92,19 +91,19 @@ def openai(base_url: str) -> Iterator[OpenAI]:
         yield client
 
 
-def what_counts(request: Mapping[str, Any]) -> dict[str, Any]:
-    """Method, path, body, the headers that mean something, and the kind of body."""
+def compared_parts(request: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the compared parts of a request: method, path, body, relevant headers and content type."""
     return {
         "method": request["method"],
         "path": request["path"],
         "body": request["body"],
-        "headers": {name: request["headers"].get(name) for name in HEADERS_THAT_COUNT},
+        "headers": {name: request["headers"].get(name) for name in COMPARED_HEADERS},
         "content_type": request["headers"].get("content-type", "").partition(";")[0],
         "status": request["status"],
     }
 
 
-def test_every_family_has_options_here() -> None:
+def test_every_family_has_valid_test_parameters() -> None:
     for spec in CATALOGUE.values():
         spec.parameters.model_validate(parameters_of(spec))
 
@@ -114,7 +113,7 @@ def test_every_family_has_options_here() -> None:
 
 @pytest.mark.parametrize("given", ["none", "some"])
 @pytest.mark.parametrize("model", models_of(RequestShape.FILE_URLS))
-def test_a_task_of_files_is_the_one_that_the_sdk_submits(
+def test_a_submission_of_several_files_equals_that_of_the_sdk(
     model: str,
     given: str,
     our_client: DashScopeHttp,
@@ -128,7 +127,7 @@ def test_a_task_of_files_is_the_one_that_the_sdk_submits(
     our_client.submit(spec, URLS, parameters)
     sdk.async_call(model=model, file_urls=URLS, api_key=KEY, **parameters)
     own, official = recorded("submit")
-    assert what_counts(own) == what_counts(official)
+    assert compared_parts(own) == compared_parts(official)
     assert own["status"] == 200
     assert own["body"]["input"] == {"file_urls": URLS}
     assert own["body"]["parameters"] == parameters
@@ -136,14 +135,14 @@ def test_a_task_of_files_is_the_one_that_the_sdk_submits(
 
 @pytest.mark.parametrize("given", ["none", "some"])
 @pytest.mark.parametrize("model", models_of(RequestShape.FILE_URL))
-def test_a_task_of_one_file_is_the_one_that_the_sdk_submits(
+def test_a_submission_of_one_file_equals_that_of_the_sdk(
     model: str, given: str, our_client: DashScopeHttp, sdk: object, recorded: Recorded
 ) -> None:
     parameters = parameters_of(CATALOGUE[model]) if given == "some" else {}
     our_client.submit(CATALOGUE[model], [URL], parameters)
     QwenTranscription.async_call(model=model, file_url=URL, api_key=KEY, **parameters)
     own, official = recorded("submit")
-    assert what_counts(own) == what_counts(official)
+    assert compared_parts(own) == compared_parts(official)
     assert own["status"] == 200
     assert own["body"]["input"] == {"file_url": URL}
 
@@ -169,7 +168,7 @@ def test_a_task_of_one_file_is_the_one_that_the_sdk_submits(
         ),
     ],
 )
-def test_a_parameter_is_the_one_that_the_sdk_sends(
+def test_a_parameter_equals_that_of_the_sdk(
     model: str,
     ours: dict[str, Any],
     theirs: dict[str, Any],
@@ -180,19 +179,19 @@ def test_a_parameter_is_the_one_that_the_sdk_sends(
     our_client.submit(CATALOGUE[model], URLS, ours)
     sdk.async_call(model=model, file_urls=URLS, api_key=KEY, **theirs)
     own, official = recorded("submit")
-    assert what_counts(own) == what_counts(official)
+    assert compared_parts(own) == compared_parts(official)
     assert own["status"] == 200
 
 
 @pytest.mark.filterwarnings("ignore:dashscope 2.0 audio API is a preview:FutureWarning")
 @pytest.mark.parametrize("model", [name for name in CATALOGUE if name.startswith("qwen-audio") and "filetrans" in name])
-def test_a_task_with_context_differs_from_the_sdks_by_the_context_alone(
+def test_a_submission_with_context_differs_from_that_of_the_sdk_by_the_context_only(
     model: str, base_url: str, our_client: DashScopeHttp, options_for: OptionsFor, recorded: Recorded
 ) -> None:
-    """No SDK class can send `input.context` (docs/vendor-api.md#qwen-audio-filetrans-parameters), so it is taken out
-    of ours, and read by itself.
+    """No SDK class can send `input.context` (docs/vendor-api.md#official-sdk), so it is removed from our request and
+    checked separately.
 
-    The newer client sends `parameters` even when there are none, as we do.
+    Like our client, the SDK's newer client always sends `parameters`.
     """
     turns = [{"role": "user", "text": "DashScope, Qwen"}, {"role": "assistant", "text": "I see."}]
     options = options_for(model, {"context": turns})
@@ -206,26 +205,26 @@ def test_a_task_with_context_differs_from_the_sdks_by_the_context_alone(
         {"role": "user", "content": [{"type": "input_text", "text": "DashScope, Qwen"}]},
         {"role": "assistant", "content": [{"type": "text", "text": "I see."}]},
     ]
-    assert what_counts(ours) == what_counts(official)
+    assert compared_parts(ours) == compared_parts(official)
 
 
-def test_a_submission_to_a_workspace_is_the_one_that_the_sdk_sends(
+def test_a_submission_to_a_workspace_equals_that_of_the_sdk(
     base_url: str, sdk: type[Transcription], recorded: Recorded, http: httpx.Client
 ) -> None:
     DashScopeHttp(http, base_url, lambda: KEY, "llm-1a2b").submit(CATALOGUE["fun-asr"], URLS, {})
     sdk.async_call(model="fun-asr", file_urls=URLS, api_key=KEY, workspace="llm-1a2b")
     own, official = recorded("submit")
-    assert what_counts(own) == what_counts(official)
+    assert compared_parts(own) == compared_parts(official)
     assert own["headers"]["x-dashscope-workspace"] == "llm-1a2b"
 
 
-def test_a_query_is_the_one_that_the_sdk_sends(
+def test_a_query_equals_that_of_the_sdk(
     base_url: str, sdk: type[Transcription], recorded: Recorded, http: httpx.Client
 ) -> None:
     DashScopeHttp(http, base_url, lambda: KEY, "llm-1a2b").query("4c1e")
     sdk.fetch("4c1e", api_key=KEY, workspace="llm-1a2b")
     own, official = recorded("query")
-    assert what_counts(own) | {"content_type": None} == what_counts(official) | {"content_type": None}
+    assert compared_parts(own) | {"content_type": None} == compared_parts(official) | {"content_type": None}
     assert (own["method"], own["path"], own["status"]) == ("GET", "/api/v1/tasks/4c1e", 200)
 
 
@@ -235,17 +234,17 @@ def test_a_query_is_the_one_that_the_sdk_sends(
 @pytest.mark.parametrize("context", [None, "DashScope, Qwen"])
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", models_of(RequestShape.AUDIO_MESSAGE))
-def test_a_native_call_is_the_one_that_the_sdk_sends(
+def test_a_native_call_equals_that_of_the_sdk(
     model: str,
     stream: bool,
     context: str | None,
     our_client: DashScopeHttp,
     options_for: OptionsFor,
     sdk: object,
-    play: Callable[..., None],
+    configure: Callable[..., None],
     recorded: Recorded,
 ) -> None:
-    play(scripts=SCRIPTS)
+    configure(scripts=SCRIPTS)
     given = parameters_of(CATALOGUE[model])
     ours = given if context is None else {**given, "context": context}
     our_client.transcribe(options_for(model, ours, stream=stream), URL, "wav")
@@ -261,7 +260,7 @@ def test_a_native_call_is_the_one_that_the_sdk_sends(
     )
     assert list(reply) if stream else reply
     own, official = recorded("generate")
-    assert what_counts(own) == what_counts(official)
+    assert compared_parts(own) == compared_parts(official)
     assert own["status"] == 200
     if stream:
         assert own["headers"]["accept"] == official["headers"]["accept"] == "text/event-stream"
@@ -272,19 +271,19 @@ def test_a_native_call_is_the_one_that_the_sdk_sends(
 @pytest.mark.parametrize(
     "model", [name for name in models_of(RequestShape.AUDIO_MESSAGE) if Endpoint.OPENAI in CATALOGUE[name].endpoints]
 )
-def test_a_completion_is_the_one_that_the_openai_sdk_asks_for(
+def test_a_completion_request_equals_that_of_the_openai_sdk(
     model: str,
     stream: bool,
     context: str | None,
     our_client: DashScopeHttp,
     options_for: OptionsFor,
     openai: OpenAI,
-    play: Callable[..., None],
+    configure: Callable[..., None],
     recorded: Recorded,
 ) -> None:
-    """`asr_options` is no parameter of OpenAI's; the vendor's page passes it as `extra_body`
+    """OpenAI's SDK does not have `asr_options`, so the vendor's page passes it as `extra_body`
     (docs/vendor-api.md#qwen3-asr-flash-request)."""
-    play(scripts=SCRIPTS)
+    configure(scripts=SCRIPTS)
     given = parameters_of(CATALOGUE[model])
     ours = given if context is None else {**given, "context": context}
     our_client.transcribe(options_for(model, ours, stream=stream, endpoint=Endpoint.OPENAI), URL, "wav")
@@ -297,28 +296,28 @@ def test_a_completion_is_the_one_that_the_openai_sdk_asks_for(
     reply = openai.chat.completions.create(model=model, messages=messages, stream=stream, extra_body=given, **usage)
     assert list(reply)
     own, official = recorded("chat")
-    assert what_counts(own) == what_counts(official)
+    assert compared_parts(own) == compared_parts(official)
     assert own["status"] == 200
 
 
 @pytest.mark.parametrize("own_prompt", [None, "Write down what is sung."])
 @pytest.mark.parametrize("model", models_of(RequestShape.PROMPTED_AUDIO))
-def test_a_prompted_completion_is_the_one_that_the_openai_sdk_asks_for(
+def test_a_completion_request_with_a_prompt_equals_that_of_the_openai_sdk(
     model: str,
     own_prompt: str | None,
     our_client: DashScopeHttp,
     options_for: OptionsFor,
     openai: OpenAI,
-    play: Callable[..., None],
+    configure: Callable[..., None],
     recorded: Recorded,
 ) -> None:
-    play(scripts=SCRIPTS)
+    configure(scripts=SCRIPTS)
     given = parameters_of(CATALOGUE[model])
     prompt = {} if own_prompt is None else {"prompt": own_prompt}
     our_client.transcribe(options_for(model, {**given, **prompt, "context": "A choir."}), URL, "wav")
     content: list[Any] = [
         {"type": "input_audio", "input_audio": {"data": URL, "format": "wav"}},
-        {"type": "text", "text": own_prompt or PROMPT},
+        {"type": "text", "text": own_prompt or DEFAULT_PROMPT},
     ]
     reply = openai.chat.completions.create(
         model=model,
@@ -330,23 +329,23 @@ def test_a_prompted_completion_is_the_one_that_the_openai_sdk_asks_for(
     )
     assert list(reply)
     own, official = recorded("chat")
-    assert what_counts(own) == what_counts(official)
+    assert compared_parts(own) == compared_parts(official)
     assert own["status"] == 200
 
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("model", models_of(RequestShape.INPUT_AUDIO))
-def test_a_call_that_no_sdk_has_a_class_for_is_the_vendors_curl(
+def test_a_call_without_an_sdk_class_equals_the_documented_curl_command(
     model: str,
     stream: bool,
     our_client: DashScopeHttp,
     options_for: OptionsFor,
     vendor: httpx.Client,
-    play: Callable[..., None],
+    configure: Callable[..., None],
     recorded: Recorded,
 ) -> None:
-    """fun-asr-flash and its kin: the body of docs/vendor-api.md#fun-asr-flash-request, with this model and file."""
-    play(scripts=SCRIPTS)
+    """fun-asr-flash and qwen-audio-flash: the documented body with this model and file."""
+    configure(scripts=SCRIPTS)
     body = copy.deepcopy(CURL)
     body["model"] = model
     body["input"]["messages"][0]["content"][0]["input_audio"]["data"] = URL
@@ -357,20 +356,20 @@ def test_a_call_that_no_sdk_has_a_class_for_is_the_vendors_curl(
         headers={"X-DashScope-SSE": "enable" if stream else "disable"},
     )
     own, official = recorded("generate")
-    assert what_counts(own) == what_counts(official)
+    assert compared_parts(own) == compared_parts(official)
     assert own["status"] == 200
 
 
 @pytest.mark.parametrize("model", models_of(RequestShape.INPUT_AUDIO))
-def test_what_a_family_without_an_sdk_class_is_told_beyond_the_curl(
+def test_a_call_without_an_sdk_class_sends_parameters_and_context(
     model: str,
     our_client: DashScopeHttp,
     options_for: OptionsFor,
-    play: Callable[..., None],
+    configure: Callable[..., None],
     recorded: Recorded,
 ) -> None:
-    """docs/vendor-api.md#fun-asr-flash-request: parameters beside the format, and earlier turns before the audio."""
-    play(scripts=SCRIPTS)
+    """docs/vendor-api.md#fun-asr-flash-request: parameters besides the format, and turns before the audio."""
+    configure(scripts=SCRIPTS)
     given = parameters_of(CATALOGUE[model])
     turns = [{"role": "user", "text": "DashScope"}, {"role": "assistant", "text": "I see."}]
     our_client.transcribe(options_for(model, {**given, "context": turns}), URL, "mp3")

@@ -1,4 +1,4 @@
-"""Synchronous calls: what dashscribe's own client makes of the answers, and what the vendor refuses."""
+"""Synchronous calls: how dashscribe's own client reads the replies, and what the vendor refuses."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ import pytest
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.recognition.catalogue import CATALOGUE, CHAT_PATH, GENERATION_PATH, Endpoint
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.synchronous_replies import billed_seconds, recognition_in
+from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 
 URL = "http://127.0.0.1:9/walk.wav"
 SCRIPTS = [{"match": "walk.wav", "answers": [{"text": "We walked along the river."}]}]
 QWEN, FUN, OMNI = "qwen3-asr-flash", "fun-asr-flash-2026-06-15", "qwen3-omni-flash"
-WAYS = [
+CALLS = [
     pytest.param(name, endpoint, stream, id=f"{name} {endpoint} {'stream' if stream else 'JSON'}")
     for name, spec in CATALOGUE.items()
     for endpoint in spec.endpoints
     for stream in (True, False)
     if stream or not spec.must_stream
 ]
-"""Every synchronous model on every way in."""
-MAIN_WAYS = [way for way in WAYS if way.values[0] in (QWEN, FUN)]
+"""Every synchronous model, on each of its endpoints, with and without a stream."""
+MAIN_CALLS = [call for call in CALLS if call.values[0] in (QWEN, FUN)]
 
 OptionsFor = Callable[..., Options]
-Play = Callable[..., None]
+Configure = Callable[..., None]
 Recorded = Callable[[str], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def heard(our_client: DashScopeHttp, options_for: OptionsFor) -> Callable[..., Any]:
-    """What our client understands: `heard(QWEN, Endpoint.OPENAI, stream=True)`."""
+def transcribe(our_client: DashScopeHttp, options_for: OptionsFor) -> Callable[..., Any]:
+    """Call with our client, and read the reply: `transcribe(QWEN, Endpoint.OPENAI, stream=True)`."""
 
     def transcribed(model: str, endpoint: Endpoint = Endpoint.DASHSCOPE, *, stream: bool, url: str = URL) -> Any:
         options = options_for(model, endpoint=endpoint, stream=stream)
-        return recognition_in(our_client.transcribe(options, url, "wav"))
+        return read_recognition(our_client.transcribe(options, url, "wav"))
 
     return transcribed
 
@@ -53,21 +53,21 @@ def operation_of(endpoint: Endpoint) -> str:
 # our own client
 
 
-@pytest.mark.parametrize(("model", "endpoint", "stream"), WAYS)
-def test_our_client_understands(
+@pytest.mark.parametrize(("model", "endpoint", "stream"), CALLS)
+def test_our_client_reads_every_kind_of_reply(
     model: str,
     endpoint: Endpoint,
     stream: bool,
     our_client: DashScopeHttp,
     options_for: OptionsFor,
-    play: Play,
+    configure: Configure,
     recorded: Recorded,
 ) -> None:
-    play(scripts=SCRIPTS)
+    configure(scripts=SCRIPTS)
     document = our_client.transcribe(options_for(model, endpoint=endpoint, stream=stream), URL, "wav")
     assert (FRAMES in document) is stream
-    assert recognition_in(document).transcripts[0].text == "We walked along the river."
-    assert billed_seconds(document) == (None if model in OMNI or "omni" in model else 2)
+    assert read_recognition(document).transcripts[0].text == "We walked along the river."
+    assert read_billed_seconds(document) == (None if model in OMNI or "omni" in model else 2)
     assert [request["status"] for request in recorded(operation_of(endpoint))] == [200]
 
 
@@ -75,11 +75,11 @@ def test_our_client_understands(
     ("stream", "nested", "sentences"),
     [(True, False, "last"), (True, True, "last"), (False, True, "last"), (False, False, "all")],
 )
-def test_every_sentence_is_timed_where_every_sentence_is_told(
-    stream: bool, nested: bool, sentences: str, heard: Callable[..., Any], play: Play, media_url: str
+def test_every_sentence_has_times_if_the_reply_has_every_sentence(
+    stream: bool, nested: bool, sentences: str, transcribe: Callable[..., Any], configure: Configure, media_url: str
 ) -> None:
-    play(behaviour={"nested_sentence": nested, "json_sentences": sentences})
-    result = heard(FUN, stream=stream, url=f"{media_url}/morning-walk.wav").transcripts[0]
+    configure(behaviour={"nested_sentence": nested, "json_sentences": sentences})
+    result = transcribe(FUN, stream=stream, url=f"{media_url}/morning-walk.wav").transcripts[0]
     assert result.text.startswith("The weather was fine this morning. ")
     if not stream and sentences == "last":
         (whole,) = result.sentences
@@ -90,73 +90,73 @@ def test_every_sentence_is_timed_where_every_sentence_is_told(
         assert all(sentence.words and sentence.begin_time < sentence.end_time for sentence in result.sentences)
 
 
-@pytest.mark.parametrize(("model", "endpoint", "stream"), MAIN_WAYS)
+@pytest.mark.parametrize(("model", "endpoint", "stream"), MAIN_CALLS)
 def test_silence_is_an_empty_text(
     model: str,
     endpoint: Endpoint,
     stream: bool,
-    heard: Callable[..., Any],
+    transcribe: Callable[..., Any],
     media_folder: Path,
     media_url: str,
     as_wav: Callable[..., bytes],
 ) -> None:
     (media_folder / "no-speech.wav").write_bytes(as_wav(bytes(2 * 16_000)))
-    result = heard(model, endpoint, stream=stream, url=f"{media_url}/no-speech.wav")
+    result = transcribe(model, endpoint, stream=stream, url=f"{media_url}/no-speech.wav")
     assert (result.transcripts[0].text, result.transcripts[0].sentences) == ("", [])
 
 
 @pytest.mark.parametrize("kind", ["break_stream", "truncate_stream", "reset", "reset_after"])
-@pytest.mark.parametrize(("model", "endpoint", "stream"), MAIN_WAYS)
-def test_half_an_answer_is_a_lost_one(
+@pytest.mark.parametrize(("model", "endpoint", "stream"), MAIN_CALLS)
+def test_an_incomplete_response_is_a_lost_response(
     model: str,
     endpoint: Endpoint,
     stream: bool,
     kind: str,
-    heard: Callable[..., Any],
-    play: Play,
+    transcribe: Callable[..., Any],
+    configure: Configure,
 ) -> None:
-    play(scripts=SCRIPTS, faults=[{"operation": operation_of(endpoint), "kind": kind, "match": "walk.wav"}])
+    configure(scripts=SCRIPTS, faults=[{"operation": operation_of(endpoint), "kind": kind, "match": "walk.wav"}])
     with pytest.raises(ResponseLost):
-        heard(model, endpoint, stream=stream)
-    assert heard(model, endpoint, stream=stream).transcripts[0].text == "We walked along the river."
+        transcribe(model, endpoint, stream=stream)
+    assert transcribe(model, endpoint, stream=stream).transcripts[0].text == "We walked along the river."
 
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize(("model", "endpoint"), [(QWEN, Endpoint.DASHSCOPE), (QWEN, Endpoint.OPENAI)])
-def test_a_text_that_was_cut_off_is_no_text(
-    model: str, endpoint: Endpoint, stream: bool, heard: Callable[..., Any], play: Play
+def test_a_truncated_text_is_an_error(
+    model: str, endpoint: Endpoint, stream: bool, transcribe: Callable[..., Any], configure: Configure
 ) -> None:
-    play(scripts=SCRIPTS, faults=[{"operation": operation_of(endpoint), "kind": "finish_length"}])
+    configure(scripts=SCRIPTS, faults=[{"operation": operation_of(endpoint), "kind": "finish_length"}])
     with pytest.raises(VendorError) as raised:
-        heard(model, endpoint, stream=stream)
+        transcribe(model, endpoint, stream=stream)
     assert raised.value.code == "TRANSCRIPT_CUT_OFF"
 
 
-@pytest.mark.parametrize(("model", "endpoint", "stream"), MAIN_WAYS)
-def test_a_scripted_code_is_the_vendors_refusal(
-    model: str, endpoint: Endpoint, stream: bool, heard: Callable[..., Any], play: Play
+@pytest.mark.parametrize(("model", "endpoint", "stream"), MAIN_CALLS)
+def test_a_scripted_code_is_returned_as_an_error(
+    model: str, endpoint: Endpoint, stream: bool, transcribe: Callable[..., Any], configure: Configure
 ) -> None:
-    play(scripts=[{"match": "walk", "answers": [{"code": "DataInspectionFailed", "message": "not for our ears"}]}])
-    with pytest.raises(VendorError, match="not for our ears") as raised:
-        heard(model, endpoint, stream=stream)
+    configure(scripts=[{"match": "walk", "answers": [{"code": "DataInspectionFailed", "message": "content refused"}]}])
+    with pytest.raises(VendorError, match="content refused") as raised:
+        transcribe(model, endpoint, stream=stream)
     assert raised.value.error_class is ErrorClass.PERMANENT
 
 
-def test_a_scripted_result_is_the_whole_body(vendor: httpx.Client, play: Play) -> None:
-    play(scripts=[{"match": "walk", "answers": [{"result": {"odd": 1}}]}])
-    assert vendor.post(CHAT_PATH, json=chat()).json() == {"odd": 1}
+def test_a_scripted_result_is_the_response_body(vendor: httpx.Client, configure: Configure) -> None:
+    configure(scripts=[{"match": "walk", "answers": [{"result": {"unknown": 1}}]}])
+    assert vendor.post(CHAT_PATH, json=chat()).json() == {"unknown": 1}
 
 
-def test_the_frames_of_a_scripted_result_are_streamed(heard: Callable[..., Any], play: Play) -> None:
+def test_the_frames_of_a_scripted_result_are_streamed(transcribe: Callable[..., Any], configure: Configure) -> None:
     broken = {"code": "InternalError.Algo", "message": "broke in the middle"}
     said = {"output": {"choices": [{"message": {"content": [{"text": "We"}]}, "finish_reason": "null"}]}}
-    play(scripts=[{"match": "walk", "answers": [{"result": {"frames": [said, broken]}}]}])
+    configure(scripts=[{"match": "walk", "answers": [{"result": {"frames": [said, broken]}}]}])
     with pytest.raises(VendorError, match="broke in the middle"):
-        heard(QWEN, stream=True)
+        transcribe(QWEN, stream=True)
 
 
-def test_a_hang_delays_the_answer(vendor: httpx.Client, play: Play) -> None:
-    play(scripts=SCRIPTS, faults=[{"operation": "chat", "kind": "hang", "seconds": 30}])
+def test_a_hang_fault_delays_the_response(vendor: httpx.Client, configure: Configure) -> None:
+    configure(scripts=SCRIPTS, faults=[{"operation": "chat", "kind": "hang", "seconds": 30}])
     with pytest.raises(httpx.ReadTimeout):
         vendor.post(CHAT_PATH, json=chat(), timeout=0.3)
 
@@ -164,10 +164,10 @@ def test_a_hang_delays_the_answer(vendor: httpx.Client, play: Play) -> None:
 # frames
 
 
-def test_a_native_stream_is_written_as_the_vendor_does(vendor: httpx.Client, play: Play) -> None:
+def test_a_native_stream_has_the_documented_format(vendor: httpx.Client, configure: Configure) -> None:
     """docs/vendor-api.md#dashscope-stream: `id`, `event`, a comment with the status, `data`; usage where a sentence
     ends."""
-    play(scripts=[{"match": "walk", "answers": [{"text": "We walked"}]}])
+    configure(scripts=[{"match": "walk", "answers": [{"text": "We walked"}]}])
     answer = vendor.post(GENERATION_PATH, json=native(FUN), headers={"X-DashScope-SSE": "enable"})
     assert answer.headers["content-type"].startswith("text/event-stream")
     events = answer.text.removesuffix("\n\n").split("\n\n")
@@ -240,27 +240,27 @@ WRONG_CHAT = {
     "omni without a stream": chat(OMNI),
     "omni that speaks": chat(OMNI, stream=True, modalities=["text", "audio"]),
     "omni without a prompt": {**chat(stream=True), "model": OMNI},
-    "prompt beside the messages": chat(OMNI, stream=True, prompt="Transcribe."),
+    "prompt outside the messages": chat(OMNI, stream=True, prompt="Transcribe."),
 }
 
 
 @pytest.mark.parametrize("case", WRONG_NATIVE)
-def test_the_native_endpoint_refuses(case: str, vendor: httpx.Client, play: Play) -> None:
-    play(scripts=SCRIPTS)
+def test_the_native_endpoint_refuses(case: str, vendor: httpx.Client, configure: Configure) -> None:
+    configure(scripts=SCRIPTS)
     refused = vendor.post(GENERATION_PATH, json=WRONG_NATIVE[case])
     assert (refused.status_code, refused.json()["code"]) == (400, "InvalidParameter")
     assert refused.json().keys() == {"request_id", "code", "message"}
 
 
 @pytest.mark.parametrize("case", WRONG_CHAT)
-def test_the_openai_endpoint_refuses(case: str, vendor: httpx.Client, play: Play) -> None:
-    play(scripts=SCRIPTS)
+def test_the_openai_endpoint_refuses(case: str, vendor: httpx.Client, configure: Configure) -> None:
+    configure(scripts=SCRIPTS)
     refused = vendor.post(CHAT_PATH, json=WRONG_CHAT[case])
     assert (refused.status_code, refused.json()["error"]["code"]) == (400, "invalid_parameter_error")
 
 
-def test_what_is_refused_above_is_right_otherwise(vendor: httpx.Client, play: Play) -> None:
-    play(scripts=SCRIPTS)
+def test_valid_variants_of_the_refused_calls_are_accepted(vendor: httpx.Client, configure: Configure) -> None:
+    configure(scripts=SCRIPTS)
     turns = [{"role": "user", "content": [{"type": "input_text", "text": "x" * 500}]}]
     system = [{"role": "system", "content": [{"text": ""}]}]
     for body in (native(QWEN, before=system, asr_options={"language": "en"}), native(FUN, before=turns)):
@@ -286,7 +286,7 @@ def test_a_synchronous_model_cannot_be_called_asynchronously(vendor: httpx.Clien
         ("{media}/long.wav", "InvalidFile.AudioLengthError"),
         ("data:audio/wav;base64," + "A" * (10 * 1024**2 + 1), "BadRequest.TooLarge"),
     ],
-    ids=["scheme", "not encoded", "nobody", "server", "no media", "too long", "encoded too large"],
+    ids=["scheme", "not encoded", "unreachable", "server", "no media", "too long", "encoded too large"],
 )
 def test_a_recording_is_refused(
     url: str, code: str, vendor: httpx.Client, media_folder: Path, media_url: str, as_wav: Callable[..., bytes]
@@ -299,13 +299,13 @@ def test_a_recording_is_refused(
     assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
-# rates, regions, models to come, temporary keys
+# rates, regions, new models, temporary keys
 
 
-def test_each_model_has_a_rate_of_its_own(
-    vendor: httpx.Client, post_task: Callable[..., httpx.Response], play: Play
+def test_each_model_has_its_own_rate_limit(
+    vendor: httpx.Client, post_task: Callable[..., httpx.Response], configure: Configure
 ) -> None:
-    play(behaviour={"submits_per_second": 1, "queue_seconds": 60}, scripts=SCRIPTS)
+    configure(behaviour={"submits_per_second": 1, "queue_seconds": 60}, scripts=SCRIPTS)
     calls = [vendor.post(GENERATION_PATH, json=native(model)).status_code for model in (QWEN, FUN, QWEN)]
     assert calls == [200, 200, 429]
     assert post_task(URL).status_code == 200
@@ -323,9 +323,15 @@ def test_each_model_has_a_rate_of_its_own(
     ],
 )
 def test_a_region_has_its_own_models_and_endpoints(
-    region: str, path: str, body: dict[str, Any], status: int, code: str | None, vendor: httpx.Client, play: Play
+    region: str,
+    path: str,
+    body: dict[str, Any],
+    status: int,
+    code: str | None,
+    vendor: httpx.Client,
+    configure: Configure,
 ) -> None:
-    play(behaviour={"region": region}, scripts=SCRIPTS)
+    configure(behaviour={"region": region}, scripts=SCRIPTS)
     answer = vendor.post(path, json=body)
     given = answer.json()
     assert (answer.status_code, given.get("error", given).get("code")) == (status, code)
@@ -333,23 +339,23 @@ def test_a_region_has_its_own_models_and_endpoints(
 
 @pytest.mark.parametrize(("region", "status"), [("us", 403), ("international", 400), ("beijing", 200)])
 def test_a_region_has_its_own_tasks(
-    region: str, status: int, post_task: Callable[..., httpx.Response], play: Play
+    region: str, status: int, post_task: Callable[..., httpx.Response], configure: Configure
 ) -> None:
-    play(behaviour={"region": region, "queue_seconds": 60})
+    configure(behaviour={"region": region, "queue_seconds": 60})
     body = {"model": "paraformer-v2", "input": {"file_urls": [URL]}, "parameters": {}}
     assert post_task(body=body).status_code == status
 
 
-def test_the_vendor_can_have_a_model_that_we_do_not_know_yet(vendor: httpx.Client, play: Play) -> None:
+def test_the_simulator_can_serve_a_model_that_the_catalogue_does_not_have(
+    vendor: httpx.Client, configure: Configure
+) -> None:
     body = native("qwen4-asr-flash")
     assert vendor.post(GENERATION_PATH, json=body).json()["message"] == "Model not exist."
-    play(behaviour={"extra_models": {"qwen4-asr-flash": "qwen3-asr-flash"}}, scripts=SCRIPTS)
+    configure(behaviour={"extra_models": {"qwen4-asr-flash": "qwen3-asr-flash"}}, scripts=SCRIPTS)
     assert vendor.post(GENERATION_PATH, json=body).status_code == 200
 
 
-def test_a_temporary_key_is_as_good_as_its_parent_until_it_ends(
-    base_url: str, vendor: httpx.Client, http: httpx.Client
-) -> None:
+def test_a_temporary_key_works_until_it_expires(base_url: str, vendor: httpx.Client, http: httpx.Client) -> None:
     """docs/vendor-api.md#temporary-keys."""
     given = vendor.post("/api/v1/tokens", params={"expire_in_seconds": 1800}).json()
     assert given.keys() == {"token", "expires_at"}

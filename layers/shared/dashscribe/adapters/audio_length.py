@@ -1,4 +1,4 @@
-"""How long a recording is, read from its header by tinytag."""
+"""Read the duration of a recording from its header, with tinytag."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from tinytag import TinyTag, TinyTagException
 
 
 def audio_length(media: bytes) -> float | None:
-    """Seconds of audio; None where no header tells, and the vendor will.
+    """Return the duration in seconds; None if the header does not have it.
 
-    That is a container which tinytag does not know (video, amr), or a file from a pipe, whose header nobody completed.
+    That is so for containers that tinytag does not support (video, amr), and for files that were written to a pipe,
+    whose header is incomplete.
     """
     try:
         tag = TinyTag.get(file_obj=io.BytesIO(media), tags=False)
     except (TinyTagException, ValueError, LookupError, ArithmeticError):
-        return None  # what cannot be read here is for the vendor to judge
+        return None  # the vendor decides whether it can decode the file
     if not tag.duration:
         return None
     if media.startswith(b"RIFF") and tag.is_lossless and tag.bitrate:
-        # A WAV from a pipe claims the largest size of all, 37 hours at 16 kHz: it cannot be longer than its bytes.
+        # A WAV that was written to a pipe has the largest possible size in its header (37 hours at 16 kHz).
         return min(tag.duration, len(media) / (tag.bitrate * 125))
     return tag.duration

@@ -1,4 +1,4 @@
-"""The API key and the profiles document, kept by Powertools for half a minute: a change is seen within a minute."""
+"""The API key and the profiles document. Powertools caches them for 30 seconds, so a change applies within a minute."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.utilities.parameters import GetParameterError, SecretsProvider, SSMProvider
 
 from dashscribe.domain.jobs.pause import KEY_MISSING, KEY_UNREADABLE
-from dashscribe.domain.recognition.options import Profiles
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 
 if TYPE_CHECKING:
@@ -17,37 +17,37 @@ if TYPE_CHECKING:
 
 MAX_AGE_SECONDS = 30
 PLACEHOLDER = "PLACEHOLDER"
-"""What the template writes into a new secret; any value that begins so counts as no key."""
+"""The start of the value that the template writes into a new secret. It is not an API key."""
 
 
 class ApiKey:
-    """The DashScope key in Secrets Manager: a plain string or `{"api_key": "sk-…"}`."""
+    """The DashScope API key in Secrets Manager: a plain string or `{"api_key": "sk-…"}`."""
 
     def __init__(self, client: SecretsManagerClient, secret_arn: str) -> None:
         self._provider = SecretsProvider(boto3_client=client)
         self._secret_arn = secret_arn
 
     def __call__(self) -> str:
-        """The key. Raises an account-wide `VendorError` while there is none, or none that can be read."""
+        """Return the key. Raises an account-wide `VendorError` while the secret has no key or cannot be read."""
         try:
             stored = self._provider.get(self._secret_arn, max_age=MAX_AGE_SECONDS)
         except GetParameterError as error:
             raise VendorError(
-                KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read now.", ErrorClass.ACCOUNT_WIDE
+                KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read at present.", ErrorClass.ACCOUNT_WIDE
             ) from error
         text = stored.decode() if isinstance(stored, bytes) else str(stored)
-        key = _key_in(text.strip())
+        key = _parse_key(text.strip())
         if not key or key.startswith(PLACEHOLDER) or not key.isascii() or not key.isprintable() or " " in key:
             raise VendorError(
                 KEY_MISSING,
-                f"The secret {self._secret_arn} does not hold an API key yet. Put it there (plain, or as "
-                '{"api_key": "sk-…"}); waiting uploads go on by themselves.',
+                f"The secret {self._secret_arn} has no API key yet. Store the key in it (as plain text, or as "
+                '{"api_key": "sk-…"}); the waiting uploads are then submitted automatically.',
                 ErrorClass.ACCOUNT_WIDE,
             )
         return key
 
 
-def _key_in(text: str) -> str:
+def _parse_key(text: str) -> str:
     if not text.startswith("{"):
         return text
     try:
@@ -68,7 +68,7 @@ class SsmProfiles:
         try:
             document = str(self._provider.get(self._parameter_name, max_age=MAX_AGE_SECONDS))
         except GetParameterError as error:
-            raise ProfilesUnreadable(f"The parameter {self._parameter_name} cannot be read now.") from error
+            raise ProfilesUnreadable(f"The parameter {self._parameter_name} cannot be read at present.") from error
         if self._parsed is None or self._parsed[0] != document:
             self._parsed = document, Profiles.parse(document)
         return self._parsed[1]

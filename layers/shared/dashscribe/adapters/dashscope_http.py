@@ -1,4 +1,4 @@
-"""DashScope over HTTP: tasks (docs/vendor-api.md#task-submission) and synchronous calls
+"""DashScope's HTTP API: tasks (docs/vendor-api.md#task-submission) and synchronous calls
 (docs/vendor-api.md#synchronous-calls)."""
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pydantic import ValidationError
 from dashscribe.domain.recognition.catalogue import TASKS_PATH, ModelSpec
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.requests import recognition_request, task_request
+from dashscribe.domain.recognition.requests import build_recognition_request, build_task_request
 from dashscribe.domain.recognition.task_replies import (
     FRAMES,
-    MOST_CHARACTERS,
-    MOST_CODE_CHARACTERS,
+    MAX_CODE_CHARACTERS,
+    MAX_MESSAGE_CHARACTERS,
     TaskList,
     TaskReply,
 )
@@ -30,21 +30,29 @@ from dashscribe.observability import redacted
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 LIST_TIMEOUT = httpx.Timeout(8.0, connect=5.0)
-"""A list is only a shortcut: who waits long for it could have asked about the tasks themselves."""
-CALL_LASTS = timedelta(seconds=160)
-"""How long a synchronous call may be silent, and from when on nothing more is read of its answer: twice this at most.
-The vendor gives up itself after 300 s (`RequestTimeOut`), most audio takes seconds."""
-CALL_TIMEOUT = httpx.Timeout(CALL_LASTS.total_seconds(), connect=5.0)
-MAX_ANSWER_BYTES = 16 * 1024 * 1024
-"""Five minutes of speech with every word timed, repeated in every frame of a stream, are a few MB."""
+"""Short, because the task list only saves queries: after a time-out, the tasks are queried one by one."""
+MAX_CALL_DURATION = timedelta(seconds=160)
+"""The longest silence of a synchronous call, and the time after which no more of its response is read. A call lasts at
+most twice this long. The vendor itself stops after 300 s (`RequestTimeOut`); most recordings take seconds."""
+CALL_TIMEOUT = httpx.Timeout(MAX_CALL_DURATION.total_seconds(), connect=5.0)
+MAX_RESPONSE_BYTES = 16 * 1024 * 1024
+"""The largest response of a synchronous call. Five minutes of speech with the times of every word, repeated in every
+frame of a stream, are a few MB."""
 _SSE = "text/event-stream"
 _DONE = "[DONE]"
-"""The end of an OpenAI-compatible stream; DashScope's own just ends."""
+"""The last event of an OpenAI-compatible stream. DashScope's own stream has no such event."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol, httpx.ProxyError)
+"""The errors of a request that DashScope certainly did not receive."""
 
 
 class DashScopeHttp:
-    """`SpeechService`. Nothing is retried here: a repeated POST may be a second paid task, so records decide."""
+    """`SpeechService` over HTTP.
+
+    It retries no request, because a repeated POST may create a second paid task. The services decide about retries from
+    the records.
+    Raises `VendorError` for an error of DashScope, `VendorUnreachable` if the request was not sent, and `ResponseLost`
+    if it was sent and its response is missing or unreadable.
+    """
 
     def __init__(self, client: httpx.Client, base_url: str, api_key: Callable[[], str], workspace_id: str = "") -> None:
         self._client = client
@@ -53,20 +61,20 @@ class DashScopeHttp:
         self._workspace_id = workspace_id
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
-        request = task_request(spec, file_urls, parameters)
+        request = build_task_request(spec, file_urls, parameters)
         body = self._call("POST", request.path, headers=request.headers, json=request.body)
-        task_id = _task(body).output.task_id
+        task_id = _read_task(body).output.task_id
         if not task_id:
-            raise ResponseLost("DashScope accepted the submission but its answer names no task.")
+            raise ResponseLost("DashScope accepted the submission, but its response has no task id.")
         return task_id
 
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
-        request = recognition_request(options, file_url, extension)
+        request = build_recognition_request(options, file_url, extension)
         accept = {"Accept": _SSE} if options.stream else {}
         sent = {**self._headers(), **accept, **request.headers}
         started = time.monotonic()
         with (
-            self._told_apart("POST", request.path),
+            self._translate_transport_errors("POST", request.path),
             self._client.stream(
                 "POST",
                 self._base_url + request.path,
@@ -76,17 +84,17 @@ class DashScopeHttp:
                 follow_redirects=False,
             ) as response,
         ):
-            body = _BoundedBody(response, started + CALL_LASTS.total_seconds())
+            body = _BoundedBody(response, started + MAX_CALL_DURATION.total_seconds())
             if _SSE not in response.headers.get("Content-Type", "").lower():
                 content = b"".join(body)
             elif response.status_code == 200:
-                return {FRAMES: _frames(_events(body))}
-            else:  # who asks for a stream may be refused with an event too: the official SDK reads both
-                content = next(_events(body), "").encode()
-        return _read(response.status_code, content)
+                return {FRAMES: _read_frames(_iterate_event_data(body))}
+            else:  # an error of a streamed call may be an event; the official SDK reads both forms
+                content = next(_iterate_event_data(body), "").encode()
+        return _read_body(response.status_code, content)
 
     def query(self, task_id: str) -> TaskReply:
-        return _task(self._call("GET", f"{TASKS_PATH}/{quote(task_id, safe='')}"))
+        return _read_task(self._call("GET", f"{TASKS_PATH}/{quote(task_id, safe='')}"))
 
     def cancel(self, task_id: str) -> None:
         self._call("POST", f"{TASKS_PATH}/{quote(task_id, safe='')}/cancel")
@@ -97,7 +105,11 @@ class DashScopeHttp:
         try:
             return TaskList.model_validate(body)
         except ValidationError as error:
-            raise VendorError("NO_LIST", "What DashScope lists is no list of tasks.", ErrorClass.PERMANENT) from error
+            raise VendorError(
+                "NO_LIST",
+                "DashScope's response to a request for the task list is not a task list.",
+                ErrorClass.PERMANENT,
+            ) from error
 
     def _call(
         self,
@@ -109,19 +121,19 @@ class DashScopeHttp:
         timeout: httpx.Timeout = TIMEOUT,
     ) -> JsonObject:
         sent = {**self._headers(), **(headers or {})}
-        with self._told_apart(method, path):
+        with self._translate_transport_errors(method, path):
             response = self._client.request(
                 method, self._base_url + path, headers=sent, json=json, timeout=timeout, follow_redirects=False
             )
-        return _read(response.status_code, response.content)
+        return _read_body(response.status_code, response.content)
 
     @contextmanager
-    def _told_apart(self, method: str, path: str) -> Iterator[None]:
-        """What was certainly not received, and what may have been: only the former may be repeated at will."""
+    def _translate_transport_errors(self, method: str, path: str) -> Iterator[None]:
+        """Tell a request that was not sent, which may be repeated, from one that DashScope may have received."""
         try:
             yield
         except _NOT_SENT as error:
-            raise VendorUnreachable(f"No connection to {self._base_url}: {type(error).__name__}.") from error
+            raise VendorUnreachable(f"Cannot connect to {self._base_url}: {type(error).__name__}.") from error
         except httpx.RequestError as error:
             raise ResponseLost(f"{method} {path}: {type(error).__name__} after the request was sent.") from error
 
@@ -133,34 +145,37 @@ class DashScopeHttp:
 
 
 class _BoundedBody(httpx.SyncByteStream):
-    """A response's body as it comes, no longer and no larger than allowed."""
+    """The body of a streamed response. Raises `ResponseLost` when it is too large or takes too long."""
 
-    def __init__(self, response: httpx.Response, until: float) -> None:
+    def __init__(self, response: httpx.Response, deadline: float) -> None:
         self._response = response
-        self._until = until
+        self._deadline = deadline
 
     def __iter__(self) -> Iterator[bytes]:
         size = 0
         for chunk in self._response.iter_bytes():
             size += len(chunk)
-            if size > MAX_ANSWER_BYTES:
-                raise ResponseLost(f"DashScope's answer is larger than {MAX_ANSWER_BYTES:,} bytes.")
-            if time.monotonic() > self._until:
-                raise ResponseLost(f"DashScope's answer took longer than {CALL_LASTS.seconds} seconds.")
+            if size > MAX_RESPONSE_BYTES:
+                raise ResponseLost(f"DashScope's response is larger than {MAX_RESPONSE_BYTES:,} bytes.")
+            if time.monotonic() > self._deadline:
+                raise ResponseLost(f"DashScope's response took longer than {MAX_CALL_DURATION.seconds} seconds.")
             yield chunk
 
 
-def _events(body: _BoundedBody) -> Iterator[str]:
-    """The data of each event that has any."""
-    from httpx_sse import EventSource  # only one function streams
+def _iterate_event_data(body: _BoundedBody) -> Iterator[str]:
+    """Yield the data of each event that has data."""
+    from httpx_sse import EventSource  # imported here because only one Lambda function streams
 
     for event in EventSource(httpx.Response(200, headers={"Content-Type": _SSE}, stream=body)).iter_sse():
         if event.data.strip():
             yield event.data
 
 
-def _frames(events: Iterator[str]) -> list[JsonObject]:
-    """The JSON of each event. Raises `VendorError` for one that is an error, `ResponseLost` for one that is cut off."""
+def _read_frames(events: Iterator[str]) -> list[JsonObject]:
+    """Return the JSON object of each event.
+
+    Raises `VendorError` for an event that is an error, and `ResponseLost` for an event that is not a JSON object.
+    """
     frames: list[JsonObject] = []
     for data in events:
         if data.strip() == _DONE:
@@ -168,50 +183,55 @@ def _frames(events: Iterator[str]) -> list[JsonObject]:
         try:
             frame = json.loads(data)
         except (ValueError, RecursionError) as error:
-            raise ResponseLost("DashScope's stream holds what is not JSON.") from error
+            raise ResponseLost("DashScope's stream has an event that is not JSON.") from error
         if not isinstance(frame, dict):
-            raise ResponseLost("DashScope's stream holds what is no object.")
-        code, message = _error_in(frame)
+            raise ResponseLost("DashScope's stream has an event that is not a JSON object.")
+        code, message = _find_error(frame)
         if code and not frame.get("output"):
-            raise VendorError(code, message or "DashScope broke its stream off.", classify(code, message, 500))
+            raise VendorError(
+                code, message or "DashScope ended its stream with an error.", classify(code, message, 500)
+            )
         frames.append(frame)
     return frames
 
 
-def _error_in(body: JsonObject) -> tuple[str, str]:
-    """Code and message of an error body, DashScope's own or in OpenAI's shape (docs/vendor-api.md#error-bodies)."""
+def _find_error(body: JsonObject) -> tuple[str, str]:
+    """Return the code and the message of an error body, in the shape of DashScope or of OpenAI
+    (docs/vendor-api.md#error-bodies). Both are empty if there is no error."""
     nested = body.get("error")
-    given = nested if isinstance(nested, dict) else body
-    code = given.get("code") or (given.get("type") if given is nested else "")
+    error = nested if isinstance(nested, dict) else body
+    code = error.get("code") or (error.get("type") if error is nested else "")
     return (
-        redacted(str(code or ""))[:MOST_CODE_CHARACTERS],
-        redacted(str(given.get("message") or ""))[:MOST_CHARACTERS],
+        redacted(str(code or ""))[:MAX_CODE_CHARACTERS],
+        redacted(str(error.get("message") or ""))[:MAX_MESSAGE_CHARACTERS],
     )
 
 
-def _read(status: int, content: bytes) -> JsonObject:
-    """The body, if it is one of success: a 200 can carry an error `code` too (docs/vendor-api.md#error-bodies). Else
-    `VendorError`."""
+def _read_body(status: int, content: bytes) -> JsonObject:
+    """Return the JSON object of a successful response. Raises `VendorError` for any other.
+
+    A response with the status 200 can be an error too (docs/vendor-api.md#error-bodies).
+    """
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         body = {}
-    code, message = _error_in(body)
+    code, message = _find_error(body)
     if status == 200 and body and (body.get("output") or not code):
         return body
     if status == 200 and not code:
-        raise ResponseLost("DashScope answered 200 without a readable body.")
+        raise ResponseLost("DashScope returned HTTP 200 without a readable body.")
     code = code or f"HTTP_{status}"
     error_class = classify(code, message, status)
     if not body and error_class is ErrorClass.PERMANENT:
-        error_class = ErrorClass.RETRYABLE  # an HTML page comes from a proxy, not from DashScope
-    raise VendorError(code, message or f"DashScope answered HTTP {status}.", error_class, status)
+        error_class = ErrorClass.RETRYABLE  # a body that is not JSON comes from a proxy, not from DashScope
+    raise VendorError(code, message or f"DashScope returned HTTP {status}.", error_class, status)
 
 
-def _task(body: JsonObject) -> TaskReply:
+def _read_task(body: JsonObject) -> TaskReply:
     try:
         return TaskReply.model_validate(body)
     except ValidationError as error:
-        raise ResponseLost("DashScope's reply has an unknown shape.") from error
+        raise ResponseLost("DashScope's response has an unknown shape.") from error

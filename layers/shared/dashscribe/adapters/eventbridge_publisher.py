@@ -1,4 +1,4 @@
-"""The bus that subscribers listen on."""
+"""Publish events on the stack's event bus."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from dashscribe.errors import PublishFailed
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
-_ENTRIES_PER_CALL = 10
-_BYTES_PER_CALL = 250_000
-"""Below 256 KB, the limit of all entries of a call together; source and detail-type count too."""
+_MAX_ENTRIES_PER_CALL = 10
+_MAX_BYTES_PER_CALL = 250_000
+"""All entries of a call may have 256 KB in total. The rest is for the source and the detail-type, which count too."""
 
 
 class EventBridgePublisher:
@@ -28,9 +28,12 @@ class EventBridgePublisher:
         self._bus_name = bus_name
 
     def publish(self, jobs: Sequence[Job], now: datetime) -> None:
-        """Publish each job's present state. PutEvents answers 200 even when it refused entries: each is looked at."""
+        """Publish each job's current state. Raises `PublishFailed` if any event was not accepted.
+
+        PutEvents returns HTTP 200 even if it refused entries, so each entry of its response is checked.
+        """
         refused: list[str] = []
-        for chunk in _chunks([(job, detail_of(job, now).model_dump_json()) for job in jobs]):
+        for chunk in _split_into_calls([(job, detail_of(job, now).model_dump_json()) for job in jobs]):
             try:
                 reply = self._client.put_events(
                     Entries=[
@@ -44,7 +47,7 @@ class EventBridgePublisher:
                     ]
                 )
             except (BotoCoreError, ClientError) as error:
-                raise PublishFailed(f"EventBridge did not answer: {error}") from error
+                raise PublishFailed(f"The call of EventBridge failed: {error}") from error
             refused += [
                 f"{job.job_id}: {entry['ErrorCode']}"
                 for (job, _), entry in zip(chunk, reply["Entries"], strict=True)
@@ -54,13 +57,13 @@ class EventBridgePublisher:
             raise PublishFailed(f"EventBridge refused {len(refused)} of {len(jobs)} events: {', '.join(refused)}")
 
 
-def _chunks(details: Iterable[tuple[Job, str]]) -> Iterator[list[tuple[Job, str]]]:
-    """As many as one call takes, in number and in bytes."""
+def _split_into_calls(details: Iterable[tuple[Job, str]]) -> Iterator[list[tuple[Job, str]]]:
+    """Split the events into calls, each within the limits on entries and bytes."""
     chunk: list[tuple[Job, str]] = []
     size = 0
     for job, detail in details:
         length = len(detail.encode())
-        if chunk and (len(chunk) == _ENTRIES_PER_CALL or size + length > _BYTES_PER_CALL):
+        if chunk and (len(chunk) == _MAX_ENTRIES_PER_CALL or size + length > _MAX_BYTES_PER_CALL):
             yield chunk
             chunk, size = [], 0
         chunk.append((job, detail))

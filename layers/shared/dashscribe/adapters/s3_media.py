@@ -1,4 +1,4 @@
-"""The media bucket: metadata and presigned URLs."""
+"""The media bucket: an object's metadata, its content, and presigned URLs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 class S3Media:
-    """`MediaStore` on S3. `expiry_seconds` is the life asked for; credentials that die sooner shorten it."""
+    """`MediaStore` on S3.
+
+    `expiry_seconds` is the lifetime of a presigned URL. It is shorter if the credentials expire sooner.
+    """
 
     def __init__(self, client: S3Client, expiry_seconds: int, credentials: Credentials | None = None) -> None:
         self._client = client
@@ -26,34 +29,34 @@ class S3Media:
 
     def head(self, media: Media) -> Mapping[str, str]:
         try:
-            reply = self._client.head_object(**_address(media))
+            reply = self._client.head_object(**_object_parameters(media))
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 405):  # 405: a delete marker
-                raise _gone(media) from error
+                raise _deleted_error(media) from error
             raise
         etag = reply["ETag"].strip('"')
         if media.etag and etag != media.etag:
-            raise _replaced(media)
+            raise _replaced_error(media)
         return reply["Metadata"]
 
     def read(self, media: Media) -> bytes:
         try:
-            return self._client.get_object(**_address(media), **_if_unchanged(media))["Body"].read()
+            return self._client.get_object(**_object_parameters(media), **_etag_condition(media))["Body"].read()
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 405):
-                raise _gone(media) from error
+                raise _deleted_error(media) from error
             if error.response["Error"]["Code"] == "PreconditionFailed":
-                raise _replaced(media) from error
+                raise _replaced_error(media) from error
             raise
 
     def presign(self, media: Media) -> str:
-        """A GET URL for exactly this object version. A secret: never log, store or publish it."""
+        """Return a GET URL for exactly this object version. It is a secret: do not log, store or publish it."""
         return self._client.generate_presigned_url(
-            "get_object", Params=_address(media), ExpiresIn=self._seconds_to_live()
+            "get_object", Params=_object_parameters(media), ExpiresIn=self._url_lifetime_seconds()
         )
 
-    def _seconds_to_live(self) -> int:
-        """A URL dies with the credentials that signed it, whatever it says. Lambda does not tell when its own do."""
+    def _url_lifetime_seconds(self) -> int:
+        """A presigned URL expires with the credentials that signed it. Lambda does not say when its own expire."""
         expiry = getattr(self._credentials, "_expiry_time", None)
         if expiry is None:
             return self._expiry_seconds
@@ -61,24 +64,24 @@ class S3Media:
         return max(1, min(self._expiry_seconds, left))
 
 
-def _gone(media: Media) -> MediaGone:
+def _deleted_error(media: Media) -> MediaGone:
     return MediaGone(
-        f"The object {media.s3_uri} is not there any more: it was deleted before its turn. "
-        "Upload it again to have it transcribed."
+        f"The object {media.s3_uri} no longer exists; it was deleted before it was submitted. "
+        "To have it transcribed, upload it again."
     )
 
 
-def _if_unchanged(media: Media) -> dict[str, Any]:
+def _etag_condition(media: Media) -> dict[str, Any]:
     return {"IfMatch": f'"{media.etag}"'} if media.etag else {}
 
 
-def _replaced(media: Media) -> MediaGone:
+def _replaced_error(media: Media) -> MediaGone:
     return MediaGone(
-        f"The object {media.s3_uri} was replaced before its turn; the newer upload has its own job. "
-        "Switch on versioning for the bucket to have both transcribed."
+        f"The object {media.s3_uri} was replaced before it was submitted; the newer upload has its own job. "
+        "To have both transcribed, turn on versioning for the bucket."
     )
 
 
-def _address(media: Media) -> dict[str, Any]:
+def _object_parameters(media: Media) -> dict[str, Any]:
     address = {"Bucket": media.bucket, "Key": media.key}
     return {**address, "VersionId": media.version_id} if media.version_id else address

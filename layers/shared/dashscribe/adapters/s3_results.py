@@ -1,4 +1,4 @@
-"""The results bucket."""
+"""The results bucket: store result files, and find existing transcripts."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from dashscribe.domain.transcripts.result_files import JOB_ID_LENGTH, JOB_JSON, 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-
-_PUTS_AT_ONCE = 25
-"""Of all files together that a function finishes side by side: five of each but the first."""
-_LARGE_BYTES = 1024**2
+_MAX_CONCURRENT_PUTS = 25
+"""For all jobs that one function call finalizes concurrently: five files of each, after its first."""
+_LARGE_FILE_BYTES = 1024**2
 
 
 class S3Results:
-    """`ResultStore` on S3. Nothing is ever written over: a file that is there was written by an earlier try."""
+    """`ResultStore` on S3. It overwrites nothing: an existing file was written by an earlier attempt."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
-        self._pool = ThreadPoolExecutor(_PUTS_AT_ONCE)
+        self._pool = ThreadPoolExecutor(_MAX_CONCURRENT_PUTS)
 
     def store(self, files: Iterable[OutputFile]) -> None:
-        """The first file on its own, since it is the one that was paid for; then the others, small ones side by side.
+        """Store the files of one job.
 
-        Large ones one after the other, so that only one of them is in state.
+        The first file is stored before the others, because it is the one that was paid for. Small files are then stored
+        concurrently. Large files are stored one after the other, so that only one of them is in memory.
         """
         remaining = iter(files)
         for first in islice(remaining, 1):
@@ -44,7 +44,7 @@ class S3Results:
         started: list[Future[None]] = []
         try:
             for file in remaining:
-                if len(file.body) > _LARGE_BYTES:
+                if len(file.body) > _LARGE_FILE_BYTES:
                     self._put(file)
                 else:
                     started.append(self._pool.submit(self._put, file))
@@ -78,19 +78,22 @@ class S3Results:
 
 
 class S3Transcripts:
-    """`TranscriptFinder` on S3: one LIST for each upload asked about, and one GET for each later result of its key."""
+    """`TranscriptFinder` on S3. An upload costs one LIST, and one GET for each later result of its key."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
     def has_transcript(self, media: Media, since: datetime) -> bool:
-        """`job.json` is there for successes only, and names the bytes that it is about by their etag."""
-        return any(self._etag_in(key) == media.etag for key in self._reports_of(media.key, since))
+        """Whether this upload has a transcript that is newer than `since`.
 
-    def _reports_of(self, media_key: str, since: datetime) -> Iterator[str]:
+        Only a job that succeeded has a `job.json`. It contains the etag of its upload.
+        """
+        return any(self._read_etag(key) == media.etag for key in self._list_reports(media.key, since))
+
+    def _list_reports(self, media_key: str, since: datetime) -> Iterator[str]:
         prefix = results_of(media_key)
-        length = len(prefix) + JOB_ID_LENGTH + len(f"/{JOB_JSON}")  # not a report of a longer key that begins like ours
+        length = len(prefix) + JOB_ID_LENGTH + len(f"/{JOB_JSON}")  # excludes longer media keys with the same prefix
         start_after = ""
         while True:
             reply = self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, StartAfter=start_after)
@@ -103,7 +106,7 @@ class S3Transcripts:
                 return
             start_after = listed[-1]["Key"]
 
-    def _etag_in(self, key: str) -> str | None:
+    def _read_etag(self, key: str) -> str | None:
         report = json.loads(self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
         etag: str | None = report["media"]["etag"]
         return etag

@@ -1,4 +1,4 @@
-"""The objects of a bucket as they are now, for whoever has only their keys."""
+"""Look up an object of the media bucket by its key."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
-_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
-"""The storage classes that nobody can read without restoring first (GLACIER_IR can be read)."""
+_ARCHIVE_STORAGE_CLASSES = ("GLACIER", "DEEP_ARCHIVE")
+"""The storage classes whose objects must be restored before they can be read. GLACIER_IR is not one of them."""
 
 
 class S3Uploads:
-    """`UploadFinder` on S3: one HEAD each, which tells the version id that no listing does."""
+    """`UploadFinder` on S3. Each lookup is one HEAD request, because a listing does not have the version id."""
 
     def __init__(self, client: S3Client) -> None:
         self._client = client
@@ -34,7 +34,7 @@ class S3Uploads:
         media = Media(
             bucket=bucket,
             key=key,
-            # "null": the one version from before versioning, or while it was suspended; it can be written over.
+            # "null" is the version that was written without versioning. It can be overwritten, so it is no version id.
             version_id=version_id if version_id != "null" else None,
             etag=reply["ETag"].strip('"'),
             size_bytes=reply["ContentLength"],
@@ -43,6 +43,6 @@ class S3Uploads:
 
 
 def _is_archived(reply: HeadObjectOutputTypeDef) -> bool:
-    """`ArchiveStatus` is Intelligent-Tiering's. A restored copy is said by `Restore`."""
-    archived = reply.get("StorageClass") in _ARCHIVES or bool(reply.get("ArchiveStatus"))
+    """`ArchiveStatus` is set by Intelligent-Tiering. `Restore` says whether a restored copy exists."""
+    archived = reply.get("StorageClass") in _ARCHIVE_STORAGE_CLASSES or bool(reply.get("ArchiveStatus"))
     return archived and 'ongoing-request="false"' not in reply.get("Restore", "")

@@ -1,4 +1,4 @@
-"""The queues of jobs, and the dead-letter queue."""
+"""The submit queue, the queue of synchronous jobs, and the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import QueueAttributeNameType
 
-_WAITING: tuple[QueueAttributeNameType, ...] = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesDelayed")
+_WAITING_MESSAGE_COUNTS: tuple[QueueAttributeNameType, ...] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesDelayed",
+)
 
-_MOST_AT_A_TIME = 10
+_MAX_RECEIVED_MESSAGES = 10
 
 
 class SqsJobQueue:
-    """`JobQueue`: a job that needs another turn goes through the same queue as a new upload.
+    """`JobQueue` on SQS. A requeued job goes to the same queue as a new upload.
 
-    One SendMessage each: requeues are rare, and MiniStack's IAM wants an action for SendMessageBatch that AWS has not.
+    Each job is sent by its own SendMessage. Requeues are rare, and the local emulator's IAM requires an action for
+    SendMessageBatch that AWS does not have.
     """
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
@@ -32,7 +36,7 @@ class SqsJobQueue:
 
 
 class SqsMessages:
-    """`MessageSource`. Each message is deleted on its own, for the same reason."""
+    """`MessageSource` on SQS. Each message is deleted by its own DeleteMessage, for the same reason."""
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
         self._client = client
@@ -40,7 +44,9 @@ class SqsMessages:
 
     def take(self, most: int, wait_seconds: int) -> list[Message]:
         reply = self._client.receive_message(
-            QueueUrl=self._queue_url, MaxNumberOfMessages=min(most, _MOST_AT_A_TIME), WaitTimeSeconds=wait_seconds
+            QueueUrl=self._queue_url,
+            MaxNumberOfMessages=min(most, _MAX_RECEIVED_MESSAGES),
+            WaitTimeSeconds=wait_seconds,
         )
         return [
             Message(message["MessageId"], message["Body"], message["ReceiptHandle"])
@@ -52,9 +58,9 @@ class SqsMessages:
 
 
 class SqsBackfillQueue:
-    """`BackfillQueue`: the same queue. One SendMessage each, as above: 0.40 USD for a million.
+    """`BackfillQueue` on the submit queue. Each upload is sent by its own SendMessage (0.40 USD for a million).
 
-    The synchronous queue, into which the submit function empties it at once, counts as its backlog too.
+    The messages in the queue of synchronous jobs count too, because the submit function moves messages there at once.
     """
 
     def __init__(self, client: SQSClient, queue_url: str, synchronous_queue_url: str) -> None:
@@ -63,15 +69,18 @@ class SqsBackfillQueue:
         self._urls = (queue_url, synchronous_queue_url)
 
     def backlog(self) -> int:
-        replies = [self._client.get_queue_attributes(QueueUrl=url, AttributeNames=list(_WAITING)) for url in self._urls]
-        return sum(int(reply["Attributes"][name]) for reply in replies for name in _WAITING)
+        replies = [
+            self._client.get_queue_attributes(QueueUrl=url, AttributeNames=list(_WAITING_MESSAGE_COUNTS))
+            for url in self._urls
+        ]
+        return sum(int(reply["Attributes"][name]) for reply in replies for name in _WAITING_MESSAGE_COUNTS)
 
     def send_upload(self, body: str, delay: timedelta) -> None:
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=body, DelaySeconds=int(delay.total_seconds()))
 
 
 class SqsDeadLetterQueue:
-    """`DeadLetterQueue`: at once, because no number of tries makes a broken message readable."""
+    """`DeadLetterQueue` on SQS. A malformed message is sent there at once, because retries do not help."""
 
     def __init__(self, client: SQSClient, queue_url: str) -> None:
         self._client = client
@@ -81,10 +90,10 @@ class SqsDeadLetterQueue:
         self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
-            MessageAttributes={"reason": {"DataType": "String", "StringValue": _printable(reason[:1000])}},
+            MessageAttributes={"reason": {"DataType": "String", "StringValue": _replace_unprintable(reason[:1000])}},
         )
 
 
-def _printable(text: str) -> str:
-    """A reason may quote the broken message, and SQS refuses control characters and halves of characters."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
+def _replace_unprintable(text: str) -> str:
+    """Replace characters that SQS refuses. A reason may quote the message, which can have control characters."""
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,4 +1,4 @@
-"""The poll loop, as seen by who wants it to run now."""
+"""Send wake-up signals to the poll loop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 class StepFunctionsLoop:
-    """`PollLoop`: one more execution, which ends at once where another holds the lease."""
+    """`PollLoop` on Step Functions. A wake-up signal is one more execution.
+
+    If another execution has the lease, the new one records the signal and ends. A failure is only logged: the schedule
+    starts the loop within a minute.
+    """
 
     def __init__(self, client: SFNClient, state_machine_arn: str) -> None:
         self._client = client
@@ -23,4 +27,4 @@ class StepFunctionsLoop:
         try:
             self._client.start_execution(stateMachineArn=self._state_machine_arn)
         except (BotoCoreError, ClientError):
-            logger.exception("the poll loop could not be wake_up_sent")
+            logger.exception("wake-up signal failed")

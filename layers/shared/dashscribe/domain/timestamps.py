@@ -1,4 +1,4 @@
-"""Points in time: ours are UTC with a `Z` and milliseconds, the vendor's are UTC+8 without a zone."""
+"""Timestamps. Ours are UTC with a `Z` and milliseconds; the vendor's are UTC+8 without a time zone."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import Annotated
 from pydantic import AfterValidator, PlainSerializer
 
 VENDOR_ZONE = timezone(timedelta(hours=8))
-"""docs/vendor-api.md#time-zones: every piece of evidence says UTC+8, whatever the region."""
+"""UTC+8 in every region (docs/vendor-api.md#time-zones)."""
 
 
 def to_iso(moment: datetime) -> str:
-    """`2026-01-01T00:00:00.000Z`. Sorts as text in the order of time."""
+    """Format as `2026-01-01T00:00:00.000Z`. The alphabetical order of such texts is their order in time."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def parse_vendor_time(text: str | None) -> datetime | None:
-    """Read `2025-02-13 17:31:20.681` (with or without the fraction) as UTC+8; None where there is none or it is odd."""
+    """Parse a time such as `2025-02-13 17:31:20.681` as UTC+8, unless it names a time zone. The fraction is optional.
+
+    Returns None if the text is absent or not a time.
+    """
     if not text:
         return None
     try:
@@ -29,13 +32,13 @@ def parse_vendor_time(text: str | None) -> datetime | None:
 
 def _in_utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
-        raise ValueError("a time without a zone")
+        raise ValueError("a time without a time zone")
     try:
         moment = moment.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError("a time beyond the calendar") from error
+        raise ValueError("a time out of range") from error
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 Timestamp = Annotated[datetime, AfterValidator(_in_utc), PlainSerializer(to_iso, return_type=str, when_used="json")]
-"""An aware UTC time of millisecond precision, so that what is stored is equal to what was computed."""
+"""An aware UTC time with millisecond precision, so that a stored time equals the computed one."""

@@ -16,9 +16,9 @@ from dashscribe.domain.jobs.job_files import job_files, result_json, transcript_
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import RESULTS_LIVE
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.options import warnings_of
+from dashscribe.domain.recognition.options import find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, one_alone_was_answered
+from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
 from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, empty, neutral
 from dashscribe.errors import DashscribeError, LargeResult, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
@@ -145,7 +145,7 @@ class FinalizeService:
             return self._store_silence(job, outcome, decision.code)
         if decision.failure is not None:
             return jobs.fail(job, decision.failure, now, outcome.completed_at or now)
-        one_of_many = one_alone_was_answered(batch.outcomes, files_in_task)
+        one_of_many = has_only_one_answered_file(batch.outcomes, files_in_task)
         return jobs.apply_retry(
             job, decision, ONE_OF_MANY_IN_RESULTS if one_of_many else outcome.code or "UNKNOWN", now
         )
@@ -166,7 +166,7 @@ class FinalizeService:
             if self.clock() - completed_at < RESULTS_LIVE:
                 raise
             return self._failed(job, "RESULT_UNAVAILABLE", str(error), completed_at)
-        return self._stored(job, outcome, result, transcript, warnings_of(job.options, transcript.duration_ms))
+        return self._stored(job, outcome, result, transcript, find_option_warnings(job.options, transcript.duration_ms))
 
     def _failed(self, job: Job, code: str, message: str, completed_at: datetime) -> Job:
         return jobs.fail(job, failure(code, message), self.clock(), completed_at)

@@ -22,7 +22,7 @@ from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, too_long_for
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.synchronous_replies import billed_seconds, recognition_in
+from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaGone, PublishFailed, ResponseLost, VendorError
@@ -197,7 +197,7 @@ class TranscribeService:
             accepted,
             result_folder(self.results_bucket, job.media.key, job.job_id),
             result.transcript.facts,
-            usage_of(accepted, result.transcript, billed_seconds(result.response), self.region),
+            usage_of(accepted, result.transcript, read_billed_seconds(result.response), self.region),
             result.warnings,
             now,
             now,
@@ -216,7 +216,7 @@ class TranscribeService:
 
 def read_response(response: JsonObject, job: Job) -> CallResult:
     """Read a response. Raises `VendorError` for one that is cut off or not understood."""
-    transcript = neutral(recognition_in(response), **transcript_names(job))
+    transcript = neutral(read_recognition(response), **transcript_names(job))
     return CallResult(response, transcript, [] if transcript.text else [NO_WORDS])
 
 

@@ -1,4 +1,4 @@
-"""The usual job poller: a state machine for each upload, with these three functions (`job_poller.asl.json`)."""
+"""The usual job poller. One execution of `job_poller.asl.json` per upload calls these three functions."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def finalize(event: dict[str, Any], context: object) -> None:
 
 
 def call(method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    """One request to DashScope. Raises `HTTPError` for any answer but 200, which the state machine tries again."""
+    """One request to DashScope. Raises `HTTPError` for any status but 200; the state machine retries it."""
     request = urllib.request.Request(
         os.environ["DASHSCOPE_BASE_URL"] + path,
         method=method,

@@ -1,6 +1,6 @@
-"""The vendor's own sample, put into a function that runs for each upload (S3 → Lambda, asynchronously).
+"""The vendor's own sample in a function that S3 invokes asynchronously for each upload.
 
-As the vendor's pages show it: `async_call`, `wait`, take the result. What goes wrong raises, and Lambda tries again.
+It follows the vendor's pages: `async_call`, `wait`, download the result. An error raises, and Lambda retries.
 """
 
 import os

@@ -41,7 +41,7 @@ def test_each_event_has_its_own_detail_type() -> None:
     }
 
 
-def test_a_success_is_told_in_the_shape_that_subscribers_rely_on(succeeded: Job, now: datetime) -> None:
+def test_the_event_of_a_success_has_the_shape_that_subscribers_rely_on(succeeded: Job, now: datetime) -> None:
     prefix = f"calls/a b+c%20'é中😀.wav/{'0' * 32}/"
     assert json.loads(detail_of(succeeded, now + timedelta(seconds=4)).model_dump_json()) == {
         "schema_version": "1.0",
@@ -83,7 +83,7 @@ def test_a_success_is_told_in_the_shape_that_subscribers_rely_on(succeeded: Job,
     }
 
 
-def test_a_failure_is_told_with_its_reason_and_without_a_result(submitted: Job, now: datetime) -> None:
+def test_the_event_of_a_failure_has_its_reason_and_no_result(submitted: Job, now: datetime) -> None:
     failed = jobs.fail(submitted, Failure(code="FILE_TOO_LARGE", message="too large", category="permanent"), now)
     detail = detail_of(failed, now).model_dump(mode="json")
     assert (detail["status"], detail["result"], detail["audio"], detail["usage"]) == ("FAILED", None, None, None)
@@ -97,23 +97,23 @@ def test_a_failure_before_the_options_were_read_has_no_model_and_no_task(job: Jo
     assert (detail.timing.submitted_at, detail.timing.completed_at) == (None, None)
 
 
-def test_a_submission_is_told_before_anything_is_known_of_the_outcome(submitted: Job, now: datetime) -> None:
+def test_the_event_of_a_submission_has_neither_a_result_nor_an_error(submitted: Job, now: datetime) -> None:
     detail = detail_of(submitted, now)
     assert (detail.status, detail.task_id, detail.attempts) == (Status.SUBMITTED, "t-1", 1)
     assert (detail.result, detail.error, detail.timing.completed_at) == (None, None, None)
 
 
-def test_silent_audio_carries_its_code_as_a_warning(succeeded: Job, now: datetime) -> None:
+def test_silent_audio_has_the_vendors_code_as_a_warning(succeeded: Job, now: datetime) -> None:
     silent = succeeded.model_copy(update={"warnings": ["SUCCESS_WITH_NO_VALID_FRAGMENT"]})
     assert detail_of(silent, now).warnings == ["SUCCESS_WITH_NO_VALID_FRAGMENT"]
 
 
 @pytest.mark.parametrize("status", [Status.RECEIVED, Status.SUBMITTING])
-def test_there_is_no_event_for_a_job_that_still_waits(job: Job, now: datetime, status: Status) -> None:
+def test_a_job_that_is_not_submitted_has_no_event(job: Job, now: datetime, status: Status) -> None:
     with pytest.raises(ValueError, match=status.value):
         detail_of(job.model_copy(update={"status": status}), now)
 
 
-def test_a_subscriber_can_read_the_event_back(succeeded: Job, now: datetime) -> None:
+def test_an_event_is_read_back_unchanged(succeeded: Job, now: datetime) -> None:
     detail = detail_of(succeeded, now)
     assert Detail.model_validate_json(detail.model_dump_json()) == detail

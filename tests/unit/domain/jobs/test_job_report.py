@@ -11,7 +11,7 @@ from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import AudioFacts
 
 
-def test_the_report_says_what_was_asked_for_when_how_often_and_at_what_cost(job: Job, now: datetime) -> None:
+def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job, now: datetime) -> None:
     options = Options(profile="calls", model="fun-asr", parameters={"channel_id": [0]})
     sent = jobs.submitted(jobs.with_options(job, options), "t-1", now + timedelta(seconds=1))
     done = jobs.succeed(
@@ -56,11 +56,11 @@ def test_the_report_says_what_was_asked_for_when_how_often_and_at_what_cost(job:
     }
 
 
-def test_the_whole_media_key_is_reported_even_when_the_result_keys_had_to_be_cut(job: Job) -> None:
+def test_the_report_has_the_whole_media_key_when_the_result_keys_are_cut(job: Job) -> None:
     long = job.media.model_copy(update={"key": "中" * 341})
     assert job_report(job.model_copy(update={"media": long})).media.key == "中" * 341
 
 
-def test_a_stored_report_is_read_back_the_same(job: Job) -> None:
+def test_a_stored_report_is_read_back_unchanged(job: Job) -> None:
     report = job_report(job)
     assert JobReport.model_validate_json(report.model_dump_json()) == report

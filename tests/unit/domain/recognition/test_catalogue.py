@@ -21,7 +21,7 @@ from dashscribe.domain.recognition.parameters import FunAsrParameters
         ("https://ws-1.us-east-1.maas.aliyuncs.com", Region.US),
     ],
 )
-def test_a_vendor_host_tells_its_region(base_url: str, region: Region) -> None:
+def test_the_region_of_a_vendor_host_is_known(base_url: str, region: Region) -> None:
     assert region_of(base_url) is region
 
 
@@ -37,41 +37,41 @@ def test_a_vendor_host_tells_its_region(base_url: str, region: Region) -> None:
         "",
     ],
 )
-def test_a_host_that_cannot_be_placed_is_other(base_url: str) -> None:
+def test_an_unknown_host_has_the_region_other(base_url: str) -> None:
     assert region_of(base_url) is Region.OTHER
 
 
-def test_four_seconds_of_fun_asr_cost_what_the_event_example_says() -> None:
+def test_four_seconds_of_fun_asr_cost_the_documented_amount() -> None:
     price = CATALOGUE["fun-asr"].price(Region.INTERNATIONAL)
     assert price is not None
     assert 4 * price == pytest.approx(0.00014)
 
 
 @pytest.mark.parametrize("name", [name for name in CATALOGUE if CATALOGUE[name].usd_per_second])
-def test_an_estimate_for_an_unplaced_region_is_never_too_low(name: str) -> None:
+def test_a_price_estimate_for_an_unknown_region_is_never_too_low(name: str) -> None:
     spec = CATALOGUE[name]
     assert (spec.price(Region.OTHER) or 0) >= max(spec.price(region) or 0 for region in spec.regions) > 0
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_a_model_can_be_told_the_language_exactly_when_it_has_languages(name: str) -> None:
+def test_a_model_has_a_language_parameter_exactly_if_it_has_a_language_list(name: str) -> None:
     spec = CATALOGUE[name]
-    assert bool(spec.parameters.languages_in({})) == bool(spec.languages)
+    assert bool(spec.parameters.find_languages({})) == bool(spec.languages)
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_every_parameter_can_be_explained_to_who_gets_it_wrong(name: str) -> None:
+def test_every_parameter_has_a_description(name: str) -> None:
     assert all(field.description for field in CATALOGUE[name].parameters.model_fields.values())
 
 
 @pytest.mark.parametrize("name", [name for name in CATALOGUE if name.startswith("paraformer")])
-def test_paraformer_is_served_in_beijing_alone_at_twenty_submissions_a_second(name: str) -> None:
+def test_paraformer_is_available_in_beijing_only_at_twenty_submissions_a_second(name: str) -> None:
     spec = CATALOGUE[name]
     assert (spec.regions, spec.submit_requests_per_second) == (frozenset({Region.BEIJING}), 20.0)
 
 
 @pytest.mark.parametrize("name", [name for name in CATALOGUE if CATALOGUE[name].family == "fun-asr"])
-def test_fun_asr_is_served_in_singapore_and_beijing_at_ten_submissions_a_second(name: str) -> None:
+def test_fun_asr_is_available_in_singapore_and_beijing_at_ten_submissions_a_second(name: str) -> None:
     spec = CATALOGUE[name]
     assert (spec.regions, spec.submit_requests_per_second) == (
         frozenset({Region.INTERNATIONAL, Region.BEIJING}),
@@ -80,7 +80,7 @@ def test_fun_asr_is_served_in_singapore_and_beijing_at_ten_submissions_a_second(
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
-def test_every_model_has_the_limits_of_its_way_in(name: str) -> None:
+def test_every_model_has_the_limits_of_its_kind_of_request(name: str) -> None:
     spec = CATALOGUE[name]
     limits = (spec.max_files_per_task, spec.max_size_bytes, spec.max_duration_seconds)
     if spec.is_synchronous:
@@ -89,19 +89,19 @@ def test_every_model_has_the_limits_of_its_way_in(name: str) -> None:
         assert limits == (1 if spec.shape is RequestShape.FILE_URL else 100, MAX_SIZE_BYTES, 43_200)
 
 
-def test_only_paraformer_v2_of_its_family_takes_hints_and_knows_cantonese() -> None:
+def test_only_paraformer_v2_of_its_family_has_language_hints_and_cantonese() -> None:
     family = [spec for spec in CATALOGUE.values() if spec.family == "paraformer"]
     assert [(spec.name, "yue" in spec.languages) for spec in family if spec.languages] == [("paraformer-v2", True)]
 
 
-def test_what_was_not_given_is_not_sent() -> None:
-    assert FunAsrParameters(channel_id=[0]).on_the_wire() == {"channel_id": [0]}
+def test_a_parameter_that_was_not_given_is_not_sent() -> None:
+    assert FunAsrParameters(channel_id=[0]).to_request_parameters() == {"channel_id": [0]}
 
 
 @pytest.mark.parametrize("as_text", [False, True])
-def test_a_word_filter_goes_out_as_json_text_however_it_was_given(as_text: bool) -> None:
+def test_a_word_filter_is_sent_as_a_json_string(as_text: bool) -> None:
     words = {"filter_with_signed": {"word_list": ["天气", "a'b"]}, "system_reserved_filter": True}
     given = json.dumps(words) if as_text else words
-    wire = FunAsrParameters.model_validate({"special_word_filter": given}).on_the_wire()
-    assert isinstance(wire["special_word_filter"], str)
-    assert json.loads(wire["special_word_filter"]) == words
+    sent = FunAsrParameters.model_validate({"special_word_filter": given}).to_request_parameters()
+    assert isinstance(sent["special_word_filter"], str)
+    assert json.loads(sent["special_word_filter"]) == words

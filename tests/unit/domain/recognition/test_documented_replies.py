@@ -1,7 +1,7 @@
-"""Every JSON document of the vendor's own pages is read as the page describes it.
+"""Every JSON document of the vendor's pages is read as the page describes.
 
-`documented_replies/` holds the documents (sources: docs/vendor-api.md#sources). The expected values were written
-by hand from the pages.
+The documents are in `documented_replies/` (sources: docs/vendor-api.md#sources). The expected values were written by
+hand from the pages.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.synchronous_replies import billed_seconds, recognition_in
-from dashscribe.domain.recognition.task_replies import FRAMES, FileOutcome, TaskReply, outcomes
+from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
+from dashscribe.domain.recognition.task_replies import FRAMES, FileOutcome, TaskReply, read_outcomes
 from dashscribe.domain.transcripts.readable import cues, plain_text
 from dashscribe.domain.transcripts.subtitles import srt, vtt
 from dashscribe.domain.transcripts.transcript import Sentence, Transcript, VendorResult, neutral
@@ -26,7 +26,7 @@ RECORDING = Media(bucket="media", key="calls/a.wav", size_bytes=1)
 Word = tuple[int, int, str, str]
 
 
-def seed(name: str) -> dict[str, Any]:
+def documented(name: str) -> dict[str, Any]:
     document: dict[str, Any] = json.loads((DOCUMENTED_REPLIES / f"{name}.json").read_text(encoding="utf-8"))
     return document
 
@@ -41,7 +41,7 @@ def words_of(sentence: Sentence) -> list[Word] | None:
     return [(word.begin_ms, word.end_ms, word.text, word.punctuation) for word in sentence.words]
 
 
-def test_every_documented_reply_is_used_here_or_by_the_requests() -> None:
+def test_every_documented_reply_is_used_by_a_test() -> None:
     requests = {"000_fun_asr_flash_request", "004_openai_request", "004_native_request", "004_filetrans_request"}
     replies = {"004_submission_reply", "004_task_running", "004_task_succeeded", "004_task_failed"}
     answers = {"004_openai_reply", "004_native_reply", "004_openai_stream"}
@@ -53,7 +53,7 @@ def test_every_documented_reply_is_used_here_or_by_the_requests() -> None:
 
 @dataclass(frozen=True)
 class Expected:
-    """What a result file becomes. `cues` are the times of the subtitles with their text."""
+    """The expected transcript of a result file. `cues` are start, end and text of the subtitles."""
 
     text: str
     sentence: str
@@ -174,8 +174,8 @@ RESULTS = {
         ],
         cues=[("00:00:00,100", "00:00:03,820", MISHEARD)],
     ),
-    # The page cuts this one short: two sentences in the text, one of them told, and two of its words. So the sentence
-    # has to be shared out over its own time, 82 of its 93 characters in the first cue.
+    # The page shortens this document: the text has two sentences, but one is listed, with two of its words.
+    # So the sentence's own time is divided between its cues by characters; the first cue has 82 of 93.
     "004_filetrans_result": Expected(
         text="Senior staff, Principal Doris Jackson, Wakefield faculty, and of course my fellow classmates. I am "
         "honored to have been chosen to speak before my classmates along with the students across America today.",
@@ -200,10 +200,10 @@ RESULTS = {
 @pytest.fixture(params=RESULTS)
 def result(request: pytest.FixtureRequest) -> tuple[Transcript, Expected]:
     name: str = request.param
-    return neutral_of(VendorResult.model_validate(seed(name))), RESULTS[name]
+    return neutral_of(VendorResult.model_validate(documented(name))), RESULTS[name]
 
 
-def test_a_result_becomes_the_transcript_that_it_says(result: tuple[Transcript, Expected]) -> None:
+def test_a_result_becomes_the_expected_transcript(result: tuple[Transcript, Expected]) -> None:
     transcript, expected = result
     assert (transcript.duration_ms, transcript.speech_ms) == (expected.duration_ms, expected.speech_ms)
     assert (transcript.text, transcript.timing) == (expected.text, "words")
@@ -216,7 +216,7 @@ def test_a_result_becomes_the_transcript_that_it_says(result: tuple[Transcript, 
     assert words_of(sentence) == expected.words
 
 
-def test_a_result_becomes_its_plain_text(result: tuple[Transcript, Expected]) -> None:
+def test_a_result_becomes_plain_text(result: tuple[Transcript, Expected]) -> None:
     transcript, expected = result
     assert plain_text(transcript) == expected.text + "\n"
 
@@ -235,17 +235,17 @@ def test_a_result_becomes_webvtt(result: tuple[Transcript, Expected]) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in RESULTS if name.startswith("000")])
-def test_the_newest_fun_asr_words_are_the_sentence_when_laid_side_by_side(name: str) -> None:
-    [channel] = neutral_of(VendorResult.model_validate(seed(name))).channels
+def test_the_words_of_fun_asr_joined_are_the_sentence(name: str) -> None:
+    [channel] = neutral_of(VendorResult.model_validate(documented(name))).channels
     [sentence] = channel.sentences
     assert "".join(word.text + word.punctuation for word in sentence.words or []) == sentence.text
 
 
-# synchronous answers
+# synchronous replies
 
 
 def stream() -> dict[str, Any]:
-    """The frames as the adapter keeps them; the page prints no blank lines between them."""
+    """The frames as the adapter stores them. The page prints no blank lines between the events."""
     lines = (DOCUMENTED_REPLIES / "004_openai_stream.txt").read_text(encoding="utf-8").splitlines()
     assert lines[-1] == "data: [DONE]"
     return {FRAMES: [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]}
@@ -253,11 +253,11 @@ def stream() -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("answer", "billed"),
-    [(seed("004_openai_reply"), 1), (seed("004_native_reply"), 1), (stream(), None)],
+    [(documented("004_openai_reply"), 1), (documented("004_native_reply"), 1), (stream(), None)],
     ids=["openai", "native", "openai stream"],
 )
-def test_a_synchronous_answer_becomes_a_text_without_times(answer: dict[str, Any], billed: int | None) -> None:
-    transcript = neutral_of(recognition_in(answer))
+def test_a_synchronous_reply_becomes_a_text_without_times(answer: dict[str, Any], billed: int | None) -> None:
+    transcript = neutral_of(read_recognition(answer))
     assert transcript.text == "Welcome to Alibaba Cloud."
     assert (transcript.timing, transcript.duration_ms, transcript.speech_ms) == ("none", None, None)
     [channel] = transcript.channels
@@ -274,31 +274,31 @@ def test_a_synchronous_answer_becomes_a_text_without_times(answer: dict[str, Any
     assert plain_text(transcript) == "Welcome to Alibaba Cloud.\n"
     assert srt(cues(transcript)) == ""
     assert vtt(cues(transcript)) == "WEBVTT\n"
-    assert billed_seconds(answer) == billed
+    assert read_billed_seconds(answer) == billed
 
 
 # tasks
 
 
-def test_the_submission_is_answered_with_a_task_that_waits() -> None:
-    output = TaskReply.model_validate(seed("004_submission_reply")).output
+def test_the_reply_to_a_submission_is_a_pending_task() -> None:
+    output = TaskReply.model_validate(documented("004_submission_reply")).output
     assert (output.task_id, output.task_status) == ("8fab76d0-0eed-4d20-************", "PENDING")
     assert not output.is_over
 
 
-def test_the_running_task_is_not_over_and_has_nothing_to_fetch() -> None:
-    reply = TaskReply.model_validate(seed("004_task_running"))
+def test_a_running_task_has_not_ended_and_has_no_results() -> None:
+    reply = TaskReply.model_validate(documented("004_task_running"))
     assert (reply.output.task_status, reply.output.is_over, reply.output.ended_at) == ("RUNNING", False, None)
     assert (reply.output.result, reply.output.results, reply.usage) == (None, None, None)
 
 
 def outcome_of(name: str) -> FileOutcome:
-    reply = TaskReply.model_validate(seed(name))
+    reply = TaskReply.model_validate(documented(name))
     assert reply.output.is_over
-    return outcomes(reply.output, {"job": RECORDING}, usage=reply.usage)["job"]
+    return read_outcomes(reply.output, {"job": RECORDING}, usage=reply.usage)["job"]
 
 
-def test_the_finished_task_says_where_its_result_is_when_it_ended_and_what_it_costs() -> None:
+def test_a_succeeded_task_has_its_result_its_end_time_and_its_billed_seconds() -> None:
     assert outcome_of("004_task_succeeded") == FileOutcome(
         status="SUCCEEDED",
         transcription_url="http://dashscope-result-bj.oss-cn-beijing.aliyuncs.com/...",
@@ -307,7 +307,7 @@ def test_the_finished_task_says_where_its_result_is_when_it_ended_and_what_it_co
     )
 
 
-def test_the_failed_task_says_why() -> None:
+def test_a_failed_task_has_its_error_code() -> None:
     assert outcome_of("004_task_failed") == FileOutcome(
         status="FAILED",
         code="FILE_403_FORBIDDEN",
@@ -316,10 +316,10 @@ def test_the_failed_task_says_why() -> None:
     )
 
 
-# the shapes of the docs/vendor-api.md#sources that no seed shows (6.1 with speakers, 6.2 without words, 7.2)
+# documented shapes without a complete sample (docs/vendor-api.md#result-file, docs/vendor-api.md#fun-asr-flash-reply)
 
 
-def test_speakers_are_told_apart_in_text_and_subtitles() -> None:
+def test_speakers_are_labelled_in_text_and_subtitles() -> None:
     words = [{"begin_time": 760, "end_time": 1000, "text": "Hello", "punctuation": "."}]
     turns = [
         {"begin_time": 760, "end_time": 1000, "text": "Hello.", "sentence_id": 1, "speaker_id": 0, "words": words},
@@ -342,8 +342,8 @@ def test_speakers_are_told_apart_in_text_and_subtitles() -> None:
     )
 
 
-def test_a_filetrans_result_without_words_is_timed_by_its_sentences() -> None:
-    document = seed("004_filetrans_result")
+def test_a_filetrans_result_without_words_has_the_times_of_its_sentences() -> None:
+    document = documented("004_filetrans_result")
     del document["transcripts"][0]["sentences"][0]["words"]
     transcript = neutral_of(VendorResult.model_validate(document))
     assert transcript.timing == "sentences"
@@ -372,17 +372,17 @@ FLASH_SENTENCE = {
         {"text": "Hello world.", "sentence": FLASH_SENTENCE},
         {"text": "Hello world.", "output": {"sentence": FLASH_SENTENCE}},
     ],
-    ids=["beside the text", "one level deeper"],
+    ids=["next to the text", "one level deeper"],
 )
 @pytest.mark.parametrize("streamed", [False, True])
-def test_a_fun_asr_flash_answer_keeps_its_times(output: dict[str, Any], streamed: bool) -> None:
+def test_a_fun_asr_flash_reply_keeps_its_times(output: dict[str, Any], streamed: bool) -> None:
     reply = {"output": output, "usage": {"duration": 4}, "request_id": "r"}
     answer = {FRAMES: [reply]} if streamed else reply
-    transcript = neutral_of(recognition_in(answer))
+    transcript = neutral_of(read_recognition(answer))
     [channel] = transcript.channels
     [sentence] = channel.sentences
     assert (transcript.text, transcript.timing) == ("Hello world.", "words")
     assert (sentence.sentence_id, sentence.begin_ms, sentence.end_ms) == (1, 760, 3800)
     assert words_of(sentence) == [(760, 1040, "Hello", ""), (1040, 1400, " world", ".")]
     assert srt(cues(transcript)) == "1\n00:00:00,760 --> 00:00:01,400\nHello world.\n"
-    assert billed_seconds(answer) == 4
+    assert read_billed_seconds(answer) == 4

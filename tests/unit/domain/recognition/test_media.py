@@ -26,7 +26,7 @@ def code_of(media: Media) -> str | None:
     return refused[0] if refused else None
 
 
-HARD_KEYS = [
+SPECIAL_KEYS = [
     "a b.wav",
     "a+b.wav",
     "a%20b.wav",
@@ -39,27 +39,27 @@ HARD_KEYS = [
 ]
 
 
-@pytest.mark.parametrize("key", HARD_KEYS)
-def test_a_hard_key_is_kept_raw_and_accepted(key: str) -> None:
+@pytest.mark.parametrize("key", SPECIAL_KEYS)
+def test_a_key_with_special_characters_is_kept_raw_and_accepted(key: str) -> None:
     assert upload(key).s3_uri == f"s3://media/{key}"
     assert refusal(upload(key)) is None
 
 
-def test_a_repeated_event_finds_the_same_job() -> None:
+def test_a_repeated_event_has_the_same_job_id() -> None:
     assert job_id_of("media", "a.wav", "v1") == job_id_of("media", "a.wav", "v1")
 
 
 @given(st.text(), st.text(alphabet="0123456789ABCDEF", min_size=1))
-def test_a_new_upload_under_an_old_key_is_a_new_job(key: str, sequencer: str) -> None:
+def test_a_new_upload_under_an_old_key_has_a_new_job_id(key: str, sequencer: str) -> None:
     assert job_id_of("media", key, sequencer) != job_id_of("media", key, sequencer + "0")
 
 
 @given(st.text(), st.text())
-def test_every_key_has_a_job_of_its_own(one: str, other: str) -> None:
+def test_every_key_has_its_own_job_id(one: str, other: str) -> None:
     assert (job_id_of("media", one, "v1") == job_id_of("media", other, "v1")) == (one == other)
 
 
-def test_keys_and_versions_do_not_run_into_each_other() -> None:
+def test_bucket_key_and_version_are_separated_in_the_job_id() -> None:
     assert len({job_id_of("b", "a1", "1"), job_id_of("b", "a", "11"), job_id_of("ba", "1", "1")}) == 3
 
 
@@ -69,20 +69,20 @@ def test_a_job_id_fits_into_a_key_and_a_url(key: str, version: str) -> None:
 
 
 @pytest.mark.parametrize("extension", SUPPORTED_EXTENSIONS)
-def test_every_format_of_the_vendor_is_accepted_in_either_case(extension: str) -> None:
+def test_every_supported_extension_is_accepted_in_upper_and_lower_case(extension: str) -> None:
     assert code_of(upload(f"x.y/talk.{extension}")) is None
     assert code_of(upload(f"TALK.{extension.upper()}")) is None
 
 
 @pytest.mark.parametrize("key", ["talk.txt", "talk", "talk.wav.zip", "talk.", "talk.mp3/notes", "talk.wav "])
-def test_a_file_that_is_no_recording_is_refused_with_the_formats(key: str) -> None:
+def test_an_unsupported_file_is_refused_with_the_list_of_formats(key: str) -> None:
     refused = refusal(upload(key))
     assert refused is not None
     assert refused[0] == "UNSUPPORTED_FORMAT"
     assert all(extension in refused[1] for extension in SUPPORTED_EXTENSIONS)
 
 
-def test_a_refused_extension_is_quoted_and_a_missing_one_is_named_so() -> None:
+def test_a_refusal_quotes_the_extension_or_says_that_there_is_none() -> None:
     assert "'txt'" in str(refusal(upload("talk.txt")))
     assert "no extension" in str(refusal(upload("talk")))
 
@@ -105,7 +105,7 @@ def test_a_folder_marker_is_ignored(key: str) -> None:
     assert is_ignored(upload(key, 0), "results")
 
 
-def test_an_empty_recording_is_not_taken_for_a_folder() -> None:
+def test_an_empty_recording_is_no_folder_marker() -> None:
     assert not is_ignored(upload("talk.wav", 0), "results")
 
 
@@ -122,5 +122,5 @@ def test_our_own_output_copied_into_the_media_bucket_is_ignored(key: str, name: 
     "key",
     ["result.json", "x/transcript.srt", f"{'a' * 31}/job.json", f"{'a' * 32}/talk.wav", f"{'a' * 32}/job.json/b.wav"],
 )
-def test_what_only_resembles_our_output_is_not_ignored(key: str) -> None:
+def test_a_key_that_only_resembles_our_output_is_not_ignored(key: str) -> None:
     assert not is_ignored(upload(key), "results")

@@ -1,4 +1,4 @@
-"""What each family's parameters become on the wire."""
+"""The parameters of each model family: validation, and what is sent."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.domain.recognition.parameters import (
-    MOST_CONTEXT_CHARACTERS,
-    MOST_TURN_CHARACTERS,
-    MOST_TURNS,
+    MAX_CONTEXT_CHARACTERS,
+    MAX_TURN_CHARACTERS,
+    MAX_TURNS,
     FunAsrFlashParameters,
     FunAsrParameters,
     ModelParameters,
@@ -29,13 +29,13 @@ TURNS = [{"role": "user", "text": "Who is Tang?"}, {"role": "assistant", "text":
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_nothing_given_is_nothing_sent(family: type[ModelParameters]) -> None:
-    assert family().on_the_wire() == {}
+def test_no_parameters_are_sent_if_none_are_given(family: type[ModelParameters]) -> None:
+    assert family().to_request_parameters() == {}
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", ["Channel_id", "channel-id", "model", ""])
-def test_a_name_that_the_family_does_not_have_is_refused(family: type[ModelParameters], name: str) -> None:
+def test_an_unknown_parameter_name_is_refused(family: type[ModelParameters], name: str) -> None:
     with pytest.raises(ValidationError, match="Extra inputs"):
         family.model_validate({name: [0]})
 
@@ -64,31 +64,35 @@ def test_a_name_that_the_family_does_not_have_is_refused(family: type[ModelParam
         (OmniParameters, {"prompt": "p", "context": "c", "temperature": 0.5}, {"prompt", "context"}),
     ],
 )
-def test_what_was_given_is_sent_as_it_is_but_for_what_travels_elsewhere(
+def test_given_parameters_are_sent_unchanged_except_context_and_prompt(
     family: type[ModelParameters], given: dict[str, Any], elsewhere: set[str]
 ) -> None:
-    assert family.model_validate(given).on_the_wire() == {
+    assert family.model_validate(given).to_request_parameters() == {
         name: value for name, value in given.items() if name not in elsewhere
     }
 
 
 @pytest.mark.parametrize("rate", ["16000", 16000])
-def test_the_sample_rate_goes_out_as_text(rate: object) -> None:
-    assert FunAsrFlashParameters.model_validate({"sample_rate": rate}).on_the_wire() == {"sample_rate": "16000"}
+def test_the_sample_rate_is_sent_as_a_string(rate: object) -> None:
+    assert FunAsrFlashParameters.model_validate({"sample_rate": rate}).to_request_parameters() == {
+        "sample_rate": "16000"
+    }
 
 
 @pytest.mark.parametrize("family", [ParaformerV2Parameters, QwenAudioFiletransParameters])
 @pytest.mark.parametrize("as_text", [False, True])
-def test_a_word_filter_is_json_text_in_every_family_that_has_one(family: type[ModelParameters], as_text: bool) -> None:
+def test_a_word_filter_is_sent_as_a_json_string_in_every_family(family: type[ModelParameters], as_text: bool) -> None:
     words = {"filter_with_empty": {"word_list": ["那个"]}, "system_reserved_filter": False}
-    wire = family.model_validate({"special_word_filter": json.dumps(words) if as_text else words}).on_the_wire()
-    assert wire["special_word_filter"] == (
+    sent = family.model_validate(
+        {"special_word_filter": json.dumps(words) if as_text else words}
+    ).to_request_parameters()
+    assert sent["special_word_filter"] == (
         '{"filter_with_empty": {"word_list": ["那个"]}, "system_reserved_filter": false}'
     )
 
 
 @pytest.mark.parametrize("given", ["[]", "7", '"{}"', '{"word_list": []}', '{"filter_with_empty": []}'])
-def test_a_word_filter_of_another_shape_is_refused_also_as_text(given: str) -> None:
+def test_a_word_filter_of_another_shape_is_refused(given: str) -> None:
     with pytest.raises(ValidationError, match="special_word_filter"):
         FunAsrParameters.model_validate({"special_word_filter": given})
 
@@ -96,14 +100,14 @@ def test_a_word_filter_of_another_shape_is_refused_also_as_text(given: str) -> N
 # context
 
 
-def test_a_conversation_becomes_messages_with_the_vendors_kinds_of_text() -> None:
+def test_a_conversation_becomes_messages_with_the_vendors_content_types() -> None:
     assert FunAsrFlashParameters.model_validate({"context": TURNS}).context_messages() == [
         {"role": "user", "content": [{"type": "input_text", "text": "Who is Tang?"}]},
         {"role": "assistant", "content": [{"type": "text", "text": "A teacher."}]},
     ]
 
 
-def test_a_text_is_what_the_user_said() -> None:
+def test_a_context_text_becomes_a_message_of_the_user() -> None:
     assert QwenAudioFiletransParameters.model_validate({"context": "Tang"}).context_messages() == [
         {"role": "user", "content": [{"type": "input_text", "text": "Tang"}]}
     ]
@@ -111,9 +115,9 @@ def test_a_text_is_what_the_user_said() -> None:
 
 @pytest.mark.parametrize("family", [FunAsrFlashParameters, QwenAudioFlashParameters, QwenAudioFiletransParameters])
 def test_a_context_that_the_vendor_would_cut_is_refused(family: type[ModelParameters]) -> None:
-    longest = "中" * MOST_TURN_CHARACTERS
-    assert family.model_validate({"context": [{"text": longest}] * MOST_TURNS})
-    turns: list[object] = [[{"text": longest + "中"}], [{"text": "a"}] * (MOST_TURNS + 1), [], [{}]]
+    longest = "中" * MAX_TURN_CHARACTERS
+    assert family.model_validate({"context": [{"text": longest}] * MAX_TURNS})
+    turns: list[object] = [[{"text": longest + "中"}], [{"text": "a"}] * (MAX_TURNS + 1), [], [{}]]
     for wrong in (longest + "中", *turns):
         with pytest.raises(ValidationError, match="context"):
             family.model_validate({"context": wrong})
@@ -128,9 +132,9 @@ def test_a_context_that_the_vendor_would_cut_is_refused(family: type[ModelParame
         (OmniParameters, "prompt"),
     ],
 )
-def test_a_text_is_taken_up_to_the_limit(family: type[ModelParameters], name: str) -> None:
-    assert family.model_validate({name: "x" * MOST_CONTEXT_CHARACTERS})
-    for wrong in ("", "x" * (MOST_CONTEXT_CHARACTERS + 1), ["x"], 7):
+def test_a_text_is_accepted_up_to_the_limit(family: type[ModelParameters], name: str) -> None:
+    assert family.model_validate({name: "x" * MAX_CONTEXT_CHARACTERS})
+    for wrong in ("", "x" * (MAX_CONTEXT_CHARACTERS + 1), ["x"], 7):
         with pytest.raises(ValidationError, match=name):
             family.model_validate({name: wrong})
 
@@ -149,10 +153,10 @@ def test_a_text_is_taken_up_to_the_limit(family: type[ModelParameters], name: st
         (OmniParameters, {}, {}),
     ],
 )
-def test_the_languages_are_found_wherever_the_family_has_them(
+def test_the_given_languages_of_every_family_are_found(
     family: type[ModelParameters], given: dict[str, Any], languages: dict[str, list[str]]
 ) -> None:
-    assert family.languages_in(given) == languages
+    assert family.find_languages(given) == languages
 
 
 # combinations
@@ -178,10 +182,8 @@ def test_the_languages_are_found_wherever_the_family_has_them(
         (Qwen3FlashParameters, {"asr_options": {"enable_itn": True, "language": "zh"}}, 0),
     ],
 )
-def test_what_does_not_fit_together_is_refused(
-    family: type[ModelParameters], given: dict[str, Any], clauses: int
-) -> None:
-    assert len(family.misfits(given)) == clauses
+def test_conflicting_parameters_are_refused(family: type[ModelParameters], given: dict[str, Any], clauses: int) -> None:
+    assert len(family.find_conflicts(given)) == clauses
     if clauses:
         with pytest.raises(ValidationError):
             family.model_validate(given)
@@ -190,7 +192,7 @@ def test_what_does_not_fit_together_is_refused(
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("odd", [None, 7, "x", [], [None], {}, {"language": []}, True])
-def test_odd_values_never_break_the_look_for_combinations(family: type[ModelParameters], odd: object) -> None:
-    everything = dict.fromkeys(family.model_fields, odd) | {"language": odd, "asr_options": odd}
-    assert all(clause for clause in family.misfits(everything))
+@pytest.mark.parametrize("invalid", [None, 7, "x", [], [None], {}, {"language": []}, True])
+def test_invalid_values_do_not_break_the_check_for_conflicts(family: type[ModelParameters], invalid: object) -> None:
+    everything = dict.fromkeys(family.model_fields, invalid) | {"language": invalid, "asr_options": invalid}
+    assert all(clause for clause in family.find_conflicts(everything))

@@ -1,4 +1,4 @@
-"""Requests have the bodies that the vendor's own pages print (`documented_replies/`, docs/vendor-api.md#sources)."""
+"""Requests have the documented bodies (`documented_replies/`, docs/vendor-api.md#sources)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ from dashscribe.domain.recognition.catalogue import (
     GENERATION_PATH,
     TRANSCRIPTION_PATH,
     Endpoint,
-    spec_of,
+    find_spec,
 )
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.requests import PROMPT, VendorRequest, recognition_request, task_request
+from dashscribe.domain.recognition.requests import (
+    DEFAULT_PROMPT,
+    VendorRequest,
+    build_recognition_request,
+    build_task_request,
+)
 
 DOCUMENTED_REPLIES = Path(__file__).parent / "documented_replies"
 WELCOME = "https://dashscope.oss-cn-beijing.aliyuncs.com/audios/welcome.mp3"
@@ -28,7 +33,7 @@ TURN = {"role": "user", "text": "Bulge Bracket"}
 Json = dict[str, Any]
 
 
-def seed(name: str) -> Json:
+def documented(name: str) -> Json:
     document: Json = json.loads((DOCUMENTED_REPLIES / f"{name}.json").read_text(encoding="utf-8"))
     return document
 
@@ -39,20 +44,24 @@ def call(
     spec = CATALOGUE[model]
     usual: Json = {"endpoint": spec.endpoints[0], "stream": spec.streams_by_default}
     options = Options(profile="p", model=model, family=spec.family, parameters=parameters or {}, **(usual | way_in))
-    return recognition_request(options, url, extension)
+    return build_recognition_request(options, url, extension)
 
 
 # tasks
 
 
-def test_a_filetrans_task_is_that_of_the_vendors_page() -> None:
-    request = task_request(CATALOGUE["qwen3-asr-flash-filetrans"], [WELCOME], {"channel_id": [0], "enable_itn": False})
-    assert request == VendorRequest(TRANSCRIPTION_PATH, seed("004_filetrans_request"), {"X-DashScope-Async": "enable"})
+def test_a_filetrans_submission_is_the_documented_one() -> None:
+    request = build_task_request(
+        CATALOGUE["qwen3-asr-flash-filetrans"], [WELCOME], {"channel_id": [0], "enable_itn": False}
+    )
+    assert request == VendorRequest(
+        TRANSCRIPTION_PATH, documented("004_filetrans_request"), {"X-DashScope-Async": "enable"}
+    )
 
 
 @pytest.mark.parametrize("name", [name for name, spec in CATALOGUE.items() if not spec.is_synchronous])
-def test_a_task_names_its_files_the_way_that_its_model_wants_and_always_has_parameters(name: str) -> None:
-    request = task_request(CATALOGUE[name], [SIGNED], {})
+def test_a_submission_has_the_file_field_of_its_model_and_always_has_parameters(name: str) -> None:
+    request = build_task_request(CATALOGUE[name], [SIGNED], {})
     singular = name.startswith("qwen3-")
     assert request.body == {
         "model": name,
@@ -61,18 +70,18 @@ def test_a_task_names_its_files_the_way_that_its_model_wants_and_always_has_para
     }
 
 
-def test_a_task_of_a_model_that_is_not_known_has_the_shape_of_its_family() -> None:
-    spec = spec_of("qwen4-asr-filetrans", "qwen3-asr-filetrans")
+def test_a_submission_of_an_unknown_model_has_the_shape_of_its_family() -> None:
+    spec = find_spec("qwen4-asr-filetrans", "qwen3-asr-filetrans")
     assert spec is not None
-    assert task_request(spec, [SIGNED], {"language": "tlh"}).body == {
+    assert build_task_request(spec, [SIGNED], {"language": "tlh"}).body == {
         "model": "qwen4-asr-filetrans",
         "input": {"file_url": SIGNED},
         "parameters": {"language": "tlh"},
     }
 
 
-def test_the_context_of_a_task_is_part_of_its_input_and_no_parameter() -> None:
-    request = task_request(
+def test_the_context_of_a_submission_is_in_its_input_and_not_in_its_parameters() -> None:
+    request = build_task_request(
         CATALOGUE["qwen-audio-3.1-asr-flash-filetrans"],
         [SIGNED],
         {"context": [TURN, {"role": "assistant", "text": "Yes."}], "vocabulary": {"BB": 50}},
@@ -90,27 +99,29 @@ def test_the_context_of_a_task_is_part_of_its_input_and_no_parameter() -> None:
 # calls
 
 
-def test_a_fun_asr_flash_call_is_that_of_the_vendors_page() -> None:
+def test_a_fun_asr_flash_call_is_the_documented_one() -> None:
     request = call(FUN_FLASH, {"sample_rate": "16000"}, url=FEMALE, stream=False)
-    assert request == VendorRequest(GENERATION_PATH, seed("000_fun_asr_flash_request"), {"X-DashScope-SSE": "disable"})
+    assert request == VendorRequest(
+        GENERATION_PATH, documented("000_fun_asr_flash_request"), {"X-DashScope-SSE": "disable"}
+    )
 
 
-def test_a_call_of_dashscopes_own_endpoint_is_that_of_the_vendors_page() -> None:
-    """But for the page's empty system message; `result_format` is what makes the answer have choices
-    (docs/vendor-api.md#qwen3-asr-flash-request)."""
-    printed = seed("004_native_request")
+def test_a_call_of_dashscopes_own_endpoint_is_the_documented_one() -> None:
+    """Except that we omit the page's empty system message, and add the `result_format` that gives the reply its
+    `choices` (docs/vendor-api.md#qwen3-asr-flash-request)."""
+    printed = documented("004_native_request")
     assert printed["input"]["messages"].pop(0) == {"role": "system", "content": [{"text": ""}]}
     printed["parameters"]["result_format"] = "message"
     request = call(FLASH, {"asr_options": {"enable_itn": False}}, url=WELCOME)
     assert request == VendorRequest(GENERATION_PATH, printed, {})
 
 
-def test_a_call_of_the_openai_endpoint_is_that_of_the_vendors_page() -> None:
+def test_a_call_of_the_openai_endpoint_is_the_documented_one() -> None:
     request = call(FLASH, {"asr_options": {"enable_itn": False}}, url=WELCOME, endpoint=Endpoint.OPENAI)
-    assert request == VendorRequest(CHAT_PATH, seed("004_openai_request"), {})
+    assert request == VendorRequest(CHAT_PATH, documented("004_openai_request"), {})
 
 
-def test_a_stream_of_dashscopes_own_endpoint_asks_for_new_pieces() -> None:
+def test_a_stream_of_dashscopes_own_endpoint_requests_incremental_output() -> None:
     request = call(FLASH, stream=True)
     assert request.headers == {"X-DashScope-SSE": "enable"}
     assert request.body["parameters"] == {"result_format": "message", "incremental_output": True}
@@ -119,14 +130,14 @@ def test_a_stream_of_dashscopes_own_endpoint_asks_for_new_pieces() -> None:
 
 @pytest.mark.parametrize("model", [FUN_FLASH, "qwen-audio-3.0-asr-flash"])
 @pytest.mark.parametrize(("stream", "header"), [(True, "enable"), (False, "disable")])
-def test_a_stream_with_sentences_is_asked_for_in_a_header(model: str, stream: bool, header: str) -> None:
+def test_a_header_requests_a_stream_of_sentences(model: str, stream: bool, header: str) -> None:
     request = call(model, stream=stream)
     assert request.headers == {"X-DashScope-SSE": header}
     assert request.body["parameters"] == {"format": "wav"}
 
 
 @pytest.mark.parametrize("model", [FLASH, OMNI])
-def test_a_stream_of_the_openai_endpoint_tells_its_usage_and_stream_options_go_with_a_stream_only(model: str) -> None:
+def test_stream_options_are_sent_with_a_stream_only(model: str) -> None:
     streamed = call(model, endpoint=Endpoint.OPENAI, stream=True)
     assert (streamed.body["stream"], streamed.body["stream_options"]) == (True, {"include_usage": True})
     whole = call(model, endpoint=Endpoint.OPENAI, stream=False)
@@ -144,7 +155,7 @@ def test_the_context_is_the_system_message_before_the_audio(endpoint: Endpoint) 
     assert "context" not in body.get("parameters", body)
 
 
-def test_a_conversation_stands_before_the_audio() -> None:
+def test_a_conversation_comes_before_the_audio() -> None:
     body = call(FUN_FLASH, {"context": [TURN, {"role": "assistant", "text": "Yes."}]}).body
     assert body["input"]["messages"] == [
         {"role": "user", "content": [{"type": "input_text", "text": "Bulge Bracket"}]},
@@ -154,12 +165,12 @@ def test_a_conversation_stands_before_the_audio() -> None:
     assert "context" not in body["parameters"]
 
 
-def test_the_format_is_the_extension_unless_the_options_say_another() -> None:
+def test_the_format_is_the_file_extension_unless_the_options_override_it() -> None:
     assert call(FUN_FLASH, extension="mp3").body["parameters"] == {"format": "mp3"}
     assert call(FUN_FLASH, {"format": "opus"}, extension="ogg").body["parameters"] == {"format": "opus"}
 
 
-def test_omni_gets_the_audio_with_its_format_and_then_the_prompt() -> None:
+def test_an_omni_call_has_the_audio_with_its_format_and_then_the_prompt() -> None:
     request = call(OMNI, extension="mp3")
     assert request == VendorRequest(
         CHAT_PATH,
@@ -170,7 +181,7 @@ def test_omni_gets_the_audio_with_its_format_and_then_the_prompt() -> None:
                     "role": "user",
                     "content": [
                         {"type": "input_audio", "input_audio": {"data": SIGNED, "format": "mp3"}},
-                        {"type": "text", "text": PROMPT},
+                        {"type": "text", "text": DEFAULT_PROMPT},
                     ],
                 }
             ],
@@ -182,7 +193,7 @@ def test_omni_gets_the_audio_with_its_format_and_then_the_prompt() -> None:
     )
 
 
-def test_omni_is_asked_what_the_options_say() -> None:
+def test_an_omni_call_has_the_prompt_of_the_options() -> None:
     body = call(OMNI, {"prompt": "Sing it.", "context": "A choir.", "temperature": 0.0}).body
     assert body["messages"][0] == {"role": "system", "content": "A choir."}
     assert body["messages"][1]["content"][1] == {"type": "text", "text": "Sing it."}
@@ -191,7 +202,7 @@ def test_omni_is_asked_what_the_options_say() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, spec in CATALOGUE.items() if spec.is_synchronous])
-def test_every_call_names_its_model_and_carries_the_signed_url_untouched_and_once(name: str) -> None:
+def test_every_call_has_its_model_and_the_unchanged_signed_url_once(name: str) -> None:
     for endpoint in CATALOGUE[name].endpoints:
         request = call(name, endpoint=endpoint)
         assert request.path == (CHAT_PATH if endpoint is Endpoint.OPENAI else GENERATION_PATH)
@@ -200,7 +211,7 @@ def test_every_call_names_its_model_and_carries_the_signed_url_untouched_and_onc
         assert "X-DashScope-Async" not in request.headers
 
 
-def test_an_asynchronous_model_is_never_called() -> None:
+def test_a_synchronous_call_of_an_asynchronous_model_is_an_error() -> None:
     options = Options(profile="p", model="fun-asr", family="fun-asr", parameters={})
     with pytest.raises(LookupError, match="not a synchronous model"):
-        recognition_request(options, SIGNED, "wav")
+        build_recognition_request(options, SIGNED, "wav")

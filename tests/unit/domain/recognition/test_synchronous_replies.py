@@ -1,4 +1,4 @@
-"""What synchronous models answer: whole, or refused; never half a transcript and never a crash."""
+"""A reply of a synchronous model becomes a complete transcript or a known error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dashscribe.domain.recognition.synchronous_replies import billed_seconds, recognition_in
+from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.domain.transcripts.readable import cues, plain_text
 from dashscribe.domain.transcripts.subtitles import srt, vtt
@@ -21,7 +21,7 @@ Json = dict[str, Any]
 
 
 def read(document: Json) -> Transcript:
-    return neutral(recognition_in(document), job_id="j", model="m", media="s3://media/a.wav")
+    return neutral(read_recognition(document), job_id="j", model="m", media="s3://media/a.wav")
 
 
 def chunk(text: object, finish_reason: object = None, **more: object) -> Json:
@@ -44,9 +44,9 @@ def note(language: object = "zh", emotion: object = "neutral") -> Json:
 
 
 def flash(text: str | None, sentence: Json | None = None, *, ends: bool = True, usage: Json | None = None) -> Json:
-    """A reply, or a frame, of fun-asr-flash: the text so far, and the sentence that is being spoken."""
-    told = None if sentence is None else {"sentence_end": ends, **sentence}
-    return {"output": {"text": text, "sentence": told}, "usage": usage}
+    """A reply, or a frame, of fun-asr-flash: the text so far, and the current sentence."""
+    current = None if sentence is None else {"sentence_end": ends, **sentence}
+    return {"output": {"text": text, "sentence": current}, "usage": usage}
 
 
 def sentence(text: str, begin_ms: int, number: int = 1) -> Json:
@@ -57,16 +57,16 @@ def times(transcript: Transcript) -> list[tuple[int | None, str]]:
     return [(part.begin_ms, part.text) for channel in transcript.channels for part in channel.sentences]
 
 
-# a text of the OpenAI-compatible and of DashScope's own endpoint
+# text of the OpenAI-compatible and of DashScope's own endpoint
 
 
-def test_the_pieces_of_a_stream_are_laid_side_by_side_blank_for_blank() -> None:
+def test_the_pieces_of_a_stream_are_joined_with_their_blanks() -> None:
     answer = frames(chunk(""), chunk("Welcome"), chunk(" to "), chunk("Alibaba", **note()), chunk(None, "stop"))
     assert read(answer).text == "Welcome to Alibaba"
 
 
 @pytest.mark.parametrize("pieces", [["好", "好的"], ["1", "12", "123"], ["ha", "ha"], ["no", "no no", "no no no"]])
-def test_an_openai_stream_always_brings_new_pieces_however_alike_they_are(pieces: list[str]) -> None:
+def test_the_pieces_of_an_openai_stream_are_always_new_parts(pieces: list[str]) -> None:
     assert read(frames(*map(chunk, pieces), chunk("", "stop"))).text == "".join(pieces)
 
 
@@ -75,7 +75,7 @@ def test_dashscopes_own_stream_may_repeat_the_text_so_far() -> None:
     assert read(answer).text == "Welcome to Alibaba."
 
 
-def test_dashscopes_own_stream_may_bring_new_pieces() -> None:
+def test_dashscopes_own_stream_may_have_new_parts() -> None:
     answer = frames(native("Welcome"), native(" to"), native(" Alibaba."), native("", "stop"))
     assert read(answer).text == "Welcome to Alibaba."
 
@@ -85,20 +85,20 @@ def test_the_text_so_far_may_be_repeated_unchanged_at_the_end() -> None:
     assert read(answer).text == "Welcome to"
 
 
-def test_the_usage_frame_after_the_end_takes_nothing_away() -> None:
+def test_the_usage_frame_after_the_end_is_read() -> None:
     usage = {"choices": [], "usage": {"prompt_tokens": 42, "seconds": 7, "total_tokens": 54}}
     answer = frames(chunk("Hello."), chunk(None, "stop"), usage)
     assert read(answer).text == "Hello."
-    assert billed_seconds(answer) == 7
+    assert read_billed_seconds(answer) == 7
 
 
-def test_language_and_emotion_are_those_that_were_told_last() -> None:
+def test_language_and_emotion_are_the_last_ones_given() -> None:
     answer = frames(chunk("a", **note("en", "neutral")), chunk("b", **note("zh", None)), chunk("", "stop"))
     [spoken] = read(answer).channels[0].sentences
     assert (spoken.language, spoken.emotion) == ("zh", "neutral")
 
 
-def test_a_text_in_several_parts_is_put_together() -> None:
+def test_a_text_in_several_parts_is_joined() -> None:
     reply = native("")
     reply["output"]["choices"][0]["message"]["content"] = [{"text": "Hello"}, {"text": None}, {}, {"text": " world."}]
     assert read(reply).text == "Hello world."
@@ -108,9 +108,9 @@ def test_a_text_in_several_parts_is_put_together() -> None:
     "answer",
     [native("Half a", "length"), frames(chunk("Half a"), chunk(" tran", "length")), native("x", "content_filter")],
 )
-def test_a_text_that_the_vendor_cut_off_is_no_transcript_and_says_what_to_do(answer: Json) -> None:
+def test_a_truncated_text_is_an_error_that_says_what_to_do(answer: Json) -> None:
     with pytest.raises(VendorError, match="asynchronous model") as refused:
-        recognition_in(answer)
+        read_recognition(answer)
     assert (refused.value.code, refused.value.error_class) == ("TRANSCRIPT_CUT_OFF", ErrorClass.PERMANENT)
     assert type(refused.value) is VendorError
 
@@ -125,13 +125,13 @@ def test_a_text_that_the_vendor_cut_off_is_no_transcript_and_says_what_to_do(ans
         frames(chunk("Half a"), {"choices": [], "usage": {"seconds": 3}}),
     ],
 )
-def test_a_stream_that_ends_before_its_text_is_lost(answer: Json) -> None:
-    with pytest.raises(ResponseLost, match="before its text did"):
-        recognition_in(answer)
+def test_a_stream_that_ends_before_its_text_is_a_lost_response(answer: Json) -> None:
+    with pytest.raises(ResponseLost, match="before its text was complete"):
+        read_recognition(answer)
 
 
 @pytest.mark.parametrize("reason", [None, "null", "", "stop"])
-def test_one_whole_reply_needs_no_reason_to_be_finished(reason: str | None) -> None:
+def test_a_reply_without_a_stream_needs_no_finish_reason(reason: str | None) -> None:
     assert read(native("Hello.", reason)).text == "Hello."
 
 
@@ -152,21 +152,21 @@ def test_one_whole_reply_needs_no_reason_to_be_finished(reason: str | None) -> N
         frames({"output": {"text": "", "sentence": {}}, "usage": {"duration": 0}}),
     ],
 )
-def test_an_answer_without_a_word_is_an_empty_transcript(answer: Json) -> None:
+def test_a_reply_without_a_word_is_an_empty_transcript(answer: Json) -> None:
     transcript = read(answer)
     assert (transcript.text, transcript.timing, times(transcript)) == ("", "none", [])
     assert (plain_text(transcript), srt(cues(transcript)), vtt(cues(transcript))) == ("", "", "WEBVTT\n")
 
 
-# a text with timed sentences (fun-asr-flash)
+# text with timed sentences (fun-asr-flash)
 
 
-def test_a_reply_without_a_stream_that_tells_every_sentence_keeps_their_times() -> None:
+def test_a_reply_with_every_sentence_keeps_their_times() -> None:
     reply = {"output": {"text": "One. Two.", "sentences": [sentence("One. ", 0), sentence("Two.", 2_000, 2)]}}
     assert times(read(reply)) == [(0, "One. "), (2_000, "Two.")]
 
 
-def test_a_stream_brings_every_sentence_with_its_times() -> None:
+def test_a_stream_keeps_the_times_of_every_sentence() -> None:
     answer = frames(
         flash("One", sentence("One", 0), ends=False),
         flash("One. ", sentence("One. ", 0), usage={"duration": 1}),
@@ -176,10 +176,10 @@ def test_a_stream_brings_every_sentence_with_its_times() -> None:
     transcript = read(answer)
     assert (transcript.text, transcript.timing) == ("One. Two.", "sentences")
     assert times(transcript) == [(0, "One. "), (2_000, "Two.")]
-    assert billed_seconds(answer) == 3
+    assert read_billed_seconds(answer) == 3
 
 
-def test_a_text_that_was_revised_on_the_way_is_the_last_one() -> None:
+def test_the_last_revision_of_a_text_is_used() -> None:
     answer = frames(
         flash("Hello word", sentence("Hello word", 0), ends=False),
         flash("Hello word.", sentence("Hello word.", 0)),
@@ -191,7 +191,7 @@ def test_a_text_that_was_revised_on_the_way_is_the_last_one() -> None:
     assert times(transcript) == [(0, "Hello world.")]
 
 
-def test_a_sentence_revised_after_its_end_is_not_told_with_the_old_times() -> None:
+def test_a_sentence_revised_after_its_end_has_no_times() -> None:
     answer = frames(
         flash("Hello word. ", sentence("Hello word. ", 0)),
         flash("Hello world. Yes.", sentence("Yes.", 2_000, 2), usage={"duration": 3}),
@@ -201,15 +201,15 @@ def test_a_sentence_revised_after_its_end_is_not_told_with_the_old_times() -> No
     assert times(transcript) == [(None, "Hello world. Yes.")]
 
 
-def test_sentences_that_the_reply_leaves_out_are_not_timed_but_not_lost() -> None:
-    """Without a stream only the last sentence is told (docs/vendor-api.md#fun-asr-flash-reply)."""
+def test_sentences_missing_from_the_reply_have_no_times_but_keep_their_text() -> None:
+    """Without a stream, the reply has the last sentence only (docs/vendor-api.md#fun-asr-flash-reply)."""
     transcript = read(flash("One. Two. Three.", sentence("Three.", 4_000, 3), usage={"duration": 6}))
     assert times(transcript) == [(None, "One. Two. Three.")]
     assert transcript.timing == "none"
     assert (plain_text(transcript), srt(cues(transcript))) == ("One. Two. Three.\n", "")
 
 
-def test_blanks_between_the_sentences_do_not_cost_the_times() -> None:
+def test_different_blanks_between_sentences_do_not_remove_the_times() -> None:
     answer = frames(
         flash("One.", sentence("One.", 0)),
         flash("One. Two.\n", sentence(" Two. ", 2_000, 2), usage={"duration": 3}),
@@ -224,12 +224,12 @@ def test_blanks_between_the_sentences_do_not_cost_the_times() -> None:
         flash("One. Tw"),
     ],
 )
-def test_a_stream_that_ends_in_the_middle_of_a_sentence_is_lost(last: Json) -> None:
+def test_a_stream_that_ends_inside_a_sentence_is_a_lost_response(last: Json) -> None:
     with pytest.raises(ResponseLost, match="middle of a sentence"):
-        recognition_in(frames(flash("One. ", sentence("One. ", 0), usage={"duration": 1}), last))
+        read_recognition(frames(flash("One. ", sentence("One. ", 0), usage={"duration": 1}), last))
 
 
-# odd shapes
+# unexpected shapes
 
 
 @pytest.mark.parametrize(
@@ -253,9 +253,9 @@ def test_a_stream_that_ends_in_the_middle_of_a_sentence_is_lost(last: Json) -> N
         {"request_id": "r", "usage": {"seconds": 3}},
     ],
 )
-def test_an_answer_that_is_not_to_be_understood_is_lost(answer: Json) -> None:
+def test_a_reply_of_an_unknown_shape_is_a_lost_response(answer: Json) -> None:
     with pytest.raises(ResponseLost):
-        recognition_in(answer)
+        read_recognition(answer)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_an_answer_that_is_not_to_be_understood_is_lost(answer: Json) -> None:
         {"reasoning_content": "…", "audio": {"data": ""}, "tool_calls": None},
     ],
 )
-def test_a_text_survives_what_is_odd_or_new_beside_it(extra: Json) -> None:
+def test_a_text_is_kept_with_invalid_or_new_fields_around_it(extra: Json) -> None:
     for answer in (native("Hello.", "stop", **extra), frames(chunk("Hello.", **extra), chunk("", "stop", **extra))):
         [spoken] = read(answer).channels[0].sentences
         assert (spoken.text, spoken.language, spoken.emotion) == ("Hello.", None, None)
@@ -297,19 +297,19 @@ def test_a_text_survives_what_is_odd_or_new_beside_it(extra: Json) -> None:
         ({"seconds": True}, None),
     ],
 )
-def test_odd_usage_costs_nobody_the_text_and_is_not_made_up(usage: object, billed: int | None) -> None:
+def test_invalid_usage_is_unknown_and_the_text_is_kept(usage: object, billed: int | None) -> None:
     reply = native("Hello.", "stop") | {"usage": usage}
     assert read(reply).text == "Hello."
-    assert billed_seconds(reply) == billed
+    assert read_billed_seconds(reply) == billed
 
 
-def test_the_seconds_are_those_that_a_stream_told_last() -> None:
-    told = [{"usage": {"seconds": 1}}, {"usage": {"seconds": 4}}, {"usage": None}, {}]
-    assert billed_seconds({FRAMES: told}) == 4
+def test_the_billed_seconds_of_a_stream_are_the_last_ones_given() -> None:
+    frames = [{"usage": {"seconds": 1}}, {"usage": {"seconds": 4}}, {"usage": None}, {}]
+    assert read_billed_seconds({FRAMES: frames}) == 4
 
 
 @pytest.mark.parametrize(
-    "odd",
+    "invalid",
     [
         "Hello.",
         [],
@@ -318,8 +318,8 @@ def test_the_seconds_are_those_that_a_stream_told_last() -> None:
         {"text": "Hello.", "begin_time": 0, "end_time": 900, "words": [{"text": "Hello"}]},
     ],
 )
-def test_a_sentence_of_an_unknown_shape_costs_its_times_and_not_the_text(odd: object) -> None:
-    transcript = read({"output": {"text": "Hello.", "sentence": odd}, "usage": {"duration": 1}})
+def test_a_sentence_of_an_unknown_shape_loses_its_times_but_not_the_text(invalid: object) -> None:
+    transcript = read({"output": {"text": "Hello.", "sentence": invalid}, "usage": {"duration": 1}})
     assert (transcript.text, times(transcript)) == ("Hello.", [(None, "Hello.")])
 
 
@@ -366,10 +366,10 @@ ANSWER = REPLY | st.fixed_dictionaries({FRAMES: st.lists(REPLY, max_size=3) | JS
 @given(ANSWER)
 @example(native("a", "stop") | {"usage": {"seconds": 1e999}})
 @example({"output": {"text": "a", "sentence": {"text": "a", "sentence_id": [], "begin_time": {}}}})
-def test_any_answer_is_refused_with_a_code_or_becomes_files(document: Json) -> None:
+def test_any_reply_becomes_files_or_an_error_with_a_code(document: Json) -> None:
     with suppress(VendorError):
         transcript = read(document)
-        billed = billed_seconds(document)
+        billed = read_billed_seconds(document)
         assert billed is None or billed >= 0
         assert srt(cues(transcript)) == "" or transcript.timing != "none"
         assert json.loads(transcript.model_dump_json())["text"] == transcript.text

@@ -17,9 +17,9 @@ from dashscribe.domain.recognition.task_replies import (
     FileOutcome,
     TaskOutput,
     TaskReply,
-    address_of,
-    names_media,
-    outcomes,
+    is_url_of_media,
+    parse_file_url,
+    read_outcomes,
 )
 from dashscribe.domain.timestamps import to_iso
 
@@ -41,36 +41,36 @@ def output(status: str = "SUCCEEDED", **more: object) -> TaskOutput:
     return TaskOutput.model_validate({"task_status": status, **more})
 
 
-# what a reply says
+# task status
 
 
-def test_a_submission_answers_with_its_task(sample: Sample) -> None:
+def test_the_reply_to_a_submission_has_a_task_id(sample: Sample) -> None:
     reply = TaskReply.model_validate(sample("task_pending"))
     assert reply.output.task_id == "8fab76d0-0eed-4d20-929f-0123456789ab"
     assert not reply.output.is_over
 
 
-def test_a_running_task_is_asked_again(sample: Sample) -> None:
+def test_a_running_task_has_not_ended(sample: Sample) -> None:
     assert not TaskReply.model_validate(sample("task_running")).output.is_over
 
 
 @pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "CANCELED", "UNKNOWN"])
-def test_a_task_that_will_not_change_any_more_is_over(status: str) -> None:
+def test_a_task_with_a_final_status_has_ended(status: str) -> None:
     assert output(status).is_over
 
 
 @pytest.mark.parametrize("status", ["PENDING", "RUNNING", "SUSPENDED", "SOMETHING_NEW", ""])
-def test_a_status_that_is_not_an_end_means_ask_again(status: str) -> None:
+def test_a_task_with_any_other_status_has_not_ended(status: str) -> None:
     assert not output(status).is_over
 
 
-def test_the_vendors_end_is_read_as_utc_plus_8(sample: Sample) -> None:
+def test_the_end_time_is_read_as_utc_plus_8(sample: Sample) -> None:
     ended_at = TaskReply.model_validate(sample("task_succeeded")).output.ended_at
     assert ended_at is not None
     assert to_iso(ended_at) == "2025-02-13T09:31:21.867Z"
 
 
-def test_fields_that_the_vendor_may_add_are_ignored(sample: Sample) -> None:
+def test_new_fields_of_the_vendor_are_ignored(sample: Sample) -> None:
     document = sample("task_succeeded")
     plain = TaskReply.model_validate(document)
     document |= {"new": 1}
@@ -110,15 +110,15 @@ REPLY = st.fixed_dictionaries(
 
 @settings(max_examples=300, deadline=None)
 @given(JSON | REPLY, st.lists(st.text("ab/%+? ", max_size=6), max_size=3, unique=True))
-def test_any_reply_is_refused_as_invalid_or_says_something_of_each_file(document: object, keys: list[str]) -> None:
+def test_any_reply_is_invalid_or_gives_an_outcome_for_each_file(document: object, keys: list[str]) -> None:
     with suppress(ValidationError):
         reply = TaskReply.model_validate(document)
-        found = outcomes(reply.output, {key: upload(key) for key in keys})
+        found = read_outcomes(reply.output, {key: upload(key) for key in keys})
         assert found.keys() == set(keys)
         assert all((outcome.code is None) == (outcome.status == "SUCCEEDED") for outcome in found.values())
 
 
-# which file is which
+# matching URLs to files
 
 
 @pytest.fixture(scope="module", params=["path", "virtual"])
@@ -147,9 +147,9 @@ def presign(s3: S3Client, media: Media) -> str:
 @example(key="100%.wav", version_id="v+/= 1")
 @example(key="a%2Fb%252F.wav", version_id=None)
 @example(key="/..//./a\\b\t\n.wav", version_id=None)
-def test_a_presigned_url_names_its_own_file(s3: S3Client, key: str, version_id: str | None) -> None:
+def test_a_presigned_url_matches_its_own_file(s3: S3Client, key: str, version_id: str | None) -> None:
     media = upload(key, version_id)
-    assert names_media(presign(s3, media), media)
+    assert is_url_of_media(presign(s3, media), media)
 
 
 @settings(max_examples=100, deadline=None)
@@ -157,35 +157,35 @@ def test_a_presigned_url_names_its_own_file(s3: S3Client, key: str, version_id: 
 @example(keys=["a b", "a+b"])
 @example(keys=["a b", "a%20b"])
 @example(keys=["b/a", "a"])
-def test_a_presigned_url_names_no_other_file(s3: S3Client, keys: list[str]) -> None:
-    assert not names_media(presign(s3, upload(keys[0])), upload(keys[1]))
+def test_a_presigned_url_matches_no_other_file(s3: S3Client, keys: list[str]) -> None:
+    assert not is_url_of_media(presign(s3, upload(keys[0])), upload(keys[1]))
 
 
-def test_a_presigned_url_names_no_other_version_and_no_other_bucket(s3: S3Client) -> None:
+def test_a_presigned_url_matches_no_other_version_and_no_other_bucket(s3: S3Client) -> None:
     url = presign(s3, upload("a.wav", "v1"))
-    assert not names_media(url, upload("a.wav", "v2"))
-    assert not names_media(url, upload("a.wav"))
-    assert not names_media(url, Media(bucket="edia", key="a.wav", version_id="v1", size_bytes=1))
+    assert not is_url_of_media(url, upload("a.wav", "v2"))
+    assert not is_url_of_media(url, upload("a.wav"))
+    assert not is_url_of_media(url, Media(bucket="edia", key="a.wav", version_id="v1", size_bytes=1))
 
 
-def test_the_address_of_a_file_has_no_signature(s3: S3Client) -> None:
-    host, path, version = address_of(presign(s3, upload("a b/é.wav", "v1")))
+def test_a_parsed_file_url_has_no_signature(s3: S3Client) -> None:
+    host, path, version = parse_file_url(presign(s3, upload("a b/é.wav", "v1")))
     assert path.endswith("a b/é.wav")
     assert "Signature" not in host + path
     assert version == "v1"
 
 
-def test_an_echo_that_is_less_encoded_than_what_was_sent_still_names_the_file(s3: S3Client) -> None:
+def test_a_file_url_with_less_encoding_still_matches_its_file(s3: S3Client) -> None:
     media = upload("a b é中.wav")
     path, _, query = presign(s3, media).partition("?")
-    assert names_media(f"{unquote(path)}?{query}", media)
+    assert is_url_of_media(f"{unquote(path)}?{query}", media)
 
 
-# what a task did for each file
+# outcomes
 
 
-def test_results_are_matched_by_their_url_not_by_their_order(sample: Sample) -> None:
-    found = outcomes(
+def test_results_are_matched_by_url_and_not_by_order(sample: Sample) -> None:
+    found = read_outcomes(
         TaskReply.model_validate(sample("task_succeeded")).output,
         {"job-1": upload("calls/first.wav"), "job-2": upload("calls/second.wav")},
     )
@@ -204,73 +204,73 @@ def test_two_versions_of_one_key_in_one_task_get_their_own_transcripts() -> None
         {"file_url": url_of("a.wav", f"?versionId={version}&X-Amz-Signature=s"), "transcription_url": version}
         for version in ("v2", "v1")
     ]
-    found = outcomes(output(results=results), {version: upload("a.wav", version) for version in ("v1", "v2")})
+    found = read_outcomes(output(results=results), {version: upload("a.wav", version) for version in ("v1", "v2")})
     assert {job: outcome.transcription_url for job, outcome in found.items()} == {"v1": "v1", "v2": "v2"}
 
 
-def test_a_file_that_the_vendor_left_out_is_told_apart_from_a_failed_one() -> None:
+def test_a_file_that_is_missing_from_the_results_has_its_own_code() -> None:
     results = [{"file_url": url_of("a.wav"), "transcription_url": "u"}]
-    found = outcomes(output(results=results), {"a": upload("a.wav"), "b": upload("b.wav")})
+    found = read_outcomes(output(results=results), {"a": upload("a.wav"), "b": upload("b.wav")})
     assert (found["a"].status, found["b"].status, found["b"].code) == ("SUCCEEDED", "FAILED", "MISSING_FROM_RESULTS")
 
 
-def test_a_lone_file_needs_no_echoed_url(sample: Sample) -> None:
+def test_a_task_of_one_file_needs_no_file_url_in_its_reply(sample: Sample) -> None:
     filetrans = TaskReply.model_validate(sample("task_filetrans_succeeded")).output
-    outcome = outcomes(filetrans, {"job": upload("a.wav")})["job"]
+    outcome = read_outcomes(filetrans, {"job": upload("a.wav")})["job"]
     assert outcome.transcription_url == "http://dashscope-result-bj.oss-cn-beijing.aliyuncs.com/one.json"
 
 
-def test_a_task_that_failed_as_a_whole_failed_for_each_file_with_its_reason(sample: Sample) -> None:
-    found = outcomes(
+def test_each_file_of_a_failed_task_gets_the_tasks_reason(sample: Sample) -> None:
+    found = read_outcomes(
         TaskReply.model_validate(sample("task_failed")).output, {"a": upload("a.wav"), "b": upload("b.wav")}
     )
     assert [outcome.code for outcome in found.values()] == ["FILE_403_FORBIDDEN", "FILE_403_FORBIDDEN"]
 
 
-def test_a_failed_task_that_lists_its_files_gives_each_its_own_reason() -> None:
+def test_each_file_of_a_failed_task_keeps_its_own_reason() -> None:
     results = [{"file_url": url_of("a.wav"), "subtask_status": "FAILED", "code": "FILE_TOO_LARGE", "message": "2 GB"}]
     reply = output("FAILED", code="InternalError", message="some failed", results=results)
-    found = outcomes(reply, {"a": upload("a.wav"), "b": upload("b.wav")})
+    found = read_outcomes(reply, {"a": upload("a.wav"), "b": upload("b.wav")})
     assert (found["a"].code, found["a"].message) == ("FILE_TOO_LARGE", "2 GB")
     assert (found["b"].code, found["b"].message) == ("InternalError", "some failed")
 
 
-def test_a_file_that_worked_in_a_failed_task_keeps_its_transcript() -> None:
+def test_a_succeeded_file_of_a_failed_task_keeps_its_transcript() -> None:
     results = [{"file_url": url_of("a.wav"), "subtask_status": "SUCCEEDED", "transcription_url": "u"}]
-    found = outcomes(output("FAILED", results=results), {"a": upload("a.wav"), "b": upload("b.wav")})
+    found = read_outcomes(output("FAILED", results=results), {"a": upload("a.wav"), "b": upload("b.wav")})
     assert found["a"] == FileOutcome(status="SUCCEEDED", transcription_url="u")
 
 
 @pytest.mark.parametrize("status", ["CANCELED", "UNKNOWN"])
-def test_a_task_that_ended_without_a_reason_says_how_it_ended(status: str) -> None:
-    outcome = outcomes(output(status), {"a": upload("a.wav")})["a"]
+def test_a_task_that_ended_without_a_reason_gets_its_status_as_code(status: str) -> None:
+    outcome = read_outcomes(output(status), {"a": upload("a.wav")})["a"]
     assert (outcome.status, outcome.code) == ("FAILED", f"TASK_{status}")
     assert status in str(outcome.message)
 
 
 @pytest.mark.parametrize("subtask_status", ["FAILED", "RUNNING", "SOMETHING_NEW"])
-def test_a_transcript_of_a_file_that_did_not_succeed_is_not_taken(subtask_status: str) -> None:
+def test_a_transcript_of_a_file_that_did_not_succeed_is_ignored(subtask_status: str) -> None:
     results = [{"subtask_status": subtask_status, "transcription_url": "u"}]
-    outcome = outcomes(output(results=results), {"a": upload("a.wav")})["a"]
+    outcome = read_outcomes(output(results=results), {"a": upload("a.wav")})["a"]
     assert (outcome.status, outcome.transcription_url) == ("FAILED", None)
     assert subtask_status in str(outcome.code)
 
 
-def test_a_key_that_begins_like_its_bucket_is_not_taken_for_another_file() -> None:
+def test_a_key_that_starts_with_its_bucket_name_matches_its_own_file_only() -> None:
     url = "https://media.s3.us-east-1.amazonaws.com/media/talk.wav?X-Amz-Signature=s"
-    assert not names_media(url, Media(bucket="media", key="talk.wav", size_bytes=1))
-    assert names_media(url, Media(bucket="media", key="media/talk.wav", size_bytes=1))
+    assert not is_url_of_media(url, Media(bucket="media", key="talk.wav", size_bytes=1))
+    assert is_url_of_media(url, Media(bucket="media", key="media/talk.wav", size_bytes=1))
 
 
-@pytest.mark.parametrize("odd", ["http://[", "https://a]b/", "http://\u2100.com/x", "", "nonsense"])
-def test_an_odd_echo_names_nothing_and_costs_the_other_files_nothing(odd: str) -> None:
+@pytest.mark.parametrize("invalid", ["http://[", "https://a]b/", "http://\u2100.com/x", "", "nonsense"])
+def test_an_invalid_file_url_does_not_affect_the_other_files(invalid: str) -> None:
     reply = {
         "output": {
             "task_status": "SUCCEEDED",
             "end_time": "0001-01-01 00:00:00",
             "submit_time": 17,
             "results": [
-                {"file_url": odd, "subtask_status": "SUCCEEDED", "transcription_url": "https://r/1"},
+                {"file_url": invalid, "subtask_status": "SUCCEEDED", "transcription_url": "https://r/1"},
                 {
                     "file_url": "https://b.s3.amazonaws.com/a.wav",
                     "subtask_status": "SUCCEEDED",
@@ -280,25 +280,25 @@ def test_an_odd_echo_names_nothing_and_costs_the_other_files_nothing(odd: str) -
         }
     }
     media = {name: Media(bucket="b", key=name, size_bytes=1) for name in ("a.wav", "b.wav")}
-    found = outcomes(TaskReply.model_validate(reply).output, media)
+    found = read_outcomes(TaskReply.model_validate(reply).output, media)
     assert found["a.wav"].transcription_url == "u"
     assert found["b.wav"].code == "MISSING_FROM_RESULTS"
     assert found["a.wav"].completed_at is None
 
 
-def test_a_reply_without_a_status_is_no_reason_to_submit_again() -> None:
+def test_a_task_without_a_status_has_not_ended() -> None:
     assert not TaskReply.model_validate({"output": {"task_id": "t"}}).output.is_over
 
 
-def test_an_empty_result_url_is_no_result() -> None:
+def test_an_empty_result_url_is_ignored() -> None:
     output = {"task_status": "SUCCEEDED", "results": [{"subtask_status": "SUCCEEDED", "transcription_url": ""}]}
-    found = outcomes(
+    found = read_outcomes(
         TaskReply.model_validate({"output": output}).output, {"a": Media(bucket="b", key="a", size_bytes=1)}
     )
     assert found["a"].transcription_url is None
 
 
-# what it costs
+# billed seconds
 
 
 @pytest.mark.parametrize(
@@ -320,19 +320,19 @@ def test_an_empty_result_url_is_no_result() -> None:
         ("9", None),
     ],
 )
-def test_the_billed_seconds_are_the_vendors_or_unknown(usage: object, billed: int | None) -> None:
+def test_the_billed_seconds_are_those_of_the_vendor_or_unknown(usage: object, billed: int | None) -> None:
     reply = TaskReply.model_validate({"output": {"task_status": "SUCCEEDED"}, "usage": usage})
-    assert outcomes(reply.output, {"a": upload("a.wav")}, usage=reply.usage)["a"].billed_seconds == billed
+    assert read_outcomes(reply.output, {"a": upload("a.wav")}, usage=reply.usage)["a"].billed_seconds == billed
 
 
-def test_the_seconds_of_a_task_of_several_files_are_nobodys_in_particular() -> None:
+def test_the_billed_seconds_of_a_task_of_several_files_belong_to_no_file() -> None:
     reply = TaskReply.model_validate({"output": {"task_status": "SUCCEEDED"}, "usage": {"duration": 9}})
-    both = outcomes(reply.output, {"a": upload("a.wav"), "b": upload("b.wav")}, usage=reply.usage)
-    last = outcomes(reply.output, {"a": upload("a.wav")}, files_in_task=2, usage=reply.usage)
+    both = read_outcomes(reply.output, {"a": upload("a.wav"), "b": upload("b.wav")}, usage=reply.usage)
+    last = read_outcomes(reply.output, {"a": upload("a.wav")}, files_in_task=2, usage=reply.usage)
     assert {outcome.billed_seconds for outcome in (*both.values(), *last.values())} == {None}
 
 
-def test_a_running_task_may_already_tell_of_its_files_and_is_still_asked_again() -> None:
+def test_a_running_task_with_results_has_not_ended() -> None:
     results = [
         {"file_url": url_of("a.wav"), "subtask_status": "RUNNING"},
         {"file_url": url_of("b.wav"), "subtask_status": "SUCCEEDED", "transcription_url": "u"},
@@ -340,8 +340,8 @@ def test_a_running_task_may_already_tell_of_its_files_and_is_still_asked_again()
     assert not output("RUNNING", results=results, task_metrics={"TOTAL": 2, "SUCCEEDED": 1, "FAILED": 0}).is_over
 
 
-def test_a_task_that_succeeded_with_none_of_its_files_fails_each_with_its_own_reason() -> None:
+def test_a_succeeded_task_whose_files_all_failed_fails_each_with_its_reason() -> None:
     results = [{"file_url": url_of("a.wav"), "code": "DECODE_ERROR", "message": "m", "subtask_status": "FAILED"}]
     reply = output(results=results, task_metrics={"TOTAL": 1, "SUCCEEDED": 0, "FAILED": 1})
-    outcome = outcomes(reply, {"a": upload("a.wav")})["a"]
+    outcome = read_outcomes(reply, {"a": upload("a.wav")})["a"]
     assert (outcome.status, outcome.code, outcome.message) == ("FAILED", "DECODE_ERROR", "m")

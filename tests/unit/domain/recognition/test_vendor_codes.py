@@ -24,12 +24,12 @@ from dashscribe.errors import ErrorClass
         (429, "PostpaidBillOverdue"),
     ],
 )
-def test_key_and_money_trouble_stops_submitting_whatever_the_http_status(http_status: int, code: str) -> None:
+def test_a_key_or_billing_error_pauses_submissions_with_any_http_status(http_status: int, code: str) -> None:
     assert classify(code, "", http_status) is ErrorClass.ACCOUNT_WIDE
 
 
 @pytest.mark.parametrize("code", ["Model.AccessDenied", "App.AccessDenied", "ModelNotFound", "model_not_found"])
-def test_a_model_that_one_upload_may_not_use_does_not_stop_the_others(code: str) -> None:
+def test_an_error_of_one_model_does_not_pause_submissions(code: str) -> None:
     assert classify(code, "", 403) is ErrorClass.PERMANENT
 
 
@@ -44,12 +44,12 @@ def test_a_model_that_one_upload_may_not_use_does_not_stop_the_others(code: str)
         "limit_burst_rate",
     ],
 )
-def test_being_too_fast_is_no_failed_try(code: str) -> None:
+def test_a_rate_limit_error_is_not_a_failed_attempt(code: str) -> None:
     assert classify(code, "Requests rate limit exceeded, please try again later.", 429) is ErrorClass.THROTTLED
 
 
 @pytest.mark.parametrize("code", ["Throttling.AllocationQuota", "insufficient_quota"])
-def test_a_quota_code_is_understood_by_its_message(code: str) -> None:
+def test_a_quota_code_is_classified_by_its_message(code: str) -> None:
     assert classify(code, "Free allocated quota exceeded.", 429) is ErrorClass.ACCOUNT_WIDE
     assert classify(code, "Too many tokens in this minute, try again later.", 429) is ErrorClass.THROTTLED
 
@@ -66,7 +66,7 @@ def test_a_quota_code_is_understood_by_its_message(code: str) -> None:
         "InvalidParameter.DataInspection",
     ],
 )
-def test_a_file_that_the_vendor_could_not_fetch_is_signed_again(code: str) -> None:
+def test_a_file_that_the_vendor_could_not_download_is_signed_again(code: str) -> None:
     assert classify(code, http_status=400) is ErrorClass.URL_DIED
 
 
@@ -90,7 +90,7 @@ def test_a_file_that_the_vendor_could_not_fetch_is_signed_again(code: str) -> No
         "UNSUPPORTED_FORMAT",
     ],
 )
-def test_a_fault_of_the_file_or_the_request_fails_the_job(code: str) -> None:
+def test_an_error_of_the_file_or_the_request_fails_the_job(code: str) -> None:
     assert classify(code) is ErrorClass.PERMANENT
 
 
@@ -107,12 +107,12 @@ def test_a_fault_of_the_file_or_the_request_fails_the_job(code: str) -> None:
         "FILE_TRANS_TASK_EXPIRED",
     ],
 )
-def test_the_vendors_own_trouble_is_tried_again(code: str) -> None:
+def test_a_server_error_of_the_vendor_is_retried(code: str) -> None:
     assert classify(code, http_status=500) is ErrorClass.RETRYABLE
 
 
 @pytest.mark.parametrize("code", ["SUCCESS_WITH_NO_VALID_FRAGMENT", "ASR_RESPONSE_HAVE_NO_WORDS"])
-def test_silent_audio_is_no_failure(code: str) -> None:
+def test_silent_audio_is_not_an_error(code: str) -> None:
     assert classify(code, code) is ErrorClass.NO_SPEECH
 
 
@@ -132,14 +132,14 @@ def test_silent_audio_is_no_failure(code: str) -> None:
         (503, ErrorClass.RETRYABLE),
     ],
 )
-def test_an_unknown_code_is_classed_by_its_http_status(http_status: int | None, error_class: ErrorClass) -> None:
+def test_an_unknown_code_is_classified_by_its_http_status(http_status: int | None, error_class: ErrorClass) -> None:
     assert classify("SomethingNew", "?", http_status) is error_class
 
 
-def test_a_new_kind_of_throttling_is_still_throttling() -> None:
+def test_an_unknown_throttling_code_is_throttling() -> None:
     assert classify("Throttling.SomethingNew") is ErrorClass.THROTTLED
 
 
 @given(st.text().filter(lambda code: code not in ERROR_CLASSES), st.text())
-def test_a_code_never_seen_before_does_not_fail_a_recording_at_once(code: str, message: str) -> None:
+def test_an_unknown_code_does_not_fail_a_job_at_once(code: str, message: str) -> None:
     assert classify(code, message) in (ErrorClass.RETRYABLE, ErrorClass.THROTTLED)

@@ -19,7 +19,7 @@ KEYS = st.builds(
 
 
 @pytest.mark.parametrize("key", ["talk.wav", "a b+c%20'\"é中😀.wav", "/x//y.wav", "k" * 900])
-def test_files_lie_under_the_whole_media_key_and_the_job_id(key: str) -> None:
+def test_the_files_are_under_the_whole_media_key_and_the_job_id(key: str) -> None:
     location = result_folder("results", key, JOB)
     assert location.bucket == "results"
     assert location.prefix == f"{key}/{JOB}/"
@@ -38,7 +38,7 @@ def test_files_lie_under_the_whole_media_key_and_the_job_id(key: str) -> None:
 @example("a" * 976)
 @example("a" * 977)
 @example("😀" * 256)
-def test_no_result_key_passes_what_s3_allows(key: str) -> None:
+def test_no_result_key_is_longer_than_s3_allows(key: str) -> None:
     files = result_folder("results", key, JOB).files.model_dump().values()
     assert max(len(name.encode()) for name in files) <= MAX_KEY_BYTES
 
@@ -47,11 +47,11 @@ def test_no_result_key_passes_what_s3_allows(key: str) -> None:
 @given(st.lists(KEYS, min_size=2, max_size=6, unique=True))
 @example(["x" * 1000 + ".wav", "x" * 1000 + ".mp3"])
 @example(["中" * 340 + "a", "中" * 340 + "b"])
-def test_distinct_keys_stay_distinct(keys: list[str]) -> None:
+def test_different_keys_have_different_prefixes(keys: list[str]) -> None:
     assert len({result_prefix(key, JOB) for key in keys}) == len(keys)
 
 
-def test_a_key_that_looks_like_a_cut_one_still_has_its_own_place() -> None:
+def test_a_key_that_looks_like_a_cut_key_has_its_own_prefix() -> None:
     long = "x" * 1024
     imitation = result_prefix(long, JOB).removesuffix(f"/{JOB}/")
     prefixes = [result_prefix(key, job_id_of("media", key, "v1")) for key in (long, imitation)]
@@ -59,7 +59,7 @@ def test_a_key_that_looks_like_a_cut_one_still_has_its_own_place() -> None:
 
 
 @pytest.mark.parametrize("sign", ["a", "é", "中", "😀"])
-def test_a_cut_key_keeps_its_beginning_in_whole_characters_and_ends_in_its_hash(sign: str) -> None:
+def test_a_cut_key_consists_of_whole_characters_and_its_hash(sign: str) -> None:
     kept, _, mark = result_prefix(sign * 1024, JOB).removesuffix(f"/{JOB}/").rpartition("~")
     assert set(kept) == {sign}
     assert len(kept.encode()) > 900
@@ -67,6 +67,6 @@ def test_a_cut_key_keeps_its_beginning_in_whole_characters_and_ends_in_its_hash(
 
 
 @pytest.mark.parametrize("sign", ["a", "é", "中", "😀"])
-def test_a_key_is_cut_only_when_it_must_be(sign: str) -> None:
+def test_a_key_that_fits_is_not_cut(sign: str) -> None:
     lengths = [len(result_prefix(sign * times, JOB).encode()) for times in range(1, 300)]
     assert all(longer - shorter == len(sign.encode()) for shorter, longer in pairwise(lengths) if longer < 1000)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -38,19 +39,24 @@ class Table:
     def _put_if(
         self, pk: str, attributes: Mapping[str, object], condition: str, values: Mapping[str, Mapping[str, str]]
     ) -> bool:
-        """Write the item if `condition` holds. False, and nothing is written, when it does not."""
+        """Write the item if `condition` holds. False, and nothing is written, when it does not.
+
+        The SDK repeats a write whose response was lost, and the repeated write fails on its own first one. So after a
+        failed condition the item is read back: with our `write_id` it is our write, and it succeeded.
+        """
         arguments: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
+        write_id = uuid.uuid4().hex
         try:
             self._client.put_item(
                 TableName=self._table,
-                Item=to_item({"pk": pk, **attributes}),
+                Item=to_item({"pk": pk, **attributes, "write_id": write_id}),
                 ConditionExpression=condition,
                 **arguments,
             )
         except ClientError as error:
             if not condition_failed(error):
                 raise
-            return False
+            return (self._get(pk) or {}).get("write_id") == write_id
         return True
 
 

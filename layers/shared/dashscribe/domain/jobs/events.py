@@ -1,4 +1,4 @@
-"""The events that leave the system, in the shape that docs/architecture.md#fixed-interfaces fixes."""
+"""The events that the stack publishes about a job. docs/architecture.md#fixed-interfaces fixes their shape."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.options import DEFAULT_PROFILE
+from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.transcripts.result_files import ResultLocation, result_location
 from dashscribe.domain.transcripts.transcript import AudioFacts
@@ -25,7 +25,7 @@ DETAIL_TYPES = {
 
 
 class Timing(BaseModel):
-    """The moments of a job's life, UTC. `completed_at` is the vendor's end of the task."""
+    """When each step of a job happened, in UTC. `completed_at` is when the vendor ended the task."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -36,7 +36,7 @@ class Timing(BaseModel):
 
 
 class Detail(BaseModel):
-    """`detail` of every event. Delivery is at least once: `job_id` and the detail-type identify a repeat."""
+    """The `detail` of every event. Delivery is at least once; `job_id` and the detail-type identify a repeat."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,10 +44,10 @@ class Detail(BaseModel):
     job_id: str
     status: Literal[Status.SUBMITTED, Status.SUCCEEDED, Status.FAILED]
     media: Media
-    model: str | None = Field(description="null when the options could not be read")
+    model: str | None = Field(description="null if the options could not be read")
     profile: str
     task_id: str | None
-    attempts: int = Field(description="how many times the file was submitted")
+    attempts: int = Field(description="number of submissions of the file")
     result: ResultLocation | None
     audio: AudioFacts | None
     usage: Usage | None
@@ -57,9 +57,9 @@ class Detail(BaseModel):
 
 
 def detail_of(job: Job, published_at: datetime) -> Detail:
-    """The event of a job's present state, which must be one that events exist for."""
+    """The detail of the event about the job's current status. Raises `ValueError` for a status that has no event."""
     if job.status not in DETAIL_TYPES:
-        raise ValueError(f"no event exists for a job that is {job.status}")
+        raise ValueError(f"There is no event for the status {job.status}.")
     return Detail.model_validate(
         {
             "job_id": job.job_id,

@@ -158,7 +158,7 @@ def fall_back(job: Job, error_code: str, now: datetime) -> Job:
     """The recording is too large or too long for its synchronous model: use the fallback model of its profile."""
     if job.options is None:
         raise ValueError("a job without options has no fallback model")
-    return with_options(retry(job, error_code, now), job.options.fallen_back())
+    return with_options(retry(job, error_code, now), job.options.with_fallback_model())
 
 
 # Submitting

@@ -1,4 +1,4 @@
-"""`job.json`: what was asked for, when, how often, and what it cost."""
+"""`job.json`: the options of a job, its times, its attempts and its cost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ SCHEMA_VERSION = "1.0"
 
 
 class JobTiming(BaseModel):
-    """UTC. When the event went out is in the event, which follows this file."""
+    """When each step of the job happened, in UTC.
+
+    The time of publication is only in the event, because this file is stored before it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,7 +28,7 @@ class JobTiming(BaseModel):
 
 
 class JobReport(BaseModel):
-    """The document."""
+    """The content of `job.json`. `options` are the effective ones; null if they could not be read."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -42,6 +45,7 @@ class JobReport(BaseModel):
 
 
 def job_report(job: Job) -> JobReport:
+    """The report of a job as its record is now."""
     return JobReport(
         job_id=job.job_id,
         media=job.media,

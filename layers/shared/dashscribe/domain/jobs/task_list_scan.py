@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.jobs.task import min_query_delay
 from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
-from dashscribe.domain.recognition.vendor_codes import says_there_is_no_list
+from dashscribe.domain.recognition.vendor_codes import is_task_list_unsupported
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.errors import ErrorClass
 
@@ -82,7 +82,7 @@ def after_refusal(
     """A server that refuses our page size gets its own default; one without a list is left alone for longer."""
     if http_status == 400 and state.page_size > DEFAULT_PAGE_SIZE:
         return state.model_copy(update={"page_size": DEFAULT_PAGE_SIZE})
-    return state.turned_off(now + (OFF_FOR_ABSENT if says_there_is_no_list(error_class, http_status) else OFF_FOR))
+    return state.turned_off(now + (OFF_FOR_ABSENT if is_task_list_unsupported(error_class, http_status) else OFF_FOR))
 
 
 def list_needs_fewer_calls(due: int, in_flight: int, page_size: int) -> bool:

@@ -1,9 +1,9 @@
-"""The models: one table from which everything else follows.
+"""The model catalogue: each model's request shape, parameters, languages, regions, prices and limits.
 
-What a model is called, which shape its request has, its parameters, languages, regions, prices and limits.
-A new model is a new row; a new family is its parameters, its `RequestShape` and the reader of its answer.
-Sources: docs/vendor-api.md#models (models, languages, limits), docs/vendor-api.md#rate-limits and
-docs/vendor-api.md#prices.
+To add a model, add a row. To add a model family, also add its parameters (`parameters.py`), its `RequestShape`
+(`requests.py`) and the code that reads its replies.
+Sources: docs/vendor-api.md#models, docs/vendor-api.md#language-codes, docs/vendor-api.md#file-limits,
+docs/vendor-api.md#rate-limits and docs/vendor-api.md#prices.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ CHAT_PATH = "/compatible-mode/v1/chat/completions"
 
 
 class Region(StrEnum):
-    """Where DashScope runs. A key and a task belong to one region."""
+    """A region of DashScope. An API key and a task belong to one region."""
 
     INTERNATIONAL = "international"
     BEIJING = "beijing"
     US = "us"
-    OTHER = "other"  # a host that we cannot place (a private deployment, a simulator): nothing is refused for it
+    OTHER = "other"  # an unknown host, such as a private deployment or a simulator; it may serve every model
 
 
 _REGION_OF_HOST = {
@@ -55,8 +55,7 @@ _REGION_OF_WORKSPACE_HOST = {
 
 
 def region_of(base_url: str) -> Region:
-    """The region of a DashScope host, classic or `{WorkspaceId}.{region}.maas.aliyuncs.com`
-    (docs/vendor-api.md#hosts-and-regions)."""
+    """Return the region of a DashScope host (docs/vendor-api.md#hosts-and-regions); `OTHER` if it is unknown."""
     try:
         host = (urlsplit(base_url).hostname or "").lower()
     except ValueError:
@@ -67,21 +66,21 @@ def region_of(base_url: str) -> Region:
 
 
 class RequestShape(StrEnum):
-    """How a submission carries its files, and by which endpoint (`domain/recognition/requests.py` builds it)."""
+    """How a request names its audio. `requests.py` builds the requests."""
 
-    FILE_URLS = "file_urls"  # input.file_urls, answered by output.results[] and usage.duration
-    FILE_URL = "file_url"  # input.file_url, answered by output.result and usage.seconds
-    AUDIO_MESSAGE = "audio_message"  # synchronous: a message with {"audio": …}, answered by output.choices
-    INPUT_AUDIO = "input_audio"  # synchronous: a message with {"type": "input_audio"}, answered by output.text
+    FILE_URLS = "file_urls"  # a task: input.file_urls; the reply has output.results[] and usage.duration
+    FILE_URL = "file_url"  # a task: input.file_url; the reply has output.result and usage.seconds
+    AUDIO_MESSAGE = "audio_message"  # synchronous: a message with {"audio": …}; the reply has output.choices
+    INPUT_AUDIO = "input_audio"  # synchronous: a message with {"type": "input_audio"}; the reply has output.text
     PROMPTED_AUDIO = "prompted_audio"  # synchronous: a chat completion with audio and a prompt
 
 
 TASK_SHAPES = frozenset({RequestShape.FILE_URLS, RequestShape.FILE_URL})
-"""Those that make a task; the others answer at once."""
+"""The shapes of asynchronous models. The other shapes are synchronous calls."""
 
 
 class Endpoint(StrEnum):
-    """The two synchronous ways in."""
+    """The endpoints for synchronous calls."""
 
     DASHSCOPE = "dashscope"  # POST /api/v1/services/aigc/multimodal-generation/generation
     OPENAI = "openai"  # POST /compatible-mode/v1/chat/completions
@@ -91,28 +90,27 @@ _NEWEST_LANGUAGES = tuple(
     "zh en ja ko vi th id ms tl hi ar fr de es pt ru it nl sv da fi no el pl cs hu ro bg hr sk".split()
 )
 _FUN_ASR_LANGUAGES = (*_NEWEST_LANGUAGES, "et", "ga", "lv", "lt", "mt", "sl")
-"""The newest list and docs/vendor-api.md#language-codes's together (docs/vendor-api.md#language-codes): what either
-document allows is let through."""
+"""The vendor's pages disagree, so a code that any of them allows is allowed (docs/vendor-api.md#language-codes)."""
 _SNAPSHOT_LANGUAGES = ("zh", "en")
 _PARAFORMER_V2_LANGUAGES = tuple("zh en ja yue ko de fr ru".split())
 _QWEN3_LANGUAGES = tuple("zh yue en ja de ko ru fr pt ar it es hi id th tr uk vi cs da fil fi is ms no pl sv".split())
-SAME_LANGUAGE = MappingProxyType({"tl": "fil", "fil": "tl"})
-"""Filipino has another code in each family (docs/vendor-api.md#language-codes)."""
+EQUIVALENT_LANGUAGE_CODES = MappingProxyType({"tl": "fil", "fil": "tl"})
+"""Filipino is `fil` in some model families and `tl` in others (docs/vendor-api.md#language-codes)."""
 
 _MB, _GB = 1024**2, 1024**3
-RATE_UNKNOWN = 5
-"""Submissions a second where the vendor names no limit (docs/vendor-api.md#rate-limits): below every limit that it
-does name."""
+DEFAULT_REQUESTS_PER_SECOND = 5
+"""The submit rate of models without a documented limit. It is below every documented limit
+(docs/vendor-api.md#rate-limits)."""
 
 
 @dataclass(frozen=True)
 class ModelSpec:
     """One row of the catalogue.
 
-    `languages` are the codes that the model knows: none (it takes no such parameter), or None (not known to us, so not
-    checked). Prices are USD for a second of audio in one channel, empty where the vendor bills tokens or names no
-    price. Rates are requests per second for the whole account. `endpoints` are a synchronous model's ways in, the
-    usual one first.
+    `languages` is empty if the model takes no language parameter, and None if its languages are unknown and must not
+    be checked. `usd_per_second` is the price of a second of audio in one channel; it is empty if the vendor bills
+    tokens or publishes no price. `submit_requests_per_second` is the limit of the whole account. `endpoints` are those
+    of a synchronous model, the default first.
     """
 
     name: str
@@ -133,11 +131,14 @@ class ModelSpec:
 
     @property
     def is_synchronous(self) -> bool:
-        """Whether it answers at once, with no task to ask about."""
+        """Whether a request returns the transcript in its response, without a task."""
         return self.shape not in TASK_SHAPES
 
     def price(self, region: Region) -> float | None:
-        """USD per second; for a region that we cannot place, the dearest one, so that an estimate is never too low."""
+        """Return USD per second of audio in one channel; None if it is unknown.
+
+        For an unknown region it is the highest price, so that an estimate is never too low.
+        """
         if not self.usd_per_second:
             return None
         return self.usd_per_second.get(region, max(self.usd_per_second.values()))
@@ -173,7 +174,7 @@ def _qwen3_filetrans(name: str, note: str = "") -> ModelSpec:
         _EVERYWHERE,
         _QWEN3_LANGUAGES,
         _ASR_PRICE,
-        RATE_UNKNOWN,
+        DEFAULT_REQUESTS_PER_SECOND,
         RequestShape.FILE_URL,
         max_files_per_task=1,
         note=note,
@@ -202,13 +203,13 @@ def _synchronous(
     *,
     regions: frozenset[Region] = _EVERYWHERE,
     prices: Mapping[Region, float] = _NO_PRICE,
-    rate: float = RATE_UNKNOWN,
+    rate: float = DEFAULT_REQUESTS_PER_SECOND,
     endpoints: tuple[Endpoint, ...] = (Endpoint.DASHSCOPE,),
     streams_by_default: bool = False,
     must_stream: bool = False,
     note: str = "",
 ) -> ModelSpec:
-    """At most 10 MB and 5 minutes, one file a call (docs/vendor-api.md#file-limits)."""
+    """A model for synchronous calls: one file of at most 10 MB and 5 minutes (docs/vendor-api.md#file-limits)."""
     return ModelSpec(
         name,
         family,
@@ -288,8 +289,8 @@ CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType(
             _qwen3_flash("qwen3-asr-flash"),
             _qwen3_flash("qwen3-asr-flash-2025-09-08"),
             _qwen3_flash("qwen3-asr-flash-2026-02-10"),
-            _qwen3_flash("qwen3-asr-flash-us", "against the US host", us=True),
-            _qwen3_flash("qwen3-asr-flash-2025-09-08-us", "against the US host", us=True),
+            _qwen3_flash("qwen3-asr-flash-us", "US host only", us=True),
+            _qwen3_flash("qwen3-asr-flash-2025-09-08-us", "US host only", us=True),
             _synchronous(
                 "fun-asr-flash-2026-06-15",
                 "fun-asr-flash",
@@ -298,13 +299,13 @@ CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType(
                 _FUN_ASR_LANGUAGES,
                 prices=_ASR_PRICE,
                 streams_by_default=True,
-                note="streams unless told otherwise: only a stream times every sentence",
+                note="streams by default: only a stream has the times of every sentence",
             ),
             _qwen_audio_flash("qwen-audio-3.0-asr-flash"),
             _qwen_audio_flash("qwen-audio-3.1-asr-flash"),
-            _omni("qwen3-omni-flash", "generated text, without times; billed by tokens"),
-            _omni("qwen3.5-omni-flash", "generated text, without times; billed by tokens"),
-            _omni("qwen3.8-omni-flash", "generated text, without times; billed by tokens"),
+            _omni("qwen3-omni-flash", "generated text without times; billed by tokens"),
+            _omni("qwen3.5-omni-flash", "generated text without times; billed by tokens"),
+            _omni("qwen3.8-omni-flash", "generated text without times; billed by tokens"),
         )
     }
 )
@@ -317,14 +318,14 @@ FAMILIES: Mapping[str, ModelSpec] = MappingProxyType(
         for spec in reversed(tuple(CATALOGUE.values()))
     }
 )
-"""What holds for a model that is not in the catalogue and whose family a profile declares: nothing known is assumed.
+"""Each family's template for a model that the catalogue does not have: no price, no language list, every region.
 
-Of each family its first row: `reversed`, because the last one written wins.
+It is the family's first row. The rows are reversed because the last value of a key remains.
 """
 
 
-def spec_of(model: str, family: str = "") -> ModelSpec | None:
-    """The row of a model, or of a model of the declared family that the catalogue does not know; else None."""
+def find_spec(model: str, family: str = "") -> ModelSpec | None:
+    """Return a model's row. For a model that the catalogue does not have, return its family's template, or None."""
     known = CATALOGUE.get(model)
     if known is not None:
         return known

@@ -1,8 +1,7 @@
-"""What each family of models lets its users choose, checked before anything is spent
-(docs/vendor-api.md#task-parameters).
+"""The parameters of each model family, checked before a request is sent (docs/vendor-api.md#task-parameters).
 
-Users write DashScope's own names. `on_the_wire` is what goes into the request's `parameters`; what travels elsewhere in
-the request (context, prompt) is left out of it and put in its place by `domain/recognition/requests.py`.
+Users write DashScope's own names. `to_request_parameters` returns the request's `parameters`. Context and prompt are
+sent elsewhere in the request; `requests.py` puts them there.
 """
 
 from __future__ import annotations
@@ -13,78 +12,82 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator, model_validator
 
-JsonObject = dict[str, Any]  # JSON as the vendor or an uploader wrote it: its shape is theirs
+JsonObject = dict[str, Any]  # a JSON object of the vendor or of an uploader, whose shape we do not define
 
-MOST_CONTEXT_CHARACTERS = 10_000
-"""The vendor takes 10,000 tokens (docs/vendor-api.md#qwen3-asr-filetrans-parameters). Metadata (2 KB) and profiles (8
-KB) hold less in any case."""
-MOST_TURN_CHARACTERS = 400
-MOST_TURNS = 5
-"""Beyond these the vendor cuts the context without a word (docs/vendor-api.md#fun-asr-flash-request), so more is
-refused."""
+MAX_CONTEXT_CHARACTERS = 10_000
+"""The vendor allows 10,000 tokens (docs/vendor-api.md#qwen3-asr-filetrans-parameters). Metadata (2 KB) and profiles
+(8 KB) are smaller than that."""
+MAX_TURN_CHARACTERS = 400
+MAX_TURNS = 5
+"""The vendor cuts a longer context without an error (docs/vendor-api.md#fun-asr-flash-request), so we refuse it."""
 ITN_LANGUAGES = ("zh", "en")
 WORD_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "es", "it", "pt", "ru")
 AUDIO_FORMATS = ("aac", "amr", "flac", "m4a", "mp3", "ogg", "opus", "pcm", "speex", "wav", "webm", "wma")
 
 
-_CHECKED = ConfigDict(extra="forbid", strict=True, defer_build=True)
-"""A function needs the parameters of one model, if any: the other families cost no cold start anything."""
+_STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True)
+"""`defer_build` keeps the cold start short: a function uses the parameters of few model families."""
 
 
 class ModelParameters(BaseModel):
-    """The base of every family's `parameters`: unknown names are refused, types are not guessed."""
+    """The base class of every family's parameters. Unknown names and wrong types are errors."""
 
-    model_config = _CHECKED
-    travels_elsewhere: ClassVar[frozenset[str]] = frozenset()
+    model_config = _STRICT
+    sent_outside_parameters: ClassVar[frozenset[str]] = frozenset()
 
-    def on_the_wire(self) -> JsonObject:
-        """As DashScope wants them; what was not given is not sent."""
-        return self.model_dump(exclude_none=True, exclude=set(self.travels_elsewhere))
+    def to_request_parameters(self) -> JsonObject:
+        """Return the request's `parameters`, without those that were not given."""
+        return self.model_dump(exclude_none=True, exclude=set(self.sent_outside_parameters))
 
     @classmethod
-    def languages_in(cls, given: JsonObject) -> Mapping[str, list[object]]:
-        """The language codes that were given, by the name of their parameter. `given` may be wrong in itself."""
+    def find_languages(cls, given: JsonObject) -> Mapping[str, list[object]]:
+        """Return the given language codes by the name of their parameter. `given` may be invalid."""
         return {}
 
     @classmethod
-    def misfits(cls, given: JsonObject) -> list[str]:
-        """What does not fit together, each as a clause. `given` may be wrong in itself too: both are told at once."""
+    def find_conflicts(cls, given: JsonObject) -> list[str]:
+        """Return the conflicts between parameters, each as a clause.
+
+        `given` may be invalid, so that conflicts and invalid values are reported together.
+        """
         return []
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        misfits = self.misfits(self.model_dump(exclude_none=True))
-        if misfits:
-            raise ValueError("; ".join(misfits))
+    def _has_no_conflict(self) -> Self:
+        conflicts = self.find_conflicts(self.model_dump(exclude_none=True))
+        if conflicts:
+            raise ValueError("; ".join(conflicts))
         return self
 
 
 class _Channels(ModelParameters):
     channel_id: list[Annotated[StrictInt, Field(ge=0, le=31)]] | None = Field(
-        default=None, min_length=1, description="0-based audio tracks to transcribe; each is billed on its own ([0])"
+        default=None,
+        min_length=1,
+        description="audio channels to transcribe, counted from 0; each is billed separately ([0])",
     )
 
     @field_validator("channel_id")
     @classmethod
-    def _channels_once(cls, channels: list[int] | None) -> list[int] | None:
+    def _channels_are_unique(cls, channels: list[int] | None) -> list[int] | None:
         if channels and len(set(channels)) != len(channels):
-            raise ValueError("names a track twice, which would be billed twice")
+            raise ValueError("names a channel twice, which would be billed twice")
         return channels
 
 
 class WordList(BaseModel):
-    """The words of one rule of `special_word_filter`."""
+    """The words of one part of `special_word_filter`."""
 
-    model_config = _CHECKED
+    model_config = _STRICT
 
     word_list: list[str]
 
 
 class SpecialWordFilter(BaseModel):
-    """Sensitive words: starred out, dropped, and whether the vendor's own list applies
+    """Words to replace by asterisks, words to remove, and whether the vendor's own list applies
     (docs/vendor-api.md#sensitive-word-filter)."""
 
-    model_config = _CHECKED
+    model_config = _STRICT
 
     filter_with_signed: WordList | None = None
     filter_with_empty: WordList | None = None
@@ -93,55 +96,56 @@ class SpecialWordFilter(BaseModel):
 
 class _DiarizingParameters(_Channels):
     diarization_enabled: StrictBool | None = Field(
-        default=None, description="tell speakers apart; one channel only, at most about 2 hours of audio (false)"
+        default=None, description="true tells speakers apart; one channel only, at most about 2 hours of audio (false)"
     )
     speaker_count: Annotated[StrictInt, Field(ge=2, le=100)] | None = Field(
         default=None, description="expected number of speakers, 2 to 100; needs diarization_enabled"
     )
     special_word_filter: SpecialWordFilter | None = Field(
-        default=None, description="words to star out or to drop; an object here, a JSON string on the wire"
+        default=None,
+        description="words to replace by asterisks or to remove; a JSON object (sent to the vendor as a string)",
     )
-    vocabulary_id: str | None = Field(default=None, min_length=1, description="a hotword list made beforehand")
+    vocabulary_id: str | None = Field(default=None, min_length=1, description="the id of an existing hotword list")
 
     @field_validator("special_word_filter", mode="before")
     @classmethod
-    def _filter_may_be_text(cls, given: object) -> object:
+    def _parse_filter_text(cls, given: object) -> object:
         if isinstance(given, str):
             try:
                 filters = json.loads(given)
-                json.dumps(filters, ensure_ascii=False).encode()  # half a character can be sent to nobody
+                json.dumps(filters, ensure_ascii=False).encode()  # a lone surrogate cannot be sent
             except (ValueError, RecursionError):
-                raise ValueError("is text that is no JSON object") from None
+                raise ValueError("is text that is not a JSON object") from None
             return filters
         return given
 
     @classmethod
-    def misfits(cls, given: JsonObject) -> list[str]:
+    def find_conflicts(cls, given: JsonObject) -> list[str]:
         diarizes, channels = given.get("diarization_enabled"), given.get("channel_id")
         found = []
         if diarizes is True and isinstance(channels, list) and len(channels) > 1:
             found.append(
-                f"diarization_enabled works on one channel, but channel_id names {len(channels)}: name one, or leave "
-                "diarization off"
+                f"diarization_enabled works on one channel, but channel_id names {len(channels)}: name one channel, or "
+                "leave diarization_enabled out"
             )
         if given.get("speaker_count") is not None and (diarizes is None or diarizes is False):
             found.append("speaker_count needs diarization_enabled to be true")
         return found
 
-    def on_the_wire(self) -> JsonObject:
-        parameters = super().on_the_wire()
+    def to_request_parameters(self) -> JsonObject:
+        parameters = super().to_request_parameters()
         if self.special_word_filter is not None:
             parameters["special_word_filter"] = json.dumps(parameters["special_word_filter"], ensure_ascii=False)
         return parameters
 
 
 class _Hinted(ModelParameters):
-    """The families that take several codes, as `language_hints`."""
+    """The families that take `language_hints`."""
 
     language_hints: list[str] | None = Field(default=None, min_length=1, description="language codes")
 
     @classmethod
-    def languages_in(cls, given: JsonObject) -> Mapping[str, list[object]]:
+    def find_languages(cls, given: JsonObject) -> Mapping[str, list[object]]:
         hints = given.get("language_hints")
         return {"language_hints": hints if isinstance(hints, list) else []}
 
@@ -150,54 +154,54 @@ class FunAsrParameters(_DiarizingParameters, _Hinted):
     """Fun-ASR (docs/vendor-api.md#fun-asr-parameters)."""
 
     language_hints: list[str] | None = Field(
-        default=None, min_length=1, description="language codes; only the first one is used (detected by itself)"
+        default=None, min_length=1, description="language codes; only the first one is used (detected)"
     )
     speech_noise_threshold: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
-        default=None, description="how loud noise may be; the vendor gives no range"
+        default=None, description="the threshold between speech and noise; the vendor documents no range"
     )
 
 
 class ParaformerParameters(_DiarizingParameters):
     """Paraformer, every version (docs/vendor-api.md#paraformer-parameters)."""
 
-    disfluency_removal_enabled: StrictBool | None = Field(default=None, description="drop filler words (false)")
+    disfluency_removal_enabled: StrictBool | None = Field(default=None, description="remove filler words (false)")
     timestamp_alignment_enabled: StrictBool | None = Field(default=None, description="calibrate the times (false)")
 
 
 class ParaformerV2Parameters(ParaformerParameters, _Hinted):
-    """paraformer-v2 alone takes language hints (docs/vendor-api.md#paraformer-parameters)."""
+    """paraformer-v2, the only Paraformer with language hints (docs/vendor-api.md#paraformer-parameters)."""
 
     language_hints: list[str] | None = Field(default=None, min_length=1, description='language codes (["zh", "en"])')
 
 
 class ContextTurn(BaseModel):
-    """One turn of the conversation before the audio: what a user or an assistant said."""
+    """One message of the conversation before the audio, of a user or an assistant."""
 
-    model_config = _CHECKED
+    model_config = _STRICT
 
     role: Literal["user", "assistant"] = "user"
-    text: str = Field(min_length=1, max_length=MOST_TURN_CHARACTERS)
+    text: str = Field(min_length=1, max_length=MAX_TURN_CHARACTERS)
 
     def message(self) -> JsonObject:
-        """As the vendor wants it: what a user says is an input (docs/vendor-api.md#fun-asr-flash-request)."""
-        kind = "input_text" if self.role == "user" else "text"
-        return {"role": self.role, "content": [{"type": kind, "text": self.text}]}
+        """Return the turn as a message of the request (docs/vendor-api.md#fun-asr-flash-request)."""
+        content_type = "input_text" if self.role == "user" else "text"
+        return {"role": self.role, "content": [{"type": content_type, "text": self.text}]}
 
 
 class _ConversationContext(ModelParameters):
-    travels_elsewhere: ClassVar[frozenset[str]] = frozenset({"context"})
+    sent_outside_parameters: ClassVar[frozenset[str]] = frozenset({"context"})
 
     context: list[ContextTurn] | None = Field(
         default=None,
         min_length=1,
-        max_length=MOST_TURNS,
-        description="what the audio is about: a text, or up to 5 turns "
+        max_length=MAX_TURNS,
+        description="names, terms or a summary of the audio: a text, or up to 5 turns "
         '`{"role": "user" or "assistant", "text": "…"}` of at most 400 characters each',
     )
 
     @field_validator("context", mode="before")
     @classmethod
-    def _a_text_is_one_turn(cls, given: object) -> object:
+    def _text_to_turn(cls, given: object) -> object:
         return [{"role": "user", "text": given}] if isinstance(given, str) else given
 
     def context_messages(self) -> list[JsonObject]:
@@ -211,16 +215,16 @@ class _InstantVocabulary(ModelParameters):
     vocabulary: dict[str, _Weight] | None = Field(
         default=None,
         min_length=1,
-        description="hotwords with weights of 1 to 5, or 50 (at most 50 words at 50); wins over vocabulary_id",
+        description="hotwords with weights of 1 to 5, or 50 (at most 50 words of weight 50); replaces vocabulary_id",
     )
 
     @field_validator("vocabulary")
     @classmethod
-    def _weights_are_known(cls, words: dict[str, int] | None) -> dict[str, int] | None:
+    def _weights_are_allowed(cls, words: dict[str, int] | None) -> dict[str, int] | None:
         weights = list((words or {}).values())
-        odd = sorted({weight for weight in weights if 5 < weight < 50})
-        if odd:
-            raise ValueError(f"has the weights {odd}; allowed are 1 to 5, or 50")
+        not_allowed = sorted({weight for weight in weights if 5 < weight < 50})
+        if not_allowed:
+            raise ValueError(f"has the weights {not_allowed}; allowed are 1 to 5, or 50")
         if weights.count(50) > 50:
             raise ValueError(f"has {weights.count(50)} words of weight 50; at most 50 are allowed")
         return words
@@ -230,44 +234,46 @@ class QwenAudioFiletransParameters(_DiarizingParameters, _InstantVocabulary, _Co
     """qwen-audio-3.x-asr-flash-filetrans (docs/vendor-api.md#qwen-audio-filetrans-parameters)."""
 
     language_hints: list[str] | None = Field(
-        default=None, min_length=1, max_length=4, description="up to 4 language codes (detected by itself)"
+        default=None, min_length=1, max_length=4, description="up to 4 language codes (detected)"
     )
 
 
-def _language_misfit(given: JsonObject, switch: str, languages: tuple[str, ...]) -> list[str]:
-    """For a switch that works for some languages only."""
+def _find_language_conflict(given: JsonObject, switch: str, languages: tuple[str, ...]) -> list[str]:
+    """Check a switch that works for some languages only."""
     language = given.get("language")
     if given.get(switch) is not True or not isinstance(language, str) or language in languages:
         return []
     return [f"{switch} works for {', '.join(languages)} only, but language is {language[:20]!r}"]
 
 
-_ContextText = Annotated[str, Field(min_length=1, max_length=MOST_CONTEXT_CHARACTERS)]
+_ContextText = Annotated[str, Field(min_length=1, max_length=MAX_CONTEXT_CHARACTERS)]
 
 
 class Qwen3FiletransParameters(_Channels):
     """qwen3-asr-flash-filetrans (docs/vendor-api.md#qwen3-asr-filetrans-parameters)."""
 
-    language: str | None = Field(default=None, description="one language code; leave it out for a mix (detected)")
+    language: str | None = Field(
+        default=None, description="one language code; leave it out if several languages are spoken (detected)"
+    )
     enable_itn: StrictBool | None = Field(
         default=None, description='write numbers as digits ("one hundred" becomes "100"); zh and en only (false)'
     )
     enable_words: StrictBool | None = Field(
-        default=None, description=f"time every word; for {' '.join(WORD_LANGUAGES)} only (false)"
+        default=None, description=f"give the times of every word; {' '.join(WORD_LANGUAGES)} only (false)"
     )
     text: _ContextText | None = Field(
-        default=None, description="what the audio is about: names, terms, a summary; at most 10,000 tokens"
+        default=None, description="context: names, terms or a summary of the audio; at most 10,000 tokens"
     )
 
     @classmethod
-    def misfits(cls, given: JsonObject) -> list[str]:
+    def find_conflicts(cls, given: JsonObject) -> list[str]:
         return [
-            *_language_misfit(given, "enable_itn", ITN_LANGUAGES),
-            *_language_misfit(given, "enable_words", WORD_LANGUAGES),
+            *_find_language_conflict(given, "enable_itn", ITN_LANGUAGES),
+            *_find_language_conflict(given, "enable_words", WORD_LANGUAGES),
         ]
 
     @classmethod
-    def languages_in(cls, given: JsonObject) -> Mapping[str, list[object]]:
+    def find_languages(cls, given: JsonObject) -> Mapping[str, list[object]]:
         language = given.get("language")
         return {"language": [language] if isinstance(language, str) else []}
 
@@ -275,7 +281,7 @@ class Qwen3FiletransParameters(_Channels):
 class AsrOptions(BaseModel):
     """`asr_options` (docs/vendor-api.md#qwen3-asr-flash-request)."""
 
-    model_config = _CHECKED
+    model_config = _STRICT
 
     language: str | None = None
     enable_itn: StrictBool | None = None
@@ -284,23 +290,24 @@ class AsrOptions(BaseModel):
 class Qwen3FlashParameters(ModelParameters):
     """qwen3-asr-flash, synchronous, on either endpoint (docs/vendor-api.md#qwen3-asr-flash-request)."""
 
-    travels_elsewhere: ClassVar[frozenset[str]] = frozenset({"context"})
+    sent_outside_parameters: ClassVar[frozenset[str]] = frozenset({"context"})
 
     asr_options: AsrOptions | None = Field(
         default=None,
         description="`language`: one code (detected); `enable_itn`: numbers as digits, zh and en only (false)",
     )
     context: _ContextText | None = Field(
-        default=None, description="what the audio is about, sent as the system message; at most 10,000 tokens"
+        default=None,
+        description="names, terms or a summary of the audio, sent as the system message; at most 10,000 tokens",
     )
 
     @classmethod
-    def misfits(cls, given: JsonObject) -> list[str]:
+    def find_conflicts(cls, given: JsonObject) -> list[str]:
         options = given.get("asr_options")
-        return _language_misfit(options, "enable_itn", ITN_LANGUAGES) if isinstance(options, dict) else []
+        return _find_language_conflict(options, "enable_itn", ITN_LANGUAGES) if isinstance(options, dict) else []
 
     @classmethod
-    def languages_in(cls, given: JsonObject) -> Mapping[str, list[object]]:
+    def find_languages(cls, given: JsonObject) -> Mapping[str, list[object]]:
         options = given.get("asr_options")
         language = options.get("language") if isinstance(options, dict) else None
         return {"asr_options.language": [language] if isinstance(language, str) else []}
@@ -310,21 +317,21 @@ class FunAsrFlashParameters(_ConversationContext, _Hinted):
     """fun-asr-flash-2026-06-15, synchronous (docs/vendor-api.md#fun-asr-flash-request)."""
 
     language_hints: list[str] | None = Field(
-        default=None, min_length=1, max_length=1, description="one language code (detected by itself)"
+        default=None, min_length=1, max_length=1, description="one language code (detected)"
     )
-    vocabulary_id: str | None = Field(default=None, min_length=1, description="a hotword list made beforehand")
-    format: Literal[AUDIO_FORMATS] | None = Field(  # type: ignore[valid-type]  # the tuple above is the list of them
-        default=None, description=f"one of {' '.join(AUDIO_FORMATS)} (the object's extension)"
+    vocabulary_id: str | None = Field(default=None, min_length=1, description="the id of an existing hotword list")
+    format: Literal[AUDIO_FORMATS] | None = Field(  # type: ignore[valid-type]  # AUDIO_FORMATS is a constant tuple
+        default=None, description=f"one of {' '.join(AUDIO_FORMATS)} (the file extension of the object)"
     )
     sample_rate: str | None = Field(
         default=None,
         pattern=r"^[1-9][0-9]{3,5}$",
-        description='in Hz, such as 16000 (the vendor wants it as text: "16000")',
+        description="the sample rate in Hz, such as 16000 (sent to the vendor as a string)",
     )
 
     @field_validator("sample_rate", mode="before")
     @classmethod
-    def _rate_may_be_a_number(cls, given: object) -> object:
+    def _number_to_text(cls, given: object) -> object:
         return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
 
 
@@ -332,22 +339,22 @@ class QwenAudioFlashParameters(FunAsrFlashParameters, _InstantVocabulary):
     """qwen-audio-3.x-asr-flash, synchronous (docs/vendor-api.md#qwen-audio-flash)."""
 
     language_hints: list[str] | None = Field(
-        default=None, min_length=1, max_length=4, description="up to 4 language codes (detected by itself)"
+        default=None, min_length=1, max_length=4, description="up to 4 language codes (detected)"
     )
 
 
 class OmniParameters(ModelParameters):
-    """Qwen-Omni: a prompt and the audio; what comes back is generated text (docs/vendor-api.md#qwen-omni)."""
+    """Qwen-Omni, which generates text from a prompt and the audio (docs/vendor-api.md#qwen-omni)."""
 
-    travels_elsewhere: ClassVar[frozenset[str]] = frozenset({"prompt", "context"})
+    sent_outside_parameters: ClassVar[frozenset[str]] = frozenset({"prompt", "context"})
 
     prompt: str | None = Field(
         default=None,
         min_length=1,
-        max_length=MOST_CONTEXT_CHARACTERS,
-        description="what to do with the audio (transcribe it word for word, in its own language)",
+        max_length=MAX_CONTEXT_CHARACTERS,
+        description="the instruction to the model (transcribe the audio word for word, in its own language)",
     )
     context: _ContextText | None = Field(default=None, description="the system message")
     temperature: Annotated[float, Field(ge=0, lt=2)] | None = Field(
-        default=None, description="0 to 2; 0 makes the model keep to what it heard"
+        default=None, description="randomness of the text, 0 or more and below 2; 0 is the most literal"
     )

@@ -1,5 +1,8 @@
-"""The requests that a file is sent with, as DashScope's pages and its own SDK shape them
-(docs/vendor-api.md#request-shapes)."""
+"""Build the requests of submissions and synchronous calls.
+
+Sources: docs/vendor-api.md#request-shapes, docs/vendor-api.md#qwen3-asr-flash-request,
+docs/vendor-api.md#fun-asr-flash-request and docs/vendor-api.md#qwen-omni.
+"""
 
 from __future__ import annotations
 
@@ -23,25 +26,28 @@ from dashscribe.domain.recognition.parameters import (
     QwenAudioFiletransParameters,
 )
 
-PROMPT = (
+DEFAULT_PROMPT = (
     "Transcribe this recording word for word, in the language that is spoken in it. "
     "Answer with the transcript alone; if nobody speaks, answer with nothing."
 )
-"""What a Qwen-Omni model is asked when the profile says nothing else."""
+"""The prompt of a Qwen-Omni model, unless the options have one."""
 
 
 @dataclass(frozen=True)
 class VendorRequest:
-    """A POST: path, headers beyond the usual ones, JSON body."""
+    """A POST: its path, its JSON body, and its headers besides those of every request."""
 
     path: str
     body: JsonObject
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def task_request(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> VendorRequest:
-    """An asynchronous submission. `parameters` is always there: workspace hosts fail without
-    (docs/vendor-api.md#workspace-hosts)."""
+def build_task_request(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> VendorRequest:
+    """Build an asynchronous submission.
+
+    The body always has `parameters`: without it a workspace host accepts the task and then fails it
+    (docs/vendor-api.md#workspace-hosts).
+    """
     given = spec.parameters.model_validate(parameters)
     source: JsonObject = (
         {"file_url": file_urls[0]} if spec.shape is RequestShape.FILE_URL else {"file_urls": list(file_urls)}
@@ -50,13 +56,17 @@ def task_request(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObje
         source["context"] = given.context_messages()
     return VendorRequest(
         TRANSCRIPTION_PATH,
-        {"model": spec.name, "input": source, "parameters": given.on_the_wire()},
+        {"model": spec.name, "input": source, "parameters": given.to_request_parameters()},
         {"X-DashScope-Async": "enable"},
     )
 
 
-def recognition_request(options: Options, file_url: str, extension: str) -> VendorRequest:
-    """A synchronous call. `extension` is the object's, for the models that must be told the format."""
+def build_recognition_request(options: Options, file_url: str, extension: str) -> VendorRequest:
+    """Build a synchronous call.
+
+    `extension` is the file extension of the object's key. It is the audio format for the models that require one.
+    Raises `LookupError` if the model is not synchronous.
+    """
     spec = options.spec
     given = spec.parameters.model_validate(options.parameters)
     if isinstance(given, FunAsrFlashParameters):
@@ -72,7 +82,7 @@ def _audio_message(options: Options, given: Qwen3FlashParameters, file_url: str)
     messages: list[JsonObject] = [{"role": "user", "content": [{"audio": file_url}]}]
     if given.context:
         messages.insert(0, {"role": "system", "content": [{"text": given.context}]})
-    parameters = {"result_format": "message", **given.on_the_wire()}
+    parameters = {"result_format": "message", **given.to_request_parameters()}
     if options.stream:
         parameters["incremental_output"] = True
     return VendorRequest(
@@ -90,7 +100,7 @@ def _input_audio(options: Options, given: FunAsrFlashParameters, file_url: str, 
         {
             "model": options.model,
             "input": {"messages": messages},
-            "parameters": {"format": extension, **given.on_the_wire()},
+            "parameters": {"format": extension, **given.to_request_parameters()},
         },
         {"X-DashScope-SSE": "enable" if options.stream else "disable"},
     )
@@ -102,13 +112,14 @@ def _chat(options: Options, given: Qwen3FlashParameters, file_url: str) -> Vendo
     if given.context:
         messages.insert(0, {"role": "system", "content": [{"text": given.context}]})
     return VendorRequest(
-        CHAT_PATH, {"model": options.model, "messages": messages, **_streaming(options), **given.on_the_wire()}
+        CHAT_PATH,
+        {"model": options.model, "messages": messages, **_streaming(options), **given.to_request_parameters()},
     )
 
 
 def _prompted(options: Options, given: OmniParameters, file_url: str, extension: str) -> VendorRequest:
     audio = {"type": "input_audio", "input_audio": {"data": file_url, "format": extension}}
-    prompt = {"type": "text", "text": given.prompt or PROMPT}
+    prompt = {"type": "text", "text": given.prompt or DEFAULT_PROMPT}
     messages: list[JsonObject] = [{"role": "user", "content": [audio, prompt]}]
     if given.context:
         messages.insert(0, {"role": "system", "content": given.context})
@@ -119,11 +130,11 @@ def _prompted(options: Options, given: OmniParameters, file_url: str, extension:
             "messages": messages,
             "modalities": ["text"],
             **_streaming(options),
-            **given.on_the_wire(),
+            **given.to_request_parameters(),
         },
     )
 
 
 def _streaming(options: Options) -> JsonObject:
-    """`stream_options` is forbidden without a stream (docs/vendor-api.md#qwen3-asr-flash-request)."""
+    """`stream_options` is not allowed without a stream (docs/vendor-api.md#qwen3-asr-flash-request)."""
     return {"stream": True, "stream_options": {"include_usage": True}} if options.stream else {"stream": False}

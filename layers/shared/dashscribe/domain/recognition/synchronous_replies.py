@@ -1,7 +1,7 @@
-"""What a synchronous model answers, read into the shape that the asynchronous ones leave in their result files.
+"""Convert the reply of a synchronous model to the shape of an asynchronous model's result file.
 
-Sources: docs/vendor-api.md#qwen3-asr-flash-reply (both endpoints of qwen3-asr-flash),
-docs/vendor-api.md#qwen3-asr-flash-reply.
+Sources: docs/vendor-api.md#qwen3-asr-flash-reply (both endpoints), docs/vendor-api.md#openai-compatible-stream,
+docs/vendor-api.md#dashscope-stream and docs/vendor-api.md#fun-asr-flash-reply.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from dashscribe.domain.recognition.task_replies import FRAMES, TextOrNone, Usage
 from dashscribe.domain.transcripts.transcript import VendorResult, VendorSentence, VendorTranscript
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 
-_UNFINISHED = (None, "", "null")
+_NOT_FINISHED = (None, "", "null")
+"""Values of `finish_reason` while the model still writes."""
 
 
 class _Shape(BaseModel):
@@ -36,7 +37,7 @@ def _objects_of(value: object) -> list[object]:
 
 
 def _read_or_none(value: object, read: ValidatorFunctionWrapHandler) -> object:
-    """What is odd about a sentence costs its times, not the text that stands beside it."""
+    """An invalid sentence becomes None: its times are lost, but the text of the reply is kept."""
     try:
         return read(value)
     except ValidationError:
@@ -69,7 +70,7 @@ class _Choice(_Shape):
     finish_reason: str | None = None
 
     @property
-    def said(self) -> _Message:
+    def content(self) -> _Message:
         return self.message or self.delta or _Message()
 
 
@@ -85,17 +86,17 @@ class _Output(_Shape):
     text: str | None = None
     sentence: _SentenceOrNone = None
     sentences: list[_SentenceOrNone] | None = None
-    # one page warns that the sentence may lie one level deeper (docs/vendor-api.md#fun-asr-flash-reply)
+    # The sentence may be one level deeper (docs/vendor-api.md#fun-asr-flash-reply).
     output: _Output | None = None
 
     @property
-    def spoken(self) -> list[_FlashSentence]:
-        inner = self.output.spoken if self.output else []
+    def all_sentences(self) -> list[_FlashSentence]:
+        inner = self.output.all_sentences if self.output else []
         return [sentence for sentence in (*(self.sentences or []), self.sentence, *inner) if sentence]
 
 
 class _Reply(_Shape):
-    """One reply, or one frame of a streamed one, from either endpoint."""
+    """A reply, or one frame of a streamed reply, from either endpoint."""
 
     output: _Output | None = None
     choices: list[_Choice] | None = None
@@ -107,87 +108,92 @@ class _Reply(_Shape):
         return found[0] if found else None
 
 
-def recognition_in(document: JsonObject) -> VendorResult:
-    """The recognised speech of an answer.
+def read_recognition(document: JsonObject) -> VendorResult:
+    """Return the recognised speech of a reply, as one channel.
 
-    Raises `ResponseLost` for one that is cut off or not understood, `VendorError` for one that the vendor ended early:
-    half a transcript is not stored.
+    `document` is a reply, or `{"frames": […]}` for a streamed one.
+    Raises `ResponseLost` for a reply that is cut off or has an unknown shape. Raises `VendorError` with the code
+    `TRANSCRIPT_CUT_OFF` for a reply that the vendor ended early, because an incomplete transcript must not be stored.
     """
-    replies = _replies(document)
+    replies = _parse_replies(document)
     if any(reply.choice for reply in replies):
-        return _from_choices([reply.choice for reply in replies if reply.choice], streamed=FRAMES in document)
+        return _read_choices([reply.choice for reply in replies if reply.choice], streamed=FRAMES in document)
     if any(reply.output and reply.output.text is not None for reply in replies):
-        return _from_sentences(replies, streamed=FRAMES in document)
-    raise ResponseLost("DashScope's answer holds no text.")
+        return _read_sentences(replies, streamed=FRAMES in document)
+    raise ResponseLost("DashScope's response has no text.")
 
 
-def billed_seconds(document: JsonObject) -> int | None:
-    """What the vendor says that it bills; None where it counts tokens or says nothing."""
-    for reply in reversed(_replies(document)):
+def read_billed_seconds(document: JsonObject) -> int | None:
+    """Return the seconds that the vendor bills; None if it bills tokens or reports no usage."""
+    for reply in reversed(_parse_replies(document)):
         if reply.usage and reply.usage.billed_seconds is not None:
             return reply.usage.billed_seconds
     return None
 
 
-def _replies(document: JsonObject) -> list[_Reply]:
+def _parse_replies(document: JsonObject) -> list[_Reply]:
     try:
         return [_Reply.model_validate(frame) for frame in document.get(FRAMES, [document])]
     except (ValidationError, TypeError) as error:
-        raise ResponseLost("DashScope's answer has an unknown shape.") from error
+        raise ResponseLost("DashScope's response has an unknown shape.") from error
 
 
-def _from_choices(choices: Sequence[_Choice], *, streamed: bool) -> VendorResult:
+def _read_choices(choices: Sequence[_Choice], *, streamed: bool) -> VendorResult:
     reason = next(
-        (choice.finish_reason for choice in reversed(choices) if choice.finish_reason not in _UNFINISHED), None
+        (choice.finish_reason for choice in reversed(choices) if choice.finish_reason not in _NOT_FINISHED), None
     )
     if streamed and reason is None:
-        raise ResponseLost("DashScope's stream ended before its text did.")
+        raise ResponseLost("DashScope's stream ended before its text was complete.")
     if reason not in (None, "stop"):
         raise VendorError(
             "TRANSCRIPT_CUT_OFF",
-            f"DashScope ended its answer early ({reason!r}), so the transcript would be incomplete. Use an "
+            f"DashScope ended the text early (finish_reason {reason!r}), so the transcript would be incomplete. Use an "
             "asynchronous model for this recording, or name one as the profile's fallback_model.",
             ErrorClass.PERMANENT,
         )
-    pieces = [choice.said.text for choice in choices]
-    text = "".join(pieces) if any(choice.delta for choice in choices) else _joined(pieces)
-    notes = [note for choice in choices for note in choice.said.annotations]
+    pieces = [choice.content.text for choice in choices]
+    text = "".join(pieces) if any(choice.delta for choice in choices) else _join_pieces(pieces)
+    annotations = [annotation for choice in choices for annotation in choice.content.annotations]
     sentence = VendorSentence(
         text=text,
-        language=next((note.language for note in reversed(notes) if note.language), None),
-        emotion=next((note.emotion for note in reversed(notes) if note.emotion), None),
+        language=next((each.language for each in reversed(annotations) if each.language), None),
+        emotion=next((each.emotion for each in reversed(annotations) if each.emotion), None),
     )
-    return _one_channel(text, [sentence])
+    return _build_result(text, [sentence])
 
 
-def _joined(pieces: Sequence[str]) -> str:
-    """The pieces of DashScope's own stream: each a new part of the text, or each the text so far (no page shows it, the
-    SDK asks for the former). It is the latter when every piece begins with the one before and the last is longer than
-    the first. An OpenAI-compatible stream's deltas are new parts whatever they look like
-    (docs/vendor-api.md#openai-compatible-stream).
+def _join_pieces(pieces: Sequence[str]) -> str:
+    """Join the pieces of a stream of DashScope's own endpoint.
+
+    Each piece is either a new part of the text or the text so far; the documentation does not say which
+    (docs/vendor-api.md#dashscope-stream). The pieces are the text so far if each one starts with the previous one and
+    the last is longer than the first. The deltas of an OpenAI-compatible stream are always new parts, so they do not
+    come here (docs/vendor-api.md#openai-compatible-stream).
     """
-    said = [piece for piece in pieces if piece]
-    grows = all(later.startswith(earlier) for earlier, later in pairwise(said))
-    return said[-1] if len(said) > 1 and grows and len(said[-1]) > len(said[0]) else "".join(said)
+    texts = [piece for piece in pieces if piece]
+    grows = all(later.startswith(earlier) for earlier, later in pairwise(texts))
+    repeats_text_so_far = len(texts) > 1 and grows and len(texts[-1]) > len(texts[0])
+    return texts[-1] if repeats_text_so_far else "".join(texts)
 
 
-def _from_sentences(replies: Sequence[_Reply], *, streamed: bool) -> VendorResult:
+def _read_sentences(replies: Sequence[_Reply], *, streamed: bool) -> VendorResult:
     outputs = [reply.output for reply in replies if reply.output]
     text = next(output.text for output in reversed(outputs) if output.text is not None)
-    last = outputs[-1].spoken
+    last = outputs[-1].all_sentences
     if streamed and not (any(sentence.sentence_end for sentence in last) or replies[-1].usage):
         raise ResponseLost("DashScope's stream ended in the middle of a sentence.")
     ended: dict[tuple[int | None, int | None], VendorSentence] = {}
     for output in outputs:
-        for sentence in output.spoken:
+        for sentence in output.all_sentences:
             if sentence.sentence_end is not False:
                 ended[sentence.sentence_id, sentence.begin_time] = sentence
     sentences = list(ended.values())
     if "".join("".join(sentence.text for sentence in sentences).split()) != "".join(text.split()):
-        sentences = [VendorSentence(text=text)]  # not every sentence was told: one without times instead of some
-    return _one_channel(text, sentences)
+        # The reply left sentences out, so the whole text becomes one sentence without times.
+        sentences = [VendorSentence(text=text)]
+    return _build_result(text, sentences)
 
 
-def _one_channel(text: str, sentences: list[VendorSentence]) -> VendorResult:
-    spoken = [sentence for sentence in sentences if sentence.text.strip()]
-    return VendorResult(transcripts=[VendorTranscript(text=text, sentences=spoken)])
+def _build_result(text: str, sentences: list[VendorSentence]) -> VendorResult:
+    not_blank = [sentence for sentence in sentences if sentence.text.strip()]
+    return VendorResult(transcripts=[VendorTranscript(text=text, sentences=not_blank)])

@@ -1,6 +1,7 @@
-"""DashScope's replies, read so that nothing the vendor adds can break us (docs/vendor-api.md#task-query).
+"""Models of DashScope's replies about tasks (docs/vendor-api.md#task-query).
 
-Unknown fields are ignored, missing ones are None, unknown statuses are kept as text.
+They tolerate additions by the vendor: unknown fields are ignored, missing fields are None, and unknown statuses are
+kept as text.
 """
 
 from __future__ import annotations
@@ -19,12 +20,11 @@ from dashscribe.domain.timestamps import parse_vendor_time
 
 SUCCEEDED = "SUCCEEDED"
 FAILED = "FAILED"
-OVER = frozenset({SUCCEEDED, FAILED, "CANCELED", "UNKNOWN"})
-"""Statuses after which a task will not change any more. Any other word, known or not, means: ask again."""
-
+FINAL_STATUSES = frozenset({SUCCEEDED, FAILED, "CANCELED", "UNKNOWN"})
+"""The statuses of a task that has ended. A task with any other status, known or not, is queried again."""
 
 FRAMES = "frames"
-"""A streamed answer is kept as `{"frames": […]}`, one entry for each piece as it came, in order."""
+"""A streamed reply is stored as `{"frames": […]}`, with one entry for each event of the stream, in order."""
 
 
 class _Reply(BaseModel):
@@ -32,7 +32,7 @@ class _Reply(BaseModel):
 
 
 def _text_or_none(value: object) -> object:
-    """What should be text and is something else is as good as absent: nothing depends on it enough to fail for."""
+    """A value that is not text counts as absent. No such field is important enough to fail a reply."""
     return value if isinstance(value, str) else None
 
 
@@ -47,11 +47,11 @@ def _object_or_none(value: object) -> object:
 
 
 TextOrNone = Annotated[str | None, BeforeValidator(_text_or_none)]
-_Number = Annotated[int | None, BeforeValidator(_whole_number_or_none)]
+_WholeNumber = Annotated[int | None, BeforeValidator(_whole_number_or_none)]
 
 
 class Subtask(_Reply):
-    """One file of a task."""
+    """The vendor's result for one file of a task (docs/vendor-api.md#subtask-results)."""
 
     file_url: TextOrNone = None
     subtask_status: TextOrNone = None
@@ -61,7 +61,7 @@ class Subtask(_Reply):
 
 
 class TaskOutput(_Reply):
-    """`output` of a task query."""
+    """`output` of a reply. A query has `results` for a task of several files, `result` for a task of one file."""
 
     task_id: TextOrNone = None
     task_status: str = ""
@@ -74,7 +74,7 @@ class TaskOutput(_Reply):
 
     @property
     def is_over(self) -> bool:
-        return self.task_status in OVER
+        return self.task_status in FINAL_STATUSES
 
     @property
     def ended_at(self) -> datetime | None:
@@ -82,11 +82,13 @@ class TaskOutput(_Reply):
 
 
 class TaskUsage(_Reply):
-    """What the vendor bills for a task or a call, in whole seconds: `duration`, or `seconds`
-    (docs/vendor-api.md#usage)."""
+    """What the vendor bills for a task or a synchronous call, in seconds (docs/vendor-api.md#usage).
 
-    duration: _Number = None
-    seconds: _Number = None
+    The name of the field depends on the model family. A fraction is rounded up.
+    """
+
+    duration: _WholeNumber = None
+    seconds: _WholeNumber = None
 
     @property
     def billed_seconds(self) -> int | None:
@@ -97,7 +99,7 @@ UsageOrNone = Annotated[TaskUsage | None, BeforeValidator(_object_or_none)]
 
 
 class TaskReply(_Reply):
-    """The whole reply of a submission or a query."""
+    """The reply to a submission or a query."""
 
     request_id: TextOrNone = None
     output: TaskOutput = Field(default_factory=TaskOutput)
@@ -105,7 +107,7 @@ class TaskReply(_Reply):
 
 
 class ListedTask(_Reply):
-    """An entry of the list of tasks. `gmt_create` is in epoch milliseconds (docs/vendor-api.md#task-list)."""
+    """An entry of the task list (docs/vendor-api.md#task-list). `gmt_create` is in epoch milliseconds."""
 
     task_id: str
     status: TextOrNone = None
@@ -113,8 +115,8 @@ class ListedTask(_Reply):
 
     @property
     def is_over(self) -> bool:
-        """A status that the list does not tell, or that we do not know, is no end."""
-        return self.status in OVER
+        """Whether the task has ended. It has not if its status is missing or unknown."""
+        return self.status in FINAL_STATUSES
 
     @property
     def created_at(self) -> datetime | None:
@@ -129,9 +131,10 @@ _PositiveNumber = Annotated[int | None, BeforeValidator(_positive_or_none)]
 
 
 class TaskList(_Reply):
-    """A page of the list: at the top level, without `output`.
+    """A page of the task list. Its fields are at the top level of the reply, not in `output`.
 
-    `page_size` is the one that was used: a server may allow less than was asked for (the maximum is not documented).
+    `page_size` is the size that the server used. It may be smaller than the requested size: the maximum is not
+    documented.
     """
 
     total_page: int = 1
@@ -140,9 +143,9 @@ class TaskList(_Reply):
 
 
 class FileOutcome(_Reply):
-    """What a task did for one job, as kept between the poll and the finalizer.
+    """What one task returned for one job. The poller stores it in the table and the finalizer reads it.
 
-    `transcription_url` is a secret of the vendor's: it lives in the table only, never in an execution's history.
+    `transcription_url` is a signed URL and therefore a secret. It must not appear in an execution's history.
     """
 
     status: str
@@ -153,27 +156,32 @@ class FileOutcome(_Reply):
     billed_seconds: int | None = None
 
 
-MOST_CHARACTERS = 500
-MOST_CODE_CHARACTERS = 100
-"""Of a message and of a code of the vendor's that are kept."""
+MAX_MESSAGE_CHARACTERS = 500
+MAX_CODE_CHARACTERS = 100
+"""How much of a message and of a code of the vendor is kept. 100 errors must fit one record of 400 KB, and each must
+fit an event."""
 MISSING_FROM_RESULTS = "MISSING_FROM_RESULTS"
-"""Our word for a file that the vendor silently left out of a finished task."""
-
-
+"""Our error code for a file that is missing from the results of a task that has ended."""
 ONE_OF_MANY_IN_RESULTS = "ONE_OF_MANY_IN_RESULTS"
-"""Our word for a task of several files of which one alone was answered: this server takes one file a task."""
+"""Our error code for a task of several files whose results contain one file only: this server takes one file a
+task."""
 
 
-def one_alone_was_answered(outcomes_of_task: Mapping[str, FileOutcome], files_in_task: int) -> bool:
-    """Of two files one may be missing for a reason of its own; of more, not all but one."""
+def has_only_one_answered_file(outcomes_of_task: Mapping[str, FileOutcome], files_in_task: int) -> bool:
+    """Whether the results suggest that this server takes one file a task.
+
+    That is so if all files but one are missing, in a task of more than two files. Of two files, one may be missing for
+    another reason.
+    """
     missing = sum(outcome.code == MISSING_FROM_RESULTS for outcome in outcomes_of_task.values())
     return files_in_task > 2 and missing == files_in_task - 1
 
 
-def address_of(file_url: str) -> tuple[str, str, str | None]:
-    """(host, path, version id) of a file URL, without its signature and however it is percent-encoded.
+def parse_file_url(file_url: str) -> tuple[str, str, str | None]:
+    """Return the host, the decoded path and the version id of a file URL, without its signature.
 
-    All empty for what is no URL: an odd echo names nothing, and must not cost the other files of its task anything.
+    Text that is not a URL gives an empty host and path, so that one invalid `file_url` does not affect the other files
+    of its task.
     """
     try:
         parts = urlsplit(file_url)
@@ -183,15 +191,21 @@ def address_of(file_url: str) -> tuple[str, str, str | None]:
     return parts.netloc.lower(), unquote(parts.path).removeprefix("/"), version
 
 
-def names_media(file_url: str, media: Media) -> bool:
-    """Whether an echoed file URL is this object's: the bucket is the host name's first part, else the path's."""
-    host, path, version = address_of(file_url)
+def is_url_of_media(file_url: str, media: Media) -> bool:
+    """Whether a `file_url` of the vendor's reply is a URL of this object version.
+
+    The bucket is the first part of the host name, or else the first part of the path.
+    """
+    host, path, version = parse_file_url(file_url)
     in_host = host.startswith(f"{media.bucket}.")
     return path == (media.key if in_host else f"{media.bucket}/{media.key}") and version == media.version_id
 
 
-def mark_of(file_url: str) -> str | None:
-    """By what a signed URL is known again when it is echoed: a digest, since the signature is a secret."""
+def find_url_mark(file_url: str) -> str | None:
+    """Return the URL mark, which identifies our file in the vendor's reply; None if the URL has no signature.
+
+    The mark is a digest of the signature, because the signature itself is a secret.
+    """
     try:
         query = parse_qs(urlsplit(file_url).query)
     except ValueError:
@@ -200,65 +214,65 @@ def mark_of(file_url: str) -> str | None:
     return hashlib.sha256(signature[0].encode()).hexdigest()[:16] if signature else None
 
 
-def outcomes(
+def read_outcomes(
     output: TaskOutput,
     media_of_job: Mapping[str, Media],
     files_in_task: int | None = None,
     usage: TaskUsage | None = None,
 ) -> dict[str, FileOutcome]:
-    """What a finished task says of these jobs: all of its files, or those of `files_in_task` that wait for it still.
+    """Return the outcome of each of these jobs, by job id, from the reply of a task that has ended.
 
-    Results are matched by their file URL, not by their order, which the vendor does not promise
-    (docs/vendor-api.md#subtask-results).
-    Only a file that was alone in its task needs no matching: the last one that waits could get its neighbour's result.
-    A task that failed as a whole failed for each of its files. `usage` is the whole task's, so it is a file's only for
-    one that was single_file_task.
+    `media_of_job` may be some of the task's files; `files_in_task` is the number of all of them (by default, the
+    number of jobs given). Results are matched by their file URL, because their order is not documented
+    (docs/vendor-api.md#subtask-results). Only a task of one file needs no match. If a task failed as a whole, each of
+    its files failed. `usage` covers the whole task, so a file gets billed seconds only in a task of one file.
     """
     subtasks = list(output.results or ([output.result] if output.result else []))
     found: dict[str, Subtask] = {}
-    alone = (files_in_task or len(media_of_job)) == 1
-    billed_seconds = usage.billed_seconds if usage and alone else None
-    if alone and len(subtasks) == 1:
+    has_one_file = (files_in_task or len(media_of_job)) == 1
+    billed_seconds = usage.billed_seconds if usage and has_one_file else None
+    if has_one_file and len(subtasks) == 1:
         found[next(iter(media_of_job))] = subtasks[0]
     else:
         for job_id, media in media_of_job.items():
-            match = next((task for task in subtasks if task.file_url and names_media(task.file_url, media)), None)
+            match = next((task for task in subtasks if task.file_url and is_url_of_media(task.file_url, media)), None)
             if match is not None:
                 found[job_id] = match
     return {
-        job_id: _outcome(output, found.get(job_id)).model_copy(update={"billed_seconds": billed_seconds})
+        job_id: _read_outcome(output, found.get(job_id)).model_copy(update={"billed_seconds": billed_seconds})
         for job_id in media_of_job
     }
 
 
-def _code(words: str) -> str:
-    return _cut(words, MOST_CODE_CHARACTERS) or ""
+def _truncate_code(code: str) -> str:
+    return _truncate(code, MAX_CODE_CHARACTERS) or ""
 
 
-def _cut(words: str | None, most: int = MOST_CHARACTERS) -> str | None:
-    """A hundred reasons share one record of 400 KB, and each goes into an event. Half characters are no UTF-8."""
-    return words[:most].encode(errors="replace").decode() if words else None
+def _truncate(text: str | None, max_characters: int = MAX_MESSAGE_CHARACTERS) -> str | None:
+    """Shorten a text, and replace lone surrogates, which UTF-8 cannot encode."""
+    return text[:max_characters].encode(errors="replace").decode() if text else None
 
 
-def _outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
+def _read_outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
     if subtask is None:
-        whole_task_failed = output.task_status != SUCCEEDED
-        return FileOutcome(
-            status=FAILED,
-            code=_code(output.code or f"TASK_{output.task_status}") if whole_task_failed else MISSING_FROM_RESULTS,
-            message=_cut(output.message)
-            or (
-                f"The task ended as {output.task_status}."
-                if whole_task_failed
-                else "DashScope's finished task says nothing of this file."
-            ),
-            completed_at=output.ended_at,
-        )
-    worked = bool(subtask.transcription_url) and subtask.subtask_status in (None, SUCCEEDED)
+        return _outcome_without_subtask(output)
+    if subtask.transcription_url and subtask.subtask_status in (None, SUCCEEDED):
+        return FileOutcome(status=SUCCEEDED, transcription_url=subtask.transcription_url, completed_at=output.ended_at)
     return FileOutcome(
-        status=SUCCEEDED if worked else FAILED,
-        transcription_url=subtask.transcription_url if worked else None,
-        code=None if worked else _code(subtask.code or output.code or f"SUBTASK_{subtask.subtask_status}"),
-        message=None if worked else _cut(subtask.message or output.message or subtask.code or "No reason was given."),
+        status=FAILED,
+        code=_truncate_code(subtask.code or output.code or f"SUBTASK_{subtask.subtask_status}"),
+        message=_truncate(subtask.message or output.message or subtask.code or "DashScope gave no reason."),
         completed_at=output.ended_at,
+    )
+
+
+def _outcome_without_subtask(output: TaskOutput) -> FileOutcome:
+    if output.task_status == SUCCEEDED:
+        code = MISSING_FROM_RESULTS
+        message = "This file is missing from the results of DashScope's task."
+    else:
+        code = _truncate_code(output.code or f"TASK_{output.task_status}")
+        message = f"The task ended with the status {output.task_status}."
+    return FileOutcome(
+        status=FAILED, code=code, message=_truncate(output.message) or message, completed_at=output.ended_at
     )

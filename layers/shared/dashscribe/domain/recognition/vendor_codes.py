@@ -1,4 +1,7 @@
-"""What each DashScope error code means for us: the one table of vendor errors (docs/vendor-api.md#error-codes)."""
+"""The table that assigns an error class to each error code of DashScope.
+
+Sources: docs/vendor-api.md#error-codes, docs/vendor-api.md#file-error-codes and docs/vendor-api.md#throttling.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from types import MappingProxyType
 from dashscribe.errors import ErrorClass
 
 _HTTP_LEVEL = {
-    # docs/vendor-api.md#error-codes; account-wide whatever the HTTP status that carries them
+    # docs/vendor-api.md#error-codes. These are account-wide with any HTTP status.
     "InvalidApiKey": ErrorClass.ACCOUNT_WIDE,
     "invalid_api_key": ErrorClass.ACCOUNT_WIDE,
     "NOT AUTHORIZED": ErrorClass.ACCOUNT_WIDE,
@@ -22,7 +25,7 @@ _HTTP_LEVEL = {
     "CommodityNotPurchased": ErrorClass.ACCOUNT_WIDE,
     "PrepaidBillOverdue": ErrorClass.ACCOUNT_WIDE,
     "PostpaidBillOverdue": ErrorClass.ACCOUNT_WIDE,
-    # one model's entitlement: an upload that asks for an odd model must not stop everybody else's
+    # The account may not use this one model. Uploads with other models must not be paused.
     "Model.AccessDenied": ErrorClass.PERMANENT,
     "App.AccessDenied": ErrorClass.PERMANENT,
     "ModelNotFound": ErrorClass.PERMANENT,
@@ -74,7 +77,8 @@ _HTTP_LEVEL = {
 _FILE_LEVEL = {
     # docs/vendor-api.md#file-error-codes
     "FILE_403_FORBIDDEN": ErrorClass.URL_DIED,
-    "FILE_404_NOT_FOUND": ErrorClass.URL_DIED,  # signing again asks S3 first, and S3 knows whether it is gone
+    # Before signing again, the service queries S3, which reports whether the object still exists.
+    "FILE_404_NOT_FOUND": ErrorClass.URL_DIED,
     "FILE_DOWNLOAD_FAILED": ErrorClass.URL_DIED,
     "InvalidFile.DownloadFailed": ErrorClass.URL_DIED,
     "FILE_SERVER_ERROR": ErrorClass.URL_DIED,
@@ -97,25 +101,25 @@ _FILE_LEVEL = {
 
 ERROR_CLASSES: Mapping[str, ErrorClass] = MappingProxyType(_HTTP_LEVEL | _FILE_LEVEL)
 
-_FREE_QUOTA_SIGNS = ("free allocated quota", "free tier", "free quota")
+_FREE_QUOTA_PHRASES = ("free allocated quota", "free tier", "free quota")
 
 
-def says_there_is_no_list(error_class: ErrorClass, http_status: int | None) -> bool:
-    """Whether a refused list of tasks is one that this server does not have, and not one that it cannot give now."""
+def is_task_list_unsupported(error_class: ErrorClass, http_status: int | None) -> bool:
+    """Whether an error of the task list means that this server has no task list, and not that it is unavailable now."""
     return error_class is ErrorClass.PERMANENT or http_status in (404, 405, 501)
 
 
 def classify(code: str, message: str = "", http_status: int | None = None) -> ErrorClass:
-    """Class a vendor error.
+    """Return the error class of a vendor error.
 
-    A code that the table does not know is retryable (a few times, `domain.jobs.job.max_attempts_for`): what the vendor
-    may add must not fail a recording at its first sight. Quota codes are ambiguous: the same word means "this minute's
-    tokens" and "the free allowance is used up" (docs/vendor-api.md#throttling), so the message decides. The limit per
-    minute also says "quota exceeded, check your billing".
+    An unknown code is retryable (a few times, `domain.jobs.job.max_attempts_for`), so that a code that the vendor adds
+    does not fail a recording at once. The quota codes are ambiguous: they mean that the tokens of this minute are used
+    up, or that the free quota is used up (docs/vendor-api.md#throttling). The message decides. The message of the limit
+    per minute also says "quota exceeded, check your billing", so only the phrases of the free quota count.
     """
     if code in ("Throttling.AllocationQuota", "insufficient_quota"):
-        spent = any(sign in message.lower() for sign in _FREE_QUOTA_SIGNS)
-        return ErrorClass.ACCOUNT_WIDE if spent else ErrorClass.THROTTLED
+        is_free_quota = any(phrase in message.lower() for phrase in _FREE_QUOTA_PHRASES)
+        return ErrorClass.ACCOUNT_WIDE if is_free_quota else ErrorClass.THROTTLED
     known = ERROR_CLASSES.get(code)
     if known is not None:
         return known

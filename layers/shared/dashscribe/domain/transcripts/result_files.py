@@ -1,4 +1,4 @@
-"""Where a job's files lie in the results bucket."""
+"""The keys of a job's files in the results bucket."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ RESULT_FILE_NAMES = (RESULT_JSON, TRANSCRIPT_JSON, TRANSCRIPT_TEXT, TRANSCRIPT_S
 
 JOB_ID_LENGTH = 32
 MAX_KEY_BYTES = 1024
-"""S3's own limit for a key, in UTF-8 bytes."""
+"""The longest key that S3 allows, in UTF-8 bytes."""
 
 
 class ResultFiles(BaseModel):
-    """The keys of one job's files, as events name them."""
+    """The keys of one job's files, by the names that events use."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -33,7 +33,7 @@ class ResultFiles(BaseModel):
 
 
 class ResultFolder(BaseModel):
-    """Where a job's files are. `prefix` ends in a slash. Records store only this; each file's key follows from it."""
+    """The prefix of a job's files, which ends in a slash. Records store only this; the keys are derived from it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -53,7 +53,7 @@ class ResultFolder(BaseModel):
 
 
 class ResultLocation(BaseModel):
-    """The same with every key written out, as events have it."""
+    """The prefix of a job's files and every key, as events contain them."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -63,29 +63,29 @@ class ResultLocation(BaseModel):
 
 
 def results_of(media_key: str) -> str:
-    """`<media key>/`, under which the results of all its uploads lie, whatever characters the media key has.
+    """`<media key>/`, the prefix of the results of all uploads under one media key. The key is not encoded.
 
-    A media key so long that a file's key would pass 1,024 bytes is cut, at a whole character, and ends in `~` and
-    its hash: two long keys that begin alike stay apart.
+    If a file's key would exceed 1,024 bytes, the media key is cut after a whole character and ends in `~` and its hash,
+    so that two long keys with the same beginning have different prefixes.
     """
-    room = MAX_KEY_BYTES - len("//") - JOB_ID_LENGTH - max(map(len, RESULT_FILE_NAMES))
+    max_bytes = MAX_KEY_BYTES - len("//") - JOB_ID_LENGTH - max(map(len, RESULT_FILE_NAMES))
     raw = media_key.encode()
-    if len(raw) > room:
+    if len(raw) > max_bytes:
         mark = "~" + hashlib.sha256(raw).hexdigest()[:16]
-        media_key = raw[: room - len(mark)].decode(errors="ignore") + mark
+        media_key = raw[: max_bytes - len(mark)].decode(errors="ignore") + mark
     return f"{media_key}/"
 
 
 def result_prefix(media_key: str, job_id: str) -> str:
-    """`<media key>/<job id>/`."""
+    """`<media key>/<job id>/`, the prefix of one job's files."""
     return f"{results_of(media_key)}{job_id}/"
 
 
 def result_folder(bucket: str, media_key: str, job_id: str) -> ResultFolder:
-    """Where the files of a job are."""
+    """The bucket and prefix of a job's files."""
     return ResultFolder(bucket=bucket, prefix=result_prefix(media_key, job_id))
 
 
 def result_location(folder: ResultFolder) -> ResultLocation:
-    """The keys of all files of a job."""
+    """The same folder with every key, for an event."""
     return ResultLocation(bucket=folder.bucket, prefix=folder.prefix, files=folder.files)

@@ -13,7 +13,7 @@ from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
-from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, TaskReply, outcomes
+from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, TaskReply, read_outcomes
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest
@@ -118,7 +118,7 @@ class TaskQuery:
     ) -> None:
         """Write the task before its outcomes: of two passes that query it at once, only one may write outcomes."""
         media = {job_id: job.media for job_id, job in waiting.items()}
-        found = outcomes(output, media, len(task.job_ids), reply.usage)
+        found = read_outcomes(output, media, len(task.job_ids), reply.usage)
         task = self.records.save_task(tasks.ended(task, now))
         ended_at = output.ended_at or task.ended_at or now
         self.records.save_outcomes(

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from dashscribe.domain.jobs.job import Job
-from dashscribe.domain.recognition.options import Profiles
+from dashscribe.domain.recognition.profiles import Profiles
 
 
 class Clock(Protocol):

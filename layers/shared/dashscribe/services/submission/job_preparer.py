@@ -107,7 +107,7 @@ class JobPreparer:
         if options.fallback is None:
             return self._failed(job, *refused)
         logger.info("too large for a synchronous model", model=options.model, fallback=options.fallback.model)
-        return Preparation(ready=jobs.with_options(job, options.fallen_back()))
+        return Preparation(ready=jobs.with_options(job, options.with_fallback_model()))
 
     def _handed_over(self, job: Job) -> Preparation:
         """Send the job to the queue of the synchronous models, whose calls take long and must not delay this function.

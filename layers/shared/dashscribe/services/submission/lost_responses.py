@@ -74,7 +74,9 @@ class LostResponses:
         if task is None:
             return Reconciled(ready=batch)  # the function died before the POST
         if task.task_id is not None:
-            return Reconciled(report=self._adopt(task, batch))
+            posted = [job for job in batch if job.job_id in task.job_ids]
+            left_out = [job for job in batch if job.job_id not in task.job_ids]  # claimed, and not part of the POST
+            return Reconciled(ready=left_out, report=self._adopt(task, posted))
         if task.phase is TaskPhase.POSTING:
             now = self.clock()
             delay = retry_policy.reconcile_delay(task, now)
@@ -106,7 +108,6 @@ class LostResponses:
         outcome = retry_policy.decided_outcome(tried, found.outcome, now, list_was_read=found.list_was_read)
         logger.info(
             "lost response reconciled",
-            found=found.outcome,
             outcome=outcome,
             task_id=found.task_id,
             job_ids=task.job_ids,
@@ -142,7 +143,7 @@ class LostResponses:
 
     def _adopt(self, task: Task, batch: list[Job]) -> SubmitReport:
         """The vendor accepted the submission: its jobs belong to its task."""
-        accepted = [jobs.submitted(job, task.task_id, task.posted_at) for job in batch if job.job_id in task.job_ids]
+        accepted = [jobs.submitted(job, task.task_id, task.posted_at) for job in batch]
         publish_start(accepted, self.recorder.events, self.clock)
         logger.warning("a submission without a response had been accepted", task_id=task.task_id)
         return self.recorder.save(accepted)

@@ -13,8 +13,8 @@ from datetime import timedelta
 
 from dashscribe.domain.jobs.task import PostOutcome, Task
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.task_replies import ListedTask, mark_of, names_media
-from dashscribe.domain.recognition.vendor_codes import says_there_is_no_list
+from dashscribe.domain.recognition.task_replies import ListedTask, find_url_mark, is_url_of_media
+from dashscribe.domain.recognition.vendor_codes import is_task_list_unsupported
 from dashscribe.errors import ResultRefused, ResultUnavailable, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import ResultSource, SpeechService, VendorFacts
@@ -100,7 +100,7 @@ class Reconciler:
             search.is_pending = True
         except VendorError as error:
             logger.warning("task list unavailable", code=error.code, reason=error.message)
-            no_list = says_there_is_no_list(error.error_class, error.http_status)
+            no_list = is_task_list_unsupported(error.error_class, error.http_status)
             outcome = Reconciliation(PostOutcome.UNDETERMINED if no_list else PostOutcome.PENDING)
             return {each.task.submission_id: outcome for each in lost}
         return {each.task.submission_id: search.outcome_of(each.task.submission_id) for each in lost}
@@ -170,12 +170,12 @@ def _submission_with(named: Sequence[str], lost: Sequence[LostSubmission]) -> Lo
     The path alone may also belong to another upload under the same key.
     """
     for file_url in named:
-        mark = mark_of(file_url)
+        mark = find_url_mark(file_url)
         marked = [each for each in lost if mark is not None and mark in each.task.url_marks]
         if marked:
             return marked[0]
         if mark is None or not all(each.task.url_marks for each in lost):
-            by_path = [each for each in lost if any(names_media(file_url, media) for media in each.media)]
+            by_path = [each for each in lost if any(is_url_of_media(file_url, media) for media in each.media)]
             if len(by_path) == 1:
                 return by_path[0]
     return None

@@ -14,7 +14,7 @@ from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.retry_policy import ABOUT_THE_REQUEST
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, mark_of
+from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, find_url_mark
 from dashscribe.errors import ResponseLost, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import Clock, JobRecords, MediaStore, RateLimiter, SpeechService, VendorFacts
@@ -85,7 +85,7 @@ class TaskSubmitter:
                 [job.job_id for job in claimed],
                 max(job.media.size_bytes for job in claimed),
                 self.clock(),
-                [mark for url in file_urls if (mark := mark_of(url))],
+                [mark for url in file_urls if (mark := find_url_mark(url))],
             )
         )
         try:

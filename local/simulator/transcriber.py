@@ -1,4 +1,4 @@
-"""One file on its way to a transcript: its script if it has one, else download and recognition."""
+"""Transcribe one file: with its scripted answer, or by download and recognition."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import Any
 
 import httpx
 
-from local.simulator.play import Play, decoded_path
 from local.simulator.recognition import RecognitionError, recognise
+from local.simulator.scenario import Scenario, decode_path
 
 CONTAINER_HOST = "host.docker.internal"
-"""How a function inside a container names this machine; its presigned URLs say so, and we are that machine."""
+"""The name of this machine inside a container. Presigned URLs that were made in a container have this host name."""
 
 
-class Listener:
-    """What tasks and synchronous calls have in common."""
+class Transcriber:
+    """The steps that tasks and synchronous calls share."""
 
-    def __init__(self, play: Play, recognisers: Executor) -> None:
-        self._play = play
+    def __init__(self, scenario: Scenario, recognisers: Executor) -> None:
+        self._scenario = scenario
         self._recognisers = recognisers
-        # A burst waits for a free connection as long as it takes: that is our queue, not a slow file server.
+        # No time-out for a free connection: in a burst, downloads wait in our own queue, not for the file server.
         self._downloads = httpx.AsyncClient(timeout=httpx.Timeout(30, pool=None), follow_redirects=False)
 
     async def close(self) -> None:
         await self._downloads.aclose()
 
-    async def scripted_answer(self, url: str) -> dict[str, Any]:
-        """The next answer for this file, after the time that it takes; empty when nothing is scripted."""
-        script = self._play.script_for(decoded_path(url))
+    async def take_scripted_answer(self, url: str) -> dict[str, Any]:
+        """Return the next scripted answer for this file, after its delay; empty if the file has no script."""
+        script = self._scenario.script_for(decode_path(url))
         answer: dict[str, Any] = script.next_answer() if script else {}
         await asyncio.sleep(answer.get("seconds", 0))
         return answer
@@ -38,7 +38,7 @@ class Listener:
     async def recognise(
         self, media: bytes, channels: list[int], longest_seconds: int | None = None, *, silence_fails: bool = True
     ) -> dict[str, Any]:
-        """As `recognition.recognise`, in a process beside this one."""
+        """Run `recognition.recognise` in another process."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(
@@ -46,15 +46,16 @@ class Listener:
             )
         except RecognitionError:
             raise
-        except Exception as error:  # a recogniser that crashed: its task must end, its caller must have an answer
+        except Exception as error:  # a crashed recogniser: the task must end, and a call must get a response
             logging.exception("recognition failed")
             raise RecognitionError("InternalError.Algo", "An internal error has occurred during execution.") from error
 
     async def download(self, url: str) -> bytes:
-        """GET the presigned URL byte for byte. The container's name for this machine is this machine's loopback."""
-        if (
-            not url.isascii() or " " in url
-        ):  # the vendor does not encode what the caller left unencoded (docs/vendor-api.md#file-urls)
+        """Download a presigned URL, which is used byte by byte. `CONTAINER_HOST` is this machine.
+
+        Raises `RecognitionError` with the vendor's code.
+        """
+        if not url.isascii() or " " in url:  # the vendor does not encode URLs (docs/vendor-api.md#file-urls)
             raise RecognitionError("InvalidFile.DownloadFailed", "The audio file cannot be downloaded.")
         try:
             parts = httpx.URL(url)
@@ -79,8 +80,8 @@ class Listener:
         return response.content
 
 
-def spoken(text: str) -> dict[str, Any]:
-    """A result JSON for a scripted text: 300 ms a word, one sentence."""
+def document_for_text(text: str) -> dict[str, Any]:
+    """Return the result JSON of a scripted text: one sentence, with 300 ms for each word."""
     words = [
         {"begin_time": 300 * n, "end_time": 300 * n + 280, "text": (" " if n else "") + word, "punctuation": ""}
         for n, word in enumerate(text.split())
@@ -100,7 +101,7 @@ def spoken(text: str) -> dict[str, Any]:
     }
 
 
-def seconds_of(document: dict[str, Any]) -> int:
-    """How long the recording is, in whole seconds, at least one (docs/vendor-api.md#usage)."""
+def audio_seconds(document: dict[str, Any]) -> int:
+    """Return the duration of the recording in whole seconds, at least one (docs/vendor-api.md#usage)."""
     milliseconds: int = document["properties"]["original_duration_in_milliseconds"]
     return max(1, -(-milliseconds // 1000))

@@ -1,4 +1,4 @@
-"""What tests make the simulator do: scripted answers for files, and faults on request."""
+"""What tests configure: scripted answers for files, faults of requests, limits, and recorded requests."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Operation = Literal["submit", "query", "list", "cancel", "result", "token", "gen
 SYNCHRONOUS = ("generate", "chat")
 
 
-def decoded_path(url: str) -> str:
-    """The path of a file's URL, percent-decoded; empty for what is no URL."""
+def decode_path(url: str) -> str:
+    """Return the percent-decoded path of a file URL; empty if it is not a URL."""
     try:
         return unquote(urlsplit(url).path)
     except ValueError:
@@ -23,15 +23,19 @@ def decoded_path(url: str) -> str:
 
 
 class FileScript(BaseModel):
-    """What happens to files whose decoded URL path contains `match`, instead of recognition.
+    """Scripted answers for the files whose decoded URL path contains `match`, instead of recognition.
 
-    `answers` are used up one a submission, the last one stays. An answer is `{"text": "…"}`, `{"result": {…}}` (the
-    result JSON), `{"transcription_url": "http://…"}` (the result is said to lie there), `{"code": "FILE_403_FORBIDDEN",
-    "message": "…"}` (the file fails) or `{"missing": true}` (the task says nothing of it); with `"seconds": 3` its task
-    takes that long. `"recognise": true` is the real thing again.
+    Each submission uses the next of `answers`; the last one repeats. An answer of a task is one of:
 
-    A synchronous call says a `text`, refuses with a `code` (and HTTP `status`, 400), or answers with `result` as its
-    whole body; in a stream, with each of the result's `frames`.
+    * `{"text": "…"}`: the transcript's text
+    * `{"result": {…}}`: the result JSON
+    * `{"transcription_url": "http://…"}`: the URL of the result
+    * `{"code": "FILE_403_FORBIDDEN", "message": "…"}`: the file fails
+    * `{"missing": true}`: the file is missing from the results
+    * `{"recognise": true}`: real recognition
+
+    `"seconds": 3` delays the answer. A synchronous call returns the `text`; refuses with the `code` (and the HTTP
+    `status`, by default 400); or returns `result` as its body. A stream returns each of the result's `frames`.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -47,13 +51,14 @@ class FileScript(BaseModel):
 
 
 class Fault(BaseModel):
-    """Misbehave on the next `times` requests of an operation.
+    """A fault of the next `times` requests of an operation.
 
-    `kind`: `status` answers `status` with `body` (an object: JSON, text: HTML); `reset` cuts the connection;
-    `reset_after` does what was asked and then cuts the connection; `hang` answers after `seconds`.
-    For synchronous calls also: `break_stream` sends half of the answer and cuts the connection, `truncate_stream` ends
-    in good order before the last frame, `finish_length` says that the text was cut off (where there is such a word).
-    With `match`, only requests are meant that are about a file whose decoded URL path contains it.
+    Kinds: `status` returns `status` with `body` (an object as JSON, a text as HTML). `reset` resets the connection.
+    `reset_after` handles the request and then resets the connection. `hang` delays the response by `seconds`.
+    Kinds for synchronous calls only: `break_stream` sends half of the response and resets the connection.
+    `truncate_stream` ends the response before its last frame, without an error. `finish_length` sets the finish reason
+    `length` (for models that have one).
+    With `match`, the fault applies only to requests for a file whose decoded URL path contains it.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -70,48 +75,51 @@ class Fault(BaseModel):
     seconds: float = 0
 
     @model_validator(mode="after")
-    def _only_answers_can_be_cut(self) -> Fault:
-        whole = self.kind in ("status", "reset", "reset_after", "hang")
-        if not whole and self.operation not in SYNCHRONOUS:
+    def _check_kind(self) -> Fault:
+        is_for_all = self.kind in ("status", "reset", "reset_after", "hang")
+        if not is_for_all and self.operation not in SYNCHRONOUS:
             raise ValueError(f"{self.kind} is for {' and '.join(SYNCHRONOUS)} only")
         return self
 
 
 class Behaviour(BaseModel):
-    """How this simulator takes the vendor's contradictions, and how fast it is. All can be changed while it runs."""
+    """Settings for the points on which the vendor's documents disagree, and for delays and limits.
+
+    All of them can be changed while the simulator runs.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     api_keys: list[str] | None = None
-    """The keys that are let in; None: any."""
+    """The accepted keys; None accepts any key."""
     max_file_urls: int = 100
     all_failed_status: Literal["SUCCEEDED", "FAILED"] = "SUCCEEDED"
     reverse_results: bool = False
     lists_tasks: bool = True
     largest_list_page: int = 100
-    """A larger `page_size` is cut to this, silently: the vendor's maximum is not documented."""
+    """A larger `page_size` is reduced to this without an error. The vendor's maximum is not documented."""
     missing_parameters_fail_the_task: bool = True
     queue_seconds: float = 0.2
     running_seconds: float = 0.0
     result_seconds_to_live: float = 24 * 3600
     submits_per_second: int = 10
-    """For each model; synchronous calls are counted by themselves."""
+    """For each model. Tasks and synchronous calls are counted separately."""
     queries_per_second: int = 20
     region: Region = Region.OTHER
-    """With a real one, models and endpoints that the region does not have are refused."""
+    """Models and endpoints that this region does not have are refused. `OTHER` has all."""
     extra_models: dict[str, str] = Field(default_factory=dict)
-    """What the vendor has added since the catalogue was written: model and family."""
+    """Models that the catalogue does not have, with their family."""
     nested_sentence: bool = False
-    """fun-asr-flash tells its sentence as `output.output.sentence` (docs/vendor-api.md#fun-asr-flash-reply)."""
+    """Whether fun-asr-flash returns `output.output.sentence` (docs/vendor-api.md#fun-asr-flash-reply)."""
     json_sentences: Literal["last", "all"] = "last"
-    """What fun-asr-flash tells without a stream: the pages show one sentence only."""
+    """The sentences that fun-asr-flash returns without a stream. The documentation shows one sentence only."""
 
 
 class Recorded(BaseModel):
-    """One request as it came in. Headers and bodies are kept: this server sees test keys only.
+    """One received request. Headers are recorded too, because the simulator is used with test keys only.
 
-    `status` is that of the answer; 0 when there is none (yet). `task_id` is the task that a submission made, whether or
-    not its answer arrived.
+    `status` is the response's; 0 if there is none yet or none at all. `task_id` is the task of a submission, even if
+    its response was not sent.
     """
 
     operation: str
@@ -124,8 +132,8 @@ class Recorded(BaseModel):
     task_id: str | None = None
 
 
-class Play:
-    """The scripts, faults and records of one simulator."""
+class Scenario:
+    """The behaviour, scripts, faults and recorded requests of one simulator."""
 
     def __init__(self, behaviour: Behaviour) -> None:
         self.behaviour = behaviour
@@ -140,7 +148,7 @@ class Play:
         for fault in self.faults:
             if fault.operation != operation or fault.times <= 0:
                 continue
-            if not fault.match or any(fault.match in decoded_path(url) for url in file_urls):
+            if not fault.match or any(fault.match in decode_path(url) for url in file_urls):
                 fault.times -= 1
                 return fault
         return None

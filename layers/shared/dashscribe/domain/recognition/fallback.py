@@ -1,0 +1,72 @@
+"""The fallback model of a synchronous model, and its parameters."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from dashscribe.domain.recognition.catalogue import CATALOGUE, EQUIVALENT_LANGUAGE_CODES, ModelSpec, Region
+from dashscribe.domain.recognition.option_checks import check_parameters, find_model, find_region_fault
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.profiles import Profile
+
+
+class Fallback(BaseModel):
+    """The asynchronous model for a recording that is too large or too long for a synchronous model."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    family: str
+    parameters: JsonObject
+
+
+def resolve_fallback(
+    spec: ModelSpec, profile: Profile, given: JsonObject, region: Region
+) -> tuple[Fallback | None, list[str]]:
+    if not spec.is_synchronous:
+        return None, []
+    if profile.fallback_model is None:
+        if profile.fallback_parameters is None:
+            return None, []
+        return None, ["Option 'fallback_parameters' needs 'fallback_model', which is not given."]
+    fallback, fault = find_model(profile.fallback_model, None)
+    if fallback is None:
+        return None, [f"Option 'fallback_model': {fault}"]
+    if fallback.is_synchronous:
+        asynchronous = ", ".join(name for name, other in CATALOGUE.items() if not other.is_synchronous)
+        return None, [
+            f"Option 'fallback_model' is {fallback.name!r}, which is synchronous; allowed are {asynchronous}."
+        ]
+    region_fault = find_region_fault(fallback, region)
+    own_parameters = profile.fallback_parameters
+    parameters, faults = check_parameters(
+        fallback, translate_parameters(given, fallback) if own_parameters is None else own_parameters
+    )
+    faults = [f"Option 'fallback_model': {fault}" for fault in [*filter(None, [region_fault]), *faults]]
+    return Fallback(model=fallback.name, family=fallback.family, parameters=parameters), faults
+
+
+def translate_parameters(given: JsonObject, fallback: ModelSpec) -> JsonObject:
+    """Translate the parameters of a synchronous model to those of its fallback model.
+
+    A parameter that the fallback model does not have is left out.
+    """
+    options = given.get("asr_options")
+    translated = {**given, **(options if isinstance(options, dict) else {})}
+    context, language, hints = translated.get("context"), translated.get("language"), translated.get("language_hints")
+    if isinstance(context, str):
+        translated["text"] = context
+    codes = [language] if language is not None else hints if isinstance(hints, list) else []
+    known = [code for code in (_translate_language(fallback, code) for code in codes) if code]
+    # `language` can only name one language, so several codes are given as `language_hints` only.
+    translated["language"] = known[0] if known and len(codes) == 1 else None
+    translated["language_hints"] = known or None
+    return {name: translated[name] for name in fallback.parameters.model_fields if translated.get(name) is not None}
+
+
+def _translate_language(fallback: ModelSpec, code: object) -> object:
+    """Return the fallback model's code of this language; None if it does not have the language."""
+    equivalent = EQUIVALENT_LANGUAGE_CODES.get(str(code))
+    if fallback.languages is None or code in fallback.languages:
+        return code
+    return equivalent if equivalent in fallback.languages else None

@@ -1,0 +1,64 @@
+"""The profiles document: named sets of options, and rules that select one by the prefix of an object key."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dashscribe.domain.recognition.catalogue import Endpoint
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.errors import ProfilesUnreadable
+
+DEFAULT_PROFILE = "default"
+
+
+class Profile(BaseModel):
+    """A named set of options. The stack's defaults apply to absent options."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str | None = None
+    family: str | None = Field(default=None, description="the model family of a model that is not in the catalogue")
+    parameters: JsonObject = Field(default_factory=dict)
+    endpoint: Endpoint | None = Field(default=None, description="the endpoint of a synchronous model")
+    stream: bool | None = Field(default=None, description="whether a synchronous model streams its reply")
+    fallback_model: str | None = Field(
+        default=None,
+        description="the asynchronous model for recordings that are too large or too long for a synchronous model",
+    )
+    fallback_parameters: JsonObject | None = Field(
+        default=None, description="parameters of the fallback model (by default, translated from `parameters`)"
+    )
+
+
+class PrefixRule(BaseModel):
+    """Object keys that start with `prefix` use `profile`. The first rule that matches applies."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    prefix: str
+    profile: str
+
+
+class Profiles(BaseModel):
+    """The profiles parameter (SSM, JSON)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    profiles: dict[str, Profile] = Field(default_factory=dict)
+    rules: list[PrefixRule] = Field(default_factory=list)
+
+    @classmethod
+    def parse(cls, document: str) -> Profiles:
+        """Parse the parameter's text. Raises `ProfilesUnreadable` with the location of each error."""
+        try:
+            profiles = cls.model_validate_json(document)
+        except ValidationError as error:
+            locations = "; ".join(
+                f"at {'.'.join(map(str, fault['loc'])) or 'the top level'}: {fault['msg']}"
+                for fault in error.errors(include_url=False, include_context=False, include_input=False)
+            )
+            raise ProfilesUnreadable(f"The profiles parameter is not valid: {locations}.") from error
+        unknown = sorted({rule.profile for rule in profiles.rules} - {*profiles.profiles, DEFAULT_PROFILE})
+        if unknown:
+            raise ProfilesUnreadable(f"The profiles parameter is not valid: rules name unknown profiles {unknown}.")
+        return profiles

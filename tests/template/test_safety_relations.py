@@ -1,0 +1,211 @@
+"""The relations between time-outs, claims, leases and delays on which the rules of docs/architecture.md depend.
+
+The template and the state machine hold some of these numbers, the modules hold the others. Each test names what would
+happen if its relation did not hold.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from dashscribe.adapters.dashscope_http import CALL_TIMEOUT, LIST_TIMEOUT, MAX_CALL_DURATION
+from dashscribe.adapters.dashscope_http import TIMEOUT as REQUEST_TIMEOUT
+from dashscribe.adapters.result_download import TIMEOUT as DOWNLOAD_TIMEOUT
+from dashscribe.domain.jobs.timeouts import (
+    CALL_CLAIM_LASTS,
+    CLAIM_LASTS,
+    LIST_COMPLETE_AFTER,
+    LOST_CALL_MESSAGE_AFTER,
+    LOST_MESSAGE_AFTER,
+    RECONCILE_AFTER,
+    RECONCILE_WITHIN,
+    TASK_DEADLINE,
+    TASK_LIST_WINDOW,
+    TASK_SAFETY_NET,
+)
+from dashscribe.services.polling.pass_budget import PASS_TIME
+from dashscribe.services.polling.poll import MAX_WAIT_SECONDS
+from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS
+from dashscribe.services.rate_limits import MAX_SLOT_WAIT as SUBMIT_SLOT_WAIT
+from dashscribe.services.submission.submit import RECONCILE_TIME
+from dashscribe.services.submission.submit import RUN_TIME as SUBMIT_RUN_TIME
+from dashscribe.services.transcribe import MAX_CALL_SLOT_WAIT as CALL_SLOT_WAIT
+from tests.template.conftest import StateMachine
+
+Resources = dict[str, dict[str, Any]]
+Machine = dict[str, Any]
+
+EXPRESS_EXECUTION = timedelta(minutes=5)
+"""AWS ends an EXPRESS execution after this."""
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def longest(timeout: httpx.Timeout) -> timedelta:
+    """How long a request without a large body may take: to connect, and then to wait for the response."""
+    assert timeout.connect is not None
+    assert timeout.read is not None
+    return seconds(timeout.connect + timeout.read)
+
+
+def states(machine: Machine) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, state in machine["States"].items():
+        yield name, state
+        for inner in [state["ItemProcessor"]] if "ItemProcessor" in state else state.get("Branches", []):
+            yield from states(inner)
+
+
+@pytest.fixture(scope="module")
+def timeout_of(functions: Resources) -> dict[str, timedelta]:
+    """The `Timeout` of each function, by logical id."""
+    return {name: seconds(properties["Timeout"]) for name, properties in functions.items()}
+
+
+@pytest.fixture(scope="module")
+def lease(poll_loop: Machine) -> timedelta:
+    until = poll_loop["States"]["TakeLease"]["Arguments"]["ExpressionAttributeValues"][":until"]["N"]
+    found = re.search(r"\$millis\(\) \+ (\d+)", until)
+    assert found is not None
+    return seconds(int(found[1]) / 1000)
+
+
+# claims
+
+
+def test_a_claim_outlives_the_function_that_made_it(timeout_of: dict[str, timedelta]) -> None:
+    """Otherwise a second function could submit a job while the first one is still submitting it."""
+    assert timeout_of["SubmitTranscriptionFunction"] < CLAIM_LASTS
+    assert timeout_of["TranscribeAudioFunction"] < CALL_CLAIM_LASTS
+
+
+def test_a_lost_message_is_noticed_only_after_its_claim_has_ended() -> None:
+    """Otherwise the loop would requeue jobs that a function is still working on."""
+    assert CLAIM_LASTS < LOST_MESSAGE_AFTER
+    assert CALL_CLAIM_LASTS < LOST_CALL_MESSAGE_AFTER
+
+
+def test_the_message_of_a_failed_function_is_visible_again_only_after_its_claim_has_ended(
+    resources: Resources,
+) -> None:
+    """Otherwise the next receipt finds the claim still held and ends without a result."""
+    assert seconds(resources["SubmitQueue"]["Properties"]["VisibilityTimeout"]) > CLAIM_LASTS
+    assert seconds(resources["SynchronousQueue"]["Properties"]["VisibilityTimeout"]) > CALL_CLAIM_LASTS
+
+
+# run times
+
+
+def test_a_submission_that_starts_at_the_last_moment_still_ends_in_time(timeout_of: dict[str, timedelta]) -> None:
+    """Otherwise Lambda kills the function between the POST and the record of its response."""
+    longest_submission = SUBMIT_SLOT_WAIT + longest(REQUEST_TIMEOUT)
+    assert SUBMIT_RUN_TIME + longest_submission < timeout_of["SubmitTranscriptionFunction"]
+
+
+def test_reconciliation_leaves_time_to_submit_in_the_same_run() -> None:
+    """Otherwise lost responses would delay new uploads."""
+    assert RECONCILE_TIME < SUBMIT_RUN_TIME
+
+
+def test_a_synchronous_call_that_waits_longest_still_ends_in_time(timeout_of: dict[str, timedelta]) -> None:
+    """Otherwise a transcript that was paid for is lost. The body is read for `MAX_CALL_DURATION`; the last read may
+    take the read time-out more."""
+    assert CALL_TIMEOUT.connect is not None
+    assert CALL_TIMEOUT.read is not None
+    longest_call = seconds(CALL_TIMEOUT.connect + CALL_TIMEOUT.read) + MAX_CALL_DURATION
+    assert CALL_SLOT_WAIT + longest_call < timeout_of["TranscribeAudioFunction"]
+
+
+def test_a_pass_that_queries_at_the_last_moment_still_ends_in_time(timeout_of: dict[str, timedelta]) -> None:
+    """Otherwise Lambda kills the pass before it returns the tasks that have ended."""
+    longest_request = max(longest(REQUEST_TIMEOUT), longest(LIST_TIMEOUT))
+    assert PASS_TIME + longest_request < timeout_of["PollTasksFunction"]
+
+
+def test_a_result_that_does_not_arrive_leaves_time_to_record_it(timeout_of: dict[str, timedelta]) -> None:
+    assert longest(DOWNLOAD_TIMEOUT) < timeout_of["FinalizeTranscriptionFunction"]
+
+
+def test_a_state_waits_longer_than_its_function_may_run(
+    machines: dict[str, StateMachine], timeout_of: dict[str, timedelta]
+) -> None:
+    """Otherwise Step Functions would start a function again that is still running."""
+    for machine in machines.values():
+        limits = {
+            state["Arguments"]["FunctionName"][2:-4]: seconds(state["TimeoutSeconds"])
+            for _, state in states(machine.asl)
+            if state["Type"] == "Task" and state["Resource"] == "arn:aws:states:::lambda:invoke"
+        }
+        substitutions = machine.properties["DefinitionSubstitutions"]
+        assert {f"{name}Arn" for name in limits} == {name for name in substitutions if name.endswith("FunctionArn")}
+        assert [name for name, limit in limits.items() if limit <= timeout_of[name]] == []
+
+
+# the loop
+
+
+def test_the_lease_outlives_a_pass(poll_loop: Machine, lease: timedelta, timeout_of: dict[str, timedelta]) -> None:
+    """Otherwise a second execution would start the loop while the first one works. The lease is renewed before each
+    pass, which waits, and then polls while one batch of finalizers runs."""
+    inner = dict(states(poll_loop))
+    one_pass = max(inner[name]["TimeoutSeconds"] for name in ("PollTasks", "FinalizeTranscription"))
+    assert seconds(MAX_WAIT_SECONDS + one_pass) < lease
+    assert max(timeout_of["PollTasksFunction"], timeout_of["FinalizeTranscriptionFunction"]) < lease
+
+
+def test_an_execution_ends_before_aws_ends_it(poll_loop: Machine, timeout_of: dict[str, timedelta]) -> None:
+    """Otherwise AWS would end it while finalizers run. The last pass starts just before the limit and runs at the same
+    time as one batch of finalizers; one more batch may follow."""
+    inner = dict(states(poll_loop))
+    limits = {
+        found
+        for name in ("ChooseNextStep", "ChooseWhenToPoll")
+        for choice in inner[name]["Choices"]
+        for found in re.findall(r"StartTime\) > (\d+)", choice["Condition"])
+    }
+    [limit] = limits  # both states use the same one
+    batch = seconds(inner["FinalizeTranscription"]["TimeoutSeconds"])
+    last_pass = max(seconds(MAX_WAIT_SECONDS) + timeout_of["PollTasksFunction"], batch)
+    assert seconds(int(limit) / 1000) + last_pass + batch < EXPRESS_EXECUTION
+
+
+def test_the_code_and_the_map_allow_the_same_number_of_finalizers(poll_loop: Machine) -> None:
+    assert dict(states(poll_loop))["FinalizeJobs"]["MaxConcurrency"] == CONCURRENT_FINALIZERS
+
+
+# queues
+
+
+def test_a_queue_hides_a_message_for_at_least_six_time_outs(
+    resources: Resources, functions: Resources, timeout_of: dict[str, timedelta]
+) -> None:
+    """AWS asks for it: a throttled event source mapping holds messages before the function runs."""
+    readers = {
+        event["Properties"]["Queue"]["Fn::GetAtt"][0]: name
+        for name, properties in functions.items()
+        for event in properties.get("Events", {}).values()
+        if event["Type"] == "SQS"
+    }
+    assert set(readers) == {"SubmitQueue", "SynchronousQueue"}
+    for queue, function in readers.items():
+        assert seconds(resources[queue]["Properties"]["VisibilityTimeout"]) >= 6 * timeout_of[function], queue
+
+
+# tasks and reconciliation
+
+
+def test_a_submitted_job_is_checked_only_after_its_task_is_overdue() -> None:
+    """Otherwise the safety net would resubmit files whose task still runs."""
+    assert TASK_DEADLINE < TASK_SAFETY_NET
+
+
+def test_a_lost_response_is_reconciled_while_the_task_list_is_complete() -> None:
+    """Otherwise a task that was accepted could be missing from the list, and the file would be paid for twice."""
+    assert RECONCILE_AFTER < LIST_COMPLETE_AFTER < RECONCILE_WITHIN < TASK_LIST_WINDOW
