@@ -71,7 +71,7 @@ def test_a_file_that_was_left_out_never_gets_its_neighbours_transcript() -> None
     world.run_until_quiet()
     result = world.job_of("left-out.wav").result
     assert result is not None
-    assert world.results.files[result.files.text] == b"said left-out.wav.\n"
+    assert world.results.files[result.files["text"]] == b"said left-out.wav.\n"
 
 
 def test_a_file_refused_for_its_neighbours_is_tried_alone_also_when_they_are_done() -> None:

@@ -12,7 +12,7 @@ from dashscribe.domain.transcripts.transcript import AudioFacts
 
 
 def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job, now: datetime) -> None:
-    options = Options(profile="calls", model="fun-asr", parameters={"channel_id": [0]})
+    options = Options(profile="calls", model="fun-asr", parameters={"channel_id": [0]}, outputs=("txt", "vtt"))
     sent = jobs.submitted(jobs.with_options(job, options), "t-1", now + timedelta(seconds=1))
     done = jobs.succeed(
         jobs.submitted(jobs.retry(sent, "FILE_403_FORBIDDEN", now), "t-2", now + timedelta(seconds=2)),
@@ -23,7 +23,7 @@ def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job
         now + timedelta(seconds=3),
         now + timedelta(seconds=4),
     )
-    assert json.loads(job_report(done).model_dump_json()) == {
+    assert json.loads(job_report(done, {"reading_speed": 2}).model_dump_json()) == {
         "schema_version": "1.0",
         "job_id": "0" * 32,
         "media": {
@@ -41,26 +41,30 @@ def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job
             "endpoint": None,
             "stream": False,
             "fallback": None,
+            "outputs": ["txt", "vtt"],
+            "subtitles": None,
         },
         "task_id": "t-2",
         "attempts": 2,
         "audio": {"duration_ms": None, "speech_ms": 0, "channels": []},
         "usage": {"billed_seconds": 0, "estimated_cost_usd": 0.0},
         "warnings": ["ASR_RESPONSE_HAVE_NO_WORDS"],
+        "subtitle_warnings": {"reading_speed": 2},
         "timing": {
             "uploaded_at": "2026-01-01T12:00:00.123Z",
             "received_at": "2026-01-01T12:00:00.123Z",
             "submitted_at": "2026-01-01T12:00:02.123Z",
             "completed_at": "2026-01-01T12:00:03.123Z",
         },
+        "renderings": [],
     }
 
 
 def test_the_report_has_the_whole_media_key_when_the_result_keys_are_cut(job: Job) -> None:
     long = job.media.model_copy(update={"key": "中" * 341})
-    assert job_report(job.model_copy(update={"media": long})).media.key == "中" * 341
+    assert job_report(job.model_copy(update={"media": long}), {}).media.key == "中" * 341
 
 
 def test_a_stored_report_is_read_back_unchanged(job: Job) -> None:
-    report = job_report(job)
+    report = job_report(job, {})
     assert JobReport.model_validate_json(report.model_dump_json()) == report

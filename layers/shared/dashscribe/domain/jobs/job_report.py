@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.jobs.job import Job, Usage
 from dashscribe.domain.recognition.media import Media
@@ -27,6 +29,17 @@ class JobTiming(BaseModel):
     completed_at: Timestamp | None
 
 
+class Rendering(BaseModel):
+    """One later rendering of the files from `result.json`. Nothing is billed for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rendered_at: Timestamp
+    outputs: tuple[str, ...]
+    version: str = Field(description="the version of dashscribe")
+    subtitle_warnings: dict[str, int]
+
+
 class JobReport(BaseModel):
     """The content of `job.json`. `options` are the effective ones; null if they could not be read."""
 
@@ -41,10 +54,17 @@ class JobReport(BaseModel):
     audio: AudioFacts | None
     usage: Usage | None
     warnings: list[str]
+    subtitle_warnings: dict[str, int] = Field(
+        default_factory=dict,
+        description="how many cues exceed a limit, by the name of the limit (docs/subtitles.md#how-cues-are-made)",
+    )
     timing: JobTiming
+    renderings: list[Rendering] = Field(
+        default_factory=list, description="later renderings by `dashscribe render`, the last one at the end"
+    )
 
 
-def job_report(job: Job) -> JobReport:
+def job_report(job: Job, subtitle_warnings: Mapping[str, int]) -> JobReport:
     """The report of a job as its record is now."""
     return JobReport(
         job_id=job.job_id,
@@ -55,6 +75,7 @@ def job_report(job: Job) -> JobReport:
         audio=job.audio,
         usage=job.usage,
         warnings=job.warnings,
+        subtitle_warnings=dict(subtitle_warnings),
         timing=JobTiming(
             uploaded_at=job.uploaded_at,
             received_at=job.received_at,

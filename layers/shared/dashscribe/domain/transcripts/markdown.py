@@ -18,12 +18,12 @@ def markdown(
     *,
     date: str | None = None,
     languages: Sequence[str] = (),
-    player: str = "transcript.html",
+    player: str | None = "transcript.html",
 ) -> str:
     """The transcript as CommonMark. What is said is escaped, so that none of it is markup.
 
     `date` is a date as it is to be shown; `languages` are codes; `player` is the address that time links point into,
-    relative to the file.
+    relative to the file; None for times without links.
     """
     title = transcript.media.rstrip("/").rpartition("/")[2] or "Transcript"
     facts = [("Recording", transcript.media), ("Date", date), ("Length", _length(transcript))]
@@ -38,7 +38,7 @@ def _length(transcript: Transcript) -> str | None:
     return clock(transcript.duration_ms) if transcript.duration_ms else None
 
 
-def _blocks(turn: Turn, player: str) -> list[str]:
+def _blocks(turn: Turn, player: str | None) -> list[str]:
     if turn.name:
         return [
             "### " + " ".join(part for part in (_link(turn.begin_ms, player), escaped(turn.name)) if part),
@@ -50,8 +50,10 @@ def _blocks(turn: Turn, player: str) -> list[str]:
     ]
 
 
-def _link(begin_ms: int | None, player: str) -> str:
-    return "" if begin_ms is None else f"[{clock(begin_ms)}]({player}#t={max(0, begin_ms) // 1000})"
+def _link(begin_ms: int | None, player: str | None) -> str:
+    if begin_ms is None:
+        return ""
+    return f"[{clock(begin_ms)}]({player}#t={max(0, begin_ms) // 1000})" if player else clock(begin_ms)
 
 
 def escaped(text: str) -> str:

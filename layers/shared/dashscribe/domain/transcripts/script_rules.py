@@ -81,16 +81,21 @@ class SubtitleOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    line_width: int | dict[Script, int] | None = None
-    lines: int = Field(default=2, ge=1, le=3)
-    reading_speed: float | dict[Script, float] | None = None
-    minimum_ms: int = Field(default=833, ge=200, le=5_000)
-    maximum_ms: int = Field(default=7_000, ge=1_000, le=30_000)
-    labels: bool = True
-    """Whether cues show who speaks, where the voice changes."""
-    speakers: dict[str, str] = Field(default_factory=dict)
-    """Names by number as people read it: "2" is Speaker 2, or Channel 2 where channels are the voices; "1.2" is
-    Speaker 2 of Channel 1."""
+    line_width: int | dict[Script, int] | None = Field(
+        default=None, description="characters a line, from 8 to 200: a number, or an object by script"
+    )
+    lines: int = Field(default=2, ge=1, le=3, description="the most lines of a cue")
+    reading_speed: float | dict[Script, float] | None = Field(
+        default=None, description="characters a second, from 1 to 100: a number, or an object by script"
+    )
+    minimum_ms: int = Field(default=833, ge=200, le=5_000, description="the shortest time that a cue is shown")
+    maximum_ms: int = Field(default=7_000, ge=1_000, le=30_000, description="the longest time that a cue is shown")
+    labels: bool = Field(default=True, description="whether cues show who speaks, where the voice changes")
+    speakers: dict[str, str] = Field(
+        default_factory=dict,
+        description='names by number: "2" is Speaker 2, or Channel 2 where channels are the voices; "1.2" is Speaker 2 '
+        "of Channel 1",
+    )
 
     @model_validator(mode="after")
     def _is_possible(self) -> SubtitleOptions:

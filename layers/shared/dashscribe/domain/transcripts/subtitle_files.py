@@ -39,8 +39,8 @@ def _srt_text(cue: Cue) -> str:
     return text + _WORD_JOINER if _ONLY_DIGITS.fullmatch(last) else text
 
 
-def vtt(cues: Sequence[Cue], language: str | None = None) -> str:
-    """WebVTT; without cues a valid file too. `language` is an ISO 639 code for the header.
+def vtt(cues: Sequence[Cue], language: str | None = None, *, note: str = "") -> str:
+    """WebVTT; without cues a valid file too. `language` is an ISO 639 code for the header, `note` a comment.
 
     Each cue has its number as identifier. Where there are several voices, each line has a voice tag.
     """
@@ -49,7 +49,7 @@ def vtt(cues: Sequence[Cue], language: str | None = None) -> str:
         f"{number}\n{_time(cue.begin_ms, '.')} --> {_time(cue.end_ms, '.')}\n{_vtt_text(cue)}\n"
         for number, cue in enumerate(cues, start=1)
     ]
-    return "\n".join([header, *blocks])
+    return "\n".join([header, *([f"NOTE {note}\n"] if note else []), *blocks])
 
 
 def _vtt_text(cue: Cue) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,6 +77,13 @@ class Transcript(_Shape):
         if any(sentence.words for sentence in sentences):
             return "words"
         return "sentences" if any(sentence.begin_ms is not None for sentence in sentences) else "none"
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages that the model names, the most frequent first."""
+        spoken = [sentence for channel in self.channels for sentence in channel.sentences if sentence.text.strip()]
+        counts = Counter(sentence.language for sentence in spoken if sentence.language)
+        return [language for language, _ in counts.most_common()]
 
     @property
     def facts(self) -> AudioFacts:

@@ -72,9 +72,26 @@ def _spoken(transcript: Transcript) -> list[tuple[Voice, Sentence]]:
 
 
 def _sentences(channel: Channel) -> list[Sentence]:
-    if channel.sentences:
+    """The sentences of a channel. Text that follows the last of them is one more, of the same voice, without times."""
+    if not channel.sentences:
+        return [Sentence(sentence_id=1, begin_ms=None, end_ms=None, text=line) for line in channel.text.splitlines()]
+    rest = _rest(channel)
+    if not rest:
         return channel.sentences
-    return [Sentence(sentence_id=1, begin_ms=None, end_ms=None, text=line) for line in channel.text.splitlines()]
+    untimed = {"text": rest, "begin_ms": None, "end_ms": None, "words": None}
+    return [*channel.sentences, channel.sentences[-1].model_copy(update=untimed)]
+
+
+def _rest(channel: Channel) -> str:
+    """What the text of a channel has after its sentences; blanks do not count."""
+    position = 0
+    for sentence in channel.sentences:
+        for part in sentence.text.split():
+            found = channel.text.find(part, position)
+            if found < 0 or channel.text[position:found].strip():
+                return ""
+            position = found + len(part)
+    return channel.text[position:].strip()
 
 
 def _turn(sentences: Sequence[Sentence], name: str) -> Turn:

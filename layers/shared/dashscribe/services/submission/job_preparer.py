@@ -41,6 +41,7 @@ class JobPreparer:
     clock: Clock
     results_bucket: str
     default_model: str
+    default_outputs: tuple[str, ...]
     region: Region
 
     def prepare(self, body: str) -> Preparation:
@@ -67,6 +68,7 @@ class JobPreparer:
                 metadata,
                 self.profiles.profiles(),
                 default_model=self.default_model,
+                default_outputs=self.default_outputs,
                 region=self.region,
             )
         except MediaGone as error:
