@@ -204,7 +204,9 @@ def _run(url: str) -> None:
 
     records: Any = _Records(url)
     bus: Any = SimpleNamespace(publish=lambda *_: None)
-    service = replace(finalize_service(), records=records, events=bus)
+    made = finalize_service()
+    publisher = replace(made.publisher, records=records, events=bus)
+    service = replace(made, records=records, publisher=publisher)
     vars(app)["finalize_service"] = lambda: service
     context: Any = SimpleNamespace(
         function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", aws_request_id="r", tenant_id=None

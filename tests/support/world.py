@@ -49,6 +49,7 @@ from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PollService
 from dashscribe.services.ports import DueRecord, DueTask, Message
+from dashscribe.services.publish import EndPublisher
 from dashscribe.services.submission.report import SubmitReport
 from dashscribe.services.submission.submit import SubmitService
 from dashscribe.services.transcribe import TranscribeService
@@ -101,6 +102,7 @@ class Records:
     turns: dict[str, datetime] = field(default_factory=dict)
     swept: dict[str, TaskListState] = field(default_factory=dict)
     saves: list[Job] = field(default_factory=list)
+    split_accepted: dict[str, int] = field(default_factory=dict)
 
     def create(self, job: Job) -> bool:
         def effect() -> bool:
@@ -207,6 +209,13 @@ class Records:
 
     def remember_one_file_only(self, model: str, until: datetime) -> None:
         self.crashes.around("remember one file only", partial(self.one_file_only.__setitem__, model, until))
+
+    def count_single_acceptance(self, submission_id: str) -> int:
+        def effect() -> int:
+            self.split_accepted[submission_id] = self.split_accepted.get(submission_id, 0) + 1
+            return self.split_accepted[submission_id]
+
+        return int(self.crashes.around("count single acceptance", effect))
 
     def task_list_state(self, model: str) -> TaskListState | None:
         return self.crashes.read("sweep memory", self.swept.get(model))
@@ -557,6 +566,8 @@ class World:
             media=self.media,
             profiles=self,
             api_key=self.api_key,
+            results=self.results,
+            results_bucket=RESULTS_BUCKET,
             events=self.bus,
             dead_letter_queue=self,
             loop=self,
@@ -570,7 +581,7 @@ class World:
 
         settings = TranscribeSettings.from_environ(ENVIRON)
         return build_transcribe_service(
-            settings, self.submission_ports(), speech=self.caller, results=self.results, audio_length=audio_length
+            settings, self.submission_ports(), speech=self.caller, audio_length=audio_length
         )
 
     def submit_service(self) -> SubmitService:
@@ -582,6 +593,7 @@ class World:
             results=self.vendor,
             messages=self,
             synchronous_queue=self.synchronous,
+            concurrent_records=1,
         )
 
     def poll_service(self, workers: int = 1) -> PollService:
@@ -600,7 +612,7 @@ class World:
             records=self.records,
             results=self.results,
             source=self.vendor,
-            events=self.bus,
+            publisher=EndPublisher(self.records, self.results, self.bus, self.clock, RESULTS_BUCKET),
             clock=self.clock,
             results_bucket=RESULTS_BUCKET,
             region=Region.INTERNATIONAL,

@@ -49,7 +49,7 @@ def resource_policies(resources: Resources) -> Iterator[tuple[str, Statement]]:
         (
             "ResultsBucket",
             "s3",
-            {("FinalizeTranscriptionFunction", "PutObject")}
+            {(f"{name}Function", "PutObject") for name in ("SubmitTranscription", "FinalizeTranscription")}
             | {("TranscribeAudioFunction", action) for action in ("PutObject", "GetObject", "ListBucket")}
             | {("BackfillUploadsFunction", action) for action in ("GetObject", "ListBucket")},
         ),

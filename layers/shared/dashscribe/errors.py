@@ -5,7 +5,10 @@
   * MalformedMessage        a queue message can never be processed: send it to the dead-letter queue
   * InvalidOptions          the uploader's options are wrong: fail the job with the reason
   * ProfilesUnreadable      the profiles document is broken: pause submissions
-  * MediaGone               the object version no longer exists: fail the job
+  * MediaUnusable           the object cannot be read: fail the job with `code`
+    * MediaGone             the object version no longer exists
+    * MediaForbidden        the functions may not read it
+    * MediaArchived         it must be restored first
   * StaleRecord             another function changed the record first: drop our change, or read the record again
   * VendorError             DashScope refused the request or could not answer: do what `error_class` says
     * VendorUnreachable     no connection was made, so nothing was submitted: retry
@@ -57,8 +60,28 @@ class ProfilesUnreadable(DashscribeError):
     """The profiles parameter is not a valid profiles document."""
 
 
-class MediaGone(DashscribeError):
+class MediaUnusable(DashscribeError):
+    """The uploaded object cannot be read, and a retry does not help. `code` is the job's error code."""
+
+    code = "MEDIA_UNUSABLE"
+
+
+class MediaGone(MediaUnusable):
     """The uploaded object version no longer exists."""
+
+    code = "MEDIA_GONE"
+
+
+class MediaForbidden(MediaUnusable):
+    """The functions may not read the object."""
+
+    code = "MEDIA_FORBIDDEN"
+
+
+class MediaArchived(MediaUnusable):
+    """The object is in an archive storage class and is not restored."""
+
+    code = "MEDIA_ARCHIVED"
 
 
 class StaleRecord(DashscribeError):

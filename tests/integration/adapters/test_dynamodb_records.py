@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dashscribe.domain.jobs import pause as pauses
-from dashscribe.domain.jobs.job import Due, Job, Status
+from dashscribe.domain.jobs.job import Due, Job, SplitFrom, Status
 from dashscribe.domain.jobs.task import PostOutcome, Task, TaskPhase
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.media import Media
@@ -87,6 +87,7 @@ def full_job(make_job: MakeJob, now: datetime) -> Job:
         task_id="c2e5d63b-96e1-4607-bb91-000000000000",
         attempts=2,
         single_file_task=True,
+        split_from=SplitFrom(submission_id="b" * 32, files=3),
         failed_attempts=3,
         ambiguous_submissions=1,
         last_error_code="FILE_403_FORBIDDEN",

@@ -24,8 +24,8 @@ from dashscribe.errors import DashscribeError, LargeResult, PublishFailed, Resul
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FILES_PER_FINALIZER
-from dashscribe.services.ports import Clock, EventPublisher, JobRecords, ResultSource, ResultStore
-from dashscribe.services.publish import publish_end, publish_start
+from dashscribe.services.ports import Clock, JobRecords, ResultSource, ResultStore
+from dashscribe.services.publish import EndPublisher, publish_start
 
 
 @dataclass
@@ -61,7 +61,7 @@ class FinalizeService:
     records: JobRecords
     results: ResultStore
     source: ResultSource
-    events: EventPublisher
+    publisher: EndPublisher
     clock: Clock
     results_bucket: str
     region: Region
@@ -107,7 +107,7 @@ class FinalizeService:
             if concluded is None:
                 return
             job = concluded
-        job = publish_end(job, self.records, self.events, self.clock)
+        job = self.publisher.publish(job)
         (batch.report.failed if job.failure else batch.report.succeeded).append(job)
         logger.info("job ended", status=job.status, code=job.failure.code if job.failure else None)
 
@@ -132,7 +132,7 @@ class FinalizeService:
         The record is written at once, so that a repeated run does not publish `Transcription Submitted` again.
         """
         accepted = jobs.submitted(job, task.task_id or "", task.accepted_at or self.clock())
-        publish_start([accepted], self.events, self.clock)
+        publish_start([accepted], self.publisher.events, self.clock)
         return self.records.save(accepted)
 
     def _next_record(self, job: Job, batch: _Batch, files_in_task: int) -> Job:

@@ -24,7 +24,7 @@ from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
-from dashscribe.errors import ErrorClass, MalformedMessage, MediaGone, PublishFailed, ResponseLost, VendorError
+from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import RequeuedJob, parse_message
 from dashscribe.services.ports import (
@@ -37,7 +37,7 @@ from dashscribe.services.ports import (
     ResultStore,
     SynchronousSpeech,
 )
-from dashscribe.services.publish import publish_end, publish_start
+from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import submit_rate, submit_rate_key
 from dashscribe.services.submission.inbox import MessageInbox
 from dashscribe.services.submission.job_preparer import find_requeued
@@ -77,7 +77,7 @@ class SynchronousCaller:
     sleep: Callable[[float], None] = time.sleep
 
     def length_refusal(self, job: Job, options: Options) -> tuple[str, str] | None:
-        """Code and message when the recording is too long for the model. Raises `MediaGone`."""
+        """Code and message when the recording is too long for the model. Raises `MediaUnusable`."""
         return too_long_for(self.audio_length(self.media.read(job.media)), options.spec)
 
     def wait_for_slot(self, options: Options) -> bool:
@@ -141,8 +141,8 @@ class TranscribeService:
             return self._resume(job)
         try:
             refused = self.caller.length_refusal(job, options)
-        except MediaGone as error:
-            return self.recorder.fail(job, "MEDIA_GONE", str(error))
+        except MediaUnusable as error:
+            return self.recorder.fail(job, error.code, str(error))
         if refused is not None:
             return self._fall_back(job, *refused) if options.fallback else self.recorder.fail(job, *refused)
         admission = self.pause.admit({job.job_id: job})
@@ -202,10 +202,10 @@ class TranscribeService:
             now,
         )
         self.results.store(job_files(result_json(result.response, ended), result.transcript, ended))
-        publish_start([accepted], self.recorder.events, self.clock)
+        publish_start([accepted], self.recorder.publisher.events, self.clock)
         ended = self.records.save(ended)
         try:
-            publish_end(ended, self.records, self.recorder.events, self.clock)
+            self.recorder.publisher.publish(ended)
         except PublishFailed:
             logger.exception("event not published; the loop publishes it", job_id=job.job_id)
             self.loop.send_wake_up()

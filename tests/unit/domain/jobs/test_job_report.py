@@ -26,6 +26,7 @@ def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job
     assert json.loads(job_report(done, {"reading_speed": 2}).model_dump_json()) == {
         "schema_version": "1.0",
         "job_id": "0" * 32,
+        "status": "SUCCEEDED",
         "media": {
             "bucket": "media",
             "key": "calls/a b+c%20'é中😀.wav",
@@ -50,6 +51,7 @@ def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job
         "usage": {"billed_seconds": 0, "estimated_cost_usd": 0.0},
         "warnings": ["ASR_RESPONSE_HAVE_NO_WORDS"],
         "subtitle_warnings": {"reading_speed": 2},
+        "error": None,
         "timing": {
             "uploaded_at": "2026-01-01T12:00:00.123Z",
             "received_at": "2026-01-01T12:00:00.123Z",
@@ -62,9 +64,9 @@ def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job
 
 def test_the_report_has_the_whole_media_key_when_the_result_keys_are_cut(job: Job) -> None:
     long = job.media.model_copy(update={"key": "中" * 341})
-    assert job_report(job.model_copy(update={"media": long}), {}).media.key == "中" * 341
+    assert job_report(job.model_copy(update={"media": long})).media.key == "中" * 341
 
 
 def test_a_stored_report_is_read_back_unchanged(job: Job) -> None:
-    report = job_report(job, {})
+    report = job_report(job)
     assert JobReport.model_validate_json(report.model_dump_json()) == report

@@ -53,7 +53,9 @@ def test_a_refusal_about_the_request_submits_each_file_by_itself(
     job: Job, now: datetime, error_class: ErrorClass
 ) -> None:
     decision = after_refusal(job, refusal(error_class, "InvalidParameter", 400), 2, now)
-    assert decision == RetryDecision(retry_at=now, single_file_task=True)
+    assert (decision.retry_at, decision.single_file_task) == (now, True)
+    assert decision.split_from is not None
+    assert decision.split_from.files == 2
 
 
 @pytest.mark.parametrize(("http_status", "limit"), [(None, 25), (500, 25), (400, 5), (404, 5)])

@@ -71,6 +71,15 @@ class Usage(BaseModel):
     estimated_cost_usd: float | None
 
 
+class SplitFrom(BaseModel):
+    """The submission of several files that the vendor refused, so that each file is submitted by itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    submission_id: str
+    files: int
+
+
 class Job(BaseModel):
     """One record of the jobs table (`pk` = `JOB#<job_id>`). `revision` counts its writes.
 
@@ -90,6 +99,7 @@ class Job(BaseModel):
     task_id: str | None = None
     attempts: int = 0
     single_file_task: bool = False
+    split_from: SplitFrom | None = None
     failed_attempts: int = 0
     ambiguous_submissions: int = 0
     last_error_code: str | None = None
@@ -200,6 +210,7 @@ def submitted(job: Job, task_id: str | None, now: datetime) -> Job:
         requeues=0,
         submitted_at=now,
         last_error_code=None,
+        split_from=None,
         due_kind=Due.JOB,
         due_at=now + TASK_SAFETY_NET,
     )
@@ -232,19 +243,28 @@ def apply_retry(job: Job, decision: RetryDecision, error_code: str, now: datetim
         decision.retry_at or now,
         is_failed_attempt=decision.is_failed_attempt,
         single_file_task=decision.single_file_task,
+        split_from=decision.split_from,
     )
 
 
 def retry(
-    job: Job, error_code: str, at: datetime, *, is_failed_attempt: bool = False, single_file_task: bool = False
+    job: Job,
+    error_code: str,
+    at: datetime,
+    *,
+    is_failed_attempt: bool = False,
+    single_file_task: bool = False,
+    split_from: SplitFrom | None = None,
 ) -> Job:
     """Submit the file again at this time, with a fresh URL. No task works on it any more."""
+    split = split_from or job.split_from
     return _waiting(
         job,
         error_code,
         task_id=None,
         failed_attempts=job.failed_attempts + int(is_failed_attempt),
         single_file_task=job.single_file_task or single_file_task,
+        split_from=split.model_dump() if split else None,
         due_kind=Due.JOB,
         due_at=at,
     )

@@ -47,6 +47,12 @@ def render_context(job: Job) -> RenderContext:
     )
 
 
+def failure_file(job: Job, results_bucket: str) -> OutputFile:
+    """`job.json` of a failed job: the reason, where the files of the transcript would be."""
+    key = result_folder(results_bucket, job.media.key, job.job_id).files.job
+    return OutputFile(key, job_report(job).model_dump_json(indent=2).encode(), JSON)
+
+
 def result_json(reply: JsonObject, job: Job) -> bytes:
     """`result.json`: the vendor's reply. Its `file_url` is our presigned URL, so the object's address replaces it."""
     kept = {**reply, "file_url": job.media.s3_uri} if "file_url" in reply else reply

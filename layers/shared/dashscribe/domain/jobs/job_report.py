@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashscribe.domain.jobs.job import Job, Usage
+from dashscribe.domain.jobs.failure import Failure
+from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
@@ -41,12 +42,14 @@ class Rendering(BaseModel):
 
 
 class JobReport(BaseModel):
-    """The content of `job.json`. `options` are the effective ones; null if they could not be read."""
+    """The content of `job.json`, which a failed job has too. `options` are the effective ones; null if they could not
+    be read."""
 
     model_config = ConfigDict(frozen=True)
 
     schema_version: str = SCHEMA_VERSION
     job_id: str
+    status: Status
     media: Media
     options: Options | None
     task_id: str | None
@@ -58,16 +61,18 @@ class JobReport(BaseModel):
         default_factory=dict,
         description="how many cues exceed a limit, by the name of the limit (docs/subtitles.md#how-cues-are-made)",
     )
+    error: Failure | None
     timing: JobTiming
     renderings: list[Rendering] = Field(
         default_factory=list, description="later renderings by `dashscribe render`, the last one at the end"
     )
 
 
-def job_report(job: Job, subtitle_warnings: Mapping[str, int]) -> JobReport:
+def job_report(job: Job, subtitle_warnings: Mapping[str, int] | None = None) -> JobReport:
     """The report of a job as its record is now."""
     return JobReport(
         job_id=job.job_id,
+        status=job.status,
         media=job.media,
         options=job.options,
         task_id=job.task_id,
@@ -75,7 +80,8 @@ def job_report(job: Job, subtitle_warnings: Mapping[str, int]) -> JobReport:
         audio=job.audio,
         usage=job.usage,
         warnings=job.warnings,
-        subtitle_warnings=dict(subtitle_warnings),
+        subtitle_warnings=dict(subtitle_warnings or {}),
+        error=job.failure,
         timing=JobTiming(
             uploaded_at=job.uploaded_at,
             received_at=job.received_at,

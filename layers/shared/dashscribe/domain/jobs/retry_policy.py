@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs.failure import Failure, failure
-from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.job import Job, SplitFrom
 from dashscribe.domain.jobs.task import PostOutcome, Task
 from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER, RECONCILE_AFTER, RECONCILE_WITHIN, TASK_LIST_WINDOW
 from dashscribe.domain.recognition.task_replies import MISSING_FROM_RESULTS
@@ -56,6 +56,7 @@ class RetryDecision:
     pauses_submissions: bool = False
     is_failed_attempt: bool = False
     single_file_task: bool = False
+    split_from: SplitFrom | None = None
 
 
 def retry_delay(attempts: int) -> timedelta:
@@ -80,7 +81,8 @@ def after_refusal(job: Job, error: VendorError, files_in_submission: int, now: d
     if error.error_class is ErrorClass.THROTTLED:
         return RetryDecision(retry_at=now + retry_delay(THROTTLED_LIKE_ATTEMPT))
     if files_in_submission > 1 and error.code.startswith(ABOUT_THE_REQUEST):
-        return RetryDecision(retry_at=now, single_file_task=True)
+        split_from = SplitFrom(submission_id=job.submission_id or "", files=files_in_submission)
+        return RetryDecision(retry_at=now, single_file_task=True, split_from=split_from)
     if error.error_class is ErrorClass.PERMANENT:
         return RetryDecision(failure=failure(error.code, error.message))
     return after_failed_attempt(job, error, now)

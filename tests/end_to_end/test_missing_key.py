@@ -1,4 +1,4 @@
-"""No key: nothing fails, uploads wait, the log and the alarm say why; a key: they go on by themselves."""
+"""Without an API key uploads wait and none fails; the log and the alarm say why. With a key they resume."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.main_job import SAMPLES
+from local.recordings import SAMPLES
 from local.stack import API_KEY
 from tests.end_to_end.conftest import Deployment
 
@@ -17,7 +17,7 @@ WAV = (SAMPLES / "morning-walk.wav").read_bytes()
 
 
 def extract_pauses(deployment: Deployment) -> None:
-    """What CloudWatch does with the embedded metrics in log lines, and MiniStack does not: they become metrics."""
+    """Publish the embedded metrics of the log lines, as CloudWatch does and MiniStack does not."""
     for line in deployment.log_lines().splitlines():
         record = json.loads(line) if line.startswith('{"_aws"') else {}
         if max(record.get("SubmissionsPaused", [0])):
@@ -35,9 +35,9 @@ def extract_pauses(deployment: Deployment) -> None:
                 )
 
 
-def test_uploads_wait_for_the_key_and_go_on_when_it_is_there(deployment: Deployment) -> None:
+def test_uploads_wait_for_the_key_and_resume_when_it_is_there(deployment: Deployment) -> None:
     secrets, arn = deployment.info.client("secretsmanager"), deployment.info.outputs["ApiKeySecretArn"]
-    deployment.simulator(scripts=[{"match": "keyless/", "answers": [{"text": "patience"}]}])
+    deployment.simulator(scripts=[{"match": "keyless/", "answers": [{"text": "after the pause"}]}])
     numbers = itertools.count()
     secrets.put_secret_value(SecretId=arn, SecretString="PLACEHOLDER - put the DashScope API key here")
     try:
@@ -45,8 +45,8 @@ def test_uploads_wait_for_the_key_and_go_on_when_it_is_there(deployment: Deploym
         def waiting() -> str | None:
             deployment.upload(f"keyless/{next(numbers)}.wav", WAV)
             deployment.listen(wait_seconds=2)
-            parked = [job for job in deployment.jobs() if job.get("last_error_code") == {"S": "API_KEY_MISSING"}]
-            return str(parked[-1]["media"]["M"]["key"]["S"]) if parked else None
+            paused = [job for job in deployment.jobs() if job.get("last_error_code") == {"S": "API_KEY_MISSING"}]
+            return str(paused[-1]["media"]["M"]["key"]["S"]) if paused else None
 
         key: str = deployment.wait_for(waiting, "the changed secret to take effect", 60)
         assert "submissions paused" in deployment.log_lines()
