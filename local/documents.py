@@ -95,7 +95,9 @@ def sample_job(status: Status) -> Job:
     )
     now = _UPLOADED + timedelta(seconds=1)
     job = jobs.receive(job_id_of(media.bucket, media.key, "v1"), media, _UPLOADED, now)
-    job = jobs.with_options(job, Options(profile="default", model="fun-asr", parameters={"channel_id": [0]}))
+    job = jobs.with_options(
+        job, Options(profile="default", model="fun-asr", parameters={"channel_id": [0]}, outputs=DEFAULT_OUTPUTS)
+    )
     if status is Status.FAILED:
         refused = media.model_copy(update={"key": "notes/minutes.docx"})
         code, message = refusal(refused) or ("", "")

@@ -56,7 +56,8 @@ def failure_file(job: Job, results_bucket: str) -> OutputFile:
 def result_json(reply: JsonObject, job: Job) -> bytes:
     """`result.json`: the vendor's reply. Its `file_url` is our presigned URL, so the object's address replaces it."""
     kept = {**reply, "file_url": job.media.s3_uri} if "file_url" in reply else reply
-    return json.dumps(kept, ensure_ascii=False).encode()
+    # A lone surrogate cannot be encoded. Its Python escape is also its JSON escape.
+    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def transcript_names(job: Job) -> dict[str, str]:

@@ -38,6 +38,11 @@ class RenderContext:
         return self._subtitles
 
     @property
+    def has_subtitles(self) -> bool:
+        """Whether a file with subtitles was rendered."""
+        return self._subtitles is not None
+
+    @property
     def subtitle_warnings(self) -> dict[str, int]:
         """The counts of `Subtitles.warnings`; empty while no subtitles are rendered."""
         return self._subtitles.warnings if self._subtitles else {}
