@@ -41,7 +41,7 @@ test: install $(AWS_CLI) ## every test
 check: install .local/checkov/.ready ## linters, types, template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dashscribe functions local tests
+	$(BIN)/mypy layers/shared/dashscribe functions cli local tests
 	SAM_CLI_TELEMETRY=0 .local/sam/bin/sam validate --lint --region us-east-1
 	$(BIN)/cfn-lint template.yaml
 	.local/sam/bin/python local/transform.py template.yaml .local/template/transformed.yaml
@@ -122,7 +122,7 @@ $(BIN)/uv: requirements/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-$(VENV)/.ready: $(BIN)/uv requirements/dev.txt pyproject.toml layers/deps/requirements.in
+$(VENV)/.ready: $(BIN)/uv requirements/dev.txt requirements/cli.in pyproject.toml layers/deps/requirements.in
 	@echo "installing the project's packages, the simulator's recogniser and the checks into $(VENV)"
 	@$(UV_INSTALL) --python $(BIN)/python -r requirements/dev.txt | grep -Ev '^ [+~-]'
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .

@@ -27,11 +27,16 @@ FAULTS = ("tests/end_to_end/test_faults.py", "tests/end_to_end/test_missing_key.
 
 
 class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]  # so its base is Any
-    """Distributes the end-to-end tests over two processes, each with its own local stack; all other tests as usual."""
+    """Distributes the end-to-end tests over two processes, each with its own local stack; all other tests as usual.
+
+    The browser tests run in one process, because they share one Chromium.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(FAULTS):
             return "stack of faults"
+        if nodeid.startswith("tests/browser/"):
+            return "browser"
         return "stack" if nodeid.startswith("tests/end_to_end/") else nodeid
 
 

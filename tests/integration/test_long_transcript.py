@@ -21,6 +21,7 @@ def test_twelve_hours_with_every_word_timed_are_finalized_in_256_mb() -> None:
         "transcript.txt",
         "transcript.srt",
         "transcript.vtt",
+        "transcript.html",
         "job.json",
     }
     assert run.peak_mb < LIMIT_MB

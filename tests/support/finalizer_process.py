@@ -165,10 +165,11 @@ class _Records:
         from dashscribe.domain.recognition.media import Media
         from dashscribe.domain.recognition.options import Options
         from dashscribe.domain.recognition.task_replies import SUCCEEDED, FileOutcome
+        from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS
 
         now = datetime(2026, 1, 1, tzinfo=UTC)
         media = Media(bucket="media", key="a.wav", version_id="v1", etag="e", size_bytes=1)
-        options = Options(profile="default", model="fun-asr", parameters={})
+        options = Options(profile="default", model="fun-asr", parameters={}, outputs=DEFAULT_OUTPUTS)
         job = jobs.with_options(jobs.receive("j" * 32, media, now, now), options)
         self.job = jobs.submitted(jobs.claim(job, "s" * 32, now), "task", now)
         self.task = Task(

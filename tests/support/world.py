@@ -72,6 +72,7 @@ ENVIRON = {
     "SUBMIT_DEAD_LETTER_QUEUE_URL": "dead-letters",
     "POLL_TASKS_STATE_MACHINE_ARN": "loop",
     "DEFAULT_MODEL": "fun-asr",
+    "OUTPUTS": "txt,srt,vtt,html",
     "MAX_FILES_PER_TASK": "100",
     "SUBMIT_REQUESTS_PER_SECOND": "0",
     "QUERY_REQUESTS_PER_SECOND": "20",

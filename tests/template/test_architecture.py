@@ -52,7 +52,7 @@ def test_the_domain_imports_nothing_that_does_io(path: Path) -> None:
         if begins_with(module, *DOES_IO)
         or not (
             module.split(".")[0] in STANDARD
-            or begins_with(module, "pydantic", "dashscribe.domain", "dashscribe.errors")
+            or begins_with(module, "pydantic", "budoux", "dashscribe.domain", "dashscribe.errors")
         )
     }
 
@@ -99,6 +99,7 @@ def test_every_imported_package_is_in_the_layer_or_in_the_lambda_runtime() -> No
         "botocore",
         "dashscribe",
         "aws_lambda_powertools",
+        "budoux",
         "httpx",
         "httpx_sse",
         "pydantic",

@@ -20,6 +20,7 @@ PARAMETER_DEFAULTS = {
     "DashScopeBaseUrl": "https://dashscope-intl.aliyuncs.com",
     "DashScopeWorkspaceId": "",
     "DefaultModel": "fun-asr",
+    "Outputs": "txt,srt,vtt,html",
     "MaxFilesPerTask": 100,
     "SubmitRequestsPerSecond": 0,
     "QueryRequestsPerSecond": 20,

@@ -101,6 +101,7 @@ def build_submit_service(
         clock=ports.clock,
         results_bucket=settings.results_bucket_name,
         default_model=settings.default_model,
+        default_outputs=settings.outputs,
         region=region_of(settings.dashscope_base_url),
     )
     lost_responses = LostResponses(

@@ -15,6 +15,7 @@
     * ResponseLost          the request was sent, but no usable response arrived: reconcile before submitting again
   * ResultUnavailable       a result cannot be downloaded now: query the task again for a fresh URL
   * ResultRefused           a result must not be fetched or kept: fail the job
+  * UnknownResult           a stored result cannot be rendered: tell the user why
   * LargeResult             a result is too large to be processed together with others: process it on its own
   * PublishFailed           EventBridge did not accept an event: the next pass publishes it
 """
@@ -123,6 +124,10 @@ class ResultRefused(DashscribeError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class UnknownResult(DashscribeError):
+    """A stored result is missing, incomplete, or has an unknown shape. The message is a sentence for people."""
 
 
 class LargeResult(DashscribeError):

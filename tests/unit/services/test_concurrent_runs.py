@@ -72,7 +72,7 @@ def test_a_file_that_the_vendor_left_out_never_gets_the_transcript_of_another_fi
     world.run_until_quiet()
     result = world.job_of("left-out.wav").result
     assert result is not None
-    assert world.results.files[result.files.text] == b"said left-out.wav.\n"
+    assert world.results.files[result.files["text"]] == b"said left-out.wav.\n"
 
 
 def test_a_file_refused_in_a_larger_task_is_submitted_by_itself_although_the_others_are_finished() -> None:

@@ -367,10 +367,10 @@ class JobHistories(RuleBasedStateMachine):
         if job.status is Status.SUCCEEDED:
             assert job.result is not None
             files = self.world.results.files
-            assert set(job.result.files.model_dump().values()) <= files.keys()
+            assert set(job.result.files.keys) <= files.keys()
             text = "" if SILENCE in job.warnings else f"said {job.media.key}.\n"
-            assert files[job.result.files.text].decode() == text
-            assert not any(b"secret" in files[name] for name in job.result.files.model_dump().values())
+            assert files[job.result.files["text"]].decode() == text
+            assert not any(b"secret" in files[name] for name in job.result.files.keys)
 
 
 @pytest.mark.usefixtures("quiet_logs")

@@ -18,8 +18,8 @@ def test_an_upload_becomes_six_files_and_two_events() -> None:
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     detail = world.bus.terminal_events_of("a.wav")[0]
     assert detail.result is not None
-    assert set(detail.result.files.model_dump().values()) == set(world.results.files)
-    assert world.results.files[detail.result.files.text] == b"said a.wav.\n"
+    assert set(detail.result.files.keys) == set(world.results.files)
+    assert world.results.files[detail.result.files["text"]] == b"said a.wav.\n"
     assert (detail.attempts, detail.error, detail.warnings) == (1, None, [])
 
 
@@ -104,7 +104,7 @@ def test_silent_audio_succeeds_with_an_empty_transcript_and_a_warning(code: str)
     detail = world.bus.terminal_events_of("quiet.wav")[0]
     assert (detail.status, detail.warnings, detail.error) == ("SUCCEEDED", [code], None)
     assert detail.result is not None
-    assert world.results.files[detail.result.files.text] == b""
+    assert world.results.files[detail.result.files["text"]] == b""
     assert json.loads(world.results.files[detail.result.files.job])["warnings"] == [code]
 
 

@@ -12,14 +12,13 @@ from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.failure import failure
 from dashscribe.domain.jobs.file_decision import StoreSilence, StoreTranscript, decide
 from dashscribe.domain.jobs.job import Job, Status
-from dashscribe.domain.jobs.job_files import job_files, result_json, transcript_names, usage_of
+from dashscribe.domain.jobs.job_files import job_files, job_result_folder, result_json, transcript_names, usage_of
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import RESULTS_LIVE
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.options import find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
-from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, empty, neutral
 from dashscribe.errors import DashscribeError, LargeResult, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
 from dashscribe.observability import logger
@@ -184,7 +183,7 @@ class FinalizeService:
     ) -> Job:
         ended = jobs.succeed(
             job,
-            result_folder(self.results_bucket, job.media.key, job.job_id),
+            job_result_folder(self.results_bucket, job),
             transcript.facts,
             usage_of(job, transcript, outcome.billed_seconds, self.region),
             warnings,

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.job import Job, Status
-from dashscribe.domain.jobs.job_files import job_files, result_json, transcript_names, usage_of
+from dashscribe.domain.jobs.job_files import job_files, job_result_folder, result_json, transcript_names, usage_of
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_CALL_RESPONSES
 from dashscribe.domain.jobs.timeouts import CALL_CLAIM_LASTS
 from dashscribe.domain.recognition.catalogue import Region
@@ -23,7 +23,6 @@ from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, too_long_for
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
-from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
@@ -151,7 +150,7 @@ class TranscribeService:
 
     def _resume(self, job: Job) -> SubmitReport:
         """The function died after its claim, or its response was lost. A response that it stored is used."""
-        folder = result_folder(self.results_bucket, job.media.key, job.job_id)
+        folder = job_result_folder(self.results_bucket, job)
         stored = self.results.find_json(folder.files.result)
         if stored is None:
             return self._lost(job)
@@ -195,7 +194,7 @@ class TranscribeService:
         accepted = jobs.submitted(job, None, started)
         ended = jobs.succeed(
             accepted,
-            result_folder(self.results_bucket, job.media.key, job.job_id),
+            job_result_folder(self.results_bucket, job),
             result.transcript.facts,
             usage_of(accepted, result.transcript, read_billed_seconds(result.response), self.region),
             result.warnings,

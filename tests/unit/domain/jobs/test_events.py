@@ -67,6 +67,7 @@ def test_the_event_of_a_success_has_the_documented_shape(succeeded: Job, now: da
                 "text": f"{prefix}transcript.txt",
                 "srt": f"{prefix}transcript.srt",
                 "vtt": f"{prefix}transcript.vtt",
+                "html": f"{prefix}transcript.html",
                 "job": f"{prefix}job.json",
             },
         },

@@ -12,7 +12,7 @@ from dashscribe.domain.transcripts.transcript import AudioFacts
 
 
 def test_the_report_has_the_options_times_attempts_and_cost(job: Job, now: datetime) -> None:
-    options = Options(profile="calls", model="fun-asr", parameters={"channel_id": [0]})
+    options = Options(profile="calls", model="fun-asr", parameters={"channel_id": [0]}, outputs=("txt", "vtt"))
     sent = jobs.submitted(jobs.with_options(job, options), "t-1", now + timedelta(seconds=1))
     done = jobs.succeed(
         jobs.submitted(jobs.retry(sent, "FILE_403_FORBIDDEN", now), "t-2", now + timedelta(seconds=2)),
@@ -23,7 +23,7 @@ def test_the_report_has_the_options_times_attempts_and_cost(job: Job, now: datet
         now + timedelta(seconds=3),
         now + timedelta(seconds=4),
     )
-    assert json.loads(job_report(done).model_dump_json()) == {
+    assert json.loads(job_report(done, {"reading_speed": 2}).model_dump_json()) == {
         "schema_version": "1.0",
         "job_id": "0" * 32,
         "status": "SUCCEEDED",
@@ -42,12 +42,15 @@ def test_the_report_has_the_options_times_attempts_and_cost(job: Job, now: datet
             "endpoint": None,
             "stream": False,
             "fallback": None,
+            "outputs": ["txt", "vtt"],
+            "subtitles": None,
         },
         "task_id": "t-2",
         "attempts": 2,
         "audio": {"duration_ms": None, "speech_ms": 0, "channels": []},
         "usage": {"billed_seconds": 0, "estimated_cost_usd": 0.0},
         "warnings": ["ASR_RESPONSE_HAVE_NO_WORDS"],
+        "subtitle_warnings": {"reading_speed": 2},
         "error": None,
         "timing": {
             "uploaded_at": "2026-01-01T12:00:00.123Z",
@@ -55,6 +58,7 @@ def test_the_report_has_the_options_times_attempts_and_cost(job: Job, now: datet
             "submitted_at": "2026-01-01T12:00:02.123Z",
             "completed_at": "2026-01-01T12:00:03.123Z",
         },
+        "renderings": [],
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,6 +80,13 @@ class Transcript(_Shape):
         return "sentences" if any(sentence.begin_ms is not None for sentence in sentences) else "none"
 
     @property
+    def languages(self) -> list[str]:
+        """The languages that the model names, the most frequent first."""
+        spoken = [sentence for channel in self.channels for sentence in channel.sentences if sentence.text.strip()]
+        counts = Counter(sentence.language for sentence in spoken if sentence.language)
+        return [language for language, _ in counts.most_common()]
+
+    @property
     def facts(self) -> AudioFacts:
         return AudioFacts(
             duration_ms=self.duration_ms,
@@ -133,13 +142,13 @@ def neutral(result: VendorResult, *, job_id: str, model: str, media: str) -> Tra
         Channel(
             channel_id=track.channel_id,
             speech_ms=track.content_duration_in_milliseconds,
-            text=track.text if track.text is not None else "".join(part.text for part in track.sentences or []),
+            text=_whole(track.text if track.text is not None else _joined(track.sentences or [])),
             sentences=[
                 Sentence(
                     sentence_id=part.sentence_id if part.sentence_id is not None else index,
                     begin_ms=part.begin_time,
                     end_ms=part.end_time,
-                    text=part.text,
+                    text=_whole(part.text),
                     speaker=part.speaker_id,
                     language=part.language,
                     emotion=part.emotion,
@@ -149,8 +158,8 @@ def neutral(result: VendorResult, *, job_id: str, model: str, media: str) -> Tra
                         Word(
                             begin_ms=word.begin_time,
                             end_ms=word.end_time,
-                            text=word.text,
-                            punctuation=word.punctuation or "",
+                            text=_whole(word.text),
+                            punctuation=_whole(word.punctuation or ""),
                         )
                         for word in part.words
                     ],
@@ -169,6 +178,23 @@ def neutral(result: VendorResult, *, job_id: str, model: str, media: str) -> Tra
         text="\n".join(channel.text.strip() for channel in channels if channel.text.strip()),
         channels=channels,
     )
+
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _whole(text: str) -> str:
+    """The text without halves of characters, which JSON can escape and UTF-8 cannot encode."""
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def _joined(sentences: list[VendorSentence]) -> str:
+    """The text of a channel for which the vendor gives only sentences. Some models write no blank after a sentence."""
+    text = ""
+    for sentence in sentences:
+        needs_blank = text[-1:] in (".", "!", "?", "…") and sentence.text[:1].isalpha()
+        text += (" " if needs_blank else "") + sentence.text
+    return text
 
 
 def empty(*, job_id: str, model: str, media: str) -> Transcript:

@@ -41,6 +41,7 @@ class JobPreparer:
     clock: Clock
     results_bucket: str
     default_model: str
+    default_outputs: tuple[str, ...]
     region: Region
 
     def record(self, body: str) -> Job | None:
@@ -72,6 +73,7 @@ class JobPreparer:
                 metadata,
                 self.profiles.profiles(),
                 default_model=self.default_model,
+                default_outputs=self.default_outputs,
                 region=self.region,
             )
         except MediaUnusable as error:
