@@ -59,13 +59,13 @@ PLACES = (
 HEAD = """# Permissions
 
 Every statement of every role of the stack, written from `template.yaml` by `python -m tests.template.policy_report`.
-The threat model is in [SECURITY.md](../SECURITY.md). `tests/template/test_iam.py` compares the actions with the calls in
-the code.
+The threat model is in [SECURITY.md](../SECURITY.md). `tests/template/test_iam.py` compares the actions with the calls
+in the code.
 
 No action is a wildcard. The permissions boundary is `PermissionsBoundaryArn`
 ([rules of your organisation](operations/platform.md)). SAM adds to each function's role the managed policy
-`AWSLambdaBasicExecutionRole` (write logs), to those with a queue `AWSLambdaSQSQueueExecutionRole` (receive its messages),
-and with `Tracing=Active` `AWSXRayDaemonWriteAccess`. Each role is assumed by one AWS service.
+`AWSLambdaBasicExecutionRole` (write logs), to those with a queue `AWSLambdaSQSQueueExecutionRole` (receive its
+messages), and with `Tracing=Active` `AWSXRayDaemonWriteAccess`. Each role is assumed by one AWS service.
 """
 
 
