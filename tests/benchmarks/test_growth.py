@@ -8,6 +8,7 @@ waits for them.
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -132,6 +133,16 @@ class Run:
 HEAD = " files  tasks flight queries   pages   calls passes   reads  writes usd/1000 lag50s lag95s"
 
 
+@dataclass(frozen=True)
+class Arrival:
+    """One task: when the vendor accepts it and when it ends. A foreign task belongs to another user of the account."""
+
+    accepted: datetime
+    ready: datetime
+    files: int = 1
+    is_foreign: bool = False
+
+
 def play(
     number: int,
     *,
@@ -146,30 +157,36 @@ def play(
 ) -> Run:
     """`number` tasks, submitted at the vendor's rate, each of `seconds` ± `spread` of it."""
     chance = random.Random(1)  # noqa: S311 - it guards nothing
+    arrivals = []
+    for n in range(number):
+        length = chance.expovariate(1 / seconds) if memoryless else seconds * (1 + chance.uniform(-spread, spread))
+        accepted = START + timedelta(seconds=n / per_second)
+        ready = START + timedelta(seconds=all_end_at) if all_end_at else accepted + timedelta(seconds=length)
+        arrivals.append(Arrival(accepted, ready, files_per_task))
+    return play_arrivals(arrivals, lists=lists, largest_page=largest_page)
+
+
+def play_arrivals(arrivals: list[Arrival], *, lists: bool = True, largest_page: int = 100) -> Run:
+    """These tasks, in the order of acceptance."""
     world = World()
     records = MeteredRecords(world.crashes)
     world.records = records
     world.vendor.largest_page = largest_page
     if not lists:
         world.vendor.list_refusal = VendorError("NotFound", "no list here", ErrorClass.PERMANENT, 404)
-    run = Run(world, records, number * files_per_task)
-    arrivals = []
-    for n in range(number):
-        length = chance.expovariate(1 / seconds) if memoryless else seconds * (1 + chance.uniform(-spread, spread))
-        accepted = START + timedelta(seconds=n / per_second)
-        ready = START + timedelta(seconds=all_end_at) if all_end_at else accepted + timedelta(seconds=length)
-        arrivals.append((accepted, ready))
+    run = Run(world, records, sum(arrival.files for arrival in arrivals if not arrival.is_foreign))
     template = sample_job(Status.SUBMITTED)
     running, found = 0, PassResult(finalize=[], wait_seconds=0, work_left=True)
-    while arrivals or running:
+    coming = deque(arrivals)
+    while coming or running:
         finalized_at = _finalize(run, found.finalize)
         alone = bool(found.finalize) and not found.poll_meanwhile
         world.now = finalized_at if alone else world.now + timedelta(seconds=found.wait_seconds)
+        if not running and coming and not found.finalize:  # the loop has ended; the next submission starts it
+            world.now = max(world.now, coming[0].accepted)
         world.now += A_PASS
-        while arrivals and arrivals[0][0] <= world.now:
-            accepted, ready = arrivals.pop(0)
-            _accept(world, template, f"{len(world.vendor.tasks):032x}", files_per_task, accepted, ready)
-            running += 1
+        while coming and coming[0].accepted <= world.now:
+            running += _accept(world, template, coming.popleft())
         run.most_in_flight = max(run.most_in_flight, running)
         report = world.poll_service().run([] if alone else found.finalize)
         run.passes += 1
@@ -182,15 +199,22 @@ def play(
     return run
 
 
-def _accept(world: World, template: Job, name: str, files: int, accepted: datetime, ready: datetime) -> None:
-    job_ids = [f"{name}-{n}" for n in range(files)]
+def _accept(world: World, template: Job, arrival: Arrival) -> bool:
+    """Whether the task is ours."""
+    if arrival.is_foreign:
+        world.vendor.foreign.append((arrival.accepted, False))
+        return False
+    name = f"{len(world.vendor.tasks):032x}"
+    job_ids = [f"{name}-{n}" for n in range(arrival.files)]
     task_id = f"task-{name}"
-    opened = tasks.open_task(name, "fun-asr", job_ids, 1_000_000, accepted)
-    world.records.tasks[name] = tasks.accepted(opened, task_id, accepted).model_copy(update={"revision": 1})
+    opened = tasks.open_task(name, "fun-asr", job_ids, 1_000_000, arrival.accepted)
+    accepted = tasks.accepted(opened, task_id, arrival.accepted)
+    world.records.tasks[name] = accepted.model_copy(update={"revision": 1})
     for job_id in job_ids:
         fields = {"job_id": job_id, "submission_id": name, "due_kind": None, "due_at": None, "revision": 1}
         world.records.jobs[job_id] = template.model_copy(update=fields)
-    world.vendor.tasks[task_id] = VendorTask([], ready, accepted)
+    world.vendor.tasks[task_id] = VendorTask([], arrival.ready, arrival.accepted)
+    return True
 
 
 def _finalize(run: Run, requests: list[FinalizeRequest]) -> datetime:

@@ -8,7 +8,6 @@ An intruder is another function that runs, whole, at a moment of this one: after
 from __future__ import annotations
 
 import json
-import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -502,7 +501,6 @@ class World:
         self.overlaps = False
         self.meanwhile: list[FinalizeRequest] = []
         self.arrivals: list[str] = []
-        self.chance = random.Random(0)  # noqa: S311 - it guards nothing
         self.submit_reports: list[SubmitReport] = []
         self.passes: list[PassReport] = []
         self.finalize_reports: list[FinalizeReport] = []
@@ -590,7 +588,7 @@ class World:
             speech=lambda: self.vendor,
             submit_queue=self.submit_queue,
             clock=self.clock,
-            tuning=PollTuning(workers, workers, self.chance.random, self.sleep),
+            tuning=PollTuning(workers, workers, self.sleep),
         )
 
     def finalize_service(self, workers: int = 1) -> FinalizeService:
