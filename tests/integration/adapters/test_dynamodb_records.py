@@ -400,7 +400,7 @@ def test_a_list_of_tasks_longer_than_a_page_of_the_index_is_read_to_its_end(
 
 def test_what_a_sweep_leaves_is_there_for_the_next(records: JobsTable, now: datetime) -> None:
     assert records.task_list_state("fun-asr") is None
-    state = TaskListState(next_at=now, off_until=now + SECOND, page_size=10)
+    state = TaskListState(off_until=now + SECOND, page_size=10)
     records.save_task_list_state("fun-asr", state)
     assert records.task_list_state("fun-asr") == state
     assert records.task_list_state("paraformer-v2") is None

@@ -104,23 +104,22 @@ def test_after_a_refusal_nothing_is_asked_meanwhile() -> None:
     assert not result.poll_meanwhile
 
 
-def test_what_becomes_due_while_a_pass_runs_is_looked_at_by_the_next_one_at_once() -> None:
-    """What was due before, and could not be done, is given a second."""
+def test_the_time_that_queries_take_is_part_of_the_wait() -> None:
     world = World(max_files_per_task=1)
     world.vendor.seconds = 1000
     for name in ("first", "second"):
         world.upload(f"{name}.wav")
         world.deliver()
-        world.now += timedelta(seconds=0.55)
+    world.now += timedelta(seconds=60)
     query = world.vendor.query
 
     def slowly(task_id: str) -> TaskReply:
-        world.now += timedelta(seconds=0.6)
+        world.now += timedelta(seconds=0.9)
         return query(task_id)
 
     world.vendor.query = slowly  # type: ignore[method-assign]  # the same, a while later
     report = passed(world.poll_pass())
-    assert (report.queries, report.result.finalize, report.result.wait_seconds) == (1, [], 0)
+    assert (report.queries, report.result.finalize, report.result.wait_seconds) == (2, [], 1)
 
 
 def test_ended_files_are_shared_out_among_as_many_finalizers_as_run_at_once() -> None:

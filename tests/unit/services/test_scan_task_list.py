@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.jobs import task_list_scan as scans
+from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from tests.support.world import World
 
@@ -54,17 +55,131 @@ def test_a_burst_costs_two_and_a_half_calls_a_file(seconds: float) -> None:
     assert world.vendor.list_pages > 0
 
 
-def test_what_the_list_calls_unfinished_costs_no_write() -> None:
-    world = a_burst(seconds=1000)
-    world.deliver()
+def submitted(files: int = FILES, seconds: float = 1000, **vendor: object) -> World:
+    """Files whose tasks are in flight, one a task. Each takes `seconds`."""
+    world = a_burst(files, seconds, **vendor)
     while world.queue:
         world.deliver()
+    return world
+
+
+def test_what_the_list_reports_as_running_costs_no_write() -> None:
+    world = submitted()
     world.now += timedelta(seconds=9)
     world.crashes.names.clear()
-    world.poll_pass()
-    assert world.vendor.list_pages >= 1
+    for _ in range(5):
+        world.poll_pass()
+        world.now += timedelta(seconds=2)
+    assert world.vendor.list_pages >= 5
     assert world.vendor.queries == 0
-    assert [name for name in world.crashes.names if name != "save sweep memory"] == []
+    assert world.crashes.names == []
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_query_that_finds_a_few_tasks_running_writes_nothing_and_reads_no_job(files: int) -> None:
+    world = submitted(files)
+    world.now += timedelta(seconds=9)
+    world.crashes.names.clear()
+    world.crashes.moments.clear()
+    for _ in range(5):
+        report = world.poll_pass()
+        assert report is not None
+        assert report.queries == files
+        world.now += timedelta(seconds=3)
+    assert world.crashes.names == []
+    assert "after query" in world.crashes.moments
+    jobs_of_tasks = world.crashes.moments[: world.crashes.moments.index("after due list JOB")]
+    assert "after find jobs" not in jobs_of_tasks
+
+
+@pytest.mark.parametrize("seconds", [10, 60, 600, 3600])
+def test_the_end_of_a_lone_task_is_found_within_four_seconds(seconds: float) -> None:
+    world = a_burst(1, seconds + 0.7)
+    world.run_until_quiet()
+    assert lags(world)[0] <= 4
+
+
+@pytest.mark.parametrize(("files", "seconds"), [(3, 600), (60, 600), (60, 60)])
+def test_the_ends_of_a_burst_are_found_within_five_seconds_whatever_the_tasks_take(files: int, seconds: float) -> None:
+    world = a_burst(files, seconds)
+    world.run_until_quiet(4000)
+    assert lags(world)[-1] <= 5
+
+
+def test_the_tasks_of_other_programs_do_not_delay_ours() -> None:
+    world = submitted(200, seconds=60)
+    world.vendor.foreign = [(world.now + timedelta(seconds=number / 40), False) for number in range(800)]
+    world.run_until_quiet()
+    assert lags(world)[190] <= 5
+
+
+def test_the_oldest_ended_task_is_queried_first() -> None:
+    world = submitted(20, seconds=1)
+    world.now += timedelta(seconds=10)
+    queried: list[str] = []
+    query = world.vendor.query
+
+    def noted(task_id: str) -> TaskReply:
+        queried.append(task_id)
+        return query(task_id)
+
+    world.vendor.query = noted  # type: ignore[method-assign]  # the same, and noted
+    world.poll_pass()
+    assert queried == [f"task-{number}" for number in range(20)]
+
+
+def test_two_tasks_a_pass_are_queried_although_the_list_reports_them_as_running() -> None:
+    world = submitted()
+    world.now += timedelta(seconds=61)
+    for passes in range(1, 4):
+        world.poll_pass()
+        assert world.vendor.queries == 2 * passes
+        world.now += timedelta(seconds=2)
+    queried = [task for task in world.records.tasks.values() if task.revision > 2]
+    assert len(queried) == 6, "each of them once"
+
+
+def test_a_list_that_reports_an_ended_task_as_running_is_not_used_for_ten_minutes() -> None:
+    world = submitted(seconds=50)
+    world.vendor.never_over.update(world.vendor.tasks)
+    world.now += timedelta(seconds=62)
+    world.poll_pass()
+    assert world.records.swept["fun-asr"].off_until == world.now + scans.DISTRUSTED_FOR
+
+
+def test_the_state_of_the_list_is_written_only_when_it_changes() -> None:
+    world = a_burst(200)
+    world.run_until_quiet()
+    assert world.records.swept == {}
+    world = a_burst(200, largest_page=10)
+    world.run_until_quiet()
+    assert world.crashes.names.count("save sweep memory") == 1
+
+
+def test_an_error_delays_the_next_query_of_one_task_and_no_other() -> None:
+    world = submitted(2)
+    world.vendor.query_errors = [VendorError("InternalError", "x", ErrorClass.RETRYABLE, 500)]
+    world.now += timedelta(seconds=5)
+    queries = []
+    for _ in range(2):
+        report = world.poll_pass()
+        assert report is not None
+        queries.append(report.queries)
+        world.now += timedelta(seconds=1)
+    assert queries == [2, 1]
+    world.vendor.seconds = 0
+    world.run_until_quiet()
+    assert ends(world) == 2
+
+
+def test_without_a_list_the_last_two_tasks_are_queried_in_every_pass() -> None:
+    world = a_burst(20, seconds=600, list_refusal=VendorError("NotFound", "no list", ErrorClass.PERMANENT, 404))
+    while world.queue:
+        world.deliver()
+    for name in ("task-18", "task-19"):
+        world.vendor.tasks[name].ready_at += timedelta(seconds=300)
+    world.run_until_quiet()
+    assert lags(world)[1] <= 4, "these two"
 
 
 def test_a_sweep_that_breaks_down_leaves_the_questions() -> None:
@@ -95,9 +210,7 @@ def test_without_a_list_a_burst_costs_no_more_than_the_bar_either() -> None:
 
 
 def test_without_a_list_those_behind_the_oldest_are_not_asked_while_the_oldest_still_run() -> None:
-    world = a_burst(seconds=1000, list_refusal=VendorError("NotFound", "no list", ErrorClass.PERMANENT, 404))
-    while world.queue:
-        world.deliver()
+    world = submitted(list_refusal=VendorError("NotFound", "no list", ErrorClass.PERMANENT, 404))
     world.now += timedelta(seconds=15)
     world.poll_pass()
     assert world.vendor.queries == scans.MAX_MISSES
@@ -136,8 +249,9 @@ def test_whatever_the_list_is_like_every_task_s_end_is_found(kind: str) -> None:
     assert ends(world) == FILES
     assert len(world.vendor.tasks) == FILES
     late = lags(world)
-    assert late[FILES // 2] <= 40, "a list that is wrong is soon not believed any more"
-    assert late[-1] <= scans.TRUSTED_FOR.total_seconds() + 10
+    # A list that reports nothing as ended is found out by the first query that contradicts it, after a minute.
+    assert late[FILES // 2] <= (60 if kind == "calls nothing ended" else 40)
+    assert late[-1] <= 90
 
 
 def test_pages_that_shift_under_the_sweep_make_no_task_look_ended() -> None:
@@ -147,10 +261,13 @@ def test_pages_that_shift_under_the_sweep_make_no_task_look_ended() -> None:
     world.now += timedelta(seconds=5)
     world.vendor.before_list_page = lambda: world.vendor.foreign.extend([(world.now, False)] * 4)
     for _ in range(5):
-        world.poll_pass()
+        report = world.poll_pass()
+        assert report is not None
+        assert report.queries + report.list_pages <= scans.MAX_PAGES + scans.MAX_MISSES
         world.now += timedelta(seconds=1)
     assert world.vendor.list_pages >= 5
-    assert world.vendor.queries <= 1  # a spot check
+    state = world.records.swept.get("fun-asr")
+    assert state is None or state.off_until is None, "no reply contradicted the list"
 
 
 def test_a_list_that_calls_running_tasks_ended_is_turned_off() -> None:

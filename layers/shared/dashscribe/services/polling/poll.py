@@ -187,8 +187,16 @@ class PollService:
         is_near = next_at is not None and next_at <= now + NEAR_FUTURE
         # A record that was due before this pass, and could not be handled in it, must not be retried at once.
         is_stuck = next_at is not None and next_at <= began
+        if is_near and not is_stuck:
+            self._sleep_fraction(now, next_at)
         wait = max(int(is_stuck), _seconds(now, next_at)) if is_near else MAX_WAIT_SECONDS
         return PassResult(finalize=[], wait_seconds=wait, work_left=is_near or report.next_task_at is not None)
+
+    def _sleep_fraction(self, now: datetime, moment: datetime | None) -> None:
+        """Step Functions waits in whole seconds. Less than half a second is slept here."""
+        seconds = 0 if moment is None else (moment - now).total_seconds()
+        if 0 < seconds < 0.5:
+            self.task_poller.vendor.sleep(seconds)
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from dashscribe.domain.jobs import task_list_scan as scans
-from dashscribe.domain.recognition.task_replies import TaskList
+from dashscribe.domain.recognition.task_replies import ListedTask, TaskList
 from dashscribe.services.ports import DueTask
 
 ReadPages = Callable[[Sequence[int]], Sequence[TaskList | None]]
 """Reads these pages concurrently. A page without a slot in this pass is None."""
+_UNKNOWN = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -58,17 +60,20 @@ class TaskListScan:
         for number, page in zip(numbers, read_pages(numbers), strict=True):
             if page is None:
                 return False
+            created_at = {listed.task_id: _created_at(listed) for listed in page.data}
             for listed in page.data:
                 if listed.task_id in accepted_at:
                     self.over[listed.task_id] = listed.is_over
-                    if listed.created_at is not None:
-                        self.clock_difference = accepted_at[listed.task_id] - listed.created_at
-            times = [listed.created_at + self.clock_difference for listed in page.data if listed.created_at is not None]
-            unknown = datetime.max.replace(tzinfo=UTC)
-            self.spans[number] = min(times, default=unknown), max(times, default=unknown)
-            self.total_pages = page.total_page
-            # What a page holds that is not the last is the size that the server really used.
-            self.page_size = (len(page.data) if number < page.total_page else 0) or page.page_size or self.page_size
+                    if created := created_at[listed.task_id]:
+                        self.clock_difference = accepted_at[listed.task_id] - created
+            times = [created + self.clock_difference for created in created_at.values() if created]
+            # Without times every page counts as newer than our tasks, so the next page is read.
+            self.spans[number] = min(times, default=_UNKNOWN), max(times, default=_UNKNOWN)
+            self.total_pages = max(1, page.total_page)
+            if number < page.total_page and page.data:
+                self.page_size = len(page.data)  # the size that the server really used
+            elif number == 1:
+                self.page_size = page.page_size or self.page_size
         return True
 
     def _pages_of_missing(self) -> list[int]:
@@ -85,7 +90,16 @@ class TaskListScan:
         older = min((page for page, (_, newest) in self.spans.items() if newest < moment), default=None)
         since = self.spans[newer][0]
         if older is None:
-            per_page = (self.spans[1][1] - since) / newer
-            return min(self.total_pages, newer + (int((since - moment) / per_page) + 1 if per_page else 1))
+            entries = newer * self.page_size
+            per_page = (self.spans[1][1] - since) * self.page_size / max(1, entries - 1)
+            return min(self.total_pages, newer + (-((moment - since) // per_page) if per_page else 1))
         share = (since - moment) / (since - self.spans[older][1])
         return newer + min(1, older - newer) + int(share * max(0, older - newer - 1))
+
+
+def _created_at(listed: ListedTask) -> datetime | None:
+    """When the vendor created the task. None for what is no time of this century."""
+    with suppress(ValueError, OverflowError, OSError):
+        if listed.created_at is not None and 2000 <= listed.created_at.year < 2100:
+            return listed.created_at
+    return None
