@@ -181,6 +181,17 @@ def test_impossible_creation_times_cost_nothing_but_pages(time: int) -> None:
     assert len(TaskListScan(due(range(10)), 100).run(pages, START).over) == 5
 
 
+def test_a_list_that_begins_with_the_oldest_task_has_no_strange_pages() -> None:
+    listing = Listing(1000, ended={999})
+    pages = listing.pages
+
+    def reversed_pages(numbers: Sequence[int]) -> list[TaskList | None]:
+        return pages([11 - number for number in numbers])
+
+    TaskListScan(due(range(500, 1000)), 100).run(reversed_pages, START)
+    assert set(listing.read) <= set(range(1, 11))
+
+
 def test_an_empty_list_ends_the_scan() -> None:
     listing = Listing(0, ended=set())
     found = scan(listing, range(10))

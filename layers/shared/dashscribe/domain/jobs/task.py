@@ -24,6 +24,7 @@ MIN_WAIT_OF_MANY = timedelta(seconds=0.4)
 """Where tasks hold `MANY_FILES`: one query serves all of them, and all of them wait for it."""
 MANY_FILES = 10
 MAX_WAIT = timedelta(seconds=3)
+"""The loop must also notice a task that is submitted while it waits."""
 MAX_LIST_WAIT = timedelta(seconds=2)
 """A pass that reads the list takes longer than one that sends two queries."""
 

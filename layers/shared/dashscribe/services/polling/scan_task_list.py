@@ -92,7 +92,7 @@ class TaskListScan:
         if older is None:
             entries = newer * self.page_size
             per_page = (self.spans[1][1] - since) * self.page_size / max(1, entries - 1)
-            return min(self.total_pages, newer + (-((moment - since) // per_page) if per_page else 1))
+            return max(1, min(self.total_pages, newer + (-((moment - since) // per_page) if per_page else 1)))
         share = (since - moment) / (since - self.spans[older][1])
         return newer + min(1, older - newer) + int(share * max(0, older - newer - 1))
 
