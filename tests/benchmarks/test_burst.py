@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 from dashscribe.services.finalize import FinalizeService
-from dashscribe.services.polling import task_poller
+from dashscribe.services.polling import pass_budget
 from dashscribe.services.polling.poll import PassResult, PollService
 from tests.benchmarks import simulated_aws
 from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable
@@ -137,12 +137,12 @@ def test_what_would_move_the_burst(monkeypatch: pytest.MonkeyPatch) -> None:
         "every function warm": (hundred, warm),
         "20 finalizers": (partial(hundred, finalizers=20), {}),
         "10 submit functions": (partial(hundred, submitters=10), {}),
-        "200 files a pass": (hundred, {task_poller: {"FILES_PER_PASS": 200}}),
+        "200 files a pass": (hundred, {pass_budget: {"FILES_PER_PASS": 200}}),
         "a finalizer's files one after the other": (partial(_OneFile, max_files_per_task=100), {}),
         "no questions while finalizers work": (partial(_FinalizersAlone, max_files_per_task=100), {}),
         "1 a task, as it is": (one, {}),
         "1 a task, every function warm": (one, warm),
-        "1 a task, 3 s of questions a pass": (one, {task_poller: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
+        "1 a task, 3 s of questions a pass": (one, {pass_budget: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
         "1 a task, questions and requeues one after the other": (partial(_OneQuery, max_files_per_task=1), {}),
         "1 a task, no questions while finalizers work": (partial(_FinalizersAlone, max_files_per_task=1), {}),
     }

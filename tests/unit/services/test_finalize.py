@@ -14,6 +14,7 @@ from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.messages import FILES_PER_FINALIZER
 from dashscribe.services.polling.poll import PassReport
+from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS
 from tests.conftest import LogLines
 from tests.support.world import World
 
@@ -129,7 +130,19 @@ def test_ended_files_are_shared_out_among_as_many_finalizers_as_run_at_once() ->
     world.deliver()
     world.now += timedelta(minutes=1)
     sizes = [len(request.job_ids) for request in passed(world.poll_pass()).result.finalize]
-    assert sizes == [FILES_PER_FINALIZER] * 40
+    assert sizes == [5] * 40
+
+
+def test_a_pass_hands_over_one_round_of_finalizers() -> None:
+    world = World(max_files_per_task=100)
+    for number in range(1000):
+        world.upload(f"{number}.wav")
+    while world.queue:
+        world.deliver()
+    world.now += timedelta(minutes=2)
+    sizes = [len(request.job_ids) for request in passed(world.poll_pass()).result.finalize]
+    assert len(sizes) <= CONCURRENT_FINALIZERS
+    assert max(sizes) == FILES_PER_FINALIZER
 
 
 @pytest.fixture
