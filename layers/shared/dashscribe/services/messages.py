@@ -100,8 +100,8 @@ class RequeuedJob(BaseModel):
 
 
 FILES_PER_FINALIZER = 20
-"""A finalizer handles them concurrently, so that a batch of many files needs one round of finalizers. 20 results of 2 MiB
-take half of its memory. Larger ones are handled one after the other."""
+"""A finalizer handles them concurrently, so that a batch of many files needs one round of finalizers. 20 results of
+2 MiB take half of its memory. Larger ones are handled one after the other."""
 
 
 class FinalizeRequest(BaseModel):
