@@ -52,9 +52,13 @@ def test_the_domain_imports_nothing_that_does_io(path: Path) -> None:
         if begins_with(module, *DOES_IO)
         or not (
             module.split(".")[0] in STANDARD
-            or begins_with(module, "pydantic", "dashscribe.domain", "dashscribe.errors")
+            or begins_with(module, "pydantic", "dashscribe.domain", "dashscribe.errors", "dashscribe.redaction")
         )
     }
+
+
+def test_redaction_is_pure() -> None:
+    assert imported(PACKAGE / "redaction.py") <= {*STANDARD, "collections.abc", "urllib.parse"} - set(DOES_IO)
 
 
 @pytest.mark.parametrize("path", files("layers/shared/dashscribe/services"), ids=name_of)
