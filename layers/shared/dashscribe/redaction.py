@@ -52,27 +52,28 @@ _ENTITIES = {"quot": '"', "lt": "<", "gt": ">", "#39": "'", "#x27": "'"}
 
 _URL = re.compile(r"""https?://[^\s"'<>\\]*""", re.IGNORECASE)
 _VALUE = r"""(?P<value>(?![:=]|redacted\])[^\s"'<>&,;(){}\[\]\\]+)"""
-_SIGNATURE_NAME = (
-    r"(?:X-(?:Amz|Oss)-(?:Signature|Security-Token|Credential)"
-    r"|OSSAccessKeyId|AWSAccessKeyId|SignatureProvided|Signature|Security-Token)"
-)
+_SIGNING_HEADER = r"(?:X-(?:Amz|Oss)-(?:Signature|Security-Token|Credential)|OSSAccessKeyId|AWSAccessKeyId)"
+_SIGNATURE_NAME = rf"(?:{_SIGNING_HEADER}|SignatureProvided|Signature|Security-Token)"
+_SEPARATOR = r"""(?:["']?\s{0,4}[:=>]|["']\s{0,4},\s{0,4}(?:["']value["']\s{0,4}:)?)\s{0,4}[\[(]?\s{0,4}(?:b?["'])?"""
+_SCHEME = r"(?:(?:Bearer|Basic|Digest|Token|OSS|AWS|(?:AWS4|OSS4)-HMAC-SHA256)\s{1,4})?+"
+_JSON_LITERAL = r"(?:null|true|false|-?[0-9]++(?:\.[0-9]++)?(?:e[+-]?[0-9]++)?)\s{0,4}[,}\]]"
 _NAME = re.compile(_SIGNATURE_NAME, re.IGNORECASE)
-_SIGNED_PARAMETER = re.compile(rf"(?<![A-Za-z0-9]){_SIGNATURE_NAME}={_VALUE}", re.IGNORECASE)
-"""A parameter of a signed URL. A transcript of speech does not contain this form."""
+_SIGNED_PARAMETER = re.compile(
+    rf"(?<![A-Za-z0-9])(?:{_SIGNING_HEADER}{_SEPARATOR}(?!{_JSON_LITERAL})|{_SIGNATURE_NAME}=){_VALUE}", re.IGNORECASE
+)
+"""A parameter or header of a signed request. A transcript of speech does not contain these forms."""
 _NAMED_SECRET = re.compile(
     rf"""(?<![A-Za-z0-9])
     (?: (?: {_SIGNATURE_NAME} | (?:Proxy-)?Authorization | (?:[A-Za-z]{{1,20}}[_-])?Api[_-]?Key | Access[_-]?Token )
-        (?: ["']?\s{{0,4}}[:=>] | ["']\s{{0,4}},\s{{0,4}}(?:["']value["']\s{{0,4}}:)? )
-        \s{{0,4}}[\[(]?\s{{0,4}}(?:b?["'])?
-        (?: (?:Bearer|Basic|Digest|Token|OSS|AWS|(?:AWS4|OSS4)-HMAC-SHA256)\s{{1,4}} )?+
-        (?! (?:null|true|false|-?[0-9]++(?:\.[0-9]++)?(?:e[+-]?[0-9]++)?)\s{{0,4}}[,}}\]] )  # JSON, but not text
+        {_SEPARATOR} {_SCHEME} (?!{_JSON_LITERAL})
       | Bearer[\s+]{{1,8}}["']?
     ) {_VALUE}
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 _KEY = re.compile(r"(?<![A-Za-z0-9])(?:sk|st)-[A-Za-z0-9_-]{4,}", re.IGNORECASE)
-_NAMED_SECRET_MARKERS = ("signature", "token", "credential", "keyid", "authorization", "key", "bearer")
+_SIGNATURE_MARKERS = ("signature", "token", "credential", "keyid")
+_NAMED_SECRET_MARKERS = (*_SIGNATURE_MARKERS, "authorization", "key", "bearer")
 _KEY_MARKERS = ("sk-", "st-")
 """Texts without a marker skip the search with the expression, which is many times slower."""
 
@@ -115,10 +116,9 @@ def redacted(text: str) -> str:
             if query >= 0 and start not in urls:
                 urls.add(start)
                 found.append(level.original_span(url.start() + query + 1, url.end()))
-        lower = level.text.lower()
-        if any(marker in lower for marker in _NAMED_SECRET_MARKERS):
+        if _has_marker(level.text, _NAMED_SECRET_MARKERS):
             found += [level.original_span(*match.span("value")) for match in _NAMED_SECRET.finditer(level.text)]
-        if any(marker in lower for marker in _KEY_MARKERS):
+        if _has_marker(level.text, _KEY_MARKERS):
             found += [level.original_span(*match.span()) for match in _KEY.finditer(level.text)]
         found += [level.original_span(*span) for span in _find_registered(level.text)]
     return _replace(text, found)
@@ -127,15 +127,14 @@ def redacted(text: str) -> str:
 def redact_signatures(text: str) -> str:
     """Return the text without signatures and registered secrets. Everything else, also the query of a URL that is not
     signed, is unchanged: for transcripts and media keys."""
-    if not any(character in text for character in "=%\\&"):
-        return _replace(text, list(_find_registered(text)))
     found: list[_Span] = []
     for url in _find_url_matches(text):
         query = url[0].find("?")
         if query >= 0 and is_signed_url(url[0]):
             found.append((url.start() + query + 1, url.end()))
     for level in _decode_levels(text):
-        found += [level.original_span(*match.span("value")) for match in _SIGNED_PARAMETER.finditer(level.text)]
+        if _has_marker(level.text, _SIGNATURE_MARKERS):
+            found += [level.original_span(*match.span("value")) for match in _SIGNED_PARAMETER.finditer(level.text)]
         found += [level.original_span(*span) for span in _find_registered(level.text)]
     return _replace(text, found)
 
@@ -167,6 +166,11 @@ def find_urls(text: str) -> Iterator[str]:
     """Yield every http and https URL of a text, without punctuation after it."""
     for found in _find_url_matches(text):
         yield found[0].rstrip(".,;:!?)]}")
+
+
+def _has_marker(text: str, markers: tuple[str, ...]) -> bool:
+    lower = text.lower()
+    return any(marker in lower for marker in markers)
 
 
 def _find_url_matches(text: str) -> Iterator[re.Match[str]]:

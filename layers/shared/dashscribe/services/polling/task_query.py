@@ -67,6 +67,8 @@ class TaskQuery:
         now = self.clock()
         waiting = self._waiting_jobs(task)
         if not waiting:
+            if task.phase is TaskPhase.ENDED:
+                self.records.clear_outcomes(task.submission_id, now)
             self.records.save_task(tasks.closed(task, now))
             return []
         if task.phase is TaskPhase.ENDED:  # a finalizer had the task and did not finish all of its files
