@@ -103,6 +103,7 @@ def test_every_imported_package_is_in_the_layer_or_in_the_lambda_runtime() -> No
         "botocore",
         "dashscribe",
         "aws_lambda_powertools",
+        "httpcore",
         "httpx",
         "httpx_sse",
         "pydantic",

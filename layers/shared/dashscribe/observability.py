@@ -23,8 +23,15 @@ NEVER_LOGGED_BELOW = {
     "urllib3": logging.INFO,  # logs paths with their queries at DEBUG
 }
 """The lowest level of each library's logger. It holds whatever log level the function has."""
-for _name, _level in NEVER_LOGGED_BELOW.items():
-    logging.getLogger(_name).setLevel(_level)
+
+
+def silence_libraries() -> None:
+    """Keep the libraries from logging secrets. Importing this module does so."""
+    for name, level in NEVER_LOGGED_BELOW.items():
+        logging.getLogger(name).setLevel(level)
+
+
+silence_libraries()
 
 
 class RedactingFormatter(LambdaPowertoolsFormatter):

@@ -16,6 +16,8 @@ from typing import Any
 import httpcore
 import httpx
 
+from dashscribe.observability import silence_libraries
+
 ONLY_IDENTITY = {"Accept-Encoding": "identity"}
 """A compressed body can be a thousand times larger than what is received."""
 _MAX_ADDRESSES = 4
@@ -51,6 +53,7 @@ def http_client(trusted_roots: ssl.SSLContext, *, only_checked_addresses: bool =
     With `only_checked_addresses` it resolves no name itself: a second resolution could return another address than the
     one that was checked. Certificates are verified against the name. Proxies of the environment are not used.
     """
+    silence_libraries()
     transport = httpx.HTTPTransport(verify=trusted_roots)
     # httpx has no argument for the network backend of its pool (https://www.encode.io/httpcore/network-backends/).
     transport._pool = httpcore.ConnectionPool(
