@@ -1,53 +1,102 @@
-.PHONY: help run test check up down backfill invoke deploy build bench soak lock format install clean
+.PHONY: help run test check up down env where backfill redrive simulator invoke deploy build bench interleave soak picture documents lock format install clean
 .DEFAULT_GOAL := help
+SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export UV_NO_PROGRESS = 1
+# Installed only where there is no AWS CLI: the commands of the documents use it.
+AWS_CLI := $(if $(shell command -v aws),,.local/aws/.ready)
+
+# The variables that each target reads. Others are refused: `make backfill PREFX=calls/` must not take the whole bucket.
+VARIABLES_run := FILES OUT
+VARIABLES_test := PYTEST_ARGUMENTS
+VARIABLES_up := DASHSCOPE_BASE_URL PARAMETERS
+VARIABLES_env := STACK
+VARIABLES_where := KEY STACK
+VARIABLES_backfill := PREFIX SUFFIX NEWER_THAN OLDER_THAN INVENTORY DRY_RUN YES STACK
+VARIABLES_redrive := DRY_RUN STACK
+VARIABLES_simulator := PORT
+VARIABLES_invoke := FUNCTION EVENT
+VARIABLES_deploy := PARAMETERS DEPLOY_ARGUMENTS
+VARIABLES_soak := SOAK_ARGUMENTS
+VARIABLES_interleave := SCHEDULES
+
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
+READ := $(foreach goal,$(MAKECMDGOALS),$(VARIABLES_$(goal)))
+UNKNOWN := $(strip $(filter-out PYTHON MAKEFLAGS $(READ),$(GIVEN)))
+ifneq ($(UNKNOWN),)
+$(error dashscribe: make $(MAKECMDGOALS) does not read $(UNKNOWN); it reads: $(or $(strip $(READ)),no variable))
+endif
 
 help: ## print this
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 11
 
-run: install ## transcribe the sample recordings, or FILES="a.wav b.mp4", on a local stack
-	@$(BIN)/python -m local run --files "$$FILES"
+run: install ## transcribe the sample recordings, or FILES="a.wav folder *.mp4", on a local stack; OUT=out
+	@$(BIN)/python -m local run --files="$$FILES" --out="$${OUT:-out}"
 
-test: install ## every test
+test: install $(AWS_CLI) ## every test
 	@$(BIN)/python -m pytest --numprocesses 2 $(PYTEST_ARGUMENTS)
 
 check: install .local/checkov/.ready ## linters, types, template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dashscribe functions local tests
+	$(BIN)/mypy layers/shared/dashscribe functions cli local tests
 	SAM_CLI_TELEMETRY=0 .local/sam/bin/sam validate --lint --region us-east-1
 	$(BIN)/cfn-lint template.yaml
 	.local/sam/bin/python local/transform.py template.yaml .local/template/transformed.yaml
 	.local/checkov/bin/checkov --config-file .checkov.yaml --file .local/template/transformed.yaml
 	$(BIN)/python -m pytest -q tests/template
 
-up: install ## start the local stack and leave it running; DASHSCOPE_BASE_URL=... PARAMETERS="Name=value ..."
-	@$(BIN)/python -m local up --dashscope-base-url "$(DASHSCOPE_BASE_URL)" --parameters "$(PARAMETERS)"
+up: install $(AWS_CLI) ## start the local stack and leave it running; DASHSCOPE_BASE_URL=... PARAMETERS="Name=value ..."
+	@$(BIN)/python -m local up --dashscope-base-url="$$DASHSCOPE_BASE_URL" --parameters="$$PARAMETERS"
 
 down: install ## stop the local stack
 	@$(BIN)/python -m local down
 
-backfill: install ## queue what is in the bucket already: PREFIX= SUFFIX= NEWER_THAN=2026-01-31 OLDER_THAN= INVENTORY= DRY_RUN=1 STACK=
+env: ## shell variables of the stack: eval "$(make env)", or make env STACK=name for a deployed one
+	@test -x $(BIN)/python || { echo "dashscribe: start the local stack first: make up" >&2; exit 1; }
+	@$(BIN)/python -m local env --stack="$$STACK"
+
+where: install ## the status of one file, the reason, and what happens next: KEY=calls/talk.mp3 STACK=
+	@$(BIN)/python -m local where --key="$$KEY" --stack="$$STACK"
+
+backfill: install ## transcribe what is in the bucket already: PREFIX= SUFFIX= NEWER_THAN=2026-01-31 OLDER_THAN= INVENTORY= DRY_RUN=1 YES=1 STACK=
 	@$(BIN)/python -m local backfill --prefix="$$PREFIX" --suffix="$$SUFFIX" --newer-than="$$NEWER_THAN" \
-		--older-than="$$OLDER_THAN" --inventory="$$INVENTORY" --dry-run="$$DRY_RUN" --stack="$$STACK"
+		--older-than="$$OLDER_THAN" --inventory="$$INVENTORY" --dry-run="$$DRY_RUN" --yes="$$YES" --stack="$$STACK"
+
+redrive: install ## move messages from the dead-letter queue back to their queues: DRY_RUN=1 STACK=
+	@$(BIN)/python -m local redrive --dry-run="$$DRY_RUN" --stack="$$STACK"
+
+simulator: install ## the DashScope simulator alone: PORT=8080
+	@$(BIN)/python -m local.simulator --port "$${PORT:-8080}"
 
 invoke: install ## sam local invoke: FUNCTION=SubmitTranscriptionFunction EVENT=events/...json
-	@$(BIN)/python -m local invoke "$(FUNCTION)" "$(EVENT)"
+	@$(BIN)/python -m local invoke "$$FUNCTION" "$$EVENT"
 
 build: install ## sam build for Lambda (python3.13, arm64)
 	SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.local/sam/bin:$$PATH" sam build
 
-deploy: build ## deploy to your AWS account
-	SAM_CLI_TELEMETRY=0 .local/sam/bin/sam deploy $(DEPLOY_ARGUMENTS)
+deploy: build ## deploy to your AWS account: PARAMETERS="Name=value ..."
+	@parameters=$$($(BIN)/python -m local check-parameters "$$PARAMETERS") || exit 1; \
+	eval "set -- $$parameters"; \
+	SAM_CLI_TELEMETRY=0 .local/sam/bin/sam deploy $${1:+--parameter-overrides} "$$@" $(DEPLOY_ARGUMENTS)
 
 bench: install ## measure; never passes or fails on a clock
 	@$(BIN)/python -m pytest -q -s -p no:randomly tests/benchmarks
 
+interleave: install ## the services in many random schedules: SCHEDULES=20000
+	@SCHEDULES="$(or $(SCHEDULES),20000)" $(BIN)/python -m pytest -q --numprocesses 2 --timeout 7200 tests/unit/services/test_interleavings.py
+
 soak: install ## a long run with faults on a stack of its own: SOAK_ARGUMENTS="--files 2000 --minutes 15"
 	@$(BIN)/python -m local.soak $(SOAK_ARGUMENTS)
+
+picture: install ## record make run as docs/images/make-run.svg
+	@$(BIN)/python -m local picture
+
+documents: install ## write the generated files again: schemas, samples, docs/models.md, the table of faults
+	@$(BIN)/python -m local.documents
+	@$(BIN)/python -m tests.end_to_end.fault_table
 
 format: install
 	$(BIN)/ruff check --fix .
@@ -56,26 +105,36 @@ format: install
 lock: install ## write the lock files again
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh requirements/lock.sh
 
-clean: ## remove what was made here
+clean: ## delete everything that these commands made
 	-@test ! -x $(BIN)/python || $(BIN)/python -m local down
 	rm -rf $(VENV) .local .aws-sam out
 
 # Set-up: one environment for the project, one each for MiniStack and SAM CLI, whose pins exclude each other.
 install: $(VENV)/.ready .local/ministack/.ready .local/sam/.ready
 
+# uv's list of every installed package is left out of what is printed.
+UV_INSTALL = set -o pipefail; $(BIN)/uv pip install --require-hashes 2>&1
+
 $(BIN)/uv: requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit("dashscribe needs Python 3.11 or newer, but $(PYTHON) is " + sys.version.split()[0] + "; try make PYTHON=python3.13" if sys.version_info < (3, 11) else 0)'
-	@echo "setting up"
+	@echo "setting up $(VENV) and .local: about 750 MB on disk, once"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-$(VENV)/.ready: $(BIN)/uv requirements/dev.txt pyproject.toml layers/deps/requirements.in
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/dev.txt
+$(VENV)/.ready: $(BIN)/uv requirements/dev.txt requirements/cli.in pyproject.toml layers/deps/requirements.in
+	@echo "installing the project's packages, the simulator's recogniser and the checks into $(VENV)"
+	@$(UV_INSTALL) --python $(BIN)/python -r requirements/dev.txt | grep -Ev '^ [+~-]'
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+NAME_ministack := MiniStack, the local AWS,
+NAME_sam := the AWS SAM CLI
+NAME_checkov := checkov, a check of the template,
+NAME_aws := the AWS CLI, because there is no aws command here,
+
 .local/%/.ready: requirements/%.txt $(BIN)/uv
+	@echo "installing $(NAME_$*) into .local/$*"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .local/$*
-	@$(BIN)/uv pip install --quiet --python .local/$*/bin/python --require-hashes -r requirements/$*.txt
+	@$(UV_INSTALL) --python .local/$*/bin/python -r requirements/$*.txt | grep -Ev '^ [+~-]'
 	@touch $@

@@ -1,1 +1,1 @@
-"""What runs on your machine instead of a cloud: the DashScope simulator and the stack runner."""
+"""The local stack, the DashScope simulator and the commands of the Makefile."""

@@ -1,23 +1,41 @@
-"""`python -m local up|down|run|backfill|invoke`: what the Makefile calls."""
+"""`python -m local COMMAND`: the commands of the Makefile."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import shlex
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
 
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
-from local import main_job
 from local.processes import StackError
-from local.stack import LOCAL, ROOT, Stack, StackInfo
+
+YES = {"1", "yes", "true", "y"}
+NO = {"", "0", "no", "false", "n"}
 
 
 def main() -> int:
+    arguments = _parser().parse_args()
+    signal.signal(signal.SIGTERM, _raise_interrupt)
+    signal.signal(signal.SIGHUP, _raise_interrupt)
+    try:
+        return _run(arguments, Console())
+    except StackError as error:
+        print(f"dashscribe: {error}", file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"dashscribe: AWS refused or did not answer: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\ndashscribe: interrupted; everything that was started is stopped", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start the local stack and leave it running")
@@ -25,90 +43,116 @@ def main() -> int:
     up.add_argument("--parameters", default="", help="template parameters: 'Name=value …'")
     commands.add_parser("down", help="stop the local stack")
     run = commands.add_parser("run", help="transcribe recordings on a stack of its own")
-    run.add_argument("--files", default="", help="recordings, as a shell would split them (the samples)")
+    run.add_argument("--files", default="", help="recordings, directories and patterns, quoted as in a shell")
     run.add_argument("--out", default="out", type=Path, help="where results are saved (%(default)s)")
-    backfill = commands.add_parser("backfill", help="transcribe what is in the media bucket already")
-    backfill.add_argument("--prefix", default="", help="only keys that begin so")
-    backfill.add_argument("--suffix", default="", help="only keys that end so, such as .mp3")
-    backfill.add_argument("--newer-than", default="", help="only what was uploaded after this date or time (UTC)")
-    backfill.add_argument("--older-than", default="", help="only what was uploaded before it")
+    backfill = commands.add_parser("backfill", help="transcribe the recordings that are in the media bucket already")
+    backfill.add_argument("--prefix", default="", help="only keys that begin with this")
+    backfill.add_argument("--suffix", default="", help="only keys that end with this, such as .mp3")
+    backfill.add_argument("--newer-than", default="", help="only objects uploaded after this date or time (UTC)")
+    backfill.add_argument("--older-than", default="", help="only objects uploaded before this date or time (UTC)")
     backfill.add_argument("--inventory", default="", help="s3://…/manifest.json of an S3 Inventory (list the bucket)")
-    backfill.add_argument("--dry-run", default="", help="any text: count, and queue nothing")
-    backfill.add_argument("--stack", default="", help="a deployed stack's name (the local stack)")
+    backfill.add_argument("--dry-run", default="", help="1: count and estimate; queue nothing")
+    backfill.add_argument("--yes", default="", help="1: do not ask before money is spent")
+    redrive = commands.add_parser("redrive", help="move messages from the dead-letter queue back to their queues")
+    redrive.add_argument("--dry-run", default="", help="1: show the messages; move nothing")
+    where = commands.add_parser("where", help="the status of one file, why it waits or failed, and what happens next")
+    where.add_argument("--key", default="", help="its key in the media bucket")
+    environment = commands.add_parser("env", help='shell variables for a stack: eval "$(make env)"')
+    for command in (backfill, redrive, where, environment):
+        command.add_argument("--stack", default="", help="a deployed stack's name (the local stack)")
+    check = commands.add_parser("check-parameters", help="check template parameters; print them quoted for a shell")
+    check.add_argument("parameters", help="'Name=value …'")
+    commands.add_parser("picture", help="record `make run` as docs/images/make-run.svg")
     invoke = commands.add_parser("invoke", help="sam local invoke against the running stack")
     invoke.add_argument("function")
     invoke.add_argument("event", type=Path)
-    arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _as_interrupt)
-    signal.signal(signal.SIGHUP, _as_interrupt)
-    console = Console()
-    try:
-        return _run(arguments, console)
-    except StackError as error:
-        print(f"dashscribe: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\ndashscribe: interrupted; everything that was started is stopped", file=sys.stderr)
-        return 130
+    return parser
 
 
 def _run(arguments: argparse.Namespace, console: Console) -> int:
-    if arguments.command == "up":
-        stack = Stack(
-            dashscope_base_url=arguments.dashscope_base_url.rstrip("/") or None,
-            parameters=_parameters(arguments.parameters),
-        )
-        show(stack.start())
-    elif arguments.command == "down":
-        Stack().stop()
-        print("the local stack is stopped")
-    elif arguments.command == "run":
-        stack = Stack(folder=LOCAL / "run", say=lambda text: console.print(text))
-        return main_job.run(shlex.split(arguments.files), arguments.out, stack, console)
-    elif arguments.command == "backfill":
-        from local import backfill
+    """Each branch imports what it needs: `make env` and `make where` must not wait for the whole package."""
+    match arguments.command:
+        case "up":
+            return _up(arguments.dashscope_base_url.rstrip("/"), arguments.parameters)
+        case "down":
+            from local.stack import Stack
 
-        request = backfill.request_of(
-            arguments.prefix,
-            arguments.suffix,
-            arguments.newer_than,
-            arguments.older_than,
-            arguments.inventory,
-            dry_run=bool(arguments.dry_run),
-        )
-        return backfill.run(backfill.Target.of(arguments.stack), request)
-    else:
-        from local.invoke import invoke
+            Stack().stop()
+            print("the local stack is stopped")
+            return 0
+        case "run":
+            from local import main_job
+            from local.stack import LOCAL, Stack
 
-        return invoke(StackInfo.load(), arguments.function, arguments.event)
+            stack = Stack(folder=LOCAL / "run", say=console.print)
+            return main_job.run(arguments.files, arguments.out, stack, console)
+        case "picture":
+            from local import picture
+
+            return picture.record()
+        case "check-parameters":
+            from local.parameters import parse_parameters
+
+            parameters = parse_parameters(arguments.parameters)
+            print(" ".join(shlex.quote(f"{name}={value}") for name, value in parameters.items()))
+            return 0
+        case "invoke":
+            from local.invoke import invoke
+            from local.stack import StackInfo
+
+            return invoke(StackInfo.load(), arguments.function, arguments.event)
+        case _:
+            return _run_on_target(arguments, console)
+
+
+def _run_on_target(arguments: argparse.Namespace, console: Console) -> int:
+    from local.target import Target
+
+    if arguments.command == "env":
+        from local import environment
+
+        print(environment.shell_lines(arguments.stack))
+        return 0
+    if arguments.command == "where":
+        from local import where
+
+        return where.show(Target.of(arguments.stack), arguments.key, console)
+    if arguments.command == "redrive":
+        from local import redrive
+
+        return redrive.run(Target.of(arguments.stack), dry_run=_flag("DRY_RUN", arguments.dry_run))
+    from local import backfill
+
+    request = backfill.request_of(
+        arguments.prefix,
+        arguments.suffix,
+        arguments.newer_than,
+        arguments.older_than,
+        arguments.inventory,
+        dry_run=_flag("DRY_RUN", arguments.dry_run),
+    )
+    confirmed = _flag("YES", arguments.yes)
+    return backfill.command(Target.of(arguments.stack), request, console, confirmed=confirmed)
+
+
+def _up(base_url: str, parameters: str) -> int:
+    from local import environment
+    from local.parameters import parse_parameters
+    from local.stack import Stack
+
+    checked = parse_parameters(parameters, base_url or "http://127.0.0.1")
+    environment.show(Stack(dashscope_base_url=base_url or None, parameters=checked).start())
     return 0
 
 
-def _as_interrupt(_: int, __: FrameType | None) -> None:
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in YES | NO:
+        raise StackError(f"{name} is {text!r}; write {name}=1, or leave it out.")
+    return text.lower() in YES
+
+
+def _raise_interrupt(_: int, __: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _parameters(text: str) -> dict[str, str]:
-    parameters: dict[str, str] = {}
-    for part in shlex.split(text):
-        name, equals, value = part.partition("=")
-        if not equals or not name:
-            raise StackError(f"PARAMETERS holds {part!r}; write Name=value, such as PARAMETERS='MaxFilesPerTask=1'.")
-        parameters[name] = value
-    return parameters
-
-
-def show(info: StackInfo) -> None:
-    """What `make up` prints."""
-    print("\nThe local stack is running; stop it with: make down\n")
-    for name, value in info.aws_environment.items():
-        print(f"  export {name}={value}")
-    print(f"\n  DashScope: {info.dashscope_base_url}\n")
-    width = max(map(len, info.outputs))
-    for name, value in info.outputs.items():
-        print(f"  {name:<{width}}  {value}")
-    with contextlib.suppress(ValueError):
-        print(f"\nAll of it as JSON: {(LOCAL / 'stack.json').relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

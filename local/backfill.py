@@ -1,58 +1,24 @@
-"""`make backfill`: start a backfill, on the local stack or on a deployed one, and tell how it goes."""
+"""`make backfill`: sends the recordings that are in the media bucket already through the submit queue.
+
+Before it spends money, it makes a dry run, prints an estimate, and asks.
+"""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.prompt import Confirm
 
 from dashscribe.domain.timestamps import to_iso
 from dashscribe.services.backfill import COUNTS
+from local.estimate import estimate
 from local.processes import StackError
-from local.stack import StackInfo
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_stepfunctions import SFNClient
-
-
-@dataclass(frozen=True)
-class Target:
-    """Where the stack is: what `run` needs of it."""
-
-    steps: SFNClient
-    dynamodb: DynamoDBClient
-    machine: str
-    table: str
-
-    @classmethod
-    def of(cls, stack_name: str) -> Target:
-        """A deployed stack, with the AWS credentials of the environment; the local one when no name is given."""
-        if stack_name:
-            client: Callable[[str], Any] = boto3.Session().client  # type: ignore[assignment]  # the stubs want literals
-            try:
-                [stack] = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
-            except (BotoCoreError, ClientError) as error:
-                raise StackError(f"The stack {stack_name!r} cannot be read: {error}") from error
-            outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
-        else:
-            info = StackInfo.load()
-            client, outputs = info.client, info.outputs
-        try:
-            return cls(
-                client("stepfunctions"),
-                client("dynamodb"),
-                outputs["BackfillStateMachineArn"],
-                outputs["JobsTableName"],
-            )
-        except KeyError as error:
-            raise StackError(f"The stack has no output {error}; deploy this version of the template first.") from error
+from local.target import Target
 
 
 def request_of(
@@ -64,12 +30,12 @@ def request_of(
     *,
     dry_run: bool = False,
 ) -> dict[str, Any]:
-    """The execution's input. `inventory` is the s3:// address of a manifest.json."""
+    """The input of the execution. `inventory` is the s3:// address of a manifest.json."""
     return {
         "prefix": prefix,
         "suffix": suffix,
-        "newer_than": _moment("NEWER_THAN", newer_than),
-        "older_than": _moment("OLDER_THAN", older_than),
+        "newer_than": _time("NEWER_THAN", newer_than),
+        "older_than": _time("OLDER_THAN", older_than),
         "inventory": _manifest(inventory),
         "dry_run": dry_run,
     }
@@ -84,62 +50,91 @@ def _manifest(address: str) -> dict[str, str] | None:
     return {"bucket": bucket, "key": key}
 
 
-def _moment(name: str, text: str) -> str | None:
+def _time(name: str, text: str) -> str | None:
     if not text:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        time_given = datetime.fromisoformat(text)
     except ValueError:
         raise StackError(
             f"{name} is {text!r}; write a date or a time, such as 2026-01-31 or 2026-01-31T12:00Z."
         ) from None
-    return to_iso(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    return to_iso(time_given if time_given.tzinfo else time_given.replace(tzinfo=UTC))
 
 
-def run(target: Target, request: dict[str, Any], say: Callable[[str], None] = print, every_seconds: float = 2) -> int:
-    """Start it and follow it to its end; 0 when all of it went well."""
-    arn = target.steps.start_execution(stateMachineArn=target.machine, input=json.dumps(request))["executionArn"]
+def command(target: Target, request: dict[str, Any], console: Console, *, confirmed: bool) -> int:
+    """`make backfill`: 0 when all of it went well, 1 when some failed or nothing was confirmed."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    if request["dry_run"] or not confirmed:
+        status, counts = run(target, {**request, "dry_run": True}, say)
+        if status:
+            return status
+        if not counts["queued"]:
+            say("Nothing would be queued.")
+            return 0
+        say(f"{counts['queued']:,} recordings: {estimate(target, request, counts['queued'])}")
+        if request["dry_run"]:
+            return 0
+        if not console.is_terminal:
+            say("Nothing was queued. To spend this, add YES=1 to the command.")
+            return 1
+        if not Confirm.ask("Queue them?", console=console, default=False):
+            say("Nothing was queued.")
+            return 1
+    return run(target, request, say)[0]
+
+
+def run(
+    target: Target, request: dict[str, Any], say: Callable[[str], None] = print, every_seconds: float = 2
+) -> tuple[int, dict[str, int]]:
+    """Start an execution and follow it to its end; the exit status (0: all of it went well) and the counts."""
+    steps, machine = target.client("stepfunctions"), target.output("BackfillStateMachineArn")
+    arn = steps.start_execution(stateMachineArn=machine, input=json.dumps(request))["executionArn"]
     say(f"started {arn}")
     try:
-        return _followed(target, arn, request["dry_run"], say, every_seconds)
+        return _follow(target, arn, request["dry_run"], say, every_seconds)
     except KeyboardInterrupt:
         say(
-            "\nThe backfill goes on without you. To stop it:\n"
+            "\nThe backfill continues on AWS. To stop it:\n"
             f"  aws stepfunctions stop-execution --execution-arn {arn}\n"
-            "To resume it later, start it again with the same filters: what is done is skipped."
+            "To resume it later, start it again with the same filters: finished files are skipped."
         )
-        return 130
+        return 130, {}
 
 
-def _followed(target: Target, arn: str, dry_run: bool, say: Callable[[str], None], every_seconds: float) -> int:
-    told = ""
+def _follow(
+    target: Target, arn: str, dry_run: bool, say: Callable[[str], None], every_seconds: float
+) -> tuple[int, dict[str, int]]:
+    steps = target.client("stepfunctions")
+    printed = ""
     while True:
-        execution = target.steps.describe_execution(executionArn=arn)
+        execution = steps.describe_execution(executionArn=arn)
         counts = counts_of(target, arn)
         line = ", ".join(
             f"{'would be queued' if dry_run and name == 'queued' else name} {counts[name]}" for name in COUNTS
         )
-        if line != told:
+        if line != printed:
             say(line)
-            told = line
+            printed = line
         if execution["status"] != "RUNNING":
             break
         time.sleep(every_seconds)
     if execution["status"] != "SUCCEEDED":
         say(f"{execution['status']}: {execution.get('error', '')} {execution.get('cause', '')}".rstrip())
-        say("Start it again with the same filters to do the rest: what is done is skipped.")
-        return 1
+        say("Start it again with the same filters for the rest: finished files are skipped.")
+        return 1, counts
     if counts["failed"]:
-        say(
-            "Some objects could not be looked at; the log of BackfillUploadsFunction says why. Start it again for them."
-        )
-        return 1
+        say("Some objects could not be read; the log of BackfillUploadsFunction says why. Start it again for them.")
+        return 1, counts
     say("done")
-    return 0
+    return 0, counts
 
 
 def counts_of(target: Target, execution_arn: str) -> dict[str, int]:
     """What the batches have counted so far."""
-    name = execution_arn.rpartition(":")[2]
-    item = target.dynamodb.get_item(TableName=target.table, Key={"pk": {"S": f"BACKFILL#{name}"}}).get("Item", {})
+    key = {"pk": {"S": f"BACKFILL#{execution_arn.rpartition(':')[2]}"}}
+    item = target.client("dynamodb").get_item(TableName=target.output("JobsTableName"), Key=key).get("Item", {})
     return {count: int(item[count]["N"]) if count in item else 0 for count in COUNTS}

@@ -1,7 +1,8 @@
-"""`make invoke`: one function in the real Lambda container (`sam local invoke`), working on the running local stack.
+"""`make invoke`: one function in the real Lambda container (`sam local invoke`), with the running local stack.
 
-The container sees this machine as `host.docker.internal`. The stack listens on loopback only, so where that name leads
-to Docker's bridge, the ports are forwarded from there while the container runs.
+The container reaches this machine as `host.docker.internal`. The stack listens on loopback only. Where that name
+resolves to the address of Docker's bridge, the ports of the stack are forwarded from the bridge while the container
+runs.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from local.stack import LOCAL, ROOT, StackInfo, architecture, build, clean_envir
 CONTAINER_HOST = "host.docker.internal"
 LAMBDA_PYTHON = "3.13"
 SAMPLE_BUCKET = "media-bucket"
-"""The bucket that the events in events/submit_transcription name; the running stack's takes its place."""
+"""The bucket in the events of events/submit_transcription. It is replaced by that of the running stack."""
 _FUNCTION_OF_FOLDER = {
     "submit_transcription": "SubmitTranscriptionFunction",
     "transcribe_audio": "TranscribeAudioFunction",
@@ -36,17 +37,17 @@ _FUNCTION_OF_FOLDER = {
 
 
 def invoke(info: StackInfo, function: str, event: Path) -> int:
-    """Build for the container, invoke, print what the function returned; not 0 when it raised an error."""
+    """Build for the container, invoke the function and print its response; not 0 when it raised an error."""
     if function not in _FUNCTION_OF_FOLDER.values():
         names = ", ".join(_FUNCTION_OF_FOLDER.values())
-        raise StackError(f"FUNCTION={function or '(empty)'} is none of ours; there are {names}.")
+        raise StackError(f"FUNCTION is {function!r}; the functions are {names}.")
     if not event.is_file():
-        raise StackError(f"EVENT={event} is no file; the samples are in events/<function>/<case>.json.")
-    if shutil.which("docker") is None or not _docker_answers():
-        raise StackError("sam local invoke needs a running Docker engine, and none answers.")
+        raise StackError(f"EVENT is {str(event)!r}, which is no file; the samples are events/<function>/<case>.json.")
+    if shutil.which("docker") is None or not _docker_responds():
+        raise StackError("sam local invoke needs a running Docker engine, and none responds.")
     work = LOCAL / "invoke"
     template = build(work, LAMBDA_PYTHON)
-    (work / "event.json").write_text(json.dumps(filled(json.loads(event.read_text()), info), ensure_ascii=False))
+    (work / "event.json").write_text(json.dumps(fill_event(json.loads(event.read_text()), info), ensure_ascii=False))
     variables = {"AWS_ENDPOINT_URL": _for_container(info.aws_endpoint_url)}
     (work / "variables.json").write_text(json.dumps({"Parameters": variables | _deployed_variables(info, function)}))
     command = [
@@ -60,14 +61,14 @@ def invoke(info: StackInfo, function: str, event: Path) -> int:
     environment.pop("AWS_ENDPOINT_URL")
     with _reachable_from_container(info):
         done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    answer = done.stdout.strip()
-    print(answer)
-    if done.returncode == 0 and not answer:
-        print("dashscribe: the function gave no answer; it may have timed out", file=sys.stderr)
-    return done.returncode or int(not answer or '"errorType"' in answer)
+    response = done.stdout.strip()
+    print(response)
+    if done.returncode == 0 and not response:
+        print("dashscribe: the function returned nothing; it may have timed out", file=sys.stderr)
+    return done.returncode or int(not response or '"errorType"' in response)
 
 
-def _docker_answers() -> bool:
+def _docker_responds() -> bool:
     return subprocess.run(["docker", "version"], capture_output=True, check=False).returncode == 0
 
 
@@ -76,7 +77,7 @@ def _for_container(url: str) -> str:
 
 
 def _deployed_variables(info: StackInfo, function: str) -> dict[str, str]:
-    """The variables of the deployed function: `sam local` cannot know what the resources' names became."""
+    """The environment of the deployed function: `sam local` does not know the names of the deployed resources."""
     name = info.outputs[f"{function}Name"]
     reply = info.client("lambda").get_function_configuration(FunctionName=name)
     variables: dict[str, str] = reply["Environment"]["Variables"]
@@ -87,25 +88,25 @@ def _deployed_variables(info: StackInfo, function: str) -> dict[str, str]:
     return variables
 
 
-def filled(event: Any, info: StackInfo) -> Any:
-    """A sample event about things that the running stack has: its bucket, a new upload, its newest job and task."""
+def fill_event(event: Any, info: StackInfo) -> Any:
+    """The sample event with the running stack's bucket, a new upload, and its newest job and submission."""
     stack_names = {SAMPLE_BUCKET: info.outputs["MediaBucketName"]}
     if "NEWEST_" in json.dumps(event):
         stack_names |= _newest_submission(info)
     if isinstance(event, dict) and "Records" in event:
         for record in event["Records"]:
-            record["body"] = _body(record["body"], stack_names, info)
-    return _replaced(event, stack_names)
+            record["body"] = _fill_body(record["body"], stack_names, info)
+    return _replace(event, stack_names)
 
 
-def _body(text: str, names: dict[str, str], info: StackInfo) -> str:
+def _fill_body(text: str, names: dict[str, str], info: StackInfo) -> str:
     try:
-        body = _replaced(json.loads(text), names)
+        body = _replace(json.loads(text), names)
     except ValueError:
         return text
     upload = body.get("detail", {}).get("object", {}) if isinstance(body, dict) else {}
     if upload.get("size") and "sequencer" in upload:
-        # The sample is uploaded, and this event made to speak of that upload, so that it can be submitted for real.
+        # Upload a sample recording and put it into the event, so that the function can really submit it.
         sample = next((ROOT / "local" / "samples").glob("*.wav"))
         reply = info.client("s3").put_object(
             Bucket=info.outputs["MediaBucketName"], Key=upload["key"], Body=sample.read_bytes()
@@ -115,11 +116,11 @@ def _body(text: str, names: dict[str, str], info: StackInfo) -> str:
     return json.dumps(body, ensure_ascii=False)
 
 
-def _replaced(value: Any, names: dict[str, str]) -> Any:
+def _replace(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        return {key: _replaced(part, names) for key, part in value.items()}
+        return {key: _replace(part, names) for key, part in value.items()}
     if isinstance(value, list):
-        return [_replaced(part, names) for part in value]
+        return [_replace(part, names) for part in value]
     return names.get(value, value) if isinstance(value, str) else value
 
 
@@ -128,7 +129,7 @@ def _newest_submission(info: StackInfo) -> dict[str, str]:
     tasks = [item for item in items if item["pk"]["S"].startswith("TASK#")]
     if not tasks:
         raise StackError(
-            "The event speaks of the newest submission, and there is none yet: invoke the submit function."
+            "The event needs a submission, and there is none yet: invoke SubmitTranscriptionFunction first."
         )
     newest = max(tasks, key=lambda item: item["posted_at"]["S"])
     return {
@@ -137,7 +138,7 @@ def _newest_submission(info: StackInfo) -> dict[str, str]:
     }
 
 
-# reaching loopback from a container
+# how a container reaches loopback
 
 
 @contextlib.contextmanager
@@ -155,7 +156,7 @@ def _reachable_from_container(info: StackInfo) -> Iterator[None]:
 
 
 def _bridge_address() -> str | None:
-    """The address that `host-gateway` stands for, if it is one of this machine's (on Docker Desktop it is not)."""
+    """The address that `host-gateway` resolves to, if it belongs to this machine (on Docker Desktop it does not)."""
     inspected = subprocess.run(
         ["docker", "network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}"],
         capture_output=True,
@@ -170,7 +171,7 @@ def _bridge_address() -> str | None:
 
 
 class _Forwarder:
-    """Passes TCP connections from a bridge address to the same port on loopback."""
+    """Forwards TCP connections from a bridge address to the same port on loopback."""
 
     def __init__(self, address: str, port: int) -> None:
         self._port = port
@@ -182,7 +183,7 @@ class _Forwarder:
 
     def __exit__(self, *_: object) -> None:
         with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # else the thread in accept() keeps the port
+            self._listener.shutdown(socket.SHUT_RDWR)  # otherwise the thread in accept() keeps the port
         self._listener.close()
 
     def _accept(self) -> None:
@@ -191,14 +192,14 @@ class _Forwarder:
                 inside, _ = self._listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._pass_on, args=(inside,), daemon=True).start()
+            threading.Thread(target=self._forward, args=(inside,), daemon=True).start()
 
-    def _pass_on(self, inside: socket.socket) -> None:
+    def _forward(self, inside: socket.socket) -> None:
         with inside, socket.create_connection(("127.0.0.1", self._port)) as outside:
-            answering = threading.Thread(target=_copy, args=(outside, inside), daemon=True)
-            answering.start()
+            responses = threading.Thread(target=_copy, args=(outside, inside), daemon=True)
+            responses.start()
             _copy(inside, outside)
-            answering.join()
+            responses.join()
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

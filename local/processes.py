@@ -1,4 +1,4 @@
-"""Child processes that leave nothing behind: each in a session of its own, stopped as a whole."""
+"""Starts and stops child processes. Each runs in its own session, so that a stop also ends everything it started."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ STOP_SECONDS = 5
 
 
 class StackError(Exception):
-    """When the local stack cannot do what was asked; the message says why and what to do."""
+    """When a command cannot do what it was asked to do. The message says why and what to do."""
 
 
 def free_port() -> int:
-    """A TCP port that nobody listens on right now."""
+    """A TCP port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -35,7 +35,7 @@ def is_listening(port: int) -> bool:
 def start(
     name: str, command: Sequence[str | Path], log: Path, environment: Mapping[str, str], folder: Path
 ) -> subprocess.Popen[bytes]:
-    """Start a server in a new session, so that Ctrl-C reaches us single_file_task and we stop it in order."""
+    """Start a server in a new session: Ctrl-C then reaches only this process, which stops its servers itself."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         try:
@@ -56,15 +56,25 @@ def wait_until_listening(name: str, process: subprocess.Popen[bytes], port: int,
     until = time.monotonic() + START_SECONDS
     while time.monotonic() < until:
         if process.poll() is not None:
-            raise StackError(f"{name} ended with status {process.returncode}. Its last words:\n{tail(log)}")
+            raise StackError(f"{name} ended with status {process.returncode}. The end of its log:\n{tail(log)}")
         if is_listening(port):
             return
         time.sleep(0.05)
-    raise StackError(f"{name} does not answer on port {port} after {START_SECONDS} s. Its log: {log}\n{tail(log)}")
+    raise StackError(
+        f"{name} does not accept connections on port {port} after {START_SECONDS} s. The end of its log ({log}):\n"
+        f"{tail(log)}"
+    )
+
+
+def start_time(pid: int) -> str:
+    """When a process started, as `ps` prints it; empty when it does not run. It tells a process from a later one that
+    got the same process id."""
+    listed = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return listed.stdout.strip()
 
 
 def stop(pid: int) -> None:
-    """End a server with everything that it started: politely, then not."""
+    """End a server and everything that it started: SIGTERM first, SIGKILL after `STOP_SECONDS`."""
     for sign in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(pid, sign)

@@ -1,7 +1,7 @@
-"""`make soak`: many uploads through the deployed template while the vendor misbehaves; figures, and a error_class.
+"""`make soak`: many uploads through the deployed template while the vendor fails at random; figures and a verdict.
 
-Every file has a text of its own, so that a transcript that went to the wrong file is seen. Faults are drawn beforehand
-(`--seed`): of the files, of result downloads, and of the tasks' submissions and queries.
+Every file has a different text, so that a transcript of another file is noticed. The faults of files, of result
+downloads, of submissions and of queries are drawn before the run (`--seed`).
 """
 
 from __future__ import annotations
@@ -31,12 +31,13 @@ from local.subscriber import Subscriber
 
 FAULT_RATE = 0.05
 FILES_PER_TASK = 10
-TYPICAL_TASK = 4
-"""Files in one, as the waves come; a fault of a submission or query is drawn for one of its files."""
-WAVE = 40
-"""Files are uploaded in waves, some seconds apart: 8 a second, which the local AWS can do on two cores."""
+TYPICAL_TASK_FILES = 4
+"""Files in a task at this rate of uploads. A fault of a submission or query is drawn for one of them."""
+WAVE_FILES = 40
+"""Files that are uploaded together. With the seconds between waves that is 8 a second, which MiniStack can process on
+two cores."""
 SECONDS_BETWEEN_WAVES = 5.0
-MOST_RESUBMISSIONS = 3
+MAX_RESUBMISSIONS = 3
 ENDS = ("Transcription Succeeded", "Transcription Failed")
 
 Json = dict[str, Any]
@@ -73,12 +74,12 @@ RESULT_FAULTS: tuple[Json, ...] = (
     {"kind": "hang", "seconds": 2},
 )
 FINAL_CODES = {"DECODE_ERROR": "DECODE_ERROR", "SUCCESS_WITH_NO_VALID_FRAGMENT": None}
-"""File faults that are an end: what the event's error code is. After the others the file is submitted again."""
+"""The error code in the event after a file fault that is final. After other faults the file is submitted again."""
 
 
 @dataclass
 class Upload:
-    """One file of the run: what was drawn for it, and what came of it."""
+    """One file of the run: the fault that was drawn for it, and its events and submissions."""
 
     key: str
     text: str
@@ -86,7 +87,7 @@ class Upload:
     uploaded: bool = False
     events: list[Json] = field(default_factory=list)
     accepted: int = 0
-    lost_answers: int = 0
+    lost_responses: int = 0
 
     @property
     def answers(self) -> list[Json]:
@@ -103,12 +104,12 @@ class Upload:
         return [event for event in self.events if event["detail-type"] in ENDS]
 
     @property
-    def most_submissions(self) -> int:
-        """One, one more for a fault of the file's own, and one for a lost answer that nothing could settle."""
-        return min(len(self.answers), 1 + MOST_RESUBMISSIONS) + min(self.lost_answers, 1)
+    def max_submissions(self) -> int:
+        """One, one more for a fault of the file, and one for a lost response that cannot be reconciled."""
+        return min(len(self.answers), 1 + MAX_RESUBMISSIONS) + min(self.lost_responses, 1)
 
-    def faults(self) -> Iterator[str]:
-        """What must not be."""
+    def violations(self) -> Iterator[str]:
+        """The rules that this upload's events and submissions violate."""
         ends = self.ends
         if not ends:
             yield "no terminal event"
@@ -120,8 +121,8 @@ class Upload:
         error = ends[0]["detail"]["error"]
         if (error["code"] if error else None) != self.expected_code:
             yield f"ended with {error}"
-        if self.accepted > self.most_submissions:
-            yield f"submitted {self.accepted} times, allowed {self.most_submissions}"
+        if self.accepted > self.max_submissions:
+            yield f"submitted {self.accepted} times, allowed {self.max_submissions}"
 
 
 class Soak:
@@ -133,20 +134,20 @@ class Soak:
         self.uploads = {upload.key: upload for upload in uploads}
         self.until = time.monotonic() + 60 * minutes
         self.memory: dict[str, Mapping[str, float]] = {}
-        self._over = threading.Event()
-        self._deaf: list[str] = []
+        self._finished = threading.Event()
+        self._receive_errors: list[str] = []
 
     def run(self) -> None:
-        self._remember_memory("start")
+        self._measure_memory("start")
         listener = threading.Thread(target=self._listen, args=[Subscriber(self.info, "soak")])
         listener.start()
         try:
             self._upload()
             self._wait()
         finally:
-            self._over.set()
+            self._finished.set()
             listener.join()
-        self._remember_memory("end")
+        self._measure_memory("end")
 
     def _upload(self) -> None:
         s3, bucket = self.info.client("s3"), self.info.outputs["MediaBucketName"]
@@ -158,43 +159,43 @@ class Soak:
         waiting = list(self.uploads.values())
         last_moment = time.monotonic() + (self.until - time.monotonic()) * 2 / 3
         with ThreadPoolExecutor(8) as pool:
-            for start in range(0, len(waiting), WAVE):
+            for start in range(0, len(waiting), WAVE_FILES):
                 if time.monotonic() > last_moment:
-                    print(f"time is up: {start} of {len(waiting)} files were uploaded")
+                    print(f"the time is over: {start} of {len(waiting)} files were uploaded")
                     break
                 next_wave = time.monotonic() + SECONDS_BETWEEN_WAVES
-                list(pool.map(put, waiting[start : start + WAVE]))
-                self._look_at_memory()
+                list(pool.map(put, waiting[start : start + WAVE_FILES]))
+                self._measure_middle()
                 time.sleep(max(0.0, next_wave - time.monotonic()))
 
     def _wait(self) -> None:
         while time.monotonic() < self.until and any(not upload.ends for upload in self.sent):
-            self._look_at_memory()
+            self._measure_middle()
             time.sleep(1)
-        time.sleep(5)  # a second end would be heard now
+        time.sleep(5)  # a second terminal event would arrive now
 
     @property
     def sent(self) -> list[Upload]:
         return [upload for upload in self.uploads.values() if upload.uploaded]
 
     def _listen(self, subscriber: Subscriber) -> None:
-        while not self._over.is_set():
+        while not self._finished.is_set():
             try:
                 for event in subscriber.receive():
                     self.uploads[event["detail"]["media"]["key"]].events.append(event)
-            except Exception as error:  # noqa: BLE001 - a slow answer of the local AWS must not end the run
-                self._deaf.append(f"{type(error).__name__}: {error}")
+            except Exception as error:  # noqa: BLE001 - a slow response of the local AWS must not end the run
+                self._receive_errors.append(f"{type(error).__name__}: {error}")
 
-    def _look_at_memory(self) -> None:
+    def _measure_middle(self) -> None:
         if "middle" not in self.memory and sum(bool(upload.ends) for upload in self.sent) >= len(self.uploads) / 2:
-            self._remember_memory("middle")
+            self._measure_memory("middle")
 
-    def _remember_memory(self, moment: str) -> None:
+    def _measure_memory(self, moment: str) -> None:
         self.memory[moment] = memory_of(self.folder)
 
-    # afterwards
+    # report
 
-    def transcripts_that_are_wrong(self) -> list[str]:
+    def wrong_transcripts(self) -> list[str]:
         s3, bucket = self.info.client("s3"), self.info.outputs["ResultsBucketName"]
 
         def wrong(upload: Upload) -> bool:
@@ -215,10 +216,10 @@ class Soak:
             for url in request["body"]["input"]["file_urls"]:
                 upload = self.uploads["soak/" + decode_path(url).rpartition("/soak/")[2]]
                 upload.accepted += 1
-                upload.lost_answers += request["status"] == 0
+                upload.lost_responses += request["status"] == 0
 
     def report(self, seconds: float, played: Mapping[str, Sequence[Json]]) -> int:
-        """Print the figures; how many things were not as they must be."""
+        """Print the figures; returns the number of violated rules."""
         control = httpx.get(f"{self.info.dashscope_base_url}/control", timeout=60).raise_for_status().json()
         recorded: list[Json] = control["recorded"]
         self.count_submissions(recorded)
@@ -231,20 +232,20 @@ class Soak:
         lags = [
             _lag(event) for event in sorted(timed, key=lambda event: str(event["detail"]["timing"]["published_at"]))
         ]
-        wrong = self.transcripts_that_are_wrong()
+        wrong = self.wrong_transcripts()
 
         print(f"files            {len(sent)} uploaded, the run took {seconds:.0f} s")
         print(f"succeeded        {len(ends) - failed.total()}")
         print(f"failed           {failed.total()} {dict(failed)}")
-        print(f"without an end   {len(sent) - len(ends)}")
+        print(f"without an event {len(sent) - len(ends)}")
         print(f"wrong texts      {len(wrong)} {wrong[:5]}")
         print(
             f"submissions      {sum(upload.accepted for upload in sent) / max(1, len(sent)):.3f} accepted a file; "
             f"files by their number {dict(sorted(Counter(upload.accepted for upload in sent).items()))}"
         )
-        lost = [upload for upload in sent if upload.lost_answers]
+        lost = [upload for upload in sent if upload.lost_responses]
         again = sum(upload.accepted > len(upload.answers) for upload in lost)
-        print(f"lost answers     {len(lost)} files were in one; {again} of them were submitted once more for it")
+        print(f"lost responses   {len(lost)} files; {again} of them were submitted once more because of it")
         for operation, faults in played.items():
             whole = len(sent) if operation == "file" else requests[operation]
             share = f"{len(faults) / max(1, whole):.1%} of {whole} {'files' if operation == 'file' else 'requests'}"
@@ -259,14 +260,14 @@ class Soak:
                 )
         for moment, sizes in self.memory.items():
             print(f"memory, {moment:<9}" + ", ".join(f"{name} {size:.0f} MB" for name, size in sizes.items()))
-        if self._deaf:
-            print(f"the subscriber had {len(self._deaf)} errors, such as {self._deaf[0]}")
+        if self._receive_errors:
+            print(f"the subscriber had {len(self._receive_errors)} errors, such as {self._receive_errors[0]}")
 
-        bad = [f"{upload.key}: {fault}" for upload in sent for fault in upload.faults()]
+        bad = [f"{upload.key}: {fault}" for upload in sent for fault in upload.violations()]
         bad += [f"{key}: a wrong transcript" for key in wrong]
         for line in bad[:20]:
-            print(f"NOT AS IT MUST BE  {line}")
-        print("everything is as it must be" if not bad else f"{len(bad)} things are not as they must be")
+            print(f"VIOLATION  {line}")
+        print("no rule is violated" if not bad else f"{len(bad)} violations")
         return len(bad)
 
 
@@ -277,7 +278,7 @@ def _lag(event: Json) -> float:
 
 
 def memory_of(folder: Path) -> dict[str, float]:
-    """Megabytes in memory: of each server of a stack, and of all that it has started (functions, recognisers)."""
+    """Megabytes of memory of each server of a stack, and of its children (functions, recognisers)."""
     listed = subprocess.run(["ps", "-axo", "pid=,pgid=,rss="], capture_output=True, text=True, check=True).stdout
     running = [(int(own), int(group), int(rss)) for own, group, rss in map(str.split, listed.splitlines())]
     found: dict[str, float] = {}
@@ -288,14 +289,14 @@ def memory_of(folder: Path) -> dict[str, float]:
     return found
 
 
-def drawn(count: int, seed: int) -> tuple[list[Upload], dict[str, list[Json]]]:
-    """The files of a run, and the faults at each operation, from the seed single_file_task."""
-    chance = random.Random(seed)  # noqa: S311 - a repeatable draw, no secret
+def draw(count: int, seed: int) -> tuple[list[Upload], dict[str, list[Json]]]:
+    """The files of a run and the faults of each operation. The seed alone determines both."""
+    chance = random.Random(seed)  # noqa: S311 - repeatable, not a secret
     uploads: list[Upload] = []
     faults: dict[str, list[Json]] = {"file": [], "submit": [], "query": [], "result": []}
     operations = (
-        ("submit", SUBMIT_FAULTS, FAULT_RATE / TYPICAL_TASK),
-        ("query", QUERY_FAULTS, FAULT_RATE / TYPICAL_TASK),
+        ("submit", SUBMIT_FAULTS, FAULT_RATE / TYPICAL_TASK_FILES),
+        ("query", QUERY_FAULTS, FAULT_RATE / TYPICAL_TASK_FILES),
         ("result", RESULT_FAULTS, FAULT_RATE),
     )
     for number in range(count):
@@ -311,7 +312,7 @@ def drawn(count: int, seed: int) -> tuple[list[Upload], dict[str, list[Json]]]:
 
 
 def run(count: int, minutes: float, seed: int) -> int:
-    uploads, faults = drawn(count, seed)
+    uploads, faults = draw(count, seed)
     stack = Stack(folder=LOCAL / "soak", parameters={"MaxFilesPerTask": str(FILES_PER_TASK)})
     with stack as info:
         asked = {
@@ -328,9 +329,9 @@ def run(count: int, minutes: float, seed: int) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.soak", description=__doc__)
-    parser.add_argument("--files", type=int, default=2000, help="how many (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=15, help="the longest it may take (%(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="draws the faults (%(default)s)")
+    parser.add_argument("--files", type=int, default=2000, help="number of files (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=15, help="maximum duration (%(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="determines the faults (%(default)s)")
     arguments = parser.parse_args()
     try:
         return run(arguments.files, arguments.minutes, arguments.seed)

@@ -16,9 +16,12 @@ from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import boto3
+import yaml
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
 from local import processes
@@ -29,16 +32,19 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
+STACK_FOLDER = Path(os.environ.get("DASHSCRIBE_STACK_FOLDER", LOCAL))
+"""Where the files of the stack of `make up` are. The tests have a stack of their own."""
 BUILT = LOCAL / "build"
 STACK_NAME = "dashscribe-local"
 REGION = "us-east-1"
 CREDENTIALS = "test"
-"""MiniStack's root user; every other identity is checked against IAM."""
+"""MiniStack's root user. MiniStack evaluates the IAM policies of every other identity."""
 API_KEY = "sk-local"
+_MINISTACK = "MiniStack"
 
 
 class StackInfo(BaseModel):
-    """`.local/stack.json`: where everything is."""
+    """`.local/stack.json`: the addresses, credentials and outputs of the running stack."""
 
     aws_endpoint_url: str
     region: str = REGION
@@ -70,25 +76,37 @@ class StackInfo(BaseModel):
         )
 
     @classmethod
-    def load(cls, folder: Path = LOCAL) -> StackInfo:
+    def load(cls, folder: Path = STACK_FOLDER) -> StackInfo:
         path = folder / "stack.json"
         if not path.exists():
             raise StackError("No local stack is running. Start one with: make up")
-        return cls.model_validate_json(path.read_text())
+        info = cls.model_validate_json(path.read_text())
+        port = urlsplit(info.aws_endpoint_url).port
+        if port is None or not processes.is_listening(port):
+            raise StackError("The local stack has stopped unexpectedly. Start it again with: make up")
+        return info
+
+
+class Server(BaseModel):
+    """One process of a stack, in `processes.json`. `started` tells it from a later process with the same id."""
+
+    pid: int
+    port: int
+    started: str = ""
 
 
 def architecture() -> str:
-    """This machine's, as Lambda calls it."""
+    """This machine's architecture in Lambda's terms."""
     return "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
 
 
 def clean_environment() -> dict[str, str]:
-    """Our environment without any AWS setting of the user's: the local stack must never reach their account."""
+    """This process's environment without AWS settings: the local stack must never reach the user's account."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_ACCESS", "AWS_S", "AWS_P"))}
 
 
 def build(folder: Path, python_version: str) -> Path:
-    """`sam build` for an interpreter of this machine; the built template. Each target has a cache of its own."""
+    """Run `sam build` for an interpreter of this machine; returns the built template. Each folder has its own cache."""
     build_folder = folder / "template"
     environment = clean_environment() | {
         "PATH": f"{LOCAL / 'sam' / 'bin'}{os.pathsep}{os.environ['PATH']}",
@@ -106,6 +124,18 @@ def build(folder: Path, python_version: str) -> Path:
     return build_folder / "template.yaml"
 
 
+def allow_plain_http_from_here(template: Path) -> Path:
+    """A copy of a built template whose buckets accept plain HTTP from 127.0.0.0/8, because MiniStack has no TLS."""
+    document = yaml.safe_load(template.read_text())
+    for resource in document["Resources"].values():
+        if resource["Type"] == "AWS::S3::BucketPolicy":
+            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                statement["Condition"]["NotIpAddress"] = {"aws:SourceIp": "127.0.0.0/8"}
+    copy = template.with_name("local.yaml")  # in the same folder: the template's paths are relative
+    copy.write_text(yaml.safe_dump(document, sort_keys=False))
+    return copy
+
+
 def _sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -120,25 +150,25 @@ def _sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path) ->
         )
     if done.returncode != 0:
         raise StackError(
-            f"sam {arguments[0]} failed with status {done.returncode}. Its last words ({log}):\n"
+            f"sam {arguments[0]} failed with status {done.returncode}. The end of its log ({log}):\n"
             f"{processes.tail(log, 25)}"
         )
 
 
 @contextmanager
-def alone_with(folder: Path) -> Iterator[None]:
-    """Waits until no other process, or thread, is in here with this folder: sam builds into it, and deploys from it."""
+def locked(folder: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the folder: sam builds into it and deploys from it. Waits for other holders."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # let go with the file, also when the process is killed
+        fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed, also when the process is killed
         yield
 
 
 @dataclass
 class Stack:
-    """One local stack, with its files in `folder`. `dashscope_base_url` names a server instead of the simulator."""
+    """One local stack, with its files in `folder`. With `dashscope_base_url` that server is used, and no simulator."""
 
-    folder: Path = LOCAL
+    folder: Path = STACK_FOLDER
     dashscope_base_url: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     say: Callable[[str], None] = print
@@ -151,15 +181,43 @@ class Stack:
         return self.folder / "processes.json"
 
     def start(self) -> StackInfo:
-        """Start everything, or leave nothing behind."""
-        if (self.folder / "stack.json").exists() and self.is_running():
-            raise StackError("A local stack is already running. Stop it first with: make down")
+        """Start everything; on an error, stop what was started. A stack that runs already is returned, or repaired."""
+        running = self._repaired()
+        if running is not None:
+            return running
         self.stop()
         try:
             return self._started()
         except BaseException:
             self.stop()
             raise
+
+    def _repaired(self) -> StackInfo | None:
+        """The stack that is running already, with its simulator started again if that has died. None when there is no
+        stack, or when MiniStack has died: its data was in memory, so everything must start anew."""
+        try:
+            info = StackInfo.model_validate_json((self.folder / "stack.json").read_text())
+        except (OSError, ValueError):
+            return None
+        dead = [name for name, server in self._servers().items() if not processes.is_listening(server.port)]
+        if _MINISTACK in dead or not self._is_deployed(info):
+            self.say("the local stack has stopped unexpectedly; starting a new one")
+            return None
+        if self.parameters or (self.dashscope_base_url or info.dashscope_base_url) != info.dashscope_base_url:
+            raise StackError("A local stack is already running. Stop it with: make down")
+        if dead:
+            self.say("the DashScope simulator of the local stack has stopped unexpectedly; starting it again")
+            port = urlsplit(info.dashscope_base_url).port
+            self._start_simulator(port or processes.free_port())
+        self.say("the local stack is already running; to deploy changed code: make down up")
+        return info
+
+    def _is_deployed(self, info: StackInfo) -> bool:
+        try:
+            [stack] = info.client("cloudformation").describe_stacks(StackName=info.stack_name)["Stacks"]
+        except (BotoCoreError, ClientError):
+            return False
+        return str(stack["StackStatus"]).endswith("_COMPLETE")
 
     def _started(self) -> StackInfo:
         endpoint_port, simulator_port = processes.free_port(), processes.free_port()
@@ -170,7 +228,7 @@ class Stack:
         )
         self.say("starting MiniStack, the DashScope simulator and sam build")
         python_version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        with alone_with(BUILT), ThreadPoolExecutor() as pool:
+        with locked(BUILT), ThreadPoolExecutor() as pool:
             building = pool.submit(build, BUILT, python_version)
             starting = [pool.submit(self._start_ministack, info, endpoint_port)]
             if self.dashscope_base_url is None:
@@ -197,7 +255,7 @@ class Stack:
             "LAMBDA_EXECUTOR": "local",
             "TMPDIR": str(scratch),
         }
-        self._serve("MiniStack", [LOCAL / "ministack" / "bin" / "ministack"], port, environment)
+        self._serve(_MINISTACK, [LOCAL / "ministack" / "bin" / "ministack"], port, environment)
 
     def _start_simulator(self, port: int) -> None:
         command = [sys.executable, "-m", "local.simulator", "--port", str(port), "--key", API_KEY]
@@ -207,25 +265,22 @@ class Stack:
         log = self.folder / "logs" / f"{name.lower().replace(' ', '-')}.log"
         process = processes.start(name, command, log, environment, ROOT)
         self._children.append(process)
-        # The pid is on disk before anything can go wrong, so that `make down` finds it whatever happens to us.
+        # Written before we wait for the server, so that `make down` finds it even when this process is killed.
         self._remember(name, process.pid, port)
         processes.wait_until_listening(name, process, port, log)
 
     def _remember(self, name: str, pid: int, port: int) -> None:
-        with self._remembering:  # the servers start at the same time
-            known = self._running()
-            known[name] = {"pid": pid, "port": port}
-            self._pids_file.write_text(json.dumps(known))
+        with self._remembering:  # the servers start concurrently
+            known = self._servers()
+            known[name] = Server(pid=pid, port=port, started=processes.start_time(pid))
+            self._pids_file.write_text(json.dumps({each: server.model_dump() for each, server in known.items()}))
 
-    def _running(self) -> dict[str, dict[str, int]]:
+    def _servers(self) -> dict[str, Server]:
         try:
-            known: dict[str, dict[str, int]] = json.loads(self._pids_file.read_text())
+            known: dict[str, Any] = json.loads(self._pids_file.read_text())
+            return {name: Server.model_validate(server) for name, server in known.items()}
         except (OSError, ValueError):
             return {}
-        return known
-
-    def is_running(self) -> bool:
-        return any(processes.is_listening(server["port"]) for server in self._running().values())
 
     def _deployed(self, info: StackInfo, template: Path) -> StackInfo:
         parameters = {
@@ -236,7 +291,14 @@ class Stack:
         }
         environment = clean_environment() | info.aws_environment | {"SAM_CLI_TELEMETRY": "0"}
         _sam(
-            ["deploy", "--template-file", str(template), "--stack-name", STACK_NAME, "--resolve-s3"]
+            [
+                "deploy",
+                "--template-file",
+                str(allow_plain_http_from_here(template)),
+                "--stack-name",
+                STACK_NAME,
+                "--resolve-s3",
+            ]
             + ["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"]
             + ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local", "--parameter-overrides"]
             + [f"{name}={value}" for name, value in parameters.items()],
@@ -249,9 +311,10 @@ class Stack:
         return info.model_copy(update={"outputs": outputs})
 
     def stop(self) -> None:
-        """Stop every process of this stack, also of one that was left behind, and forget it."""
-        for server in self._running().values():
-            processes.stop(server["pid"])
+        """Stop every process of this stack, also those that an earlier run left behind, and delete its files."""
+        for server in self._servers().values():
+            if processes.start_time(server.pid) == server.started:  # else the process id is another process's by now
+                processes.stop(server.pid)
         for child in self._children:
             child.wait()
         self._children.clear()
@@ -260,7 +323,7 @@ class Stack:
         shutil.rmtree(self.folder / "scratch", ignore_errors=True)
 
     def __enter__(self) -> StackInfo:
-        self.stop()  # a run that was killed may have left its processes behind
+        self.stop()  # an earlier run that was killed may have left its processes behind
         return self.start()
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""A subscriber as anybody could write one: a rule on the bus and a queue of its own."""
+"""A subscriber: a rule on the event bus that sends events to a queue."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from local.stack import StackInfo
 
 
 class Subscriber:
-    """Receives every event of one source from one bus: ours, unless told otherwise."""
+    """Receives every event of one source from one bus; by default those of dashscribe from the stack's bus."""
 
     def __init__(
         self, info: StackInfo, name: str = "local-subscriber", *, bus: str = "", source: str = "dashscribe"
@@ -41,7 +41,7 @@ class Subscriber:
         self._events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
 
     def receive(self, wait_seconds: int = 1) -> Iterator[dict[str, Any]]:
-        """The events that have come since, waiting at most `wait_seconds` for the first one."""
+        """Receive and delete the waiting events; wait at most `wait_seconds` for the first one."""
         reply = self._sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds)
         for message in reply.get("Messages", []):
             yield json.loads(message["Body"])

@@ -1,4 +1,4 @@
-"""Writes the CloudFormation template that SAM makes of template.yaml. It needs SAM CLI's environment:
+"""Writes the CloudFormation template that SAM generates from template.yaml. It runs in SAM CLI's environment:
 `.local/sam/bin/python local/transform.py template.yaml transformed.yaml` (see `make check`)."""
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from samcli.yamlhelper import yaml_parse  # type: ignore[import-not-found]
 
 
 class NoManagedPolicies:
-    """SAM would ask IAM for the managed policies by name; the template names none."""
+    """SAM would query IAM for managed policies; the template uses none."""
 
     def load(self) -> dict[str, str]:
         return {}

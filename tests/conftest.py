@@ -1,4 +1,4 @@
-"""What every test gets: a clean environment, fake credentials, nothing of the user's AWS configuration."""
+"""Fixtures of every test: a clean environment with fake credentials and without the user's AWS configuration."""
 
 from __future__ import annotations
 
@@ -15,33 +15,38 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] 
 
 ROOT = Path(__file__).resolve().parent.parent
 LogLines = Callable[[], list[dict[str, Any]]]
-"""What the fixture `log_lines` gives."""
+"""The type of the fixture `log_lines`."""
 
 # Powertools reads these when dashscribe.observability is imported, before any fixture runs.
 os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "dashscribe"
 
 
-FAULTS = ("tests/end_to_end/test_faults.py", "tests/end_to_end/test_account_trouble.py")
-"""They wait most of their time, on a stack of their own."""
+FAULTS = ("tests/end_to_end/test_faults.py", "tests/end_to_end/test_missing_key.py")
+"""These tests mostly wait, and use another stack than the other end-to-end tests."""
 
 
-class StackTogether(LoadScopeScheduling):  # type: ignore[misc]  # so its base is Any
-    """The end-to-end tests run in two processes, each with its own local stack; who is done first does the rest."""
+class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]  # so its base is Any
+    """Distributes the end-to-end tests over two processes, each with its own local stack; all other tests as usual.
+
+    The browser tests run in one process, because they share one Chromium.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(FAULTS):
             return "stack of faults"
+        if nodeid.startswith("tests/browser/"):
+            return "browser"
         return "stack" if nodeid.startswith("tests/end_to_end/") else nodeid
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> StackTogether:
-    return StackTogether(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> StackScheduling:
+    return StackScheduling(config, log)
 
 
 @pytest.fixture(autouse=True)
 def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No AWS setting of whoever runs the tests, and credentials that open nothing."""
+    """Remove the user's AWS settings and set invalid credentials."""
     for name in list(os.environ):
         if name.startswith("AWS_") and name != "AWS_CA_BUNDLE":
             monkeypatch.delenv(name)
@@ -55,7 +60,7 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def log_lines() -> Iterator[LogLines]:
-    """What the product's own logger has written since the test began, each line read as JSON."""
+    """The lines that the product's logger has written since the test began, each parsed as JSON."""
     from dashscribe.observability import logger  # not before the environment above is set
 
     handler = logger.registered_handler

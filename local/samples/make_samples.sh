@@ -1,13 +1,13 @@
 #!/bin/sh
-# Makes the sample recordings again: synthetic speech (flite) in three containers (ffmpeg). Debian: apt install flite ffmpeg
-# What is said in each, and the key that it is uploaded under, is in samples.json.
+# Generates the sample recordings: synthetic speech (flite) in three containers (ffmpeg). Debian: apt install flite ffmpeg
+# samples.json has the text of each and the key of its upload.
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-said() { python3 -c 'import json, sys; print(next(s["text"] for s in json.load(open("samples.json")) if s["file"] == sys.argv[1]))' "$1"; }
-speak() { flite -voice "$2" -t "$(said "$1")" -o "$work/$1.wav"; }
+text_of() { python3 -c 'import json, sys; print(next(s["text"] for s in json.load(open("samples.json")) if s["file"] == sys.argv[1]))' "$1"; }
+speak() { flite -voice "$2" -t "$(text_of "$1")" -o "$work/$1.wav"; }
 
 speak morning-walk.wav rms
 ffmpeg -loglevel error -y -i "$work/morning-walk.wav.wav" -ac 1 -ar 16000 -c:a pcm_s16le morning-walk.wav

@@ -246,14 +246,14 @@ class BilledRecords(Records):
         return super().takes_one_file_only(model, now)
 
     def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
-        ahead = self.turns.get(name, now) > now
+        ahead = self.next_slots.get(name, now) > now
         wait = super().reserve(name, per_second, now, horizon)
         self.bill["dynamodb_write_units"] += 4 if wait is None else 1 if ahead else 2  # a refused write is billed too
         return wait
 
     def reserved_ahead(self, name: str, now: datetime) -> timedelta:
         self.bill.dynamodb_read(0)
-        return self.crashes.read("turn", super().reserved_ahead(name, now))
+        return self.crashes.read("reserved slots", super().reserved_ahead(name, now))
 
 
 class BilledQueue(Queue):
@@ -332,7 +332,7 @@ class LimitedVendor(Vendor):
         self._enforce_rate("query", QUERIES_PER_SECOND)
         return super().list_page(model, page, page_size)
 
-    def answer_to(self, url: str, task_id: str) -> str:
+    def outcome_of(self, url: str, task_id: str) -> str:
         return "ok"
 
 

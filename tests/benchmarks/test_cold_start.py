@@ -51,6 +51,7 @@ VARIABLES = {
     "BACKFILL_FILES_PER_SECOND": "5",
     "POLL_TASKS_STATE_MACHINE_ARN": "s",
     "DEFAULT_MODEL": "fun-asr",
+    "OUTPUTS": "txt,srt,vtt,html",
     "MAX_FILES_PER_TASK": "100",
     "SUBMIT_REQUESTS_PER_SECOND": "0",
     "QUERY_REQUESTS_PER_SECOND": "20",

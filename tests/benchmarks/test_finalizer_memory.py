@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dashscribe.adapters.result_download import MAX_RESULT_BYTES
-from tests.support.finalizer_process import finalized, result_json
+from tests.support.finalizer_process import result_json, run_finalizer
 
 LARGEST_HOURS = 53.5
 LATIN, CHINESE, EMOJI = ("word",), ("天气", "我们"), ("天气", "😀")
@@ -36,7 +36,7 @@ LATIN, CHINESE, EMOJI = ("word",), ("天气", "我们"), ("天气", "😀")
 def test_memory_and_time_of_finalizing(hours: float, channels: int, words: tuple[str, ...]) -> None:
     result = result_json(hours, channels, words)
     assert len(result) <= MAX_RESULT_BYTES
-    run = finalized(result)
+    run = run_finalizer(result)
     growth = (run.peak_mb - run.base_mb) * 2**20 / len(result)
     print(
         f"\n{hours:.3g} h, {channels} channel(s), {' '.join(words)}: JSON {len(result) / 1e6:.1f} MB,"

@@ -89,7 +89,7 @@ class MeteredRecords(Records):
         super().save_task_list_state(model, state)
 
     def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
-        self.writes += 1 if self.turns.get(name, now) > now else 2
+        self.writes += 1 if self.next_slots.get(name, now) > now else 2
         return super().reserve(name, per_second, now, horizon)
 
 

@@ -1,4 +1,4 @@
-"""One deployed stack for all end-to-end tests: the real template on MiniStack, IAM on, and the DashScope simulator."""
+"""One deployed stack for all end-to-end tests: the real template on MiniStack with IAM, and the DashScope simulator."""
 
 from __future__ import annotations
 
@@ -45,17 +45,17 @@ PROFILES = {
 TEST_STACK = LOCAL / "-".join(
     [os.environ.get("DASHSCRIBE_TEST_STACK", "test"), *filter(None, [os.environ.get("PYTEST_XDIST_WORKER")])]
 )
-"""The stack's folder: one stack a folder and a process, so that two test runs on one machine need two names."""
+"""The stack's folder. Each process needs its own; set DASHSCRIBE_TEST_STACK to run the tests twice on one machine."""
 ENDS = ("Transcription Succeeded", "Transcription Failed")
 
 
 def words(text: str) -> str:
-    """A text as it is spoken: lower case, no punctuation."""
+    """The words of a text, in lower case and without punctuation."""
     return " ".join(re.findall(r"[a-z']+", text.lower()))
 
 
 class Deployment:
-    """The stack as a user sees it: upload, and wait for events."""
+    """The stack from a user's point of view: uploads and events."""
 
     def __init__(self, info: StackInfo) -> None:
         self.info = info
@@ -76,7 +76,7 @@ class Deployment:
         self.events += self._subscriber.receive(wait_seconds)
 
     def end_of(self, key: str, seconds: float = 60) -> dict[str, Any]:
-        """The terminal event of a key, waited for."""
+        """Wait for the terminal event of a key."""
 
         def arrived() -> dict[str, Any] | None:
             self.listen()
@@ -106,13 +106,13 @@ class Deployment:
         return [item for item in items if item["pk"]["S"].startswith("JOB#")]
 
     def simulator(self, **asked: Any) -> dict[str, Any]:
-        """Tell the simulator what to do; what it has recorded."""
+        """Change the simulator's behaviour; returns its state with the recorded requests."""
         reply = httpx.post(f"{self.info.dashscope_base_url}/control", json=asked)
         state: dict[str, Any] = reply.raise_for_status().json()
         return state
 
     def submissions_of(self, key: str) -> int:
-        """How many accepted submissions named this key's path (a plain ASCII one)."""
+        """The number of accepted submissions of a key, which must be ASCII."""
         recorded = self.simulator()["recorded"]
         return sum(
             f"/{key}?" in url
@@ -130,7 +130,7 @@ class Deployment:
         return "\n".join(lines)
 
     def executions(self) -> list[str]:
-        """Everything that the state machine's executions left behind: input, output, history."""
+        """Input, output and history of every execution of the poll loop."""
         machine = self.info.outputs["PollTasksStateMachineArn"]
         steps = self.info.client("stepfunctions")
         found = []

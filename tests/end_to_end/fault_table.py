@@ -1,7 +1,7 @@
-"""The table of faults: what the vendor does wrong, and how each upload must end all the same.
+"""The table of faults: each fault of the vendor, and how each upload must end in spite of it.
 
-`test_faults.py` plays it on the deployed template. `python -m tests.end_to_end.fault_table` writes it to the end of
-docs/reliability.md, and a unit test holds that page to it.
+`test_faults.py` plays it on the deployed template. `make documents` writes it to the end of docs/reliability.md, and a
+unit test compares the page with it.
 """
 
 from __future__ import annotations
@@ -19,32 +19,33 @@ Fault = dict[str, Any]
 
 
 UNLISTED = {"lists_tasks": False}
-"""A vendor whose list of tasks cannot be had, so that it cannot tell what became of a lost answer: the harder case."""
+"""A vendor without a task list: a lost response cannot be reconciled. This is the harder case."""
 LISTED = {"lists_tasks": True, "all_failed_status": "FAILED", "reverse_results": True}
 
 
 class Part(StrEnum):
-    """Where the vendor goes wrong: a section of the table."""
+    """The request that goes wrong: a section of the table."""
 
-    FILE = "What DashScope says of a file"
+    FILE = "Results of one file"
     TASK = "Tasks of several files"
     SUBMIT = "Submitting"
-    QUERY = "Asking about a task"
+    QUERY = "Querying a task"
     RESULT = "Downloading a result"
-    ACCOUNT = "Trouble of the whole account"
+    ACCOUNT = "Errors of the whole account"
 
 
 class Pause(StrEnum):
-    """What a row has to do with the account-wide pause."""
+    """A row's part in the test of the account-wide pause."""
 
-    CAUSES = "its submission is refused, and submitting pauses"
-    WAITS = "uploaded while submitting is paused"
-    IN_FLIGHT = "accepted before submitting paused"
+    CAUSES = "its submission is refused, and submissions are paused"
+    WAITS = "uploaded while submissions are paused"
+    IN_FLIGHT = "accepted before submissions were paused"
 
 
 @dataclass(frozen=True)
 class End:
-    """How an upload must end. `code` is the error's; None: it succeeds."""
+    """How an upload must end. `code` is that of the error; None: the upload succeeds. `accepted` counts the
+    submissions that the vendor accepted."""
 
     code: str | None = None
     attempts: int = 1
@@ -53,13 +54,13 @@ class End:
 
     def __str__(self) -> str:
         kind = f"Failed `{self.code}`" if self.code else "Succeeded"
-        told = f", with the warning `{self.warnings[0]}`" if self.warnings else ""
-        return f"{kind}{told}, attempts {self.attempts}"
+        warning = f", with the warning `{self.warnings[0]}`" if self.warnings else ""
+        return f"{kind}{warning}, attempts {self.attempts}"
 
 
 @dataclass(frozen=True)
 class File:
-    """One upload. `answers` is what the vendor makes of it, one a submission; nothing: its transcript."""
+    """One upload. `answers` are the vendor's results, one for each submission; without any, its transcript."""
 
     end: End
     answers: Sequence[Answer] = ()
@@ -69,8 +70,8 @@ class File:
 class Row:
     """One fault. The files of a row are one task, unless the fault prevents it.
 
-    `faults` strike the requests about these files only. Rows with the same `behaviour` of the simulator are played at
-    the same time. `lost_answers` is how many POSTs of one file end without an answer.
+    `faults` apply to the requests about these files only. Rows with the same `behaviour` of the simulator are played
+    concurrently. `lost_responses` counts the POSTs of one file whose response is lost.
     """
 
     name: str
@@ -79,7 +80,7 @@ class Row:
     files: tuple[File, ...]
     faults: Sequence[Fault] = ()
     behaviour: Mapping[str, Any] = field(default_factory=lambda: UNLISTED)
-    lost_answers: int = 0
+    lost_responses: int = 0
     pause: Pause | None = None
 
     def key(self, number: int) -> str:
@@ -91,7 +92,7 @@ class Row:
         return f"faults/{self.name}/"
 
     def text(self, number: int) -> str:
-        """The transcript of a file, unless it is scripted otherwise. No two files have the same."""
+        """The transcript of a file, unless its answers say otherwise. No two files have the same text."""
         return f"{self.name} {number}"
 
     @property
@@ -103,10 +104,10 @@ class Row:
         return _each([str(file.end.accepted) for file in self.files])
 
 
-def _each(said: list[str]) -> str:
-    if len(set(said)) == 1:
-        return said[0] if len(said) == 1 else f"each: {said[0]}"
-    return "; ".join(f"file {number}: {one}" for number, one in enumerate(said, 1))
+def _each(values: list[str]) -> str:
+    if len(set(values)) == 1:
+        return values[0] if len(values) == 1 else f"each: {values[0]}"
+    return "; ".join(f"file {number}: {value}" for number, value in enumerate(values, 1))
 
 
 def _succeeds(attempts: int = 1, *, accepted: int | None = None, warning: str | None = None) -> End:
@@ -122,7 +123,7 @@ def _file(name: str, fault: str, end: End, *answers: Answer) -> Row:
 
 
 def _code(code: str, message: str = "") -> Answer:
-    return {"code": code, "message": message or f"{code}, says the vendor."}
+    return {"code": code, "message": message or f"The message for {code}."}
 
 
 _TRANSCRIPT: Answer = {}
@@ -130,10 +131,10 @@ _TRANSCRIPT: Answer = {}
 
 
 def _submit(
-    name: str, fault: str, end: End, *faults: Fault, lost_answers: int = 0, behaviour: Mapping[str, Any] = UNLISTED
+    name: str, fault: str, end: End, *faults: Fault, lost_responses: int = 0, behaviour: Mapping[str, Any] = UNLISTED
 ) -> Row:
-    struck = [{"operation": "submit", **each} for each in faults]
-    return Row(name, Part.SUBMIT, fault, (File(end),), struck, behaviour, lost_answers)
+    requests = [{"operation": "submit", **each} for each in faults]
+    return Row(name, Part.SUBMIT, fault, (File(end),), requests, behaviour, lost_responses)
 
 
 def _query(name: str, fault: str, end: End, *faults: Fault) -> Row:
@@ -141,20 +142,20 @@ def _query(name: str, fault: str, end: End, *faults: Fault) -> Row:
 
 
 def _result(name: str, fault: str, end: End, *faults: Fault, answer: Answer | None = None) -> Row:
-    struck = [{"operation": "result", **each} for each in faults]
-    return Row(name, Part.RESULT, fault, (File(end, (answer,) if answer else ()),), struck)
+    requests = [{"operation": "result", **each} for each in faults]
+    return Row(name, Part.RESULT, fault, (File(end, (answer,) if answer else ()),), requests)
 
 
 def _refusal(status: int, code: str, message: str = "") -> Fault:
-    return {"status": status, "body": {"code": code, "message": message or f"{code}, says the vendor."}}
+    return {"status": status, "body": {"code": code, "message": message or f"The message for {code}."}}
 
 
 def _page(status: int) -> Fault:
-    return {"status": status, "body": "<html><body><h1>Something is in the way</h1></body></html>"}
+    return {"status": status, "body": "<html><body><h1>Proxy error</h1></body></html>"}
 
 
 def _task(status: str, **more: Any) -> Fault:
-    """A query that is answered with this `output`."""
+    """A query whose response has this `output`."""
     return {"status": 200, "body": {"output": {"task_id": "x", "task_status": status, **more}}}
 
 
@@ -165,7 +166,7 @@ def _paused(name: str, fault: str, pause: Pause, *faults: Fault, answer: Answer 
 _SLOW: Answer = {"seconds": 8}
 
 ROWS: tuple[Row, ...] = (
-    # what the vendor says of a file
+    # results of one file
     _file("forbidden-once", "`FILE_403_FORBIDDEN` once", _succeeds(2), _code("FILE_403_FORBIDDEN"), _TRANSCRIPT),
     _file(
         "forbidden-always",
@@ -186,8 +187,8 @@ ROWS: tuple[Row, ...] = (
     _file("undecodable", "`DECODE_ERROR`", _fails("DECODE_ERROR"), _code("DECODE_ERROR")),
     _file("too-large", "`FILE_TOO_LARGE`", _fails("FILE_TOO_LARGE"), _code("FILE_TOO_LARGE")),
     _file("expired", "`FILE_TRANS_TASK_EXPIRED` once", _succeeds(2), _code("FILE_TRANS_TASK_EXPIRED"), _TRANSCRIPT),
-    _file("new-code-once", "an unknown code once", _succeeds(2), _code("FILE_BEWITCHED"), _TRANSCRIPT),
-    _file("new-code-always", "an unknown code every time", _fails("FILE_BEWITCHED", 4), _code("FILE_BEWITCHED")),
+    _file("new-code-once", "an unknown code once", _succeeds(2), _code("FILE_NEW_CODE"), _TRANSCRIPT),
+    _file("new-code-always", "an unknown code every time", _fails("FILE_NEW_CODE", 4), _code("FILE_NEW_CODE")),
     _file(
         "silent",
         "`SUCCESS_WITH_NO_VALID_FRAGMENT`",
@@ -201,8 +202,8 @@ ROWS: tuple[Row, ...] = (
         _code("ASR_RESPONSE_HAVE_NO_WORDS"),
     ),
     _file(
-        "never-mentioned",
-        "the task succeeds and never mentions the file",
+        "never-in-results",
+        "the task succeeds without a result for the file, every time",
         _fails("MISSING_FROM_RESULTS", 4),
         {"missing": True},
     ),
@@ -210,7 +211,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "one-left-out",
         Part.TASK,
-        "one of two files is missing from the results, once",
+        "one of two files is missing in the results, once",
         (File(_succeeds(2), ({"missing": True}, _TRANSCRIPT)), File(_succeeds())),
     ),
     Row(
@@ -226,7 +227,7 @@ ROWS: tuple[Row, ...] = (
     Row(
         "mixed",
         Part.TASK,
-        "a file that succeeds, one that fails, and one whose URL died, in one task",
+        "one task with a file that succeeds, one that fails, and one whose URL has expired",
         (
             File(_succeeds()),
             File(_fails("DECODE_ERROR"), (_code("DECODE_ERROR"),)),
@@ -267,7 +268,7 @@ ROWS: tuple[Row, ...] = (
         behaviour={"max_file_urls": 1},
     ),
     Row(
-        "one-url-only-said-late",
+        "one-url-only-after-submission",
         Part.TASK,
         "two URLs are accepted, and the task is then FAILED with `InvalidParameter`",
         (File(_succeeds(2)), File(_succeeds(2))),
@@ -289,13 +290,13 @@ ROWS: tuple[Row, ...] = (
     _submit("error-503", "503 `ModelServingError`", _succeeds(), _refusal(503, "ModelServingError")),
     _submit("page-504", "504, an HTML page", _succeeds(), _page(504)),
     _submit("error-in-200", "200 with an error in its body", _succeeds(), _refusal(200, "InternalError")),
-    _submit("slow", "an answer after 2 s", _succeeds(), {"kind": "hang", "seconds": 2}),
+    _submit("slow", "a response after 2 s", _succeeds(), {"kind": "hang", "seconds": 2}),
     _submit(
         "cut-before",
         "the connection is reset before the submission is accepted",
         _succeeds(),
         {"kind": "reset"},
-        lost_answers=1,
+        lost_responses=1,
         behaviour=LISTED,
     ),
     _submit(
@@ -303,39 +304,39 @@ ROWS: tuple[Row, ...] = (
         "the connection is reset after the submission was accepted",
         _succeeds(),
         {"kind": "reset_after"},
-        lost_answers=1,
+        lost_responses=1,
         behaviour=LISTED,
     ),
-    _submit("page-200", "200, an HTML page", _succeeds(), _page(200), lost_answers=1, behaviour=LISTED),
+    _submit("page-200", "200, an HTML page", _succeeds(), _page(200), lost_responses=1, behaviour=LISTED),
     _submit(
         "cut-before-unlisted",
-        "reset before the submission is accepted, and there is no list of tasks",
+        "reset before the submission is accepted, without a task list",
         _succeeds(),
         {"kind": "reset"},
-        lost_answers=1,
+        lost_responses=1,
     ),
     _submit(
         "cut-after-unlisted",
-        "reset after the submission was accepted, and there is no list of tasks",
+        "reset after the submission was accepted, without a task list",
         _succeeds(accepted=2),
         {"kind": "reset_after"},
-        lost_answers=1,
+        lost_responses=1,
     ),
     _submit(
         "cut-after-unlisted-twice",
         "the same twice",
         _fails("SUBMISSION_UNCONFIRMED", 0, accepted=2),
         {"kind": "reset_after", "times": 2},
-        lost_answers=2,
+        lost_responses=2,
     ),
     _submit("no-such-model", "404 `ModelNotFound`", _fails("ModelNotFound", 0), _refusal(404, "ModelNotFound")),
     _submit(
         "refused-request",
-        "400 `InvalidParameter` for one file alone",
+        "400 `InvalidParameter` for a single-file task",
         _fails("InvalidParameter", 0),
         _refusal(400, "InvalidParameter"),
     ),
-    # asking about a task
+    # querying a task
     _query("query-429", "429 `Throttling.RateQuota`", _succeeds(), _refusal(429, "Throttling.RateQuota")),
     _query("query-500", "500 `InternalError`", _succeeds(), _refusal(500, "InternalError")),
     _query("query-page-502", "502, an HTML page", _succeeds(), _page(502)),
@@ -371,10 +372,10 @@ ROWS: tuple[Row, ...] = (
     ),
     _query("odd-shape", "results of an unknown shape, once", _succeeds(), _task("SUCCEEDED", results="see attachment")),
     # downloading a result
-    _result("result-403", "403 once, as of an expired URL", _succeeds(), _page(403)),
+    _result("result-403", "403 once, as for an expired URL", _succeeds(), _page(403)),
     _result("result-500", "500 once", _succeeds(), _page(500)),
     _result("result-cut", "the connection is reset", _succeeds(), {"kind": "reset"}),
-    _result("result-slow", "an answer after 2 s", _succeeds(), {"kind": "hang", "seconds": 2}),
+    _result("result-slow", "a response after 2 s", _succeeds(), {"kind": "hang", "seconds": 2}),
     _result(
         "result-truncated",
         "truncated JSON, once",
@@ -390,58 +391,60 @@ ROWS: tuple[Row, ...] = (
     ),
     _result(
         "result-redirect",
-        "302 to the metadata address of the cloud, once",
+        "302 to the cloud's metadata address, once",
         _succeeds(),
         {"status": 302, "body": "", "headers": {"Location": "http://169.254.169.254/latest/meta-data/"}},
     ),
     _result(
         "result-link-local",
-        "on a link-local address",
+        "the result URL is a link-local address",
         _fails("RESULT_HOST_NOT_ALLOWED"),
         answer={"transcription_url": "http://169.254.169.254/latest/meta-data/"},
     ),
     _result(
         "result-look-alike",
-        "on a host whose name only looks allowed",
+        "the result URL's host begins with an allowed name",
         _fails("RESULT_HOST_NOT_ALLOWED"),
         answer={"transcription_url": "https://aliyuncs.com.example.com/result.json"},
     ),
     _result(
         "result-disguised",
-        "on another host, an allowed one before an @",
+        "the result URL has an allowed name before the @ and another host after it",
         _fails("RESULT_HOST_NOT_ALLOWED"),
         answer={"transcription_url": "https://oss.aliyuncs.com@10.0.0.1/result.json"},
     ),
     # the whole account
     _paused(
         "arrearage",
-        "400 `Arrearage`, until it is paid",
+        "400 `Arrearage` until the bill is paid",
         Pause.CAUSES,
         {"operation": "submit", **_refusal(400, "Arrearage")},
     ),
     _paused(
         "bill-overdue",
-        "429 `PrepaidBillOverdue`, until it is paid",
+        "429 `PrepaidBillOverdue` until the bill is paid",
         Pause.CAUSES,
         {"operation": "submit", **_refusal(429, "PrepaidBillOverdue")},
     ),
     _paused(
         "wrong-key",
-        "401 `InvalidApiKey`, until the key is right",
+        "401 `InvalidApiKey` until the key is right",
         Pause.CAUSES,
         {"operation": "submit", **_refusal(401, "InvalidApiKey", "Invalid API-key provided.")},
     ),
     _paused(
         "free-quota",
-        "429 `Throttling.AllocationQuota`, the free quota being used up",
+        "429 `Throttling.AllocationQuota` because the free quota is used up",
         Pause.CAUSES,
         {"operation": "submit", **_refusal(429, "Throttling.AllocationQuota", "Free allocated quota exceeded.")},
     ),
-    _paused("while-paused", "uploaded while submitting is paused", Pause.WAITS),
-    _paused("in-flight", "in flight when submitting pauses: collected meanwhile", Pause.IN_FLIGHT, answer=_SLOW),
+    _paused("while-paused", "uploaded while submissions are paused", Pause.WAITS),
+    _paused(
+        "in-flight", "in flight when submissions are paused: finalized during the pause", Pause.IN_FLIGHT, answer=_SLOW
+    ),
     _paused(
         "in-flight-refused",
-        "in flight, and the question about it is answered with 400 `Arrearage`",
+        "in flight, and its query is refused with 400 `Arrearage`",
         Pause.IN_FLIGHT,
         {"operation": "query", **_refusal(400, "Arrearage")},
         answer=_SLOW,
@@ -453,7 +456,7 @@ HEADING = "## The table of faults\n"
 
 def rendered_table() -> str:
     """The table as docs/reliability.md has it, from its heading to the end of the page."""
-    lines = [HEADING, "Written by `python -m tests.end_to_end.fault_table`.", ""]
+    lines = [HEADING, "Written by `make documents`.", ""]
     for part in Part:
         lines += [f"### {part}", "", "| fault | the upload ends as | accepted submissions |", "|---|---|---|"]
         lines += [f"| {row.fault} | {row.outcome} | {row.accepted} |" for row in ROWS if row.part is part]

@@ -1,4 +1,4 @@
-"""A bucket that holds recordings which no event told us of: all get their transcripts, once."""
+"""Recordings that were in the bucket before the stack: a backfill transcribes each of them once."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from local import backfill
-from local.backfill import Target
 from local.stack import StackInfo
+from local.target import Target
 from tests.end_to_end.conftest import Deployment
 
 pytestmark = pytest.mark.stack
@@ -21,8 +21,8 @@ KNOWN = f"{FOLDER}known.wav"
 
 
 @contextmanager
-def nobody_listening(info: StackInfo) -> Iterator[None]:
-    """Uploads make no events that reach us."""
+def without_events(info: StackInfo) -> Iterator[None]:
+    """Uploads cause no event that reaches the stack."""
     events = info.client("events")
     [name] = [rule["Name"] for rule in events.list_rules()["Rules"] if "MediaUploadedRule" in rule["Name"]]
     events.disable_rule(Name=name)
@@ -33,31 +33,26 @@ def nobody_listening(info: StackInfo) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def bucket_with_a_past(deployment: Deployment) -> Deployment:
-    """One recording that came by its event, and others that came while nobody listened."""
-    deployment.simulator(scripts=[{"match": FOLDER, "answers": [{"text": "said long ago"}]}])
+def old_bucket(deployment: Deployment) -> Deployment:
+    """One recording that was transcribed after its event, and others that were uploaded without an event."""
+    deployment.simulator(scripts=[{"match": FOLDER, "answers": [{"text": "the old recording"}]}])
     deployment.upload(KNOWN, b"scripted")
     deployment.end_of(KNOWN)
-    with nobody_listening(deployment.info):
+    with without_events(deployment.info):
         for key in BEFORE:
             deployment.upload(key, b"scripted")
         deployment.upload(f"{FOLDER}folder.wav/", b"")
         deployment.upload(f"{FOLDER}notes.wav.docx", b"no recording")
-        deployment.upload(f"{FOLDER}not-asked-for.mp3", b"scripted")
+        deployment.upload(f"{FOLDER}another-suffix.mp3", b"scripted")
     return deployment
 
 
 def run(deployment: Deployment, **asked: Any) -> dict[str, int]:
-    """Run a backfill to its end; the execution's output, without what is zero."""
+    """Run a backfill to its end; the counts of the execution's output that are not zero."""
     said: list[str] = []
     steps = deployment.info.client("stepfunctions")
-    target = Target(
-        steps,
-        deployment.info.client("dynamodb"),
-        deployment.info.outputs["BackfillStateMachineArn"],
-        deployment.info.outputs["JobsTableName"],
-    )
-    assert backfill.run(target, backfill.request_of(FOLDER, **asked), said.append, every_seconds=0.2) == 0, said
+    target = Target.of_local(deployment.info)
+    assert backfill.run(target, backfill.request_of(FOLDER, **asked), said.append, every_seconds=0.2)[0] == 0, said
     arn = said[0].removeprefix("started ")
     counts: dict[str, int] = json.loads(steps.describe_execution(executionArn=arn)["output"])
     assert counts == backfill.counts_of(target, arn)
@@ -65,7 +60,7 @@ def run(deployment: Deployment, **asked: Any) -> dict[str, int]:
 
 
 def stopped_run(deployment: Deployment, **asked: Any) -> None:
-    """A backfill that is stopped as soon as it has begun. MiniStack then lets its batches go on; AWS does not."""
+    """Start a backfill and stop it at once. MiniStack still runs its batches; AWS does not."""
     steps = deployment.info.client("stepfunctions")
     machine = deployment.info.outputs["BackfillStateMachineArn"]
     request = json.dumps(backfill.request_of(FOLDER, **asked))
@@ -74,8 +69,8 @@ def stopped_run(deployment: Deployment, **asked: Any) -> None:
     steps.stop_execution(executionArn=arn)
 
 
-def test_what_was_there_before_is_transcribed_once_and_what_is_done_is_skipped(bucket_with_a_past: Deployment) -> None:
-    deployment = bucket_with_a_past
+def test_old_recordings_are_transcribed_once_and_finished_ones_are_skipped(old_bucket: Deployment) -> None:
+    deployment = old_bucket
     others = {"skipped_done": 1, "skipped_ignored": 1, "unsupported": 1}
     assert run(deployment, dry_run=True) == {"listed": 7, "queued": 4, **others}
 
@@ -85,7 +80,7 @@ def test_what_was_there_before_is_transcribed_once_and_what_is_done_is_skipped(b
     for key in BEFORE:
         event = deployment.end_of(key)
         assert event["detail"]["status"] == "SUCCEEDED"
-        assert deployment.result(event, "text") == b"said long ago\n"
+        assert deployment.result(event, "text") == b"the old recording\n"
         stored = deployment.s3.head_object(Bucket=deployment.media_bucket, Key=key)
         assert event["detail"]["media"]["version_id"] == stored["VersionId"]
 
@@ -97,7 +92,7 @@ def test_what_was_there_before_is_transcribed_once_and_what_is_done_is_skipped(b
 
 
 @pytest.mark.parametrize("asked", [{"newer": "2100-01-01T00:00:00Z"}, {"newer_than": "yesterday"}])
-def test_a_request_that_is_not_understood_queues_nothing(deployment: Deployment, asked: dict[str, str]) -> None:
+def test_an_invalid_request_queues_nothing(deployment: Deployment, asked: dict[str, str]) -> None:
     steps = deployment.info.client("stepfunctions")
     machine = deployment.info.outputs["BackfillStateMachineArn"]
     arn = steps.start_execution(stateMachineArn=machine, input=json.dumps(asked))["executionArn"]

@@ -1,4 +1,4 @@
-"""The commands of the README, as typed: what they print, how they end, what they leave behind."""
+"""The commands: what they print, their exit codes, and that they leave no process behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from local import processes
-from local.main_job import SAMPLES, folder_for
+from local.main_job import folder_for
+from local.recordings import SAMPLES
 from local.stack import LOCAL, ROOT
 
 pytestmark = pytest.mark.stack
@@ -30,7 +31,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_main_job_prints_transcripts_files_and_events_and_fails_for_a_bad_file(tmp_path: Path) -> None:
+def test_the_main_job_prints_transcripts_and_files_and_fails_for_a_bad_file(tmp_path: Path) -> None:
     bad = tmp_path / "not a recording.txt"
     bad.write_text("hello")
     done = run("run", "--files", f"'{SAMPLES / 'meeting.mp3'}' '{bad}'", "--out", str(tmp_path / "out"))
@@ -39,6 +40,8 @@ def test_the_main_job_prints_transcripts_files_and_events_and_fails_for_a_bad_fi
     assert "UNSUPPORTED_FORMAT" in done.stdout
     assert "make up" in done.stdout
     assert "make deploy" in done.stdout
+    assert "small English model" in done.stdout
+    assert "detail-type" not in done.stdout
     folder = tmp_path / "out" / "uploads" / "meeting.mp3"
     assert {path.name for path in folder.iterdir()} == {
         *("event.json", "job.json", "result.json"),
@@ -78,13 +81,16 @@ def test_an_interrupted_run_leaves_no_process_and_no_port(tmp_path: Path) -> Non
     [
         (("run", "--files", "missing.wav"), "missing.wav"),
         (("up", "--parameters", "MaxFilesPerTask"), "Name=value"),
+        (("up", "--parameters", "Nope=1"), "Nope is not a parameter"),
+        (("up", "--parameters", "DefaultModel=whisper"), "not in the catalogue"),
+        (("backfill", "--dry-run", "maybe"), "DRY_RUN=1"),
         (("invoke", "NoSuchFunction", "x.json"), "make up"),
         (("backfill", "--newer-than", "yesterday"), "2026-01-31"),
     ],
 )
 def test_a_wrong_call_gets_one_clear_sentence(arguments: tuple[str, ...], says: str) -> None:
     if (LOCAL / "stack.json").exists() and "invoke" in arguments:
-        pytest.skip("a stack of the developer's is running")
+        pytest.skip("the developer's stack is running")
     done = run(*arguments)
     assert done.returncode == 1
     assert says in done.stderr

@@ -1,4 +1,4 @@
-"""`make invoke`: the submit function in the real Lambda container, on the running stack."""
+"""`make invoke`: the submit function in the real Lambda container, with the running stack."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ IMAGE = f"public.ecr.aws/lambda/python:{invoke.LAMBDA_PYTHON}"
 @pytest.fixture(scope="module", autouse=True)
 def lambda_image() -> None:
     if shutil.which("docker") is None:
-        pytest.skip("no docker command here: the container proof needs a Docker engine and the Lambda base image")
+        pytest.skip("no docker command: the container test needs a Docker engine and the Lambda base image")
     listed = subprocess.run(["docker", "images", "-q", IMAGE], capture_output=True, text=True, check=False)
     if listed.returncode != 0 or not listed.stdout.strip():
         pytest.skip(f"no Docker engine with the image {IMAGE} here")
@@ -37,7 +37,7 @@ def test_the_submit_function_in_its_container_submits_to_the_simulator(
     )
     answer = capfd.readouterr().out.strip().splitlines()[-1]
     assert (status, json.loads(answer)) == (0, {"batchItemFailures": []})
-    # One of the upload's own event, one of the container.
+    # One for the upload's own event, one from the container.
     deployment.wait_for(
         lambda: deployment.submissions_of("calls/morning-walk.wav") == before + 2, "both submissions", 60
     )
@@ -51,7 +51,7 @@ def test_the_submit_function_in_its_container_submits_to_the_simulator(
     assert len(from_container) == 1
 
 
-def test_a_broken_message_is_answered_from_the_container_too(
+def test_a_broken_message_is_handled_in_the_container_too(
     deployment: Deployment, capfd: pytest.CaptureFixture[str]
 ) -> None:
     status = invoke.invoke(

@@ -1,4 +1,4 @@
-"""Every fault of the table, played on the deployed template: each upload ends once, as the table says."""
+"""Plays every fault of the table on the deployed template: each upload ends once, as the table says."""
 
 from __future__ import annotations
 
@@ -19,19 +19,20 @@ from tests.end_to_end.conftest import ENDS, Deployment
 from tests.end_to_end.fault_table import ROWS, Answer, End, File, Pause, Row
 
 pytestmark = pytest.mark.stack
-LONGEST_SECONDS = 120
-"""For rows played at the same time. One without an end after that has failed; the others are still looked at."""
-MOST_IN_FLIGHT = 12
-"""Rows at a time: MiniStack starts a process for each function that runs at the same time, a second of work each."""
-MOST_MESSAGES = 10
-"""As many go to one run of a function on MiniStack, whatever BatchSize says."""
+MAX_SECONDS = 240
+"""For rows played concurrently. A row without an end after that has failed; the others are still checked."""
+MAX_IN_FLIGHT = 12
+"""Rows played concurrently: MiniStack starts a process for each concurrent function, which takes a second of CPU."""
+MAX_MESSAGES = 10
+"""MiniStack passes at most this many messages to one run of a function, whatever BatchSize says."""
 
 
 @dataclass
 class Played:
-    """The table after it was played: what came of each upload, by its key.
+    """What happened to each upload of the table, by its key.
 
-    `first_tasks`: how many URLs the first submission of each row had. `left_over`: what was never played.
+    `first_tasks`: the number of URLs in the first submission of each row. `left_over`: faults and answers that no
+    request used. `waited`: why each upload waited during the pause.
     """
 
     events: dict[str, list[dict[str, Any]]]
@@ -40,13 +41,13 @@ class Played:
     first_tasks: dict[str, int]
     left_over: list[str]
     waited: dict[str, str]
-    lost_answers: int
+    lost_responses: int
 
     def ends(self, key: str) -> list[dict[str, Any]]:
         return [event for event in self.events[key] if event["detail-type"] in ENDS]
 
     def end(self, key: str) -> End | None:
-        """How an upload ended, in the table's words."""
+        """How an upload ended, in the terms of the table."""
         ends = self.ends(key)
         if not ends:
             return None
@@ -60,14 +61,14 @@ class Played:
 
 
 def files(rows: Iterable[Row]) -> Iterator[tuple[Row, str, int, File]]:
-    """Every upload of some rows, with its key and number."""
+    """Every upload of these rows, with its row, key and number."""
     for row in rows:
         for number, file in enumerate(row.files, 1):
             yield row, row.key(number), number, file
 
 
 class Player:
-    """Plays rows on a deployment, and waits for their ends."""
+    """Plays rows on a deployment and waits until they have ended."""
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
@@ -78,33 +79,33 @@ class Player:
         self._mapping: str = mapping["UUID"]
 
     def play(self, rows: Sequence[Row]) -> None:
-        """Upload everything, and wait until all of it has ended."""
+        """Upload the files of all rows and wait until every one has ended."""
         with self._behaviour(rows[0].behaviour):
             self._script(rows)
-            self._strike(rows)
+            self._add_faults(rows)
             for together in _batches([row for row in rows if len(row.files) > 1]):
                 self._upload_together(together)
-            self._upload_in_turn([row for row in rows if len(row.files) == 1])
+            self._upload_one_by_one([row for row in rows if len(row.files) == 1])
             self._wait_for(rows, *ENDS)
 
     def play_pause(self, rows: Sequence[Row]) -> dict[str, str]:
-        """The rows about the account: why each upload was seen waiting, by its key."""
+        """Play the rows about the account; returns the reason why each upload waited, by its key."""
         by_pause = {pause: [row for row in rows if row.pause is pause] for pause in Pause}
         in_flight, causing, waiting = by_pause[Pause.IN_FLIGHT], by_pause[Pause.CAUSES], by_pause[Pause.WAITS]
         self._script(rows)
         self._upload(in_flight)
         self._wait_for(in_flight, "Transcription Submitted")
-        self._strike(causing)
+        self._add_faults(causing)
         self._upload_together(causing)
-        self._deployment.wait_for(lambda: len(self._parked(causing)) == len(causing), "submitting to pause")
-        self._strike(in_flight)
+        self._deployment.wait_for(lambda: len(self._paused_jobs(causing)) == len(causing), "submissions to be paused")
+        self._add_faults(in_flight)
         self._upload(waiting)
-        self._deployment.wait_for(lambda: len(self._parked(waiting)) == len(waiting), "the uploads to wait")
-        parked = self._parked([*causing, *waiting])
+        self._deployment.wait_for(lambda: len(self._paused_jobs(waiting)) == len(waiting), "the uploads to wait")
+        reasons = self._paused_jobs([*causing, *waiting])
         self._deployment.wait_for(self._probe_is_due, "the time of the next probe", 60)
         self._tick()
         self._wait_for(rows, *ENDS)
-        return parked
+        return reasons
 
     @contextmanager
     def _behaviour(self, wanted: Mapping[str, Any]) -> Iterator[None]:
@@ -125,15 +126,16 @@ class Player:
         ]
         self._deployment.simulator(scripts=scripts)
 
-    def _strike(self, rows: Sequence[Row]) -> None:
+    def _add_faults(self, rows: Sequence[Row]) -> None:
         self._deployment.simulator(
             faults=[{**fault, "match": f"/{row.folder}"} for row in rows for fault in row.faults]
         )
 
     def _upload(self, rows: Sequence[Row]) -> None:
-        """Options of its own keep a row's files out of other rows' tasks.
+        """Different options keep the files of different rows in different tasks.
 
-        A row of several files has a model of its own too: that a model takes one file a task is learned from some rows.
+        A row of several files also has its own model, because the stack learns from some rows that a model takes one
+        file per task.
         """
         several = [row for row in ROWS if len(row.files) > 1]
         for row, key, _, _ in files(rows):
@@ -142,22 +144,23 @@ class Player:
                 metadata["dashscribe-model"] = list(CATALOGUE)[several.index(row) % len(CATALOGUE)]
             self._deployment.upload(key, b"scripted", metadata)
 
-    def _upload_in_turn(self, rows: Sequence[Row]) -> None:
-        """The next one when an earlier one has ended; those that will be submitted often go first."""
+    def _upload_one_by_one(self, rows: Sequence[Row]) -> None:
+        """Upload the next row when an earlier one has ended; rows with many submissions first."""
         waiting = deque(sorted(rows, key=lambda row: row.files[0].end.accepted, reverse=True))
         in_flight: list[Row] = []
-        until = time.monotonic() + LONGEST_SECONDS
+        until = time.monotonic() + MAX_SECONDS
         while waiting and time.monotonic() < until:
-            in_flight = [row for row in in_flight if not self._publish_failure([row], *ENDS)]
-            while waiting and len(in_flight) < MOST_IN_FLIGHT:
+            in_flight = [row for row in in_flight if not self._have_events([row], *ENDS)]
+            while waiting and len(in_flight) < MAX_IN_FLIGHT:
                 in_flight.append(waiting.popleft())
                 self._upload(in_flight[-1:])
             self._deployment.listen()
 
     def _upload_together(self, rows: Sequence[Row]) -> None:
-        """For one run of the submit function: gathered in the queue, as on AWS in the batching window.
+        """Upload for one run of the submit function.
 
-        MiniStack has no such window, so its event source mapping is held meanwhile.
+        AWS gathers the messages in the batching window. MiniStack has none, so the event source mapping is turned off
+        until all of them are in the queue.
         """
         number = len(list(files(rows)))
         self._lambda.update_event_source_mapping(UUID=self._mapping, Enabled=False)
@@ -174,14 +177,16 @@ class Player:
         attributes = self._deployment.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"]
         return int(attributes[name])
 
-    def _publish_failure(self, rows: Sequence[Row], *detail_types: str) -> bool:
-        """Whether an event of these types has come for each upload."""
-        told = {e["detail"]["media"]["key"] for e in self._deployment.events if e["detail-type"] in detail_types}
-        return all(key in told for _, key, _, _ in files(rows))
+    def _have_events(self, rows: Sequence[Row], *detail_types: str) -> bool:
+        """Whether each upload has an event of one of these types."""
+        keys_with_events = {
+            e["detail"]["media"]["key"] for e in self._deployment.events if e["detail-type"] in detail_types
+        }
+        return all(key in keys_with_events for _, key, _, _ in files(rows))
 
     def _wait_for(self, rows: Sequence[Row], *detail_types: str) -> None:
-        until = time.monotonic() + LONGEST_SECONDS
-        while not self._publish_failure(rows, *detail_types) and time.monotonic() < until:
+        until = time.monotonic() + MAX_SECONDS
+        while not self._have_events(rows, *detail_types) and time.monotonic() < until:
             self._deployment.listen()
 
     def _probe_is_due(self) -> bool:
@@ -192,11 +197,11 @@ class Player:
         return "Item" not in pause or datetime.fromisoformat(pause["Item"]["probe_at"]["S"]) <= datetime.now(UTC)
 
     def _tick(self) -> None:
-        """What the schedule does every minute: a loop in which nothing is in flight has ended."""
+        """Start the loop, as the schedule does every minute: the loop ends when nothing is in flight."""
         machine = self._deployment.info.outputs["PollTasksStateMachineArn"]
         self._deployment.info.client("stepfunctions").start_execution(stateMachineArn=machine)
 
-    def _parked(self, rows: Sequence[Row]) -> dict[str, str]:
+    def _paused_jobs(self, rows: Sequence[Row]) -> dict[str, str]:
         keys = {key for _, key, _, _ in files(rows)}
         return {
             job["media"]["M"]["key"]["S"]: job["last_error_code"]["S"]
@@ -209,7 +214,7 @@ def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Rows whose files fit into one run of the submit function."""
     batch: list[Row] = []
     for row in rows:
-        if len(list(files([*batch, row]))) > MOST_MESSAGES:
+        if len(list(files([*batch, row]))) > MAX_MESSAGES:
             yield batch
             batch = []
         batch.append(row)
@@ -218,12 +223,12 @@ def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
 
 
 def _played(answer: Answer, text: str) -> Answer:
-    """An answer of the table for the simulator: what says nothing else is the file's transcript."""
+    """An answer of the table for the simulator. An empty answer is the file's transcript."""
     return answer if answer.keys() & {"code", "missing", "transcription_url"} else {**answer, "text": text}
 
 
 def _accepted(submissions: list[dict[str, Any]], key: str) -> int:
-    """How many submissions of a key the simulator accepted, also those whose answer it did not send."""
+    """The number of submissions of a key that the simulator accepted, with those whose response it did not send."""
     return sum(
         f"/{key}?" in url
         for request in submissions
@@ -238,7 +243,7 @@ def _first_task(submissions: list[dict[str, Any]], row: Row) -> int:
 
 
 def _left_over(state: dict[str, Any]) -> list[str]:
-    """Faults that struck nothing and answers that were not given: the row would have proven something else."""
+    """Faults and answers that no request used: such a row has tested something else."""
     faults = [f"{f['match']}: {f['times']} x {f['operation']}" for f in state["faults"] if f["times"] > 0]
     scripts = [f"{s['match']}: {s['used']} answers" for s in state["scripts"] if s["used"] < len(s["answers"]) > 1]
     return [line for line in faults + scripts if line.startswith("/faults/")]
@@ -253,7 +258,7 @@ def _ambiguous_submissions(deployment: Deployment) -> int:
 
 @pytest.fixture(scope="module")
 def played(deployment: Deployment, request: pytest.FixtureRequest) -> Iterator[Played]:
-    """The whole table, played once; afterwards it is printed with what was seen."""
+    """Play the whole table once; at the end, print it with the results."""
     player = Player(deployment)
     ambiguous = _ambiguous_submissions(deployment)
     by_behaviour: dict[str, list[Row]] = {}
@@ -263,9 +268,9 @@ def played(deployment: Deployment, request: pytest.FixtureRequest) -> Iterator[P
     for rows in by_behaviour.values():
         player.play(rows)
     waited = player.play_pause([row for row in ROWS if row.pause is not None])
-    heard = -1
-    while heard < len(deployment.events):  # a second end would be heard here
-        heard = len(deployment.events)
+    received = -1
+    while received < len(deployment.events):  # a second terminal event would arrive here
+        received = len(deployment.events)
         deployment.listen(wait_seconds=2)
 
     state = deployment.simulator()
@@ -283,7 +288,7 @@ def played(deployment: Deployment, request: pytest.FixtureRequest) -> Iterator[P
         first_tasks={row.name: _first_task(submissions, row) for row in ROWS},
         left_over=_left_over(state),
         waited=waited,
-        lost_answers=_ambiguous_submissions(deployment) - ambiguous,
+        lost_responses=_ambiguous_submissions(deployment) - ambiguous,
     )
     yield table
     capture = request.config.pluginmanager.get_plugin("capturemanager")
@@ -292,7 +297,7 @@ def played(deployment: Deployment, request: pytest.FixtureRequest) -> Iterator[P
 
 
 def report(played: Played) -> Iterator[str]:
-    """The table with what was seen, for the terminal."""
+    """The table with the results, for the terminal."""
     fault_width = max(len(row.fault) for row in ROWS)
     part = None
     for row, key, number, file in files(ROWS):
@@ -301,9 +306,9 @@ def report(played: Played) -> Iterator[str]:
             yield f"--- {part}"
         seen = played.end(key)
         name = row.fault if number == 1 else f"  file {number}"
-        verdict = "as expected" if seen == file.end else f"NOT AS EXPECTED: {file.end}, accepted {file.end.accepted}"
+        judgement = "as expected" if seen == file.end else f"NOT AS EXPECTED: {file.end}, accepted {file.end.accepted}"
         ended = f"{seen}, accepted {seen.accepted}, after {_seconds(played.ends(key)[0]):.0f} s" if seen else "no end"
-        yield f"{name:{fault_width}}  {ended}: {verdict}"
+        yield f"{name:{fault_width}}  {ended}: {judgement}"
 
 
 def _seconds(event: dict[str, Any]) -> float:
@@ -316,8 +321,8 @@ def _seconds(event: dict[str, Any]) -> float:
 def test_each_upload_ends_once_and_as_the_table_says(played: Played, row: Row) -> None:
     for _, key, number, file in files([row]):
         assert played.end(key) == file.end, played.events[key]
-        assert len({event["detail-type"] for event in played.ends(key)}) == 1, "it ended in two ways"
-        assert len({event["detail"]["job_id"] for event in played.events[key]}) == 1, "it was two jobs"
+        assert len({event["detail-type"] for event in played.ends(key)}) == 1, "two kinds of terminal events"
+        assert len({event["detail"]["job_id"] for event in played.events[key]}) == 1, "two jobs"
         if file.end.code is None:
             text = b"" if file.end.warnings else f"{row.text(number)}\n".encode()
             assert played.texts[key] == text
@@ -326,18 +331,18 @@ def test_each_upload_ends_once_and_as_the_table_says(played: Played, row: Row) -
 @pytest.mark.parametrize(
     "row", [row for row in ROWS if row.pause in (Pause.CAUSES, Pause.WAITS)], ids=lambda row: row.name
 )
-def test_an_upload_waits_while_submitting_is_paused(played: Played, row: Row) -> None:
+def test_an_upload_waits_while_submissions_are_paused(played: Played, row: Row) -> None:
     if row.pause is Pause.CAUSES:
         assert played.waited[row.key(1)] == row.faults[0]["body"]["code"]
     assert row.key(1) in played.waited
 
 
-def test_what_was_in_flight_is_collected_while_submitting_is_paused(played: Played) -> None:
-    collected = played.ends("faults/in-flight/1.wav")[0]["detail"]["timing"]["published_at"]
-    assert all(collected < played.ends(key)[0]["detail"]["timing"]["submitted_at"] for key in played.waited)
+def test_a_task_in_flight_is_finalized_while_submissions_are_paused(played: Played) -> None:
+    finalized = played.ends("faults/in-flight/1.wav")[0]["detail"]["timing"]["published_at"]
+    assert all(finalized < played.ends(key)[0]["detail"]["timing"]["submitted_at"] for key in played.waited)
 
 
-def test_every_fault_of_the_table_struck(played: Played) -> None:
+def test_every_fault_of_the_table_occurred(played: Played) -> None:
     assert not played.left_over
 
 
@@ -346,15 +351,15 @@ def test_the_files_of_a_row_are_submitted_as_one_task(played: Played, row: Row) 
     assert played.first_tasks[row.name] == len(row.files)
 
 
-def test_each_lost_answer_is_counted(played: Played) -> None:
-    assert played.lost_answers == sum(row.lost_answers for row in ROWS)
+def test_each_lost_response_is_counted(played: Played) -> None:
+    assert played.lost_responses == sum(row.lost_responses for row in ROWS)
 
 
 def test_no_record_is_left_waiting(played: Played, deployment: Deployment) -> None:
     assert played.events
 
-    def at_rest() -> bool:
+    def nothing_is_due() -> bool:
         jobs = [job for job in deployment.jobs() if job["media"]["M"]["key"]["S"] in played.events]
         return len(jobs) == len(played.events) and all("due_at" not in job and job["published_at"] for job in jobs)
 
-    deployment.wait_for(at_rest, "every record to be at rest", 10)
+    deployment.wait_for(nothing_is_due, "every record to be finished", 10)

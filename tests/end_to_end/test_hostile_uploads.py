@@ -1,4 +1,4 @@
-"""Uploads that are meant to break something, on the deployed template: a clear failure or a right transcript each."""
+"""Hostile uploads on the deployed template: each ends with a clear failure or a correct transcript."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ POISON: dict[str, dict[str, str]] = {
     "a prompt for a model": {"dashscribe-model": PROMPT},
     "a deep bomb": {"dashscribe-parameters": "[" * 900 + "]" * 900},
     "an infinite number": {"dashscribe-parameters": '{"speech_noise_threshold": 1e999}'},
-    "a number that no record holds": {"dashscribe-parameters": '{"speech_noise_threshold": 1e-300}'},
+    "a number that no record can store": {"dashscribe-parameters": '{"speech_noise_threshold": 1e-300}'},
     "a number of 1,900 digits": {"dashscribe-parameters": f'{{"channel_id": [{"9" * 1900}]}}'},
 }
 
@@ -37,9 +37,9 @@ def poison_key(name: str) -> str:
 
 
 def end_of(deployment: Deployment, key: str) -> dict[str, Any]:
-    """The terminal event of a key; one that has come already is not waited for."""
-    heard = [event for event in deployment.events_of(key) if event["detail-type"] in ENDS]
-    return heard[0] if heard else deployment.end_of(key)
+    """The terminal event of a key, which may have been received already."""
+    received = [event for event in deployment.events_of(key) if event["detail-type"] in ENDS]
+    return received[0] if received else deployment.end_of(key)
 
 
 def s3_event(deployment: Deployment, key: str, **found: Any) -> str:
@@ -55,8 +55,8 @@ def s3_event(deployment: Deployment, key: str, **found: Any) -> str:
 
 @pytest.fixture(scope="module")
 def abused(deployment: Deployment) -> Deployment:
-    """Everything uploaded at once, with good files in between."""
-    deployment.simulator(scripts=[{"match": "/abuse/", "answers": [{"text": "said what was said"}]}])
+    """All hostile files uploaded together, with good files in between."""
+    deployment.simulator(scripts=[{"match": "/abuse/", "answers": [{"text": "the transcript"}]}])
     for number, (name, metadata) in enumerate(POISON.items()):
         deployment.upload(poison_key(name), b"scripted", metadata)
         deployment.upload(f"abuse/good/{number}.wav", b"scripted")
@@ -74,7 +74,7 @@ def test_any_key_gets_its_transcript_under_its_own_prefix(abused: Deployment, na
     event = end_of(abused, key)
     assert event["detail-type"] == "Transcription Succeeded"
     detail = event["detail"]
-    assert abused.result(event, "text") == b"said what was said\n"
+    assert abused.result(event, "text") == b"the transcript\n"
     assert json.loads(abused.result(event, "job"))["media"]["key"] == key
     assert json.loads(abused.result(event, "result"))["file_url"] == f"s3://{abused.media_bucket}/{key}"
     assert detail["result"]["prefix"].endswith(f"/{detail['job_id']}/")
@@ -85,7 +85,7 @@ def test_any_key_gets_its_transcript_under_its_own_prefix(abused: Deployment, na
 
 
 @pytest.mark.parametrize("name", POISON)
-def test_a_poisonous_file_fails_by_itself_and_is_quoted_in_short(abused: Deployment, name: str) -> None:
+def test_a_hostile_file_fails_by_itself_and_its_error_is_short(abused: Deployment, name: str) -> None:
     error = end_of(abused, poison_key(name))["detail"]["error"]
     assert error["code"] in ("INVALID_OPTIONS", "UNKNOWN_MODEL")
     assert len(error["message"]) < 1_000
@@ -93,7 +93,7 @@ def test_a_poisonous_file_fails_by_itself_and_is_quoted_in_short(abused: Deploym
     assert abused.submissions_of(poison_key(name)) == 0
 
 
-def test_what_came_with_it_is_transcribed_once(abused: Deployment) -> None:
+def test_the_good_files_are_transcribed_once(abused: Deployment) -> None:
     for number in range(len(POISON)):
         key = f"abuse/good/{number}.wav"
         assert end_of(abused, key)["detail"]["status"] == "SUCCEEDED"
@@ -107,13 +107,15 @@ def test_empty_files_fail_cleanly_without_a_vendor_call(abused: Deployment) -> N
         assert abused.submissions_of(key) == 0
 
 
-def test_a_key_like_our_own_output_s_makes_no_job(abused: Deployment) -> None:
+def test_a_key_like_that_of_our_own_output_makes_no_job(abused: Deployment) -> None:
     for number in range(20):
-        end_of(abused, f"abuse/empty/{number}.wav")  # which came before it, in the same seconds
+        end_of(abused, f"abuse/empty/{number}.wav")  # uploaded before it
     assert f"abuse/{HEX}/transcript.txt" not in {job["media"]["M"]["key"]["S"] for job in abused.jobs()}
 
 
-def test_an_object_replaced_before_its_turn_fails_and_the_newer_one_is_transcribed(deployment: Deployment) -> None:
+def test_a_replaced_object_fails_and_the_newer_one_is_transcribed(
+    deployment: Deployment,
+) -> None:
     key = "abuse/replaced.wav"
     deployment.simulator(scripts=[{"match": key, "answers": [{"text": "the newer one"}]}])
     deployment.upload(key, b"newer")
@@ -132,7 +134,7 @@ def test_an_object_replaced_before_its_turn_fails_and_the_newer_one_is_transcrib
     assert deployment.submissions_of(key) == 1
 
 
-def test_the_url_opens_the_version_that_was_uploaded_and_not_a_newer_one(deployment: Deployment) -> None:
+def test_the_url_downloads_the_uploaded_version_and_not_a_newer_one(deployment: Deployment) -> None:
     key = "abuse/versions.wav"
     deployment.simulator(scripts=[{"match": key, "answers": [{"text": "the older one"}]}])
     older = deployment.s3.put_object(Bucket=deployment.media_bucket, Key=key, Body=b"older")

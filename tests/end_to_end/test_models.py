@@ -1,4 +1,4 @@
-"""One upload for every model, with options from a profile and from metadata, through the deployed stack."""
+"""One upload for every model through the deployed stack, with options from a profile and from metadata."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE
-from local.main_job import SAMPLES
+from local.recordings import SAMPLES
 from tests.end_to_end.conftest import MODEL_PROFILES, Deployment, words
 
 pytestmark = pytest.mark.stack
 SPOKEN = "the weather was fine this morning"
-"""What is said in the first three seconds of the first sample, and then half a word."""
+"""The words in the first three seconds of the first sample. Half a word follows."""
 
 
 def requests_about(deployment: Deployment, key: str) -> list[dict[str, Any]]:
@@ -25,7 +25,7 @@ def requests_about(deployment: Deployment, key: str) -> list[dict[str, Any]]:
 
 
 def beginning(seconds: float) -> bytes:
-    """The first sample's first seconds."""
+    """The first seconds of the first sample, as WAV."""
     with wave.open(str(SAMPLES / "morning-walk.wav")) as recording:
         form, frames = recording.getparams(), recording.readframes(int(recording.getframerate() * seconds))
     return as_wav(frames, form.framerate)
@@ -43,7 +43,7 @@ def as_wav(frames: bytes, rate: int, width: int = 2) -> bytes:
 
 @dataclass(frozen=True)
 class Row:
-    """A way to a model. `sent` must be in the body of its request, `timing` is what its transcript has."""
+    """One model with its options. `sent` must be in the body of its request; `timing` is that of its transcript."""
 
     model: str
     sent: dict[str, Any]
@@ -157,7 +157,7 @@ ROWS = [
         "fun-asr-flash-2026-06-15",
         in_parameters({"format": "wav"}),
         profile="flash-plain",
-        timing="none",  # a reply in one piece tells the last sentence only, and a part is not passed off as the whole
+        timing="none",  # without a stream only the last sentence is timed, and a part must not look like the whole
         headers={"x-dashscope-sse": "disable"},
         operation="generate",
     ),
@@ -192,14 +192,14 @@ def test_every_model_of_the_catalogue_has_a_row() -> None:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
-def test_every_model_hears_the_speech_and_ends_like_any_other(
+def test_every_model_transcribes_the_speech_and_ends_in_the_same_way(
     deployment: Deployment, ends: dict[str, dict[str, Any]], row: Row
 ) -> None:
     event = ends[row.key]
     assert event["detail-type"] == "Transcription Succeeded", event["detail"]["error"]
     assert event["detail"]["model"] == row.model
-    heard = words(deployment.result(event, "text").decode())
-    assert heard.startswith(SPOKEN)
+    text = words(deployment.result(event, "text").decode())
+    assert text.startswith(SPOKEN)
     transcript = json.loads(deployment.result(event, "transcript"))
     assert transcript["timing"] == row.timing
     assert deployment.result(event, "vtt").startswith(b"WEBVTT\n")
@@ -210,12 +210,12 @@ def test_every_model_hears_the_speech_and_ends_like_any_other(
     assert {name: options["parameters"][name] for name in row.parameters if name not in ("context", "sample_rate")} == {
         name: value for name, value in row.parameters.items() if name not in ("context", "sample_rate")
     }
-    [started] = [e for e in deployment.events_of(row.key) if e["detail-type"] == "Transcription Submitted"]
-    assert started["detail"]["job_id"] == event["detail"]["job_id"]
+    [submitted] = [e for e in deployment.events_of(row.key) if e["detail-type"] == "Transcription Submitted"]
+    assert submitted["detail"]["job_id"] == event["detail"]["job_id"]
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.key)
-def test_the_vendor_is_asked_once_and_as_the_options_say(
+def test_each_file_is_submitted_once_with_its_options(
     deployment: Deployment, ends: dict[str, dict[str, Any]], row: Row
 ) -> None:
     assert ends
@@ -236,10 +236,10 @@ def test_the_vendor_is_asked_once_and_as_the_options_say(
     ],
     ids=["too long", "too large"],
 )
-def test_what_is_too_much_for_a_synchronous_model_goes_to_its_fallback(
+def test_a_recording_that_is_too_large_or_long_for_a_synchronous_model_uses_the_fallback(
     deployment: Deployment, key: str, body: bytes
 ) -> None:
-    deployment.simulator(scripts=[{"match": key, "answers": [{"text": "at last"}]}])
+    deployment.simulator(scripts=[{"match": key, "answers": [{"text": "from the fallback"}]}])
     deployment.upload(key, body, {"dashscribe-profile": "fallback"})
     event = deployment.end_of(key)
     assert (event["detail-type"], event["detail"]["model"]) == ("Transcription Succeeded", "qwen3-asr-flash-filetrans")
@@ -249,7 +249,7 @@ def test_what_is_too_much_for_a_synchronous_model_goes_to_its_fallback(
     ]
 
 
-def test_without_a_fallback_it_is_refused_before_any_call(deployment: Deployment) -> None:
+def test_without_a_fallback_such_a_recording_is_refused_before_any_call(deployment: Deployment) -> None:
     key = "models/refused.wav"
     deployment.upload(key, as_wav(bytes([128]) * 8000 * 302, 8000, 1), {"dashscribe-model": "qwen3-asr-flash"})
     error = deployment.end_of(key)["detail"]["error"]
@@ -259,7 +259,7 @@ def test_without_a_fallback_it_is_refused_before_any_call(deployment: Deployment
 
 
 @pytest.mark.parametrize("kind", ["break_stream", "reset_after"])
-def test_a_call_whose_answer_breaks_is_repeated_and_never_half_kept(deployment: Deployment, kind: str) -> None:
+def test_a_call_whose_response_breaks_off_is_repeated_and_not_half_kept(deployment: Deployment, kind: str) -> None:
     key = f"models/{kind}.wav"
     deployment.simulator(
         scripts=[{"match": key, "answers": [{"text": "one two three four five six"}]}],

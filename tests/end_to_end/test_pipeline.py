@@ -12,7 +12,7 @@ import httpx
 import jiwer
 import pytest
 
-from local.main_job import SAMPLES
+from local.recordings import SAMPLES
 from local.subscriber import Subscriber
 from tests.end_to_end.conftest import Deployment, words
 
@@ -44,7 +44,7 @@ def test_real_speech_comes_out_as_text(
 
 
 @pytest.mark.parametrize("sample", SAMPLE_LIST, ids=lambda sample: sample["file"])
-def test_every_promised_file_is_there_and_speaks_of_the_upload(
+def test_every_documented_file_exists_and_names_the_upload(
     deployment: Deployment, sample_events: dict[str, dict[str, Any]], sample: dict[str, str]
 ) -> None:
     event = sample_events[sample["key"]]
@@ -74,7 +74,7 @@ def test_the_events_follow_the_task_within_seconds(sample_events: dict[str, dict
         assert timing["completed_at"] <= timing["published_at"]
 
 
-def test_what_fails_says_why(sample_events: dict[str, dict[str, Any]]) -> None:
+def test_a_failed_file_says_why(sample_events: dict[str, dict[str, Any]]) -> None:
     refused, undecodable = sample_events["notes/minutes.docx"], sample_events["noise.mp3"]
     assert refused["detail-type"] == undecodable["detail-type"] == "Transcription Failed"
     assert refused["detail"]["error"]["code"] == "UNSUPPORTED_FORMAT"
@@ -89,7 +89,7 @@ def test_a_folder_marker_makes_no_job(deployment: Deployment, sample_events: dic
     assert "folder/" not in {job["media"]["M"]["key"]["S"] for job in deployment.jobs()}
 
 
-def test_the_presigned_url_opens_the_object_only_as_it_was_signed(
+def test_the_presigned_url_works_only_with_its_own_signature(
     deployment: Deployment, sample_events: dict[str, dict[str, Any]]
 ) -> None:
     assert sample_events
@@ -138,12 +138,12 @@ def test_unknown_options_fail_at_once_and_cost_nothing(
     assert deployment.submissions_of(key) == 0
 
 
-def test_a_broken_message_goes_to_the_dead_letter_queue_beside_a_good_upload(deployment: Deployment) -> None:
+def test_a_broken_message_goes_to_the_dead_letter_queue_and_a_good_upload_does_not(deployment: Deployment) -> None:
     outputs = deployment.info.outputs
-    deployment.simulator(scripts=[{"match": "beside.wav", "answers": [{"text": "fine"}]}])
+    deployment.simulator(scripts=[{"match": "with-a-broken-message.wav", "answers": [{"text": "fine"}]}])
     deployment.sqs.send_message(QueueUrl=outputs["SubmitQueueUrl"], MessageBody="{broken")
-    deployment.upload("beside.wav", WAV)
-    assert deployment.end_of("beside.wav")["detail-type"] == "Transcription Succeeded"
+    deployment.upload("with-a-broken-message.wav", WAV)
+    assert deployment.end_of("with-a-broken-message.wav")["detail-type"] == "Transcription Succeeded"
 
     def dead_letter() -> dict[str, Any] | None:
         reply = deployment.sqs.receive_message(
@@ -158,7 +158,7 @@ def test_a_broken_message_goes_to_the_dead_letter_queue_beside_a_good_upload(dep
     assert message["MessageAttributes"]["reason"]["StringValue"] == "The message is not JSON."
 
 
-def test_an_object_deleted_before_its_turn_fails_as_gone(deployment: Deployment) -> None:
+def test_an_object_deleted_before_its_submission_fails_as_gone(deployment: Deployment) -> None:
     event = {
         "source": "aws.s3",
         "detail-type": "Object Created",
@@ -192,8 +192,8 @@ def test_a_repeated_event_is_submitted_once(deployment: Deployment) -> None:
     ]
 
 
-def test_a_dead_url_is_signed_and_submitted_again(deployment: Deployment) -> None:
-    answers: list[dict[str, Any]] = [{"code": "FILE_403_FORBIDDEN"}, {"text": "second time lucky"}]
+def test_a_file_with_an_expired_url_is_submitted_again_with_a_new_url(deployment: Deployment) -> None:
+    answers: list[dict[str, Any]] = [{"code": "FILE_403_FORBIDDEN"}, {"text": "the second submission"}]
     deployment.simulator(scripts=[{"match": "dead-url.wav", "answers": answers}])
     deployment.upload("dead-url.wav", WAV)
     detail = deployment.end_of("dead-url.wav")["detail"]
@@ -216,7 +216,7 @@ def test_silent_audio_succeeds_with_an_empty_text_and_a_warning(deployment: Depl
     assert deployment.result(event, "text") == b""
 
 
-def test_of_two_loops_started_at_once_one_runs_and_the_other_says_so(deployment: Deployment) -> None:
+def test_of_two_loops_that_start_together_only_one_runs(deployment: Deployment) -> None:
     steps = deployment.info.client("stepfunctions")
     machine = deployment.info.outputs["PollTasksStateMachineArn"]
     before = len(deployment.simulator()["recorded"])
@@ -240,10 +240,10 @@ def test_of_two_loops_started_at_once_one_runs_and_the_other_says_so(deployment:
     assert deployment.end_of("slow.wav")["detail"]["status"] == "SUCCEEDED"
     queries = [r for r in deployment.simulator()["recorded"][before:] if r["operation"] == "query"]
     assert queries
-    assert all(request["status"] == 200 for request in queries), "two loops asked faster than the vendor allows"
+    assert all(request["status"] == 200 for request in queries), "two loops exceeded the query rate"
 
 
-def test_a_missing_permission_is_noticed_and_its_return_lets_the_work_go_on(deployment: Deployment) -> None:
+def test_a_missing_permission_is_logged_and_its_return_resumes_the_work(deployment: Deployment) -> None:
     iam = deployment.info.client("iam")
     role = next(
         r["RoleName"] for r in iam.list_roles()["Roles"] if "FinalizeTranscriptionFunctionRole" in r["RoleName"]
@@ -252,7 +252,7 @@ def test_a_missing_permission_is_noticed_and_its_return_lets_the_work_go_on(depl
     policy = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
     without = {**policy, "Statement": [s for s in policy["Statement"] if s["Sid"] != "StoreResults"]}
     iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(without))
-    deployment.simulator(scripts=[{"match": "forbidden.wav", "answers": [{"text": "in the end"}]}])
+    deployment.simulator(scripts=[{"match": "forbidden.wav", "answers": [{"text": "after the permission is back"}]}])
     try:
         deployment.upload("forbidden.wav", WAV)
         denied = deployment.wait_for(

@@ -1,4 +1,4 @@
-"""After a run: no signature, token or key in anything that the system left behind."""
+"""After a run no signature, token or key is in anything that the stack stored or logged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from local.main_job import SAMPLES
+from local.recordings import SAMPLES
 from local.stack import API_KEY
 from tests.end_to_end.conftest import Deployment
 
@@ -18,7 +18,7 @@ SECRET = re.compile(rf"X-Amz-Signature|X-Amz-Security-Token|OSSAccessKeyId|[?&]S
 def after_a_run(deployment: Deployment) -> Deployment:
     deployment.simulator(
         scripts=[
-            {"match": "secret-ok.wav", "answers": [{"text": "nothing to hide"}]},
+            {"match": "secret-ok.wav", "answers": [{"text": "the transcript"}]},
             {"match": "secret-bad.wav", "answers": [{"code": "FILE_CHECK_FAILED", "message": "cannot read file"}]},
         ]
     )
@@ -30,7 +30,7 @@ def after_a_run(deployment: Deployment) -> Deployment:
     return deployment
 
 
-def test_there_really_was_a_secret_to_keep(after_a_run: Deployment) -> None:
+def test_the_submissions_contained_secrets(after_a_run: Deployment) -> None:
     submitted = [r for r in after_a_run.simulator()["recorded"] if r["operation"] == "submit"]
     assert SECRET.search(str(submitted))
 

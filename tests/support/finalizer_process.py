@@ -1,7 +1,7 @@
-"""The finalizer as Lambda runs it, in a process of its own, so that its memory is its own: `finalized` starts one.
+"""Runs the finalizer in its own process, as Lambda does, so that its memory can be measured: `run_finalizer`.
 
-The handler, boto3's clients, the download and the uploads are real; their other end is a server on loopback. Only the
-records and the bus are pretended: what they hold is small.
+The handler, boto3's clients, the download and the uploads are real. They connect to a server on loopback. Only the
+records and the event bus are fakes, because they hold little.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
-ROOT = Path(__file__).resolve().parent.parent
-MS_A_WORD = 300
-WORDS_A_SENTENCE = 10
+ROOT = Path(__file__).resolve().parents[2]
+MS_PER_WORD = 300
+WORDS_PER_SENTENCE = 10
 
 
 def result_json(hours: float, channels: int = 1, words: Sequence[str] = ("word",)) -> bytes:
-    """A result as DashScope writes it, with a word every 300 ms on each channel."""
+    """A result of DashScope with a word every 300 ms on each channel."""
     length = int(hours * 3_600_000)
     tracks = [
         {
             "channel_id": channel,
             "content_duration_in_milliseconds": length,
             "text": "",
-            "sentences": [_sentence(number, words) for number in range(length // MS_A_WORD // WORDS_A_SENTENCE)],
+            "sentences": [_sentence(number, words) for number in range(length // MS_PER_WORD // WORDS_PER_SENTENCE)],
         }
         for channel in range(channels)
     ]
@@ -48,15 +48,15 @@ def result_json(hours: float, channels: int = 1, words: Sequence[str] = ("word",
 
 
 def _sentence(number: int, texts: Sequence[str]) -> dict[str, Any]:
-    first = number * WORDS_A_SENTENCE
+    first = number * WORDS_PER_SENTENCE
     words = [
         {
-            "begin_time": (first + n) * MS_A_WORD,
-            "end_time": (first + n) * MS_A_WORD + 280,
+            "begin_time": (first + n) * MS_PER_WORD,
+            "end_time": (first + n) * MS_PER_WORD + 280,
             "text": f" {texts[n % len(texts)]}{n}",
-            "punctuation": ". " if n == WORDS_A_SENTENCE - 1 else "",
+            "punctuation": ". " if n == WORDS_PER_SENTENCE - 1 else "",
         }
-        for n in range(WORDS_A_SENTENCE)
+        for n in range(WORDS_PER_SENTENCE)
     ]
     return {
         "begin_time": words[0]["begin_time"],
@@ -69,7 +69,7 @@ def _sentence(number: int, texts: Sequence[str]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Finalized:
-    """What a run took, and the digest of every file that it stored. `base_mb` is before the event came."""
+    """Memory and time of one run, and the SHA-256 of each stored file by name. `base_mb`: before the event."""
 
     base_mb: float
     peak_mb: float
@@ -77,11 +77,12 @@ class Finalized:
     digests: dict[str, str]
 
 
-def finalized(result: bytes, interpreter: str = sys.executable) -> Finalized:
-    """Finalize this result in a fresh process, of Linux: elsewhere no /proc tells a process's peak."""
-    with _other_end(result) as (address, digests):
+def run_finalizer(result: bytes, interpreter: str = sys.executable) -> Finalized:
+    """Finalize this result in a new process. Only Linux has /proc, which shows the peak memory of a process."""
+    with _serve(result) as (address, digests):
         environment = {
             "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "layers" / "shared"),
             "AWS_ENDPOINT_URL": address,
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_ACCESS_KEY_ID": "testing",
@@ -93,7 +94,7 @@ def finalized(result: bytes, interpreter: str = sys.executable) -> Finalized:
             "RESULT_HOST_ALLOW_LIST": "127.0.0.1",
             "POWERTOOLS_SERVICE_NAME": "finalize_transcription",
             "POWERTOOLS_METRICS_NAMESPACE": "dashscribe",
-            "LAMBDA_TASK_ROOT": "/var/task",  # by this Powertools tells that it must trace
+            "LAMBDA_TASK_ROOT": "/var/task",  # makes Powertools trace
             "_X_AMZN_TRACE_ID": "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0",
         }
         process = subprocess.run(
@@ -110,26 +111,26 @@ def finalized(result: bytes, interpreter: str = sys.executable) -> Finalized:
 
 
 @contextmanager
-def _other_end(result: bytes) -> Iterator[tuple[str, dict[str, str]]]:
-    """An address whose /result.json is this, and which takes every file put there and keeps its digest."""
+def _serve(result: bytes) -> Iterator[tuple[str, dict[str, str]]]:
+    """A server that returns this result, and keeps the SHA-256 of every uploaded file."""
     digests: dict[str, str] = {}
 
-    class OtherEnd(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"  # so that `Expect: 100-continue` is answered
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"  # needed for `Expect: 100-continue`
 
         def do_GET(self) -> None:
-            self._answer(result)
+            self._respond(result)
 
         def do_PUT(self) -> None:
-            digest, left = hashlib.sha256(), int(self.headers["Content-Length"])
-            while left:
-                part = self.rfile.read(min(left, 65536))
+            digest, remaining = hashlib.sha256(), int(self.headers["Content-Length"])
+            while remaining:
+                part = self.rfile.read(min(remaining, 65536))
                 digest.update(part)
-                left -= len(part)
+                remaining -= len(part)
             digests[unquote(self.path).rpartition("/")[2]] = digest.hexdigest()
-            self._answer(b"")
+            self._respond(b"")
 
-        def _answer(self, body: bytes) -> None:
+        def _respond(self, body: bytes) -> None:
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -138,7 +139,7 @@ def _other_end(result: bytes) -> Iterator[tuple[str, dict[str, str]]]:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), OtherEnd) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         try:
             yield f"http://127.0.0.1:{server.server_port}", digests
@@ -146,11 +147,11 @@ def _other_end(result: bytes) -> Iterator[tuple[str, dict[str, str]]]:
             server.shutdown()
 
 
-# the process
+# in the new process
 
 
 def _peak_mb() -> float:
-    """This process's peak. `getrusage` would give its parent's, where that was larger before the exec."""
+    """The peak memory of this process. `getrusage` gives that of its parent when it was larger before the exec."""
     [peak] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:")]
     return int(peak.split()[1]) / 1024
 
@@ -164,10 +165,11 @@ class _Records:
         from dashscribe.domain.recognition.media import Media
         from dashscribe.domain.recognition.options import Options
         from dashscribe.domain.recognition.task_replies import SUCCEEDED, FileOutcome
+        from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS
 
         now = datetime(2026, 1, 1, tzinfo=UTC)
         media = Media(bucket="media", key="a.wav", version_id="v1", etag="e", size_bytes=1)
-        options = Options(profile="default", model="fun-asr", parameters={})
+        options = Options(profile="default", model="fun-asr", parameters={}, outputs=DEFAULT_OUTPUTS)
         job = jobs.with_options(jobs.receive("j" * 32, media, now, now), options)
         self.job = jobs.submitted(jobs.claim(job, "s" * 32, now), "task", now)
         self.task = Task(
@@ -203,7 +205,9 @@ def _run(url: str) -> None:
 
     records: Any = _Records(url)
     bus: Any = SimpleNamespace(publish=lambda *_: None)
-    service = replace(finalize_service(), records=records, events=bus)
+    made = finalize_service()
+    publisher = replace(made.publisher, records=records, events=bus)
+    service = replace(made, records=records, publisher=publisher)
     vars(app)["finalize_service"] = lambda: service
     context: Any = SimpleNamespace(
         function_name="f", memory_limit_in_mb=1, invoked_function_arn="arn", aws_request_id="r", tenant_id=None

@@ -1,4 +1,4 @@
-"""No connections while a test runs that needs none."""
+"""Forbids connections in tests that need none."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest_socket
 
 @contextmanager
 def no_connections() -> Iterator[None]:
-    """A connection is an error, not a slow test.
+    """Make every new connection an error.
 
-    Only connecting is forbidden: servers that other fixtures run in threads of this process must go on accepting.
+    Only connecting is forbidden, because servers of other fixtures must still accept connections in their threads.
     """
     connect = socket.socket.connect
     pytest_socket.socket_allow_hosts([], allow_unix_socket=True)
     try:
         yield
     finally:
-        socket.socket.connect = connect  # type: ignore[method-assign]  # as pytest-socket had set it
+        socket.socket.connect = connect  # type: ignore[method-assign]  # pytest-socket replaced it

@@ -1,15 +1,50 @@
-"""Every port of the jobs table in one object, as tests use it."""
+"""All ports of the jobs table in one object, and helpers for concurrent calls of it."""
 
 from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from dashscribe.adapters.dynamodb.backfill_ledger import DynamoDbBackfillLedger
 from dashscribe.adapters.dynamodb.job_records import DynamoDbJobRecords
 from dashscribe.adapters.dynamodb.pause_store import DynamoDbPauseStore
 from dashscribe.adapters.dynamodb.rate_limiter import DynamoDbRateLimiter
 from dashscribe.adapters.dynamodb.vendor_facts import DynamoDbVendorFacts
+from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.task import Task
 
 
 class JobsTable(
     DynamoDbJobRecords, DynamoDbRateLimiter, DynamoDbPauseStore, DynamoDbVendorFacts, DynamoDbBackfillLedger
 ):
     """One client, one table, all ports."""
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def one_at_a_time(call: Callable[P, R]) -> Callable[P, R]:
+    """Makes a write of moto atomic, as one of DynamoDB is. What the adapter does between two writes still overlaps."""
+    lock = threading.Lock()
+
+    @wraps(call)
+    def locked(*args: P.args, **kwargs: P.kwargs) -> R:
+        with lock:
+            return call(*args, **kwargs)
+
+    return locked
+
+
+def run_concurrently(calls: Sequence[Callable[[], R]], threads: int = 8) -> list[R]:
+    with ThreadPoolExecutor(threads) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def as_json(record: Job | Task) -> Any:
+    """The record as JSON, so that 1, Decimal(1) and "1" are not equal."""
+    return json.loads(json.dumps(record.model_dump(mode="json")))

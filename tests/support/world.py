@@ -1,14 +1,15 @@
-"""The real services in a world of memory and virtual time: every port is a fake, every call of one can be the last.
+"""The real services in memory and in virtual time: every port is a fake, and a function can be killed at every call.
 
-`World.step()` is one turn of the outside: SQS delivers, the loop makes a pass, finalizers run, time goes on.
-A `Kill` raised between two side effects is what SIGKILL is to a function: nothing after it happens, nothing is undone.
-An intruder is another function that runs, whole, at a moment of this one: after a read, or before a side effect.
+`World.step()` is one round: SQS delivers, the loop makes a pass, finalizers run, and time passes. `Kill`, raised before
+or after a side effect, has the effect of SIGKILL: nothing after it happens, and nothing before it is undone.
+`Crashes.interleave_at` runs another function, from its start to its end, after a read or before a side effect.
 """
 
 from __future__ import annotations
 
 import json
 import random
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -49,6 +50,7 @@ from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PollService
 from dashscribe.services.ports import DueRecord, DueTask, Message
+from dashscribe.services.publish import EndPublisher
 from dashscribe.services.submission.report import SubmitReport
 from dashscribe.services.submission.submit import SubmitService
 from dashscribe.services.transcribe import TranscribeService
@@ -57,6 +59,7 @@ from tests.support.caller import Caller
 from tests.support.crashes import Crashes, Kill
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
 MEDIA_BUCKET, RESULTS_BUCKET = "media", "results"
 ENVIRON = {
     "JOBS_TABLE_NAME": "jobs",
@@ -69,6 +72,7 @@ ENVIRON = {
     "SUBMIT_DEAD_LETTER_QUEUE_URL": "dead-letters",
     "POLL_TASKS_STATE_MACHINE_ARN": "loop",
     "DEFAULT_MODEL": "fun-asr",
+    "OUTPUTS": "txt,srt,vtt,html",
     "MAX_FILES_PER_TASK": "100",
     "SUBMIT_REQUESTS_PER_SECOND": "0",
     "QUERY_REQUESTS_PER_SECOND": "20",
@@ -80,26 +84,27 @@ ENVIRON = {
 
 
 def due_task(task: Task) -> DueTask:
-    """As the index has it."""
+    """The task as the index shows it."""
     if task.due_at is None or task.task_id is None or task.accepted_at is None:
-        raise AssertionError(f"a task on the due list without what a sweep needs: {task}")
+        raise AssertionError(f"a task on the due list without the fields of the index: {task}")
     return DueTask(task.submission_id, task.due_at, task.task_id, task.model, task.phase, task.accepted_at, task.files)
 
 
 @dataclass
 class Records:
-    """Every port of the table (`JobStore`, `TaskStore`, `DueStore`, …) in a dict, with the same conditions."""
+    """Every port of the table in dicts, with the same conditional writes. `saves` has every saved job, in order."""
 
     crashes: Crashes
     jobs: dict[str, Job] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     outcomes: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
     known_task_ids: dict[str, str] = field(default_factory=dict)
-    closed: Pause | None = None
+    pause: Pause | None = None
     one_file_only: dict[str, datetime] = field(default_factory=dict)
-    turns: dict[str, datetime] = field(default_factory=dict)
-    swept: dict[str, TaskListState] = field(default_factory=dict)
+    next_slots: dict[str, datetime] = field(default_factory=dict)
+    list_states: dict[str, TaskListState] = field(default_factory=dict)
     saves: list[Job] = field(default_factory=list)
+    split_accepted: dict[str, int] = field(default_factory=dict)
 
     def create(self, job: Job) -> bool:
         def effect() -> bool:
@@ -119,7 +124,7 @@ class Records:
             if self.jobs[job.job_id].revision != job.revision:
                 raise StaleRecord(job.job_id)
             fields = job.model_copy(update={"revision": job.revision + 1}).model_dump(mode="json")
-            following = Job.model_validate(from_item(to_item(fields)))  # as DynamoDB would give it back
+            following = Job.model_validate(from_item(to_item(fields)))  # as DynamoDB returns it
             self.jobs[job.job_id] = following
             self.saves.append(following)
             return following
@@ -129,8 +134,8 @@ class Records:
 
     def save_task(self, task: Task) -> Task:
         def effect() -> Task:
-            seen = self.tasks.get(task.submission_id)
-            if (seen.revision if seen else 0) != task.revision:
+            stored = self.tasks.get(task.submission_id)
+            if (stored.revision if stored else 0) != task.revision:
                 raise StaleRecord(task.submission_id)
             following = task.model_copy(update={"revision": task.revision + 1})
             self.tasks[task.submission_id] = following
@@ -157,52 +162,52 @@ class Records:
     def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
         return self.crashes.read("find outcomes", self.outcomes.get(submission_id, {}))
 
-    def _on_list(self, kind: Due) -> list[DueRecord]:
-        named: Mapping[str, Job | Task] = self.tasks if kind is Due.TASK else self.jobs
+    def _due_list(self, kind: Due) -> list[DueRecord]:
+        records: Mapping[str, Job | Task] = self.tasks if kind is Due.TASK else self.jobs
         found = [
-            DueRecord(name, record.due_at)
-            for name, record in named.items()
+            DueRecord(record_id, record.due_at)
+            for record_id, record in records.items()
             if record.due_kind is kind and record.due_at is not None
         ]
         return sorted(found, key=lambda record: record.due_at)
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
-        found = [record for record in self._on_list(kind) if record.due_at <= until][:limit]
+        found = [record for record in self._due_list(kind) if record.due_at <= until][:limit]
         return self.crashes.read(f"due list {kind}", found)
 
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
-        found = [record.record_id for record in self._on_list(Due.TASK) if record.due_at <= until][:limit]
-        return self.crashes.read("due tasks", [due_task(self.tasks[name]) for name in found])
+        found = [record.record_id for record in self._due_list(Due.TASK) if record.due_at <= until][:limit]
+        return self.crashes.read("due tasks", [due_task(self.tasks[submission_id]) for submission_id in found])
 
     def rate_limited_jobs(self, limit: int) -> dict[str, list[str]]:
-        lines: dict[str, list[str]] = {}
-        for record in self._on_list(Due.RATE_LIMITED)[:limit]:
-            lines.setdefault(self.jobs[record.record_id].model or "", []).append(record.record_id)
-        return self.crashes.read("lines", lines)
+        backlog: dict[str, list[str]] = {}
+        for record in self._due_list(Due.RATE_LIMITED)[:limit]:
+            backlog.setdefault(self.jobs[record.record_id].model or "", []).append(record.record_id)
+        return self.crashes.read("backlog", backlog)
 
     def next_due(self, kind: Due) -> datetime | None:
-        return next((record.due_at for record in self._on_list(kind)), None)
+        return next((record.due_at for record in self._due_list(kind)), None)
 
     def oldest_received(self) -> datetime | None:
         return min((job.received_at for job in self.jobs.values() if job.due_kind is not None), default=None)
 
     def current_pause(self) -> Pause | None:
-        return self.crashes.read("gate", self.closed)
+        return self.crashes.read("read pause", self.pause)
 
     def save_pause(self, pause: Pause) -> None:
-        self.crashes.around("close gate", lambda: setattr(self, "closed", pause))
+        self.crashes.around("save pause", lambda: setattr(self, "pause", pause))
 
     def claim_probe(self, seen: Pause, following: Pause) -> bool:
         def effect() -> bool:
-            if self.closed is None or self.closed.probe_at != seen.probe_at:
+            if self.pause is None or self.pause.probe_at != seen.probe_at:
                 return False
-            self.closed = following
+            self.pause = following
             return True
 
-        return bool(self.crashes.around("take probe", effect))
+        return bool(self.crashes.around("claim probe", effect))
 
     def delete_pause(self) -> None:
-        self.crashes.around("open gate", lambda: setattr(self, "closed", None))
+        self.crashes.around("delete pause", lambda: setattr(self, "pause", None))
 
     def takes_one_file_only(self, model: str, now: datetime) -> bool:
         return self.one_file_only.get(model, START) > now
@@ -210,26 +215,33 @@ class Records:
     def remember_one_file_only(self, model: str, until: datetime) -> None:
         self.crashes.around("remember one file only", partial(self.one_file_only.__setitem__, model, until))
 
+    def count_single_acceptance(self, submission_id: str) -> int:
+        def effect() -> int:
+            self.split_accepted[submission_id] = self.split_accepted.get(submission_id, 0) + 1
+            return self.split_accepted[submission_id]
+
+        return int(self.crashes.around("count single acceptance", effect))
+
     def task_list_state(self, model: str) -> TaskListState | None:
-        return self.crashes.read("sweep memory", self.swept.get(model))
+        return self.crashes.read("list state", self.list_states.get(model))
 
     def save_task_list_state(self, model: str, state: TaskListState) -> None:
-        self.crashes.around("save sweep memory", partial(self.swept.__setitem__, model, state))
+        self.crashes.around("save list state", partial(self.list_states.__setitem__, model, state))
 
     def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
-        turn = max(self.turns.get(name, now), now)
-        if turn > now + horizon:
+        slot = max(self.next_slots.get(name, now), now)
+        if slot > now + horizon:
             return None
-        self.turns[name] = turn + timedelta(seconds=1 / per_second)
-        return self.crashes.read("turn", turn - now)
+        self.next_slots[name] = slot + timedelta(seconds=1 / per_second)
+        return self.crashes.read("reserve slot", slot - now)
 
     def reserved_ahead(self, name: str, now: datetime) -> timedelta:
-        return max(timedelta(0), self.turns.get(name, now) - now)
+        return max(timedelta(0), self.next_slots.get(name, now) - now)
 
 
 @dataclass
 class MediaFake:
-    """Objects: key → user metadata. `signed_for` tells which upload a URL was signed for."""
+    """`objects`: key → user metadata. `signed`: how many URLs were signed. `signed_for`: URL → its upload."""
 
     crashes: Crashes
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -238,7 +250,7 @@ class MediaFake:
 
     def head(self, media: Media) -> Mapping[str, str]:
         if media.key not in self.objects:
-            raise MediaGone(f"The object {media.s3_uri} is not there any more.")
+            raise MediaGone(f"The object {media.s3_uri} no longer exists.")
         return self.crashes.read("head", self.objects[media.key])
 
     def read(self, media: Media) -> bytes:
@@ -258,28 +270,33 @@ class VendorTask:
     urls: list[str]
     ready_at: datetime
     accepted_at: datetime
-    listed_over: bool = False
+    listed_as_ended: bool = False
 
 
 @dataclass
 class Vendor:
-    """A DashScope that takes `seconds` for each task. `answers` maps a key to what its submissions get, in turn:
-    `ok`, an error code for the file, or `missing`. `refusals` are raised by the next submissions, `query_errors` by the
-    next queries; the next `answers_to_lose` submissions are accepted and not answered. `endings` are of tasks that end
-    otherwise than as SUCCEEDED: task id → (status, code).
+    """A DashScope whose tasks take `seconds`.
 
-    The list allows `largest_page` entries a page, is `list_seconds_behind`, calls the tasks `never_over` unfinished for
-    ever, leaves out the `unlisted`, and holds `foreign` tasks too: (created, whether it is over)."""
+    `file_outcomes` maps a key to the outcomes of its submissions, in order: `ok`, an error code of the file, or
+    `missing` (left out of the reply). The last one is repeated. The next submissions raise `refusals`, the next queries
+    `query_errors`. The next `responses_to_lose` submissions are accepted, and their responses are lost. `endings` has
+    the tasks that do not end as SUCCEEDED: task id → (status, code). `forgotten` tasks are unknown to queries. With
+    `omits_file_names` a reply does not name its only file, as that of qwen3-asr-flash-filetrans.
+
+    The task list has at most `largest_page` entries a page, is `list_seconds_behind`, reports the tasks
+    `listed_as_running` as running for ever, and leaves out the `unlisted` ones. It also has `foreign_tasks`, of other
+    programs: (created, whether it has ended).
+    """
 
     crashes: Crashes
     clock: Callable[[], datetime]
     api_key: Callable[[], str]
     seconds: float = 3
-    answers: dict[str, list[str]] = field(default_factory=dict)
+    file_outcomes: dict[str, list[str]] = field(default_factory=dict)
     refusals: list[VendorError] = field(default_factory=list)
     query_errors: list[VendorError] = field(default_factory=list)
     tasks: dict[str, VendorTask] = field(default_factory=dict)
-    most_files: int = 100
+    max_files: int = 100
     queries: int = 0
     forgotten: set[str] = field(default_factory=set)
     results: dict[str, JsonObject] = field(default_factory=dict)
@@ -287,19 +304,18 @@ class Vendor:
     large_results: set[str] = field(default_factory=set)
     list_refusal: VendorError | None = None
     cancelled: list[str] = field(default_factory=list)
-    lists: int = 0
     list_pages: int = 0
     largest_page: int = 100
     refuses_pages_over: int = 100
     list_seconds_behind: float = 0
-    never_over: set[str] = field(default_factory=set)
+    listed_as_running: set[str] = field(default_factory=set)
     unlisted: set[str] = field(default_factory=set)
-    foreign: list[tuple[datetime, bool]] = field(default_factory=list)
+    foreign_tasks: list[tuple[datetime, bool]] = field(default_factory=list)
     before_list_page: Callable[[], object] | None = None
-    answers_to_lose: int = 0
+    responses_to_lose: int = 0
     accepts_late_by: timedelta = timedelta(0)
     endings: dict[str, tuple[str, str]] = field(default_factory=dict)
-    nameless: bool = False
+    omits_file_names: bool = False
     audio_ms: int = 1000
 
     def submissions_of(self, key: str) -> int:
@@ -311,24 +327,24 @@ class Vendor:
         def effect() -> str:
             if self.refusals:
                 raise self.refusals.pop(0)
-            if len(file_urls) > self.most_files:
+            if len(file_urls) > self.max_files:
                 raise VendorError("InvalidParameter", "too many file_urls", ErrorClass.PERMANENT, 400)
             task_id = f"task-{len(self.tasks)}"
-            now = self.clock() + (self.accepts_late_by if self.answers_to_lose else timedelta(0))
+            now = self.clock() + (self.accepts_late_by if self.responses_to_lose else timedelta(0))
             self.tasks[task_id] = VendorTask(list(file_urls), now + timedelta(seconds=self.seconds), now)
-            if self.answers_to_lose:
-                self.answers_to_lose -= 1
+            if self.responses_to_lose:
+                self.responses_to_lose -= 1
                 raise ResponseLost("reset after the request was sent")
             return task_id
 
-        answer: str = self.crashes.around("POST", effect)
-        return answer
+        accepted: str = self.crashes.around("POST", effect)
+        return accepted
 
     def cancel(self, task_id: str) -> None:
         self.cancelled.append(task_id)
 
     def list_page(self, model: str, page: int, page_size: int) -> TaskList:
-        """Newest first, as the list is at the moment when this page is asked for."""
+        """A page of the list as it is at this moment, newest task first."""
         self.list_pages += 1
         self.api_key()
         if self.list_refusal is not None:
@@ -338,19 +354,23 @@ class Vendor:
         if self.before_list_page is not None:
             self.before_list_page()
         size = min(page_size, self.largest_page)
-        entries = self._on_list()
+        entries = self._entries()
         data = self._listed(entries[(page - 1) * size : page * size])
         return self.crashes.read("list", TaskList(total_page=-(-len(entries) // size), page_size=size, data=data))
 
-    def _on_list(self) -> list[tuple[datetime, str, bool]]:
-        """(created, task id, over) of each task."""
+    def _entries(self) -> list[tuple[datetime, str, bool]]:
+        """(created, task id, has ended) of each task."""
         at = self.clock() - timedelta(seconds=self.list_seconds_behind)
         ours = [
-            (task.accepted_at, name, task.listed_over or (task.ready_at <= at and name not in self.never_over))
+            (
+                task.accepted_at,
+                name,
+                task.listed_as_ended or (task.ready_at <= at and name not in self.listed_as_running),
+            )
             for name, task in self.tasks.items()
             if task.accepted_at <= at and name not in self.unlisted
         ]
-        foreign = [(moment, f"foreign-{number}", over) for number, (moment, over) in enumerate(self.foreign)]
+        foreign = [(moment, f"foreign-{number}", over) for number, (moment, over) in enumerate(self.foreign_tasks)]
         return sorted(ours + foreign, key=lambda entry: entry[0], reverse=True)
 
     def _listed(self, entries: Sequence[tuple[datetime, str, bool]]) -> list[ListedTask]:
@@ -378,25 +398,25 @@ class Vendor:
             status, code = self.endings[task_id]
             return {"task_id": task_id, "task_status": status, "code": code, "message": code}
         results = [result for url in task.urls if (result := self._result(url, task_id)) is not None]
-        if self.nameless and results and results[0].get("transcription_url"):
-            alone = {"result": {"transcription_url": results[0]["transcription_url"]}}
-            return {"task_id": task_id, "task_status": "SUCCEEDED", **alone}
+        if self.omits_file_names and results and results[0].get("transcription_url"):
+            result = {"transcription_url": results[0]["transcription_url"]}
+            return {"task_id": task_id, "task_status": "SUCCEEDED", "result": result}
         ended = task.ready_at.astimezone(VENDOR_ZONE).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         return {"task_id": task_id, "task_status": "SUCCEEDED", "end_time": ended, "results": results[::-1]}
 
-    def answer_to(self, url: str, task_id: str) -> str:
-        """What this task says, or will say, of this file."""
+    def outcome_of(self, url: str, task_id: str) -> str:
+        """What this task returns for this file."""
         key = key_in(url)
-        tasks_with_it = [name for name, task in self.tasks.items() if any(f"/{key}?" in other for other in task.urls)]
-        answers = self.answers.get(key, ["ok"])
-        return answers[min(tasks_with_it.index(task_id), len(answers) - 1)]
+        tasks = [name for name, task in self.tasks.items() if any(f"/{key}?" in other for other in task.urls)]
+        outcomes = self.file_outcomes.get(key, ["ok"])
+        return outcomes[min(tasks.index(task_id), len(outcomes) - 1)]
 
     def _result(self, url: str, task_id: str) -> JsonObject | None:
-        key, answer = key_in(url), self.answer_to(url, task_id)
-        if answer == "missing":
+        key, outcome = key_in(url), self.outcome_of(url, task_id)
+        if outcome == "missing":
             return None
-        if answer != "ok":
-            return {"file_url": url, "subtask_status": "FAILED", "code": answer, "message": answer}
+        if outcome != "ok":
+            return {"file_url": url, "subtask_status": "FAILED", "code": outcome, "message": outcome}
         result_url = f"https://results.aliyuncs.com/{task_id}/{key}?Signature=secret"
         word = {"begin_time": 0, "end_time": 900, "text": f"said {key}", "punctuation": "."}
         sentence = {"begin_time": 0, "end_time": 900, "text": f"said {key}.", "sentence_id": 1, "words": [word]}
@@ -429,7 +449,7 @@ def key_in(url: str) -> str:
 
 @dataclass
 class Bus:
-    """Every event that was taken, as (detail-type, detail). The next `failures` calls are refused."""
+    """Every published event, as (detail-type, detail). The next `failures` calls are refused."""
 
     crashes: Crashes
     events: list[tuple[str, Detail]] = field(default_factory=list)
@@ -439,22 +459,20 @@ class Bus:
         if self.failures:
             self.failures -= 1
             raise PublishFailed("refused")
-        taken = [(DETAIL_TYPES[job.status], detail_of(job, now)) for job in jobs]
-        self.crashes.around("publish", lambda: self.events.extend(taken))
+        accepted = [(DETAIL_TYPES[job.status], detail_of(job, now)) for job in jobs]
+        self.crashes.around("publish", lambda: self.events.extend(accepted))
 
-    def of(self, key: str) -> list[str]:
+    def events_of(self, key: str) -> list[str]:
+        """The detail-types of the key's events, in order."""
         return [kind for kind, detail in self.events if detail.media.key == key]
 
-    def ends_of(self, key: str) -> list[Detail]:
-        return [detail for kind, detail in self.events if detail.media.key == key and kind != DETAIL_TYPES_SUBMITTED]
-
-
-DETAIL_TYPES_SUBMITTED = "Transcription Submitted"
+    def terminal_events_of(self, key: str) -> list[Detail]:
+        return [detail for kind, detail in self.events if detail.media.key == key and kind != SUBMITTED]
 
 
 @dataclass
 class Results:
-    """The results bucket. `overwritten` must stay empty."""
+    """The results bucket. An existing key is never overwritten."""
 
     crashes: Crashes
     files: dict[str, bytes] = field(default_factory=dict)
@@ -469,7 +487,7 @@ class Results:
 
 @dataclass
 class Queue:
-    """A queue of our own messages."""
+    """A queue. `name` is the side effect of a requeue."""
 
     crashes: Crashes
     name: str
@@ -480,7 +498,12 @@ class Queue:
 
 
 class World:
-    """Everything together."""
+    """The services, their ports, the queues and the clock.
+
+    `batch_size` is how many messages one delivery has (None: all). With `finalizes_during_next_pass`, finalizers run
+    while the next pass polls, when the pass asks for that. `arrivals` are messages that come while a run waits for
+    more.
+    """
 
     def __init__(self, *, max_files_per_task: int = 100, profiles: str = '{"profiles": {}, "rules": []}') -> None:
         self.now = START
@@ -491,10 +514,10 @@ class World:
         self.bus = Bus(self.crashes)
         self.results = Results(self.crashes)
         self.caller = Caller(self.crashes, self.api_key)
-        self.lengths: dict[str, float | None] = {}
+        self.audio_lengths: dict[str, float | None] = {}
         self.submit_queue = Queue(self.crashes, "requeue")
         self.queue = self.submit_queue.messages
-        self.synchronous = Queue(self.crashes, "hand over")
+        self.synchronous_queue = Queue(self.crashes, "send to synchronous queue")
         self.dead_lettered: list[tuple[str, str]] = []
         self.wake_ups = 0
         self.key: str | None = "sk-test"
@@ -503,15 +526,16 @@ class World:
         self.uploads = 0
         self.batch_size: int | None = None
         self.invisible: set[int] = set()
-        self.overlaps = False
-        self.meanwhile: list[FinalizeRequest] = []
+        self.finalizes_during_next_pass = False
+        self.being_finalized: list[FinalizeRequest] = []
         self.arrivals: list[str] = []
-        self.chance = random.Random(0)  # noqa: S311 - it guards nothing
+        self.chance = random.Random(0)  # noqa: S311 - not for security
         self.submit_reports: list[SubmitReport] = []
         self.passes: list[PassReport] = []
         self.finalize_reports: list[FinalizeReport] = []
+        self._checked_reports = (0, 0, 0)
 
-    # ports that are too small for a class
+    # ports without a class of their own
 
     def clock(self) -> datetime:
         return self.now
@@ -531,7 +555,7 @@ class World:
         self.crashes.around("dead-letter", lambda: self.dead_lettered.append((body, reason)))
 
     def take(self, most: int, wait_seconds: int) -> list[Message]:
-        """What Lambda has not handed over yet. Whoever waits sees the `arrivals` come, if there are any."""
+        """The messages that Lambda has not delivered. When there are none, a call that waits gets the `arrivals`."""
         waiting = [body for body in self.queue if id(body) not in self.invisible]
         if not waiting and wait_seconds:
             self.sleep(wait_seconds)
@@ -559,6 +583,8 @@ class World:
             media=self.media,
             profiles=self,
             api_key=self.api_key,
+            results=self.results,
+            results_bucket=RESULTS_BUCKET,
             events=self.bus,
             dead_letter_queue=self,
             loop=self,
@@ -568,11 +594,11 @@ class World:
 
     def transcribe_service(self) -> TranscribeService:
         def audio_length(media: bytes) -> float | None:
-            return self.lengths.get(media.decode())
+            return self.audio_lengths.get(media.decode())
 
         settings = TranscribeSettings.from_environ(ENVIRON)
         return build_transcribe_service(
-            settings, self.submission_ports(), speech=self.caller, results=self.results, audio_length=audio_length
+            settings, self.submission_ports(), speech=self.caller, audio_length=audio_length
         )
 
     def submit_service(self) -> SubmitService:
@@ -583,7 +609,8 @@ class World:
             speech=self.vendor,
             results=self.vendor,
             messages=self,
-            synchronous_queue=self.synchronous,
+            synchronous_queue=self.synchronous_queue,
+            concurrent_records=1,
         )
 
     def poll_service(self, workers: int = 1) -> PollService:
@@ -602,17 +629,17 @@ class World:
             records=self.records,
             results=self.results,
             source=self.vendor,
-            events=self.bus,
+            publisher=EndPublisher(self.records, self.results, self.bus, self.clock, RESULTS_BUCKET),
             clock=self.clock,
             results_bucket=RESULTS_BUCKET,
             region=Region.INTERNATIONAL,
             concurrent_files=workers,
         )
 
-    # what happens
+    # events from the outside
 
     def upload(self, key: str, *, size: int = 1000, metadata: dict[str, str] | None = None, queued: bool = True) -> str:
-        """An object arrives; its event, as queued."""
+        """Upload an object. Return its event, which is also queued unless `queued` is False."""
         self.uploads += 1
         self.media.objects[key] = metadata or {}
         version = {"etag": f"etag{self.uploads}", "sequencer": f"{self.uploads:08X}"}
@@ -632,14 +659,14 @@ class World:
         return body
 
     def deliver(self, bodies: Sequence[str] | None = None) -> SubmitReport:
-        """SQS hands over what is queued, or these; what the function reports as failed, or dies with, stays queued."""
-        return self._delivered(self.submit_service().run, self.queue, bodies)
+        """Deliver the queued messages, or these. Failed messages, and all messages after a kill, stay queued."""
+        return self._deliver(self.submit_service().run, self.queue, bodies)
 
-    def call(self, bodies: Sequence[str] | None = None) -> SubmitReport:
+    def deliver_synchronous(self, bodies: Sequence[str] | None = None) -> SubmitReport:
         """The same for the queue of the synchronous models."""
-        return self._delivered(self.transcribe_service().run, self.synchronous.messages, bodies)
+        return self._deliver(self.transcribe_service().run, self.synchronous_queue.messages, bodies)
 
-    def _delivered(
+    def _deliver(
         self, run: Callable[[Sequence[Message]], SubmitReport], queue: list[str], bodies: Sequence[str] | None
     ) -> SubmitReport:
         batch = list(queue[: self.batch_size] if bodies is None else bodies)
@@ -649,7 +676,7 @@ class World:
         except Kill:
             return SubmitReport()
         done = [body for n, body in enumerate(batch) if str(n) not in report.failed_message_ids]
-        for body in done:  # by identity: an equal message that came meanwhile is another one
+        for body in done:  # by identity: an equal message that was queued during the run is another message
             place = next((n for n, queued in enumerate(queue) if queued is body), None)
             if place is not None:
                 del queue[place]
@@ -675,43 +702,70 @@ class World:
         return report
 
     def loop_pass(self) -> PassReport | None:
-        """One pass of the loop with its finalizers; a kill takes the one function that it hits.
-
-        With `overlaps` the finalizers come with the next pass, and after it where it asks meanwhile.
-        """
-        meanwhile, self.meanwhile = self.meanwhile, []
-        report = self.poll_pass(meanwhile)
+        """One pass of the loop with its finalizers. A kill ends only the function in which it is raised."""
+        being_finalized, self.being_finalized = self.being_finalized, []
+        report = self.poll_pass(being_finalized)
         found = report.result.finalize if report else []
-        if self.overlaps and report and report.result.poll_meanwhile:
-            self.meanwhile = found
-        for request in meanwhile if self.meanwhile else [*meanwhile, *found]:
+        if self.finalizes_during_next_pass and report and report.result.poll_meanwhile:
+            self.being_finalized = found
+        for request in being_finalized if self.being_finalized else [*being_finalized, *found]:
             self.finalize(request)
         return report
 
     def step(self) -> None:
+        """One round. Time passes until the loop's next pass, or until its next scheduled start."""
         if self.queue:
             self.deliver()
-        if self.synchronous.messages:
-            self.call()
+        if self.synchronous_queue.messages:
+            self.deliver_synchronous()
         report = self.loop_pass()
         self.now += timedelta(
             seconds=max(0.1, report.result.wait_seconds) if report and report.result.work_left else 60
         )
 
-    def run_until_quiet(self, most_steps: int = 2000) -> None:
-        """Until every job is finished and nobody is told anything any more. Fails when that takes too long."""
-        for _ in range(most_steps):
-            messages = self.queue + self.synchronous.messages
+    def run_until_quiet(self, *, max_steps: int = 2000, faults: bool = False) -> None:
+        """Run until every job is finished and no message is queued.
+
+        Fails when a function reported a failure since the last call, unless the test injected `faults` that cause one.
+        """
+        for _ in range(max_steps):
+            messages = self.queue + self.synchronous_queue.messages
             if not messages and all(job.is_finished for job in self.records.jobs.values()):
                 self.loop_pass()
-                return
+                break
             self.step()
-        stuck = [
-            (job.media.key, job.status, job.last_error_code)
-            for job in self.records.jobs.values()
-            if not job.is_finished
-        ]
-        raise AssertionError(f"still at work after {most_steps} steps: {stuck}, queue {self.queue[:3]}")
+        else:
+            unfinished = [
+                (job.media.key, job.status, job.last_error_code)
+                for job in self.records.jobs.values()
+                if not job.is_finished
+            ]
+            raise AssertionError(f"not quiet after {max_steps} steps: {unfinished}, queue {self.queue[:3]}")
+        failures = self._failures_since_last_check()
+        assert faults or not failures, failures
+
+    def _failures_since_last_check(self) -> list[str]:
+        """What the functions reported as failed."""
+        submits, passes, finalizers = self._checked_reports
+        found: list[str] = []
+        for submit in self.submit_reports[submits:]:
+            found += [f"failed message {message_id}" for message_id in submit.failed_message_ids]
+            found += ["broken batch"] * submit.broken_batches
+        for report in self.passes[passes:]:
+            found += ["failed step of a pass"] * report.failed_steps
+        for finalizer in self.finalize_reports[finalizers:]:
+            found += [f"unfinished job {job_id}" for job_id in finalizer.unfinished]
+        self._checked_reports = (len(self.submit_reports), len(self.passes), len(self.finalize_reports))
+        return found
 
     def job_of(self, key: str) -> Job:
         return next(job for job in self.records.jobs.values() if job.media.key == key)
+
+
+def accepted_tasks(world: World) -> dict[str, list[str]]:
+    """The tasks that the vendor accepted, by the etag of the upload, in order."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for task_id, task in world.vendor.tasks.items():
+        for url in task.urls:
+            found[world.media.signed_for[url].etag or ""].append(task_id)
+    return found

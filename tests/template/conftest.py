@@ -63,6 +63,62 @@ def functions(resources: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]
     }
 
 
+JOBS_TABLE_ARN = "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/${Table}"
+RESULTS_BUCKET_ARN = "arn:${AWS::Partition}:s3:::${Bucket}"
+JOBS_TABLE = {"Fn::If": ["CreateJobsTable", {"Ref": "JobsTable"}, {"Ref": "ExistingJobsTableName"}]}
+RESULTS_BUCKET = {"Fn::If": ["CreateResultsBucket", {"Ref": "ResultsBucket"}, {"Ref": "ExistingResultsBucketName"}]}
+
+
+def arn_in_table(suffix: str = "") -> dict[str, Any]:
+    """How the template writes an ARN of the jobs table."""
+    return {"Fn::Sub": [JOBS_TABLE_ARN + suffix, {"Table": JOBS_TABLE}]}
+
+
+def arn_in_results(suffix: str = "") -> dict[str, Any]:
+    return {"Fn::Sub": [RESULTS_BUCKET_ARN + suffix, {"Bucket": RESULTS_BUCKET}]}
+
+
+def with_options(template: dict[str, Any], **parameters: str) -> dict[str, dict[str, Any]]:
+    """The resources that a deployment with these parameters creates, with every `!If` resolved."""
+    values = {name: parameter["Default"] for name, parameter in template["Parameters"].items()} | parameters
+    unknown = set(parameters) - set(template["Parameters"])
+    assert not unknown, unknown
+
+    def holds(condition: Any) -> bool:
+        [(operator, operands)] = condition.items()
+        if operator == "Fn::Not":
+            return not holds(operands[0])
+        if operator == "Condition":
+            return conditions[operands]
+        assert operator == "Fn::Equals"
+        left, right = (str(values[side["Ref"]]) if isinstance(side, dict) else str(side) for side in operands)
+        return left == right
+
+    conditions: dict[str, bool] = {}
+    for name, condition in template["Conditions"].items():
+        conditions[name] = holds(condition)
+    absent = object()
+
+    def resolved(node: Any) -> Any:
+        if isinstance(node, list):
+            return [part for part in map(resolved, node) if part is not absent]
+        if not isinstance(node, dict):
+            return node
+        if node == {"Ref": "AWS::NoValue"}:
+            return absent
+        if "Fn::If" in node:
+            condition, then, otherwise = node["Fn::If"]
+            return resolved(then if conditions[condition] else otherwise)
+        parts = {name: resolved(value) for name, value in node.items()}
+        return {name: value for name, value in parts.items() if value is not absent}
+
+    return {
+        name: resolved(resource)
+        for name, resource in template["Resources"].items()
+        if conditions.get(resource.get("Condition", ""), True)
+    }
+
+
 @dataclass(frozen=True)
 class StateMachine:
     """A state machine: its definition as text and as JSON, and the properties of its resource."""

@@ -52,7 +52,9 @@ def test_the_domain_imports_nothing_that_does_io(path: Path) -> None:
         if begins_with(module, *DOES_IO)
         or not (
             module.split(".")[0] in STANDARD
-            or begins_with(module, "pydantic", "dashscribe.domain", "dashscribe.errors", "dashscribe.redaction")
+            or begins_with(
+                module, "pydantic", "budoux", "dashscribe.domain", "dashscribe.errors", "dashscribe.redaction"
+            )
         )
     }
 
@@ -103,6 +105,7 @@ def test_every_imported_package_is_in_the_layer_or_in_the_lambda_runtime() -> No
         "botocore",
         "dashscribe",
         "aws_lambda_powertools",
+        "budoux",
         "httpcore",
         "httpx",
         "httpx_sse",

@@ -24,14 +24,16 @@ Document = dict[str, Any]
 
 EXECUTION_ID = "arn:aws:states:us-east-1:123456789012:express:loop:run-1:2f"
 MACHINE_ID = "arn:aws:states:us-east-1:123456789012:stateMachine:loop"
-LEASE_MS = 120_000
+LEASE_MS = 150_000
 TASK_FILES = {"submission_id": "s-1", "job_ids": ["j-1", "j-2"]}
 UNPUBLISHED_JOB = {"submission_id": None, "job_ids": ["j-3"]}
 WAITING = {"finalize": [], "wait_seconds": 2, "work_left": True, "poll_meanwhile": False}
 FINALIZING = {"finalize": [TASK_FILES], "wait_seconds": 1, "work_left": True, "poll_meanwhile": True}
 NO_WORK = {"finalize": [], "wait_seconds": 3, "work_left": False, "poll_meanwhile": False}
 SKIPPED = {"finalize": [], "wait_seconds": 0, "work_left": True}
-FAILED_PASS = {"pass_failed": True}
+FAILED_ONCE = {"finalize": [], "wait_seconds": 3, "work_left": True, "failed_passes": 1}
+FAILED_PASS = {**FAILED_ONCE, "failed_passes": 3}
+"""The last of the failed passes that an execution tolerates."""
 REQUEST = {"prefix": "calls/", "newer_than": "2026-01-31T00:00:00Z", "older_than": None, "dry_run": True}
 COUNTED = {name: {"N": str(number)} for number, name in enumerate(COUNTS)}
 
@@ -53,9 +55,10 @@ def evaluated(value: Any, given: Any = None, result: Any = None, seconds_ago: fl
     if not is_expression(value):
         return value
     states = {"input": given, "result": result, "context": context(seconds_ago)}
+    known = {"states": states, "finalizers_start_until": datetime.now(UTC).timestamp() * 1000 + 45_000}
     text = value[2:-2].strip()
-    found = Jsonata(text).evaluate(None, {"states": states})
-    assert Jsonata(f"$exists(({text}))").evaluate(None, {"states": states}), f"undefined: {text}"
+    found = Jsonata(text).evaluate(None, known)
+    assert Jsonata(f"$exists(({text}))").evaluate(None, known), f"undefined: {text}"
     return found
 
 
@@ -107,10 +110,12 @@ TYPICAL: dict[str, tuple[Any, Any]] = {
     "RecordWakeUpSignal": ({}, None),
     "FinalizeAndPoll": (FINALIZING, [{}, WAITING]),
     "FinalizeJobs": (FINALIZING, None),
+    "CheckTimeLeft": (TASK_FILES, None),
     "FinalizeTranscription": (TASK_FILES, None),
     "ChooseWhenToPoll": (FINALIZING, None),
     "WaitForNextDueTask": (FINALIZING, None),
-    "PollTasks": (FINALIZING, {"Payload": WAITING}),
+    "PollTasks": ({**FINALIZING, "failed_passes": 0}, {"Payload": WAITING}),
+    "ReportFailedPass": ({"failed_passes": 1}, None),
     "ChooseNextStep": (WAITING, None),
     "ReleaseLease": (NO_WORK, None),
     "ClearWakeUpSignal": ({}, None),
@@ -160,7 +165,7 @@ def test_a_lease_write_names_this_execution_and_the_present_time(poll: dict[str,
         assert before <= int(values[":now"]["N"]) <= datetime.now(UTC).timestamp() * 1000 + 1
 
 
-def test_a_lease_is_held_for_two_minutes(poll: dict[str, Document]) -> None:
+def test_a_lease_is_held_for_150_seconds(poll: dict[str, Document]) -> None:
     values = evaluated(poll["TakeLease"]["Arguments"]["ExpressionAttributeValues"], {})
     assert values[":until"]["N"].isdecimal()
     held_ms = int(values[":until"]["N"]) - int(values[":now"]["N"])
@@ -183,10 +188,11 @@ def test_a_lease_is_held_for_two_minutes(poll: dict[str, Document]) -> None:
         ),
         pytest.param({"poll_meanwhile": "true"}, {}, id="a text is not true"),
         pytest.param({"poll_meanwhile": None}, {}, id="null is not true"),
+        pytest.param(FAILED_ONCE, {"wait_seconds": 3, "failed_passes": 1}, id="a pass has failed"),
     ],
 )
 def test_a_pass_always_starts_with_every_field(poll: dict[str, Document], given: Document, expected: Document) -> None:
-    defaults = {"finalize": [], "wait_seconds": 0, "poll_meanwhile": False}
+    defaults = {"finalize": [], "wait_seconds": 0, "poll_meanwhile": False, "failed_passes": 0}
     assert evaluated(poll["TakeLease"]["Output"], given, {}) == {**defaults, **expected}
 
 
@@ -263,11 +269,34 @@ def test_the_answer_of_a_pass_reaches_the_next_step_unchanged(poll: dict[str, Do
     assert evaluated(poll["FinalizeAndPoll"]["Output"], FINALIZING, [{}, returned]) == answer
 
 
-def test_a_skipped_and_a_failed_poll_reach_the_next_step(poll: dict[str, Document]) -> None:
-    for name, expected in (("SkipPoll", SKIPPED), ("ReportFailedPass", FAILED_PASS)):
-        returned = evaluated(poll[name]["Output"], FINALIZING)
-        assert returned == expected
-        assert evaluated(poll["FinalizeAndPoll"]["Output"], FINALIZING, [{}, returned]) == expected
+def test_a_skipped_poll_reaches_the_next_step(poll: dict[str, Document]) -> None:
+    returned = evaluated(poll["SkipPoll"]["Output"], FINALIZING)
+    assert returned == SKIPPED
+    assert evaluated(poll["FinalizeAndPoll"]["Output"], FINALIZING, [{}, returned]) == SKIPPED
+
+
+def test_failed_passes_are_counted_until_one_succeeds(poll: dict[str, Document]) -> None:
+    given: Document = {}
+    for number in (1, 2, 3):
+        started = evaluated(poll["TakeLease"]["Output"], given, {})
+        caught = evaluated(poll["PollTasks"]["Catch"][-1]["Output"], started)
+        given = evaluated(poll["ReportFailedPass"]["Output"], caught)
+        assert given["failed_passes"] == number
+        expected = "ReleaseLeaseAfterFailure" if number == 3 else "TakeLease"
+        assert next_state(poll["ChooseNextStep"], given) == expected
+    assert evaluated(poll["TakeLease"]["Output"], WAITING, {})["failed_passes"] == 0
+
+
+@pytest.mark.parametrize(("seconds_ago", "left_seconds"), [(1, 45), (150, 40), (189, 1), (195, -5)])
+def test_finalizers_start_within_the_lease_and_within_the_execution(
+    poll: dict[str, Document], seconds_ago: float, left_seconds: float
+) -> None:
+    until = evaluated(poll["TakeLease"]["Assign"]["finalizers_start_until"], {}, {}, seconds_ago)
+    now = datetime.now(UTC).timestamp() * 1000
+    assert abs(until - now - left_seconds * 1000) < 1000
+    [rule] = poll["CheckTimeLeft"]["Choices"]
+    is_late = Jsonata(rule["Condition"][2:-2]).evaluate(None, {"finalizers_start_until": until})
+    assert (is_late, rule["Next"]) == (left_seconds < 0, "LeaveJobsToNextPass")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -143,7 +144,7 @@ def test_a_state_waits_longer_than_its_function_may_run(
         limits = {
             state["Arguments"]["FunctionName"][2:-4]: seconds(state["TimeoutSeconds"])
             for _, state in states(machine.asl)
-            if state["Type"] == "Task" and state["Resource"] == "arn:aws:states:::lambda:invoke"
+            if state["Type"] == "Task" and state["Resource"] == "arn:${Partition}:states:::lambda:invoke"
         }
         substitutions = machine.properties["DefinitionSubstitutions"]
         assert {f"{name}Arn" for name in limits} == {name for name in substitutions if name.endswith("FunctionArn")}
@@ -153,29 +154,68 @@ def test_a_state_waits_longer_than_its_function_may_run(
 # the loop
 
 
-def test_the_lease_outlives_a_pass(poll_loop: Machine, lease: timedelta, timeout_of: dict[str, timedelta]) -> None:
-    """Otherwise a second execution would start the loop while the first one works. The lease is renewed before each
-    pass, which waits, and then polls while one batch of finalizers runs."""
-    inner = dict(states(poll_loop))
-    one_pass = max(inner[name]["TimeoutSeconds"] for name in ("PollTasks", "FinalizeTranscription"))
-    assert seconds(MAX_WAIT_SECONDS + one_pass) < lease
-    assert max(timeout_of["PollTasksFunction"], timeout_of["FinalizeTranscriptionFunction"]) < lease
+LEASE_WRITE_BACKOFF = timedelta(seconds=3)
+"""The waits of 1 and 2 s before the second and the third attempt of a lease write."""
 
 
-def test_an_execution_ends_before_aws_ends_it(poll_loop: Machine, timeout_of: dict[str, timedelta]) -> None:
-    """Otherwise AWS would end it while finalizers run. The last pass starts just before the limit and runs at the same
-    time as one batch of finalizers; one more batch may follow."""
+@dataclass(frozen=True)
+class LoopLimits:
+    """The limits of the loop, as its definition has them. Every sum below is of the longest durations."""
+
+    lease: timedelta
+    last_pass_starts: timedelta
+    finalizers_start_after_lease: timedelta
+    finalizers_start_in_execution: timedelta
+    lease_write: timedelta
+    poll: timedelta
+    finalizer: timedelta
+    start_successor: timedelta
+
+
+@pytest.fixture(scope="module")
+def limits(poll_loop: Machine, lease: timedelta) -> LoopLimits:
     inner = dict(states(poll_loop))
-    limits = {
+    assert "Retry" not in inner["PollTasks"]
+    assert "Retry" not in inner["FinalizeTranscription"]
+    [last_pass] = {
         found
         for name in ("ChooseNextStep", "ChooseWhenToPoll")
         for choice in inner[name]["Choices"]
         for found in re.findall(r"StartTime\) > (\d+)", choice["Condition"])
-    }
-    [limit] = limits  # both states use the same one
-    batch = seconds(inner["FinalizeTranscription"]["TimeoutSeconds"])
-    last_pass = max(seconds(MAX_WAIT_SECONDS) + timeout_of["PollTasksFunction"], batch)
-    assert seconds(int(limit) / 1000) + last_pass + batch < EXPRESS_EXECUTION
+    }  # both states use the same one
+    write = inner["TakeLease"]
+    assert [way["MaxAttempts"] for way in write["Retry"]] == [0, 2]
+    after_lease, in_execution = re.findall(r"\+ (\d+)", write["Assign"]["finalizers_start_until"])
+    poll_path = ("WaitForConcurrency", "LeaveJobsToNextPass")
+    waits = {name: seconds(inner[name]["Seconds"]) for name in poll_path}
+    return LoopLimits(
+        lease=lease,
+        last_pass_starts=seconds(int(last_pass) / 1000),
+        finalizers_start_after_lease=seconds(int(after_lease) / 1000),
+        finalizers_start_in_execution=seconds(int(in_execution) / 1000),
+        lease_write=3 * seconds(write["TimeoutSeconds"]) + LEASE_WRITE_BACKOFF,
+        poll=seconds(MAX_WAIT_SECONDS + inner["PollTasks"]["TimeoutSeconds"]) + waits["WaitForConcurrency"],
+        finalizer=seconds(inner["FinalizeTranscription"]["TimeoutSeconds"]) + 2 * waits["LeaveJobsToNextPass"],
+        start_successor=seconds(inner["StartSuccessor"]["TimeoutSeconds"]),
+    )
+
+
+def test_the_lease_outlives_a_pass(limits: LoopLimits) -> None:
+    """Otherwise a second execution would start the loop while the first one works. A lease counts from the start of its
+    write, and is renewed before the next pass: so two writes and a pass must fit into it."""
+    assert limits.lease_write + limits.poll + limits.lease_write < limits.lease
+    finalizers = limits.finalizers_start_after_lease + limits.finalizer
+    assert limits.lease_write + finalizers + limits.lease_write < limits.lease
+
+
+def test_an_execution_ends_before_aws_ends_it(limits: LoopLimits) -> None:
+    """Otherwise AWS would end it while finalizers run, and nothing would release the lease. The last pass starts just
+    before its limit. What it found is then finalized or left to the successor."""
+    release = limits.lease_write + limits.start_successor
+    last_poll_ends = limits.last_pass_starts + limits.lease_write + limits.poll
+    last_finalizer_ends = limits.finalizers_start_in_execution + limits.finalizer
+    assert last_poll_ends + limits.lease_write + seconds(2) + release < EXPRESS_EXECUTION
+    assert last_finalizer_ends + release < EXPRESS_EXECUTION
 
 
 def test_the_code_and_the_map_allow_the_same_number_of_finalizers(poll_loop: Machine) -> None:

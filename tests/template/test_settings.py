@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, OUTPUTS
 from dashscribe.errors import SettingsError
 from dashscribe.settings import (
     BackfillSettings,
@@ -81,9 +83,17 @@ def test_the_code_accepts_every_number_that_the_template_accepts(
     template: dict[str, Any], parameter: str, model: type[StackSettings], field: str, bound: str
 ) -> None:
     limit = template["Parameters"][parameter].get(bound, 10_000)
-    others = {name.upper(): "60" for name in model.model_fields}
+    others = {name.upper(): "60" for name in model.model_fields} | {"OUTPUTS": "txt"}
     others["DASHSCOPE_BASE_URL"] = "https://dashscope-intl.aliyuncs.com"
     assert getattr(model.from_environ({**others, field.upper(): str(limit)}), field) == limit
+
+
+def test_the_template_accepts_the_names_of_the_outputs_and_no_others(template: dict[str, Any]) -> None:
+    pattern = re.compile(template["Parameters"]["Outputs"]["AllowedPattern"])
+    assert pattern.search(",".join(OUTPUTS))
+    assert all(pattern.search(name) for name in OUTPUTS)
+    assert not any(map(pattern.search, ["", "pdf", "txt,", "txt, srt", "txt,pdf", "TXT"]))
+    assert template["Parameters"]["Outputs"]["Default"] == ",".join(DEFAULT_OUTPUTS)
 
 
 def test_the_error_names_the_missing_settings(function: str) -> None:

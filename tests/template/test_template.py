@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dashscribe.adapters.dynamodb import job_records
+from tests.template.conftest import with_options
 
 Resources = dict[str, dict[str, Any]]
 
@@ -19,6 +20,7 @@ PARAMETER_DEFAULTS = {
     "DashScopeBaseUrl": "https://dashscope-intl.aliyuncs.com",
     "DashScopeWorkspaceId": "",
     "DefaultModel": "fun-asr",
+    "Outputs": "txt,srt,vtt,html",
     "MaxFilesPerTask": 100,
     "SubmitRequestsPerSecond": 0,
     "QueryRequestsPerSecond": 20,
@@ -37,7 +39,6 @@ OUTPUTS = {
     "EventBusName": "EventBus",
     "JobsTableName": "JobsTable",
     "ApiKeySecretArn": "ApiKeySecret",
-    "ProfilesParameterName": "ProfilesParameter",
     "SubmitQueueUrl": "SubmitQueue",
     "SubmitDeadLetterQueueUrl": "SubmitDeadLetterQueue",
     "PollTasksStateMachineArn": "PollTasksStateMachine",
@@ -125,6 +126,10 @@ def test_the_functions_run_on_both_architectures_of_lambda(template: dict[str, A
         ("https://dashscope-intl.aliyuncs.com", True),
         ("https://ws-1.ap-southeast-1.maas.aliyuncs.com", True),
         ("http://127.0.0.1:8123", True),
+        ("http://localhost", True),
+        ("http://dashscope-intl.aliyuncs.com", False),
+        ("http://127.0.0.1.example.com", False),
+        ("http://localhost:80/", False),
         ("http://[::1]:8123", True),
         ("https://dashscope-intl.aliyuncs.com/", False),
         ("https://dashscope-intl.aliyuncs.com/api/v1", False),
@@ -148,6 +153,12 @@ def test_every_documented_output_refers_to_its_resource(template: dict[str, Any]
 def test_the_output_of_the_secret_is_its_arn_on_the_local_stack_too(template: dict[str, Any]) -> None:
     """`!Ref` of a secret returns its name there."""
     assert template["Outputs"]["ApiKeySecretArn"]["Value"] == {"Fn::GetAtt": ["ApiKeySecret", "Id"]}
+
+
+def test_no_arn_names_a_partition(root: Path) -> None:
+    """`arn:aws:` is wrong in the partitions aws-cn and aws-us-gov."""
+    for path in [root / "template.yaml", *(root / "statemachines").iterdir()]:
+        assert re.findall(r"arn:aws[a-z-]*:", path.read_text()) == [], path.name
 
 
 # files
@@ -197,12 +208,16 @@ def test_a_layer_built_by_make_has_its_target(root: Path, resources: Resources) 
 
 
 def test_every_function_has_a_log_group_with_a_retention(resources: Resources, functions: Resources) -> None:
-    retention = {
-        group.get("LogGroupName", {}).get("Fn::Sub"): group.get("RetentionInDays")
-        for group in of_type(resources, "AWS::Logs::LogGroup").values()
-    }
-    expected = {f"/aws/lambda/${{{name}}}": {"Ref": "LogRetentionDays"} for name in functions}
-    assert {name: retention.get(name) for name in expected} == expected
+    groups = of_type(resources, "AWS::Logs::LogGroup")
+    for name, function in functions.items():
+        group = groups[function["LoggingConfig"]["LogGroup"]["Ref"]]
+        assert group["RetentionInDays"] == {"Ref": "LogRetentionDays"}, name
+
+
+def test_a_log_group_exists_before_what_writes_to_it(resources: Resources) -> None:
+    """A function that runs first would create the group, without a retention."""
+    for name, group in of_type(resources, "AWS::Logs::LogGroup").items():
+        assert set(references(group)) & set(resources) == set(), name
 
 
 def test_every_log_group_has_a_retention(resources: Resources) -> None:
@@ -218,6 +233,12 @@ def test_every_state_machine_logs_to_a_log_group_of_the_stack(resources: Resourc
         assert properties["Logging"]["Level"] != "OFF"
 
 
+def assert_kept(resource: dict[str, Any]) -> None:
+    """The data outlives the stack, except a first deployment that fails."""
+    assert resource["DeletionPolicy"] == "RetainExceptOnCreate"
+    assert resource["UpdateReplacePolicy"] == "Retain"
+
+
 def test_every_bucket_is_encrypted_versioned_private_and_retained(resources: Resources) -> None:
     for name, bucket in of_type(resources, "AWS::S3::Bucket").items():
         assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"], name
@@ -225,7 +246,7 @@ def test_every_bucket_is_encrypted_versioned_private_and_retained(resources: Res
         blocks = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
         assert bucket["PublicAccessBlockConfiguration"] == dict.fromkeys(blocks, True), name
         assert bucket["OwnershipControls"] == {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}, name
-        assert resources[name]["DeletionPolicy"] == resources[name]["UpdateReplacePolicy"] == "Retain", name
+        assert_kept(resources[name])
 
 
 def test_every_bucket_refuses_plain_http(resources: Resources) -> None:
@@ -255,17 +276,21 @@ def test_every_upload_to_the_media_bucket_becomes_a_message_in_the_submit_queue(
     assert notifications == {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}
     rule = resources["MediaUploadedRule"]["Properties"]
     assert rule["EventPattern"]["source"] == ["aws.s3"]
-    assert rule["EventPattern"]["detail-type"] == ["Object Created"]
-    assert [target["Arn"] for target in rule["Targets"]] == [{"Fn::GetAtt": ["SubmitQueue", "Arn"]}]
+    assert rule["EventPattern"]["detail-type"] == ["Object Created", "Object Restore Completed"]
+    [target] = rule["Targets"]
+    assert target["Arn"] == {"Fn::GetAtt": ["SubmitQueue", "Arn"]}
+    assert target["DeadLetterConfig"]["Arn"] == {"Fn::GetAtt": ["SubmitDeadLetterQueue", "Arn"]}
 
 
-def test_the_table_is_on_demand_expires_records_and_can_be_restored(resources: Resources) -> None:
-    table = resources["JobsTable"]["Properties"]
+def test_the_table_is_on_demand_expires_records_and_can_be_restored(
+    template: dict[str, Any], resources: Resources
+) -> None:
+    table = with_options(template)["JobsTable"]["Properties"]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["SSESpecification"] == {"SSEEnabled": True}
-    assert resources["JobsTable"]["DeletionPolicy"] == resources["JobsTable"]["UpdateReplacePolicy"] == "Retain"
+    assert_kept(resources["JobsTable"])
 
 
 def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: Resources) -> None:
@@ -290,9 +315,10 @@ def test_the_table_has_the_keys_and_the_index_that_the_adapter_uses(resources: R
     }
 
 
-def test_every_queue_is_encrypted_and_keeps_messages_for_14_days(resources: Resources) -> None:
-    for name, queue in of_type(resources, "AWS::SQS::Queue").items():
-        assert queue["SqsManagedSseEnabled"] is True, name
+@pytest.mark.parametrize("key", ["", "arn:aws:kms:us-east-1:123456789012:key/k"])
+def test_every_queue_is_encrypted_and_keeps_messages_for_14_days(template: dict[str, Any], key: str) -> None:
+    for name, queue in of_type(with_options(template, KmsKeyArn=key), "AWS::SQS::Queue").items():
+        assert queue.get("SqsManagedSseEnabled") is True or "KmsMasterKeyId" in queue, name
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600, name
 
 
@@ -307,16 +333,16 @@ def test_only_the_failed_messages_of_a_batch_return_to_the_queue(functions: Reso
     assert event["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_api_key_starts_as_a_placeholder_that_the_code_recognises(resources: Resources) -> None:
-    from dashscribe.adapters.configuration import PLACEHOLDER
-
-    assert resources["ApiKeySecret"]["Properties"]["SecretString"].startswith(PLACEHOLDER)
-
-
-def test_the_profiles_parameter_starts_as_an_empty_document(resources: Resources) -> None:
-    from dashscribe.domain.recognition.profiles import Profiles
-
-    assert Profiles.parse(resources["ProfilesParameter"]["Properties"]["Value"]) == Profiles()
+def test_an_update_of_the_stack_never_overwrites_the_key_or_the_profiles(
+    template: dict[str, Any], resources: Resources, functions: Resources
+) -> None:
+    """CloudFormation writes a literal value again whenever another property of its resource changes, a tag even."""
+    assert set(resources["ApiKeySecret"]["Properties"]) <= {"Description", "KmsKeyId"}
+    assert not [name for name, resource in resources.items() if resource["Type"] == "AWS::SSM::Parameter"]
+    named = {"Fn::Sub": "/${AWS::StackName}/profiles"}
+    assert template["Outputs"]["ProfilesParameterName"]["Value"] == named
+    for name in ("SubmitTranscriptionFunction", "TranscribeAudioFunction"):
+        assert functions[name]["Environment"]["Variables"]["PROFILES_PARAMETER_NAME"] == named
 
 
 def test_every_alarm_notifies_the_operator(resources: Resources) -> None:
@@ -328,7 +354,9 @@ def test_every_alarm_notifies_the_operator(resources: Resources) -> None:
 def test_every_alarm_on_our_metrics_names_a_metric_that_its_function_emits(
     root: Path, template: dict[str, Any], resources: Resources, functions: Resources
 ) -> None:
-    namespace = template["Globals"]["Function"]["Environment"]["Variables"]["POWERTOOLS_METRICS_NAMESPACE"]
+    namespace: dict[str, str] = template["Globals"]["Function"]["Environment"]["Variables"][
+        "POWERTOOLS_METRICS_NAMESPACE"
+    ]
     folder_of = {
         properties["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"]: properties["CodeUri"]
         for properties in functions.values()
@@ -336,6 +364,7 @@ def test_every_alarm_on_our_metrics_names_a_metric_that_its_function_emits(
     alarms = [
         alarm for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values() if alarm.get("Namespace") == namespace
     ]
+    assert namespace == {"Fn::Sub": "dashscribe/${AWS::StackName}"}, "two stacks would share their metrics"
     assert alarms
     for alarm in alarms:
         [dimension] = alarm["Dimensions"]

@@ -1,4 +1,4 @@
-"""Unit tests touch no network."""
+"""Unit tests use no network."""
 
 from __future__ import annotations
 

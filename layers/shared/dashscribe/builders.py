@@ -56,6 +56,8 @@ class SubmissionPorts:
     media: MediaStore
     profiles: ProfilesSource
     api_key: Callable[[], str]
+    results: ResultStore
+    results_bucket: str
     events: EventPublisher
     dead_letter_queue: DeadLetterQueue
     loop: PollLoop
@@ -63,10 +65,13 @@ class SubmissionPorts:
     sleep: Callable[[float], None] = time.sleep
 
     def pause(self) -> SubmissionPause:
+        from dashscribe.services.publish import EndPublisher
         from dashscribe.services.submission.job_recorder import JobRecorder
         from dashscribe.services.submission.submission_pause import SubmissionPause
 
-        recorder = JobRecorder(self.table.records, self.events, self.clock)
+        records = self.table.records
+        publisher = EndPublisher(records, self.results, self.events, self.clock, self.results_bucket)
+        recorder = JobRecorder(records, publisher, self.clock)
         return SubmissionPause(self.table.pauses, self.api_key, self.profiles, recorder, self.clock)
 
 
@@ -77,11 +82,12 @@ def build_submit_service(
     results: ResultSource,
     messages: MessageSource,
     synchronous_queue: JobQueue,
+    concurrent_records: int | None = None,
 ) -> SubmitService:
     from dashscribe.services.submission.inbox import MessageInbox
     from dashscribe.services.submission.job_preparer import JobPreparer
     from dashscribe.services.submission.lost_responses import LostResponses
-    from dashscribe.services.submission.submit import SubmitService
+    from dashscribe.services.submission.submit import CONCURRENT_RECORDS, SubmitService
     from dashscribe.services.submission.task_submitter import TaskSubmitter
 
     table, pause = ports.table, ports.pause()
@@ -95,6 +101,7 @@ def build_submit_service(
         clock=ports.clock,
         results_bucket=settings.results_bucket_name,
         default_model=settings.default_model,
+        default_outputs=settings.outputs,
         region=region_of(settings.dashscope_base_url),
     )
     lost_responses = LostResponses(
@@ -121,7 +128,7 @@ def build_submit_service(
         sleep=ports.sleep,
     )
     return SubmitService(
-        inbox=MessageInbox(ports.dead_letter_queue),
+        inbox=MessageInbox(ports.dead_letter_queue, table.records),
         preparer=preparer,
         lost_responses=lost_responses,
         pause=pause,
@@ -131,6 +138,7 @@ def build_submit_service(
         loop=ports.loop,
         clock=ports.clock,
         max_files_per_task=settings.max_files_per_task,
+        concurrent_records=concurrent_records or CONCURRENT_RECORDS,
     )
 
 
@@ -138,7 +146,6 @@ def build_transcribe_service(
     settings: TranscribeSettings,
     ports: SubmissionPorts,
     speech: SynchronousSpeech,
-    results: ResultStore,
     audio_length: Callable[[bytes], float | None],
 ) -> TranscribeService:
     from dashscribe.services.submission.inbox import MessageInbox
@@ -155,12 +162,12 @@ def build_transcribe_service(
         sleep=ports.sleep,
     )
     return TranscribeService(
-        inbox=MessageInbox(ports.dead_letter_queue),
+        inbox=MessageInbox(ports.dead_letter_queue, ports.table.records),
         records=ports.table.records,
         recorder=pause.recorder,
         pause=pause,
         caller=caller,
-        results=results,
+        results=ports.results,
         loop=ports.loop,
         clock=ports.clock,
         results_bucket=settings.results_bucket_name,

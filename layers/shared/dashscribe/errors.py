@@ -5,13 +5,17 @@
   * MalformedMessage        a queue message can never be processed: send it to the dead-letter queue
   * InvalidOptions          the uploader's options are wrong: fail the job with the reason
   * ProfilesUnreadable      the profiles document is broken: pause submissions
-  * MediaGone               the object version no longer exists: fail the job
+  * MediaUnusable           the object cannot be read: fail the job with `code`
+    * MediaGone             the object version no longer exists
+    * MediaForbidden        the functions may not read it
+    * MediaArchived         it must be restored first
   * StaleRecord             another function changed the record first: drop our change, or read the record again
   * VendorError             DashScope refused the request or could not answer: do what `error_class` says
     * VendorUnreachable     no connection was made, so nothing was submitted: retry
     * ResponseLost          the request was sent, but no usable response arrived: reconcile before submitting again
   * ResultUnavailable       a result cannot be downloaded now: query the task again for a fresh URL
   * ResultRefused           a result must not be fetched or kept: fail the job
+  * UnknownResult           a stored result cannot be rendered: tell the user why
   * LargeResult             a result is too large to be processed together with others: process it on its own
   * PublishFailed           EventBridge did not accept an event: the next pass publishes it
 """
@@ -57,8 +61,28 @@ class ProfilesUnreadable(DashscribeError):
     """The profiles parameter is not a valid profiles document."""
 
 
-class MediaGone(DashscribeError):
+class MediaUnusable(DashscribeError):
+    """The uploaded object cannot be read, and a retry does not help. `code` is the job's error code."""
+
+    code = "MEDIA_UNUSABLE"
+
+
+class MediaGone(MediaUnusable):
     """The uploaded object version no longer exists."""
+
+    code = "MEDIA_GONE"
+
+
+class MediaForbidden(MediaUnusable):
+    """The functions may not read the object."""
+
+    code = "MEDIA_FORBIDDEN"
+
+
+class MediaArchived(MediaUnusable):
+    """The object is in an archive storage class and is not restored."""
+
+    code = "MEDIA_ARCHIVED"
 
 
 class StaleRecord(DashscribeError):
@@ -100,6 +124,10 @@ class ResultRefused(DashscribeError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class UnknownResult(DashscribeError):
+    """A stored result is missing, incomplete, or has an unknown shape. The message is a sentence for people."""
 
 
 class LargeResult(DashscribeError):

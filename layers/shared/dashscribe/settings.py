@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from dashscribe.domain.transcripts.outputs import parse_outputs
 from dashscribe.errors import SettingsError
 
 _HOST_ENTRY = re.compile(
@@ -105,12 +106,18 @@ class SubmitSettings(_ResultHosts, VendorSettings):
     submit_dead_letter_queue_url: str
     poll_tasks_state_machine_arn: str
     default_model: str
+    outputs: tuple[str, ...]
     max_files_per_task: int = Field(ge=1, le=100)
     submit_requests_per_second: float = Field(ge=0)
     query_requests_per_second: float = Field(gt=0)
     presign_expiry_seconds: int = Field(ge=60, le=604800)
     submit_queue_url: str
     synchronous_queue_url: str
+
+    @field_validator("outputs", mode="before")
+    @classmethod
+    def _parse_outputs(cls, names: str) -> tuple[str, ...]:
+        return parse_outputs(names)
 
 
 class TranscribeSettings(VendorSettings):

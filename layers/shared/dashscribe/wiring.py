@@ -144,6 +144,7 @@ def _submission_ports(
 ) -> SubmissionPorts:
     from dashscribe.adapters.configuration import SsmProfiles
     from dashscribe.adapters.s3_media import S3Media
+    from dashscribe.adapters.s3_results import S3Results
     from dashscribe.adapters.sqs_queues import SqsDeadLetterQueue
     from dashscribe.adapters.stepfunctions_loop import StepFunctionsLoop
 
@@ -154,6 +155,8 @@ def _submission_ports(
         media=S3Media(s3, settings.presign_expiry_seconds, credentials),
         profiles=SsmProfiles(boto3.client("ssm", config=AWS), settings.profiles_parameter_name),
         api_key=api_key,
+        results=S3Results(s3, settings.results_bucket_name),
+        results_bucket=settings.results_bucket_name,
         events=_events(settings),
         dead_letter_queue=SqsDeadLetterQueue(sqs, settings.submit_dead_letter_queue_url),
         loop=StepFunctionsLoop(boto3.client("stepfunctions", config=AWS), settings.poll_tasks_state_machine_arn),
@@ -192,7 +195,6 @@ def submit_service() -> SubmitService:
 @build_once
 def transcribe_service() -> TranscribeService:
     from dashscribe.adapters.audio_length import audio_length
-    from dashscribe.adapters.s3_results import S3Results
 
     settings = TranscribeSettings.from_environ(os.environ)
     api_key, s3 = _api_key(settings), _s3_client()
@@ -200,7 +202,6 @@ def transcribe_service() -> TranscribeService:
         settings,
         _submission_ports(settings, api_key, boto3.client("sqs", config=AWS), s3),
         speech=_speech(settings, api_key),
-        results=S3Results(s3, settings.results_bucket_name),
         audio_length=audio_length,
     )
 
@@ -224,13 +225,16 @@ def finalize_service() -> FinalizeService:
     from dashscribe.adapters.dynamodb.job_records import DynamoDbJobRecords
     from dashscribe.adapters.s3_results import S3Results
     from dashscribe.services.finalize import FinalizeService
+    from dashscribe.services.publish import EndPublisher
 
     settings = FinalizeSettings.from_environ(os.environ)
+    records = DynamoDbJobRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
+    results = S3Results(_s3_client(), settings.results_bucket_name)
     return FinalizeService(
-        records=DynamoDbJobRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name),
-        results=S3Results(_s3_client(), settings.results_bucket_name),
+        records=records,
+        results=results,
         source=_result_source(settings),
-        events=_events(settings),
+        publisher=EndPublisher(records, results, _events(settings), _now, settings.results_bucket_name),
         clock=_now,
         results_bucket=settings.results_bucket_name,
         region=region_of(settings.dashscope_base_url),

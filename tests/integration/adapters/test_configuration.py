@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Self
 import boto3
 import pytest
 from aws_lambda_powertools.utilities.parameters import base as powertools
+from botocore.exceptions import ClientError
 
 from dashscribe.adapters.configuration import MAX_AGE_SECONDS, ApiKey, SsmProfiles
+from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 from dashscribe.redaction import redacted
 
@@ -106,6 +108,24 @@ def test_an_empty_secret_has_no_key(secrets: SecretsManagerClient, monkeypatch: 
         ApiKey(secrets, "arn")()
 
 
+def test_a_secret_without_a_value_has_no_key(secrets: SecretsManagerClient) -> None:
+    """So CloudFormation creates it."""
+    arn = secrets.create_secret(Name="api-key")["ARN"]
+    with pytest.raises(VendorError, match="API_KEY_MISSING"):
+        ApiKey(secrets, arn)()
+
+
+def test_a_secret_that_may_not_be_read_is_not_a_missing_key(
+    secrets: SecretsManagerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: str) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetSecretValue")
+
+    monkeypatch.setattr(secrets, "get_secret_value", refuse)
+    with pytest.raises(VendorError, match="API_KEY_UNREADABLE"):
+        ApiKey(secrets, "arn")()
+
+
 def test_a_change_applies_within_a_minute() -> None:
     assert MAX_AGE_SECONDS < 60
 
@@ -146,6 +166,26 @@ def test_the_profiles_document_is_read(ssm: SSMClient) -> None:
     profiles = SsmProfiles(ssm, parameter(ssm, PROFILES)).profiles()
     assert profiles.profiles["calls"].model == "fun-asr"
     assert [rule.prefix for rule in profiles.rules] == ["通话/"]
+
+
+def test_a_parameter_that_does_not_exist_means_no_profiles(ssm: SSMClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr("dashscribe.adapters.configuration.time.monotonic", lambda: now)
+    source = SsmProfiles(ssm, "/stack/profiles")
+    assert source.profiles() == Profiles()
+    parameter(ssm, PROFILES)
+    assert source.profiles() == Profiles(), "read again before the cache expired"
+    now += MAX_AGE_SECONDS + 1
+    assert list(source.profiles().profiles) == ["calls"]
+
+
+def test_a_parameter_that_may_not_be_read_is_an_error(ssm: SSMClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: str) -> None:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetParameter")
+
+    monkeypatch.setattr(ssm, "get_parameter", refuse)
+    with pytest.raises(ProfilesUnreadable):
+        SsmProfiles(ssm, "/stack/profiles").profiles()
 
 
 @pytest.mark.parametrize("document", ["{", "[]", '{"rules": [{"prefix": "a/", "profile": "nobody"}]}', '{"rule": []}'])

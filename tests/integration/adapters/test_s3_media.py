@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from dashscribe import wiring
 from dashscribe.adapters.s3_media import S3Media
 from dashscribe.domain.recognition.media import Media
-from dashscribe.errors import MediaGone
+from dashscribe.errors import MediaArchived, MediaForbidden, MediaGone
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -83,10 +83,46 @@ def test_the_metadata_of_the_uploaded_version_is_read_and_not_of_a_newer_one(s3:
     assert S3Media(s3, 60).head(older) == {"which": "older"}
 
 
-def test_a_version_hidden_by_a_delete_marker_is_still_there(s3: S3Client) -> None:
+def test_a_version_under_a_delete_marker_is_gone(s3: S3Client) -> None:
+    """The version can still be read, but its owner deleted the recording."""
     media = put(s3, metadata={"which": "hidden"})
     s3.delete_object(Bucket="media", Key=media.key)
-    assert S3Media(s3, 60).head(media) == {"which": "hidden"}
+    with pytest.raises(MediaGone):
+        S3Media(s3, 60).head(media)
+
+
+@pytest.mark.parametrize("storage", ["GLACIER", "DEEP_ARCHIVE"])
+def test_an_archived_object_is_refused_until_it_is_restored(s3: S3Client, storage: Any) -> None:
+    media = put(s3)
+    s3.put_object(Bucket="media", Key="old.wav", Body=b"x", StorageClass=storage)
+    reply = s3.head_object(Bucket="media", Key="old.wav")
+    archived = media.model_copy(
+        update={"key": "old.wav", "etag": reply["ETag"].strip('"'), "version_id": reply.get("VersionId")}
+    )
+    with pytest.raises(MediaArchived, match="Restore it"):
+        S3Media(s3, 60).head(archived)
+    s3.restore_object(Bucket="media", Key="old.wav", RestoreRequest={"Days": 1})
+    assert S3Media(s3, 60).head(archived) == {}
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [(403, "403", "kms:Decrypt"), (400, "400", "SSE-C"), (403, "AccessDenied", "s3:GetObject")],
+)
+def test_an_object_that_may_not_be_read_is_forbidden_with_what_to_do(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch, status: int, code: str, said: str
+) -> None:
+    media = put(s3)
+
+    def refused(**_: object) -> None:
+        raise ClientError(
+            {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+            "HeadObject",
+        )
+
+    monkeypatch.setattr(s3, "head_object", refused)
+    with pytest.raises(MediaForbidden, match=said):
+        S3Media(s3, 60).head(media)
 
 
 def test_a_deleted_object_is_gone(s3: S3Client, plain_bucket: str) -> None:
@@ -130,17 +166,15 @@ def test_an_upload_without_an_etag_in_its_event_is_not_checked(s3: S3Client) -> 
     assert S3Media(s3, 60).head(media) == {"which": "any"}
 
 
-def test_an_access_error_of_s3_does_not_mean_that_the_object_is_gone(
-    s3: S3Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def refused(**_: str) -> None:
+def test_an_error_of_s3_that_may_pass_is_raised(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slow_down(**_: str) -> None:
         raise ClientError(
-            {"Error": {"Code": "403", "Message": "Forbidden"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
+            {"Error": {"Code": "SlowDown", "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 503}},  # type: ignore[typeddict-item]
             "HeadObject",
         )
 
-    monkeypatch.setattr(s3, "head_object", refused)
-    with pytest.raises(ClientError, match="403"):
+    monkeypatch.setattr(s3, "head_object", slow_down)
+    with pytest.raises(ClientError, match="SlowDown"):
         S3Media(s3, 60).head(Media(bucket="media", key="a.wav", size_bytes=1))
 
 
@@ -181,7 +215,7 @@ def test_reading_a_deleted_version_or_a_delete_marker_reports_that_it_is_gone(s3
             S3Media(s3, 60).read(media.model_copy(update={"version_id": version}))
 
 
-def test_an_access_error_is_raised(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_access_error_is_no_missing_object(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(**_: str) -> None:
         raise ClientError(
             {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
@@ -189,7 +223,7 @@ def test_an_access_error_is_raised(s3: S3Client, monkeypatch: pytest.MonkeyPatch
         )
 
     monkeypatch.setattr(s3, "get_object", refused)
-    with pytest.raises(ClientError, match="AccessDenied"):
+    with pytest.raises(MediaForbidden):
         S3Media(s3, 60).read(Media(bucket="media", key="a.wav", size_bytes=1))
 
 

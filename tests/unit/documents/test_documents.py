@@ -40,8 +40,8 @@ def test_each_sample_event_fits_its_schema_and_no_other(sample: Path) -> None:
 
 def test_real_events_and_files_fit_the_schemas() -> None:
     world = World()
-    world.vendor.answers["bad.wav"] = ["DECODE_ERROR"]
-    world.vendor.answers["quiet.wav"] = ["SUCCESS_WITH_NO_VALID_FRAGMENT"]
+    world.vendor.file_outcomes["bad.wav"] = ["DECODE_ERROR"]
+    world.vendor.file_outcomes["quiet.wav"] = ["SUCCESS_WITH_NO_VALID_FRAGMENT"]
     for key in ("a.wav", "bad.wav", "quiet.wav", "notes.txt"):
         world.upload(key)
     world.run_until_quiet()

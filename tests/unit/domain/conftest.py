@@ -1,4 +1,4 @@
-"""Records and vendor documents to start from."""
+"""A job, its media, and the vendor's sample documents."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def job(media: Media, now: datetime) -> Job:
 
 @pytest.fixture(scope="session")
 def sample() -> Callable[[str], dict[str, Any]]:
-    """Reads a document re-typed from the vendor's own (docs/vendor-api.md#sources)."""
+    """Reads a sample that was copied by hand from the vendor's documents (docs/vendor-api.md#sources)."""
 
     def read(name: str) -> dict[str, Any]:
         document: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import alone_with
+from local.stack import locked
 
 
 def test_one_build_folder_is_used_by_one_at_a_time(tmp_path: Path) -> None:
     build = tmp_path / "not" / "there"
-    with alone_with(build), (build / "lock").open("wb") as other, pytest.raises(BlockingIOError):
+    with locked(build), (build / "lock").open("wb") as other, pytest.raises(BlockingIOError):
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with (build / "lock").open("wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,64 +1,65 @@
-"""The smallest stories of faults that were found: by `test_life_of_jobs`, by its enumeration, or in reading for it."""
+"""Runs of functions that overlap: known faults, and another function at every moment of a job's life."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
 from dashscribe.domain.jobs.job import Due, Status
-from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE
-from dashscribe.errors import ErrorClass, ResponseLost, VendorError
+from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
+from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.messages import FinalizeRequest
-from tests.support.world import World
+from tests.support.world import SUBMITTED, SUCCEEDED, World, accepted_tasks
 
-SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
-UNPAID = VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)
-NOT_YOURS = VendorError("Model.AccessDenied", "not yours", ErrorClass.PERMANENT, 403)
-OOPS = VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)
+ARREARS = VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)
+ACCESS_DENIED = VendorError("Model.AccessDenied", "not yours", ErrorClass.PERMANENT, 403)
+INTERNAL_ERROR = VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)
 
 
-def effect(name: str) -> int:
-    """Which side effect of one recording's undisturbed life that is."""
+def side_effect(name: str) -> int:
+    """The number of this side effect in the undisturbed life of one upload."""
     world = World()
     world.upload("a.wav")
     world.run_until_quiet()
     return world.crashes.names.index(name) + 1
 
 
-def test_a_task_that_ends_before_its_acceptance_is_written_down_is_announced_and_counted() -> None:
+def test_a_task_that_ends_before_its_acceptance_is_recorded_has_both_events_and_counts_as_an_attempt() -> None:
     world = World()
-    world.bus.failures = 1  # the submit function gives up at the announcement: the job is SUBMITTING, its task runs
+    world.bus.failures = 1  # the submit function fails before it records the acceptance: the job stays SUBMITTING
     world.upload("a.wav")
-    world.run_until_quiet()
-    end = world.bus.ends_of("a.wav")[0]
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    world.run_until_quiet(faults=True)
+    end = world.bus.terminal_events_of("a.wav")[0]
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert (end.attempts, end.task_id) == (1, "task-0")
     assert end.timing.submitted_at is not None
 
 
-def test_a_start_that_a_finalizer_announced_is_not_announced_again_by_the_next_one() -> None:
+def test_submitted_is_published_once_when_finalizing_is_repeated() -> None:
     world = World()
     world.bus.failures = 1
     world.vendor.downloads_to_fail = 1
     world.upload("a.wav")
-    world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
+    world.run_until_quiet(faults=True)
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
-def test_a_death_after_the_answer_gives_no_resubmission_more_than_three() -> None:
+def test_a_kill_after_the_response_does_not_add_a_fourth_resubmission() -> None:
     world = World()
-    world.vendor.answers["a.wav"] = ["FILE_403_FORBIDDEN"]
-    world.crashes.at(effect("save task as IN_FLIGHT"), after=True)
+    world.vendor.file_outcomes["a.wav"] = ["FILE_403_FORBIDDEN"]
+    world.crashes.kill_at(side_effect("save task as IN_FLIGHT"), after=True)
     world.upload("a.wav")
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 4
-    assert world.bus.ends_of("a.wav")[0].attempts == 4
+    assert world.bus.terminal_events_of("a.wav")[0].attempts == 4
 
 
-def test_a_file_that_was_left_out_never_gets_its_neighbours_transcript() -> None:
+def test_a_file_that_the_vendor_left_out_never_gets_the_transcript_of_another_file() -> None:
     world = World()
-    world.vendor.answers["left-out.wav"] = ["missing", "ok"]
+    world.vendor.file_outcomes["left-out.wav"] = ["missing", "ok"]
     world.upload("there.wav")
     world.upload("left-out.wav")
     world.deliver()
@@ -66,17 +67,17 @@ def test_a_file_that_was_left_out_never_gets_its_neighbours_transcript() -> None
     report = world.poll_pass()
     assert report is not None
     request = report.result.finalize[0]
-    for job_id in request.job_ids[:1]:  # the finalizer dies after its first file
+    for job_id in request.job_ids[:1]:  # the finalizer is killed after its first file
         world.finalize(FinalizeRequest(submission_id=request.submission_id, job_ids=[job_id]))
     world.run_until_quiet()
     result = world.job_of("left-out.wav").result
     assert result is not None
-    assert world.results.files[result.files.text] == b"said left-out.wav.\n"
+    assert world.results.files[result.files["text"]] == b"said left-out.wav.\n"
 
 
-def test_a_file_refused_for_its_neighbours_is_tried_alone_also_when_they_are_done() -> None:
+def test_a_file_refused_in_a_larger_task_is_submitted_by_itself_although_the_others_are_finished() -> None:
     world = World()
-    world.vendor.answers["odd.wav"] = ["InvalidParameter", "ok"]
+    world.vendor.file_outcomes["odd.wav"] = ["InvalidParameter", "ok"]
     world.upload("good.wav")
     world.upload("odd.wav")
     world.deliver()
@@ -86,15 +87,15 @@ def test_a_file_refused_for_its_neighbours_is_tried_alone_also_when_they_are_don
     request = report.result.finalize[0]
     world.finalize(FinalizeRequest(submission_id=request.submission_id, job_ids=request.job_ids[:1]))
     world.run_until_quiet()
-    assert world.bus.of("odd.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("odd.wav") == [SUBMITTED, SUCCEEDED]
 
 
-@pytest.mark.parametrize("refusal", [OOPS, UNPAID, NOT_YOURS], ids=lambda refusal: refusal.code)
-def test_a_death_after_an_answered_refusal_is_not_ambiguous(refusal: VendorError) -> None:
+@pytest.mark.parametrize("refusal", [INTERNAL_ERROR, ARREARS, ACCESS_DENIED], ids=lambda refusal: refusal.code)
+def test_a_kill_after_a_refusal_was_received_is_not_ambiguous(refusal: VendorError) -> None:
     world = World()
     world.vendor.refusals = [refusal]
     world.upload("a.wav")
-    world.crashes.at(effect("POST") + 1, after=True)  # the refusal is written down in the task, not yet in the job
+    world.crashes.kill_at(side_effect("POST") + 1, after=True)  # recorded in the task, not in the job
     world.deliver()
     assert world.job_of("a.wav").status is Status.SUBMITTING
     world.run_until_quiet()
@@ -102,22 +103,22 @@ def test_a_death_after_an_answered_refusal_is_not_ambiguous(refusal: VendorError
     assert world.job_of("a.wav").ambiguous_submissions == 0
 
 
-def test_a_refused_batch_is_failed_whole_although_the_loop_publishes_meanwhile() -> None:
+def test_every_job_of_a_refused_batch_fails_although_the_loop_publishes_at_the_same_time() -> None:
     world = World()
-    world.vendor.refusals = [NOT_YOURS]
+    world.vendor.refusals = [ACCESS_DENIED]
     world.upload("a.wav")
     world.upload("b.wav")
-    world.crashes.intrude("before publish", world.loop_pass)
+    world.crashes.interleave_at("before publish", world.loop_pass)
     report = world.deliver()
     assert report.broken_batches == 0
     assert {job.status for job in world.records.jobs.values()} == {Status.FAILED}
 
 
-def test_two_functions_that_park_the_same_jobs_both_live() -> None:
+def test_two_runs_can_pause_the_same_jobs_at_the_same_time() -> None:
     world = World()
     world.key = None
     bodies = [world.upload("a.wav"), world.upload("b.wav")]
-    world.crashes.intrude("before save job as RECEIVED", lambda: world.deliver(bodies))
+    world.crashes.interleave_at("before save job as RECEIVED", lambda: world.deliver(bodies))
     world.deliver()
     assert {job.due_kind for job in world.records.jobs.values()} == {Due.PAUSED}
     world.key = "sk-late"
@@ -125,39 +126,39 @@ def test_two_functions_that_park_the_same_jobs_both_live() -> None:
     assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 2
 
 
-def test_the_loop_wakes_no_job_that_is_parked_only_in_its_list() -> None:
-    """The list comes from an index, which lags: the record is what counts."""
+def test_a_job_that_is_paused_only_in_the_index_is_not_requeued() -> None:
+    """The due list comes from an index, which may be a moment old. The record decides."""
     world = World()
-    world.vendor.refusals = [UNPAID]
+    world.vendor.refusals = [ARREARS]
     world.upload("a.wav")
     world.deliver()
-    world.records.closed = None
+    world.records.pause = None
 
-    def faster() -> None:
+    def resume_first() -> None:
         world.loop_pass()
         world.deliver()
 
-    world.crashes.intrude("after due list PAUSED", faster)
+    world.crashes.interleave_at("after due list PAUSED", resume_first)
     report = world.poll_pass()
     assert report is not None
     assert report.requeued == 0
     assert world.job_of("a.wav").status is Status.SUBMITTED
 
 
-def test_a_loop_that_gave_a_task_up_does_not_overrule_one_that_has_its_results() -> None:
+def test_a_pass_that_timed_out_a_task_does_not_overwrite_the_results_of_another_pass() -> None:
     world = World()
     world.vendor.seconds = (TASK_DEADLINE + timedelta(seconds=10)).total_seconds()
     world.upload("a.wav")
     world.deliver()
     requests: list[FinalizeRequest] = []
 
-    def other_loop() -> None:
+    def other_pass() -> None:
         world.now += timedelta(seconds=10)
         report = world.poll_pass()
         requests.extend(report.result.finalize if report else [])
 
     world.now += TASK_DEADLINE + timedelta(seconds=5)
-    world.crashes.intrude("after query", other_loop)
+    world.crashes.interleave_at("after query", other_pass)
     world.poll_pass()
     assert requests
     for request in requests:
@@ -166,102 +167,155 @@ def test_a_loop_that_gave_a_task_up_does_not_overrule_one_that_has_its_results()
     assert world.vendor.submissions_of("a.wav") == 1
 
 
-def test_a_url_that_cannot_be_signed_is_no_lost_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = World()
-    world.upload("a.wav")
-
-    def broken(_: object) -> str:
-        raise RuntimeError("no credentials")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(world.media, "presign", broken)
-        world.deliver()
-    world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
-    assert sum(report.ambiguous for report in world.submit_reports) == 0
-
-
-def test_a_task_that_may_never_be_asked_about_is_given_up_once_its_results_are_gone() -> None:
-    world = World()
-    world.upload("a.wav")
-    world.deliver()
-    world.vendor.query_errors = [VendorError("NoSuchTask", "what?", ErrorClass.PERMANENT, 400)] * 5
-    world.now += TASK_DEADLINE + RESULTS_LIVE + timedelta(hours=1)
-    world.loop_pass()
-    assert world.job_of("a.wav").last_error_code == "TASK_TIMED_OUT"
-    world.vendor.query_errors = []
-    world.run_until_quiet()
-    assert world.bus.of("a.wav") == [SUBMITTED, SUCCEEDED]
-
-
-def test_a_refused_question_that_two_loops_asked_does_not_end_the_pass() -> None:
+def test_a_query_refused_in_two_passes_at_once_fails_neither_pass() -> None:
     world = World()
     world.upload("a.wav")
     world.deliver()
     world.now += timedelta(seconds=5)
-    world.vendor.query_errors = [OOPS]
-    at = "before save task as IN_FLIGHT"
-    world.crashes.intrude(at, world.poll_pass)
+    world.vendor.query_errors = [INTERNAL_ERROR]
+    moment = "before save task as IN_FLIGHT"
+    world.crashes.interleave_at(moment, world.poll_pass)
     report = world.poll_pass()
-    assert at not in world.crashes.intruders
+    assert moment not in world.crashes.interleaved
     assert report is not None
     assert report.failed_steps == 0
 
 
-def test_a_lost_answer_is_not_settled_with_the_task_of_another_upload_of_the_key() -> None:
-    """An unversioned bucket: both uploads have the same address, and neither answer came."""
-    world = World()
-    world.vendor.answers_to_lose = 1
+def two_recordings_and_a_text(world: World) -> None:
+    world.vendor.file_outcomes["bad.wav"] = ["DECODE_ERROR"]
+    for key in ("a.wav", "bad.wav", "notes.txt"):
+        world.upload(key)
+
+
+def a_late_message(world: World) -> None:
+    """The function was killed early. Its message returns when the loop requeues the job."""
+    world.crashes.kill_at(2, after=False)
     world.upload("a.wav")
     world.deliver()
-    world.vendor.refusals = [ResponseLost("timed out")]
+    world.now += timedelta(minutes=6)
+
+
+def a_kill_before_the_post(world: World) -> None:
+    world.crashes.kill_at(2, after=True)
     world.upload("a.wav")
-    world.run_until_quiet()
-    assert world.vendor.submissions_of("a.wav") == 2
-    assert {job.task_id for job in world.records.jobs.values()} == {"task-0", "task-1"}
-
-
-def test_a_task_that_names_no_file_settles_nothing() -> None:
-    """It may be the one whose answer was lost: that is ambiguous, and not as good as never accepted."""
-    world = World()
-    world.vendor.answers_to_lose = 2
-    world.vendor.endings = {"task-0": ("FAILED", "InternalError"), "task-1": ("FAILED", "InternalError")}
-    world.upload("a.wav")
-    world.run_until_quiet()
-    assert world.vendor.submissions_of("a.wav") == 2
-    error = world.bus.ends_of("a.wav")[0].error
-    assert error is not None
-    assert error.code == "SUBMISSION_UNCONFIRMED"
-
-
-def test_submissions_that_are_never_answered_nor_accepted_end() -> None:
-    world = World()
-    world.vendor.refusals = [ResponseLost("timed out")] * 100
-    world.upload("a.wav")
-    world.run_until_quiet(most_steps=10_000)
-    assert world.bus.of("a.wav") == [FAILED]
-    assert world.now - world.job_of("a.wav").uploaded_at < timedelta(hours=5)
-
-
-def test_ends_that_cannot_be_published_do_not_keep_others_from_their_turn() -> None:
-    world = World()
-    world.bus.failures = 10_000
-    for number in range(150):
-        world.upload(f"{number}.txt")
     world.deliver()
-    world.loop_pass()
-    world.loop_pass()
-    assert sum(len(request.job_ids) for report in world.passes for request in report.result.finalize) == 150
-    world.bus.failures = 0
-    world.run_until_quiet()
-    assert len({detail.job_id for _, detail in world.bus.events}) == 150
+    world.now += timedelta(minutes=6)
 
 
-def test_a_batch_whose_answer_was_lost_is_looked_into_once_and_at_the_account_s_rate() -> None:
+def a_kill_after_the_response(world: World) -> None:
+    world.crashes.kill_at(5, after=True)
+    world.upload("a.wav")
+    world.deliver()
+    world.now += timedelta(minutes=6)
+
+
+def an_expired_url_and_a_missing_file(world: World) -> None:
+    world.vendor.file_outcomes |= {"a.wav": ["FILE_403_FORBIDDEN", "ok"], "b.wav": ["missing", "ok"]}
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+def one_file_per_task(world: World) -> None:
+    world.vendor.max_files = 1
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+def an_account_in_arrears(world: World) -> None:
+    world.vendor.refusals = [VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)] * 2
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+def no_api_key_at_first(world: World) -> None:
+    world.key = None
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+def a_permanent_refusal(world: World) -> None:
+    world.vendor.refusals = [VendorError("Model.AccessDenied", "not yours", ErrorClass.PERMANENT, 403)] * 9
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+def a_temporary_refusal(world: World) -> None:
+    world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)] * 2
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+
+
+SCENARIOS: list[Callable[[World], None]] = [
+    two_recordings_and_a_text,
+    a_late_message,
+    a_kill_before_the_post,
+    a_kill_after_the_response,
+    an_expired_url_and_a_missing_file,
+    one_file_per_task,
+    an_account_in_arrears,
+    no_api_key_at_first,
+    a_permanent_refusal,
+    a_temporary_refusal,
+]
+
+
+def deliver_again(world: World, sent: list[str]) -> None:
+    world.deliver([*world.queue, *sent])
+
+
+def run_another_pass(world: World, _: list[str]) -> None:
+    world.loop_pass()
+
+
+@pytest.mark.usefixtures("quiet_logs")
+@pytest.mark.parametrize("other", [deliver_again, run_another_pass])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_another_function_at_any_moment_changes_neither_the_end_nor_the_cost(
+    scenario: Callable[[World], None], other: Callable[[World, list[str]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("random.uniform", max)  # without jitter every life has the same moments
+    undisturbed = live(scenario)
+    submissions = Counter({etag: len(tasks) for etag, tasks in accepted_tasks(undisturbed).items()})
+    ends = {job.media.key: job.status for job in undisturbed.records.jobs.values()}
+    for moment, name in enumerate(undisturbed.crashes.moments, start=1):
+        world = live(scenario, moment, other)
+        where = f"{other.__name__} at moment {moment}, {name}"
+        assert not world.crashes.interleaved, where
+        assert {job.media.key: job.status for job in world.records.jobs.values()} == ends, where
+        assert {key: {end.status for end in world.bus.terminal_events_of(key)} for key in ends} == {
+            key: {status} for key, status in ends.items()
+        }, where
+        assert Counter({etag: len(tasks) for etag, tasks in accepted_tasks(world).items()}) <= submissions, where
+        assert sum(report.ambiguous for report in world.submit_reports) == 0, where
+        assert not any(report.broken_batches or report.failed_message_ids for report in world.submit_reports), where
+        assert not any(report.failed_steps for report in world.passes), where
+        assert all(job.attempts == submissions[job.media.etag or ""] for job in world.records.jobs.values()), where
+
+
+def live(
+    scenario: Callable[[World], None],
+    moment: int | None = None,
+    other: Callable[[World, list[str]], None] | None = None,
+) -> World:
+    """Run the scenario until it is quiet, and the other function at this moment of it."""
     world = World()
-    world.vendor.answers_to_lose = 1
-    for number in range(20):
-        world.upload(f"{number}.wav")
-    world.run_until_quiet()
-    assert all(world.vendor.submissions_of(f"{number}.wav") == 1 for number in range(20))
-    assert world.vendor.lists <= 2
+    scenario(world)
+    sent = list(world.queue)
+    world.crashes.moments.clear()
+    escaped: list[Exception] = []
+
+    def guarded() -> None:
+        try:
+            if other:
+                other(world, sent)
+        except Exception as error:  # noqa: BLE001 - the interrupted function must not see it
+            escaped.append(error)
+
+    if moment is not None:
+        world.crashes.interleave_at(moment, guarded)
+    for _ in range(3):
+        world.step()
+    world.key = "sk-late"
+    world.run_until_quiet(faults=other is not None)
+    assert not escaped
+    return world

@@ -1,6 +1,6 @@
-"""A kill at every side effect, before it and after it; then the next passes repair.
+"""A kill before and after every side effect. The next passes must repair everything.
 
-The side effects are found by a run that only counts them, so a new step is covered without anybody remembering it.
+A run that only counts finds the side effects, so a new step is covered without a new test.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ def one_recording(world: World) -> None:
     world.upload("a.wav")
 
 
-def two_in_a_task_and_a_bad_one(world: World) -> None:
-    world.vendor.answers["bad.wav"] = ["DECODE_ERROR"]
+def a_bad_file_in_a_task_of_two(world: World) -> None:
+    world.vendor.file_outcomes["bad.wav"] = ["DECODE_ERROR"]
     world.upload("a.wav")
     world.upload("bad.wav")
 
 
-def a_dead_url(world: World) -> None:
-    world.vendor.answers["a.wav"] = ["FILE_403_FORBIDDEN", "ok"]
+def an_expired_url(world: World) -> None:
+    world.vendor.file_outcomes["a.wav"] = ["FILE_403_FORBIDDEN", "ok"]
     world.upload("a.wav")
 
 
-def not_media(world: World) -> None:
+def a_text_file(world: World) -> None:
     world.upload("notes.txt")
 
 
-def silence(world: World) -> None:
-    world.vendor.answers["a.wav"] = ["SUCCESS_WITH_NO_VALID_FRAGMENT"]
+def silent_audio(world: World) -> None:
+    world.vendor.file_outcomes["a.wav"] = ["SUCCESS_WITH_NO_VALID_FRAGMENT"]
     world.upload("a.wav")
 
 
-def no_key_for_a_while(world: World) -> None:
+def no_api_key_at_first(world: World) -> None:
     world.key = None
     world.upload("a.wav")
     world.step()
@@ -48,10 +48,10 @@ def no_key_for_a_while(world: World) -> None:
 
 
 def finalizers_during_queries(world: World) -> None:
-    """A second task runs when the first has ended: it is asked about while that one's files are finalized."""
-    world.overlaps = True
+    """A second task is queried while the files of the first one are finalized."""
+    world.finalizes_during_next_pass = True
     world.max_files_per_task = 1
-    world.vendor.answers["bad.wav"] = ["DECODE_ERROR"]
+    world.vendor.file_outcomes["bad.wav"] = ["DECODE_ERROR"]
     world.upload("a.wav")
     world.upload("bad.wav")
     world.deliver()
@@ -62,11 +62,11 @@ def finalizers_during_queries(world: World) -> None:
 
 SCENARIOS: list[Scenario] = [
     one_recording,
-    two_in_a_task_and_a_bad_one,
-    a_dead_url,
-    not_media,
-    silence,
-    no_key_for_a_while,
+    a_bad_file_in_a_task_of_two,
+    an_expired_url,
+    a_text_file,
+    silent_audio,
+    no_api_key_at_first,
     finalizers_during_queries,
 ]
 
@@ -94,48 +94,47 @@ def crash_points() -> list[tuple[Scenario, int, bool, str]]:
         for point in crash_points()
     ],
 )
-def test_a_kill_at_any_side_effect_loses_nothing_and_pays_nothing_twice(
+def test_a_kill_at_any_side_effect_loses_no_upload_and_pays_no_submission_twice(
     scenario: Scenario, number: int, after: bool, name: str
 ) -> None:
     undisturbed = World()
     scenario(undisturbed)
     undisturbed.run_until_quiet()
     world = World()
-    world.crashes.at(number, after=after)
+    world.crashes.kill_at(number, after=after)
     scenario(world)
     world.run_until_quiet()
     assert world.crashes.count >= number, "the kill was never reached"
 
     for job in undisturbed.records.jobs.values():
         key = job.media.key
-        ended = world.job_of(key)
-        ends = world.bus.ends_of(key)
-        assert ended.status is job.status
-        assert ends, f"no terminal event for {key}"
-        assert {end.status for end in ends} == {job.status}
-        # Also when the function died between the POST and the write of its answer: the vendor's list of tasks tells.
+        terminal_events = world.bus.terminal_events_of(key)
+        assert world.job_of(key).status is job.status
+        assert terminal_events, f"no terminal event for {key}"
+        assert {event.status for event in terminal_events} == {job.status}
+        # Also after a kill between the POST and the write of its response: the task list shows that it was accepted.
         assert world.vendor.submissions_of(key) == undisturbed.vendor.submissions_of(key)
         statuses = [saved.status for saved in world.records.saves if saved.media.key == key]
         first_end = next(i for i, status in enumerate(statuses) if status in (Status.SUCCEEDED, Status.FAILED))
-        assert set(statuses[first_end:]) == {job.status}, "a terminal state was left again"
+        assert set(statuses[first_end:]) == {job.status}, "a job left its terminal state"
     assert set(world.results.files) == set(undisturbed.results.files)
 
 
-def test_a_kill_inside_the_post_is_counted_as_ambiguous() -> None:
+def test_a_kill_after_the_post_counts_as_ambiguous() -> None:
     world = World()
     number = side_effects(one_recording).index("POST") + 1
-    world.crashes.at(number, after=True)
+    world.crashes.kill_at(number, after=True)
     one_recording(world)
     world.run_until_quiet()
     assert sum(report.ambiguous for report in world.submit_reports) == 1
     assert world.vendor.submissions_of("a.wav") == 1
 
 
-def test_a_kill_after_the_answer_was_written_down_submits_nothing_again() -> None:
+def test_a_kill_after_the_response_was_recorded_causes_no_second_submission() -> None:
     names = side_effects(one_recording)
     number = names.index("save task as IN_FLIGHT") + 1
     world = World()
-    world.crashes.at(number, after=True)
+    world.crashes.kill_at(number, after=True)
     one_recording(world)
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 1

@@ -54,7 +54,7 @@ def left_behind(world: World) -> str:
     outcomes = [outcome.model_dump_json() for found in world.records.outcomes.values() for outcome in found.values()]
     events = [detail.model_dump_json() for _, detail in world.bus.events]
     files = [body.decode() for body in world.results.files.values()]
-    return "\n".join([*records, *outcomes, *events, *files, str(world.dead_lettered), str(world.records.closed)])
+    return "\n".join([*records, *outcomes, *events, *files, str(world.dead_lettered), str(world.records.pause)])
 
 
 @pytest.mark.parametrize(
@@ -98,4 +98,4 @@ def test_the_result_urls_leave_the_table_when_every_file_of_the_task_has_ended()
         world.finalize(request)
     world.run_until_quiet()
     assert list(world.records.outcomes.values()) == [{}]
-    assert len(world.bus.ends_of("6.wav")) == 1
+    assert len(world.bus.terminal_events_of("6.wav")) == 1

@@ -1,4 +1,4 @@
-"""The synchronous models: the same guarantees without a task. One recording, one call, one end."""
+"""The synchronous models: one call per recording, with the same guarantees as a task."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashscribe.domain.jobs import retry_policy, timeouts
 from dashscribe.domain.jobs.job import Due, Status
 from dashscribe.services.transcribe import MAX_CALL_SLOT_WAIT
 from tests.support.caller import SAID, reply
-from tests.support.world import World
+from tests.support.world import SUBMITTED, SUCCEEDED, World
 
 PARAMETERS = {"asr_options": {"language": "en"}, "context": "Names"}
 PROFILES = json.dumps(
@@ -30,7 +30,7 @@ PROFILES = json.dumps(
 MB = 1024**2
 
 
-def made() -> World:
+def world_with_profiles() -> World:
     return World(profiles=PROFILES)
 
 
@@ -41,15 +41,15 @@ def transcript_of(world: World, key: str) -> dict[str, object]:
     return found
 
 
-def test_a_short_recording_is_called_for_once_and_ends_like_any_other() -> None:
-    world = made()
+def test_a_short_recording_is_transcribed_with_one_call_and_has_the_usual_events() -> None:
+    world = world_with_profiles()
     world.upload("notes/a.wav")
     world.run_until_quiet()
     assert world.caller.calls == ["notes/a.wav"]
-    assert world.bus.of("notes/a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
+    assert world.bus.events_of("notes/a.wav") == [SUBMITTED, SUCCEEDED]
     assert transcript_of(world, "notes/a.wav")["text"] == SAID
     assert transcript_of(world, "notes/a.wav")["timing"] == "none"
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert (end.model, end.profile, end.task_id, end.attempts) == ("qwen3-asr-flash", "notes", None, 1)
     assert end.usage is not None
     assert (end.usage.billed_seconds, end.usage.estimated_cost_usd) == (4, 0.00014)
@@ -58,8 +58,8 @@ def test_a_short_recording_is_called_for_once_and_ends_like_any_other() -> None:
     assert extension == "wav"
 
 
-def test_a_slow_call_keeps_no_asynchronous_upload_waiting() -> None:
-    world = made()
+def test_a_synchronous_upload_does_not_delay_an_asynchronous_one() -> None:
+    world = world_with_profiles()
     world.upload("notes/slow.wav")
     world.upload("board.wav")
     report = world.deliver()
@@ -68,34 +68,34 @@ def test_a_slow_call_keeps_no_asynchronous_upload_waiting() -> None:
     assert world.caller.calls == []
 
 
-def test_a_repeated_event_is_handed_over_again_and_called_for_once() -> None:
-    world = made()
+def test_a_repeated_event_causes_one_synchronous_call() -> None:
+    world = world_with_profiles()
     body = world.upload("notes/a.wav")
     world.deliver([body, body])
     world.deliver([body])
-    assert len(world.synchronous.messages) == 3
+    assert len(world.synchronous_queue.messages) == 2
     world.run_until_quiet()
     world.deliver([body])
     world.run_until_quiet()
     assert world.caller.calls == ["notes/a.wav"]
-    assert world.bus.of("notes/a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
+    assert world.bus.events_of("notes/a.wav") == [SUBMITTED, SUCCEEDED]
 
 
-def test_the_record_says_that_a_call_may_be_out_before_it_is() -> None:
-    world = made()
+def test_the_job_is_recorded_as_submitting_before_the_call() -> None:
+    world = world_with_profiles()
     world.upload("notes/a.wav")
     world.deliver()
-    seen: list[Status] = []
-    world.crashes.intrude("before call", lambda: seen.append(world.job_of("notes/a.wav").status))
-    world.call()
-    assert seen == [Status.SUBMITTING]
+    statuses: list[Status] = []
+    world.crashes.interleave_at("before call", lambda: statuses.append(world.job_of("notes/a.wav").status))
+    world.deliver_synchronous()
+    assert statuses == [Status.SUBMITTING]
 
 
 def one_note(world: World) -> None:
     world.upload("notes/a.wav")
 
 
-def silence(world: World) -> None:
+def silent_audio(world: World) -> None:
     world.caller.answers["notes/a.wav"] = ["silent"]
     world.upload("notes/a.wav")
 
@@ -105,7 +105,7 @@ def a_note_too_large(world: World) -> None:
 
 
 def a_note_too_long(world: World) -> None:
-    world.lengths["any/a.wav"] = 301.0
+    world.audio_lengths["any/a.wav"] = 301.0
     world.upload("any/a.wav")
 
 
@@ -114,23 +114,23 @@ def a_bad_note(world: World) -> None:
     world.upload("notes/a.wav")
 
 
-def no_money_for_a_while(world: World) -> None:
+def an_account_in_arrears(world: World) -> None:
     world.caller.answers["notes/a.wav"] = ["Arrearage"]
     world.upload("notes/a.wav")
 
 
 SCENARIOS: list[Callable[[World], None]] = [
     one_note,
-    silence,
+    silent_audio,
     a_note_too_large,
     a_note_too_long,
     a_bad_note,
-    no_money_for_a_while,
+    an_account_in_arrears,
 ]
 
 
 def side_effects(scenario: Callable[[World], None]) -> list[str]:
-    world = made()
+    world = world_with_profiles()
     scenario(world)
     world.run_until_quiet()
     return world.crashes.names
@@ -147,63 +147,63 @@ def side_effects(scenario: Callable[[World], None]) -> list[str]:
         for after in (False, True)
     ],
 )
-def test_a_kill_at_any_side_effect_loses_nothing(
+def test_a_kill_at_any_side_effect_loses_no_synchronous_upload(
     scenario: Callable[[World], None], number: int, after: bool, name: str
 ) -> None:
-    undisturbed, world = made(), made()
+    undisturbed, world = world_with_profiles(), world_with_profiles()
     scenario(undisturbed)
     undisturbed.run_until_quiet()
-    world.crashes.at(number, after=after)
+    world.crashes.kill_at(number, after=after)
     scenario(world)
     world.run_until_quiet()
     assert world.crashes.count >= number, "the kill was never reached"
     [job] = undisturbed.records.jobs.values()
     key = job.media.key
-    assert {end.status for end in world.bus.ends_of(key)} == {job.status}
+    assert {end.status for end in world.bus.terminal_events_of(key)} == {job.status}
     assert set(world.results.files) == set(undisturbed.results.files)
-    # Whether a call was answered can be seen nowhere but in what was stored of it: in that window alone it is repeated.
+    # Only the stored response shows that a call was made. After a kill between both, the call is repeated.
     names = undisturbed.crashes.names
-    called = names.index("call") + 1 if "call" in names else None
-    unknown = called is not None and (number, after) in {(called, True), (called + 1, False)}
-    most = len(undisturbed.caller.calls) + (1 if unknown else 0)
-    assert len(undisturbed.caller.calls) <= len(world.caller.calls) <= most
+    call = names.index("call") + 1 if "call" in names else None
+    is_unknown = call is not None and (number, after) in {(call, True), (call + 1, False)}
+    max_calls = len(undisturbed.caller.calls) + is_unknown
+    assert len(undisturbed.caller.calls) <= len(world.caller.calls) <= max_calls
     assert world.vendor.submissions_of(key) == undisturbed.vendor.submissions_of(key)
 
 
-def test_an_answer_that_was_stored_is_not_paid_for_again() -> None:
+def test_a_stored_response_is_used_after_a_kill_and_not_paid_for_again() -> None:
     names = side_effects(one_note)
-    world = made()
-    world.crashes.at(names.index("put result") + 1, after=True)
+    world = world_with_profiles()
+    world.crashes.kill_at(names.index("put result") + 1, after=True)
     one_note(world)
     world.run_until_quiet()
     assert world.caller.calls == ["notes/a.wav"]
     assert transcript_of(world, "notes/a.wav")["text"] == SAID
 
 
-def test_a_lost_answer_is_asked_for_again_three_times_at_most() -> None:
-    world = made()
+def test_a_call_whose_response_is_lost_is_repeated_at_most_three_times() -> None:
+    world = world_with_profiles()
     world.caller.answers["notes/a.wav"] = ["lost"] * 10
     world.upload("notes/a.wav")
     world.run_until_quiet()
     assert len(world.caller.calls) == 1 + retry_policy.MAX_RESUBMISSIONS
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert end.error is not None
     assert (end.error.code, end.error.category) == ("SUBMISSION_UNCONFIRMED", "retryable")
     assert "4 times" in end.error.message
 
 
-def test_a_stream_that_broke_once_is_only_a_delay() -> None:
-    world = made()
+def test_one_lost_response_only_delays_the_transcript() -> None:
+    world = world_with_profiles()
     world.caller.answers["notes/a.wav"] = ["lost", "ok"]
     world.upload("notes/a.wav")
     world.run_until_quiet()
     assert world.job_of("notes/a.wav").status is Status.SUCCEEDED
-    assert world.bus.of("notes/a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
+    assert world.bus.events_of("notes/a.wav") == [SUBMITTED, SUCCEEDED]
 
 
 @pytest.mark.parametrize("answer", ["cut", "InvalidFile.AudioLengthError", "BadRequest.TooLarge"])
-def test_what_the_vendor_finds_too_long_goes_to_the_fallback(answer: str) -> None:
-    world = made()
+def test_a_recording_that_the_vendor_refuses_as_too_long_goes_to_the_fallback_model(answer: str) -> None:
+    world = world_with_profiles()
     world.caller.answers["any/a.wav"] = [answer]
     world.upload("any/a.wav")
     world.run_until_quiet()
@@ -213,26 +213,28 @@ def test_what_the_vendor_finds_too_long_goes_to_the_fallback(answer: str) -> Non
     assert world.vendor.submissions_of("any/a.wav") == 1
 
 
-def test_half_a_transcript_is_none() -> None:
-    world = made()
+def test_a_cut_off_transcript_fails_the_job_and_is_not_stored() -> None:
+    world = world_with_profiles()
     world.caller.answers["notes/a.wav"] = ["cut"]
     world.upload("notes/a.wav")
     world.run_until_quiet()
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert end.error is not None
     assert end.error.code == "TRANSCRIPT_CUT_OFF"
-    assert world.results.files == {}
+    assert [key.rpartition("/")[2] for key in world.results.files] == ["job.json"]
 
 
 @pytest.mark.parametrize(
     ("size", "length", "code"), [(10 * MB + 1, None, "FILE_TOO_LARGE"), (1000, 300.5, "AUDIO_DURATION_TOO_LONG")]
 )
-def test_what_is_too_much_for_the_model_is_refused_before_any_call(size: int, length: float | None, code: str) -> None:
-    world = made()
-    world.lengths["notes/a.wav"] = length
+def test_a_recording_too_large_or_long_for_the_model_fails_before_any_call(
+    size: int, length: float | None, code: str
+) -> None:
+    world = world_with_profiles()
+    world.audio_lengths["notes/a.wav"] = length
     world.upload("notes/a.wav", size=size)
     world.run_until_quiet()
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert end.error is not None
     assert (end.error.code, end.error.category) == (code, "permanent")
     assert "fallback_model" in end.error.message
@@ -240,63 +242,65 @@ def test_what_is_too_much_for_the_model_is_refused_before_any_call(size: int, le
 
 
 @pytest.mark.parametrize(("size", "length"), [(11 * MB, None), (1000, 3600.0)])
-def test_what_is_too_much_for_the_model_goes_to_its_fallback_unasked(size: int, length: float | None) -> None:
-    world = made()
-    world.lengths["any/a.wav"] = length
+def test_a_recording_too_large_or_long_for_the_model_goes_to_its_fallback_model_without_a_call(
+    size: int, length: float | None
+) -> None:
+    world = world_with_profiles()
+    world.audio_lengths["any/a.wav"] = length
     world.upload("any/a.wav", size=size)
     world.run_until_quiet()
     assert world.caller.asked == []
     assert world.vendor.submissions_of("any/a.wav") == 1
-    [end] = world.bus.ends_of("any/a.wav")
+    [end] = world.bus.terminal_events_of("any/a.wav")
     assert (end.status, end.model) == (Status.SUCCEEDED, "qwen3-asr-flash-filetrans")
 
 
-def test_the_longest_and_largest_that_are_allowed_are_called_for() -> None:
-    world = made()
-    world.lengths["notes/a.wav"] = 300.0
+def test_a_recording_of_the_maximum_length_and_size_is_transcribed() -> None:
+    world = world_with_profiles()
+    world.audio_lengths["notes/a.wav"] = 300.0
     world.upload("notes/a.wav", size=10 * MB)
     world.run_until_quiet()
     assert world.job_of("notes/a.wav").status is Status.SUCCEEDED
 
 
-def test_silence_succeeds_with_an_empty_text_and_says_so() -> None:
-    world = made()
+def test_silent_audio_of_a_synchronous_model_succeeds_with_a_warning() -> None:
+    world = world_with_profiles()
     world.caller.answers["notes/a.wav"] = ["silent"]
     world.upload("notes/a.wav")
     world.run_until_quiet()
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert (end.status, end.warnings) == (Status.SUCCEEDED, ["ASR_RESPONSE_HAVE_NO_WORDS"])
     assert transcript_of(world, "notes/a.wav")["text"] == ""
 
 
-def test_a_recording_that_is_deleted_before_its_call_is_gone() -> None:
-    world = made()
+def test_a_recording_deleted_before_its_call_fails_with_media_gone() -> None:
+    world = world_with_profiles()
     world.upload("notes/a.wav")
     world.deliver()
     world.media.objects.clear()
     world.run_until_quiet()
-    [end] = world.bus.ends_of("notes/a.wav")
+    [end] = world.bus.terminal_events_of("notes/a.wav")
     assert end.error is not None
     assert end.error.code == "MEDIA_GONE"
 
 
-def test_unpaid_bills_close_the_gate_for_all_and_one_call_opens_it() -> None:
-    world = made()
+def test_an_account_wide_error_of_a_call_pauses_all_submissions_until_a_call_succeeds() -> None:
+    world = world_with_profiles()
     world.caller.answers["notes/a.wav"] = ["Arrearage"]
     world.upload("notes/a.wav")
     world.deliver()
-    world.call()
+    world.deliver_synchronous()
     assert world.job_of("notes/a.wav").due_kind is Due.PAUSED
     world.upload("board.wav")
     world.deliver()
     assert world.job_of("board.wav").due_kind is Due.PAUSED
     world.run_until_quiet()
-    assert world.records.closed is None
+    assert world.records.pause is None
     assert {job.status for job in world.records.jobs.values()} == {Status.SUCCEEDED}
 
 
-def test_throttled_calls_wait_and_fail_for_nothing() -> None:
-    world = made()
+def test_throttled_calls_are_repeated_and_count_no_failed_attempt() -> None:
+    world = world_with_profiles()
     world.caller.answers["notes/a.wav"] = ["Throttling.RateQuota"] * 40
     world.upload("notes/a.wav")
     world.run_until_quiet()
@@ -304,13 +308,13 @@ def test_throttled_calls_wait_and_fail_for_nothing() -> None:
     assert world.job_of("notes/a.wav").failed_attempts == 0
 
 
-def test_calls_begin_no_faster_than_the_model_allows_and_the_rest_wait_in_the_table() -> None:
-    world = made()
+def test_calls_keep_the_models_rate_and_the_other_jobs_join_the_backlog() -> None:
+    world = world_with_profiles()
     for number in range(200):
         world.upload(f"notes/{number}.wav")
     world.deliver()
     started = world.now
-    report = world.call()
+    report = world.deliver_synchronous()
     assert world.now - started >= timedelta(seconds=len(report.succeeded) / 5 - 1)
     assert {job.last_error_code for job in report.waiting} <= {"RATE_LIMITED"}
     world.run_until_quiet()
@@ -318,29 +322,29 @@ def test_calls_begin_no_faster_than_the_model_allows_and_the_rest_wait_in_the_ta
     assert MAX_CALL_SLOT_WAIT < timeouts.CALL_CLAIM_LASTS
 
 
-def test_a_call_that_lasts_is_not_made_by_somebody_else_too() -> None:
-    world = made()
+def test_a_long_call_is_not_repeated_by_another_run() -> None:
+    world = world_with_profiles()
     body = world.upload("notes/a.wav")
 
-    def meanwhile() -> None:
+    def run_again() -> None:
         world.now += timeouts.CALL_CLAIM_LASTS - timedelta(seconds=1)
         world.deliver([body])
-        world.call(list(world.synchronous.messages))
+        world.deliver_synchronous(list(world.synchronous_queue.messages))
 
     world.deliver()
-    world.crashes.intrude("before call", meanwhile)
-    world.call()
+    world.crashes.interleave_at("before call", run_again)
+    world.deliver_synchronous()
     world.run_until_quiet()
     assert world.caller.calls == ["notes/a.wav"]
 
 
-def test_a_job_that_waits_in_the_queue_for_days_is_not_given_up() -> None:
-    world = made()
+def test_a_job_that_waits_in_the_queue_for_days_is_still_transcribed() -> None:
+    world = world_with_profiles()
     world.upload("notes/a.wav")
     world.deliver()
     for _ in range(200):
         world.now += timedelta(minutes=31)
-        world.synchronous.messages.clear()  # others are before it
+        world.synchronous_queue.messages.clear()  # the message waits behind others
         world.loop_pass()
         world.deliver()
     assert world.job_of("notes/a.wav").status is Status.RECEIVED
@@ -348,8 +352,8 @@ def test_a_job_that_waits_in_the_queue_for_days_is_not_given_up() -> None:
     assert world.job_of("notes/a.wav").status is Status.SUCCEEDED
 
 
-def test_an_echoed_url_of_an_odd_key_is_replaced_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = made()
+def test_a_presigned_url_of_an_unusual_key_in_the_response_is_not_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_with_profiles()
     monkeypatch.setattr(world.caller, "transcribe", lambda _, url, __: {**reply("Hi."), "heard": f"at {url}"})
     key = 'notes/say "hi" \\ there.wav'
     world.upload(key)
@@ -358,31 +362,33 @@ def test_an_echoed_url_of_an_odd_key_is_replaced_too(monkeypatch: pytest.MonkeyP
     assert b"secret" not in b"".join(world.results.files.values())
 
 
-def test_a_stranger_in_the_synchronous_queue_is_buried() -> None:
-    world = made()
-    world.call([world.upload("notes/a.wav", queued=False), "nonsense", json.dumps({"job_id": "unknown"})])
+def test_messages_that_do_not_belong_in_the_synchronous_queue_are_dead_lettered() -> None:
+    world = world_with_profiles()
+    world.deliver_synchronous(
+        [world.upload("notes/a.wav", queued=False), "nonsense", json.dumps({"job_id": "unknown"})]
+    )
     assert len(world.dead_lettered) == 3
     assert world.caller.calls == []
 
 
-def test_a_signed_url_that_is_echoed_is_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = made()
+def test_a_presigned_url_in_the_response_is_replaced_by_the_s3_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_with_profiles()
     monkeypatch.setattr(
         world.caller, "transcribe", lambda options, url, extension: {**reply("Hi."), "heard": f"at {url}"}
     )
     world.upload("notes/a.wav")
     world.run_until_quiet()
-    kept = b"".join(world.results.files.values()).decode()
-    assert "Hi." in kept
-    assert "secret" not in kept
-    assert "at s3://media/notes/a.wav" in kept
+    stored = b"".join(world.results.files.values()).decode()
+    assert "Hi." in stored
+    assert "secret" not in stored
+    assert "at s3://media/notes/a.wav" in stored
 
 
-def test_a_call_whose_events_cannot_be_sent_is_not_made_again() -> None:
-    world = made()
+def test_a_call_whose_events_cannot_be_published_is_not_repeated() -> None:
+    world = world_with_profiles()
     world.upload("notes/a.wav")
     world.deliver()
     world.bus.failures = 3
-    world.run_until_quiet()
+    world.run_until_quiet(faults=True)
     assert world.caller.calls == ["notes/a.wav"]
-    assert world.bus.of("notes/a.wav")[-1] == "Transcription Succeeded"
+    assert world.bus.events_of("notes/a.wav")[-1] == SUCCEEDED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.parameters import GetParameterError, SecretsProvider, SSMProvider
@@ -18,7 +19,11 @@ if TYPE_CHECKING:
 
 MAX_AGE_SECONDS = 30
 PLACEHOLDER = "PLACEHOLDER"
-"""The start of the value that the template writes into a new secret. It is not an API key."""
+"""The start of a value that is not an API key yet. Tools that must store some value use it."""
+NO_VALUE = "ResourceNotFoundException"
+"""The error code of Secrets Manager for a secret without a value."""
+NO_PARAMETER = "ParameterNotFound"
+"""The error code of Systems Manager for a parameter that does not exist."""
 
 
 class ApiKey:
@@ -36,9 +41,11 @@ class ApiKey:
         try:
             stored = self._provider.get(self._secret_arn, max_age=MAX_AGE_SECONDS)
         except GetParameterError as error:
-            raise VendorError(
-                KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read at present.", ErrorClass.ACCOUNT_WIDE
-            ) from error
+            if _error_code(error) != NO_VALUE:
+                raise VendorError(
+                    KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read at present.", ErrorClass.ACCOUNT_WIDE
+                ) from error
+            stored = ""
         text = stored.decode() if isinstance(stored, bytes) else str(stored)
         key = _parse_key(text.strip())
         if not key or key.startswith(PLACEHOLDER) or not key.isascii() or not key.isprintable() or " " in key:
@@ -61,18 +68,30 @@ def _parse_key(text: str) -> str:
         return ""
 
 
+def _error_code(error: GetParameterError) -> str | None:
+    """The AWS error code behind an error of Powertools."""
+    response = getattr(error.__context__, "response", None)
+    return response["Error"]["Code"] if response else None
+
+
 class SsmProfiles:
-    """`ProfilesSource` on an SSM parameter."""
+    """`ProfilesSource` on an SSM parameter. A parameter that does not exist means no profiles."""
 
     def __init__(self, client: SSMClient, parameter_name: str) -> None:
         self._provider = SSMProvider(boto3_client=client)
         self._parameter_name = parameter_name
         self._parsed: tuple[str, Profiles] | None = None
+        self._absent_until = 0.0  # Powertools does not cache an absence
 
     def profiles(self) -> Profiles:
+        if time.monotonic() < self._absent_until:
+            return Profiles()
         try:
             document = str(self._provider.get(self._parameter_name, max_age=MAX_AGE_SECONDS))
         except GetParameterError as error:
+            if _error_code(error) == NO_PARAMETER:
+                self._absent_until = time.monotonic() + MAX_AGE_SECONDS
+                return Profiles()
             raise ProfilesUnreadable(f"The parameter {self._parameter_name} cannot be read at present.") from error
         if self._parsed is None or self._parsed[0] != document:
             self._parsed = document, Profiles.parse(document)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from dashscribe.domain.recognition.media import Media
-from dashscribe.errors import MediaGone
+from dashscribe.errors import MediaArchived, MediaForbidden, MediaGone, MediaUnusable
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 
 class S3Media:
@@ -28,26 +29,35 @@ class S3Media:
         self._credentials = credentials
 
     def head(self, media: Media) -> Mapping[str, str]:
-        try:
-            reply = self._client.head_object(**_object_parameters(media))
-        except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 405):  # 405: a delete marker
-                raise _deleted_error(media) from error
-            raise
+        reply = self._head(media, _object_parameters(media))
         etag = reply["ETag"].strip('"')
         if media.etag and etag != media.etag:
             raise _replaced_error(media)
+        if _is_archived(reply):
+            raise _archived_error(media, str(reply.get("ArchiveStatus", "")) or str(reply.get("StorageClass", "")))
+        if media.version_id:
+            self._head(media, {"Bucket": media.bucket, "Key": media.key})  # the version remains under a delete marker
         return reply["Metadata"]
+
+    def _head(self, media: Media, parameters: dict[str, Any]) -> HeadObjectOutputTypeDef:
+        try:
+            return self._client.head_object(**parameters)
+        except ClientError as error:
+            unusable = _unusable(media, error)
+            if unusable is None:
+                raise
+            raise unusable from error
 
     def read(self, media: Media) -> bytes:
         try:
             return self._client.get_object(**_object_parameters(media), **_etag_condition(media))["Body"].read()
         except ClientError as error:
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 405):
-                raise _deleted_error(media) from error
             if error.response["Error"]["Code"] == "PreconditionFailed":
                 raise _replaced_error(media) from error
-            raise
+            unusable = _unusable(media, error)
+            if unusable is None:
+                raise
+            raise unusable from error
 
     def presign(self, media: Media) -> str:
         """Return a GET URL for exactly this object version. It is a secret: do not log, store or publish it."""
@@ -62,6 +72,39 @@ class S3Media:
             return self._expiry_seconds
         left = int((expiry - datetime.now(UTC)).total_seconds())
         return max(1, min(self._expiry_seconds, left))
+
+
+def _unusable(media: Media, error: ClientError) -> MediaUnusable | None:
+    """The error of an object that a retry does not make readable. None for any other error."""
+    status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
+    if code == "InvalidObjectState":
+        return _archived_error(media, "archived")
+    if status in (404, 405):  # 405: a delete marker
+        return _deleted_error(media)
+    if status == 403:
+        return MediaForbidden(
+            f"The functions may not read the object {media.s3_uri}. "
+            "They need s3:GetObject on it and kms:Decrypt on the key of an encrypted object (MediaKmsKeyArn). "
+            "An object that another account uploaded must belong to the bucket's owner."
+        )
+    if status == 400 and code in ("400", "InvalidRequest", "BadRequest"):
+        return MediaForbidden(
+            f"The object {media.s3_uri} is encrypted with a key that its uploader provided (SSE-C), "
+            "so the functions cannot read it. Upload it with SSE-S3 or SSE-KMS."
+        )
+    return None
+
+
+def _is_archived(reply: HeadObjectOutputTypeDef) -> bool:
+    """Whether the object must be restored before it can be read."""
+    is_archive = reply.get("StorageClass") in ("GLACIER", "DEEP_ARCHIVE") or bool(reply.get("ArchiveStatus"))
+    return is_archive and 'ongoing-request="false"' not in reply.get("Restore", "")
+
+
+def _archived_error(media: Media, storage: str) -> MediaArchived:
+    return MediaArchived(
+        f"The object {media.s3_uri} is archived ({storage}). Restore it; the transcription then starts by itself."
+    )
 
 
 def _deleted_error(media: Media) -> MediaGone:

@@ -19,8 +19,8 @@ from dashscribe.domain.transcripts.result_files import JOB_ID_LENGTH, JOB_JSON, 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_MAX_CONCURRENT_PUTS = 25
-"""For all jobs that one function call finalizes concurrently: five files of each, after its first."""
+_MAX_CONCURRENT_PUTS = 30
+"""For all jobs that one function call finalizes concurrently: six files of each, after its first."""
 _LARGE_FILE_BYTES = 1024**2
 
 

@@ -12,7 +12,7 @@ from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.failure import failure
 from dashscribe.domain.jobs.file_decision import StoreSilence, StoreTranscript, decide
 from dashscribe.domain.jobs.job import Job, Status
-from dashscribe.domain.jobs.job_files import job_files, result_json, transcript_names, usage_of
+from dashscribe.domain.jobs.job_files import job_files, job_result_folder, result_json, transcript_names, usage_of
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import RESULTS_LIVE
 from dashscribe.domain.recognition.catalogue import Region
@@ -20,14 +20,13 @@ from dashscribe.domain.recognition.options import find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
-from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, empty, neutral
 from dashscribe.errors import DashscribeError, LargeResult, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FILES_PER_FINALIZER
-from dashscribe.services.ports import Clock, EventPublisher, JobRecords, ResultSource, ResultStore
-from dashscribe.services.publish import publish_end, publish_start
+from dashscribe.services.ports import Clock, JobRecords, ResultSource, ResultStore
+from dashscribe.services.publish import EndPublisher, publish_start
 
 
 @dataclass
@@ -63,7 +62,7 @@ class FinalizeService:
     records: JobRecords
     results: ResultStore
     source: ResultSource
-    events: EventPublisher
+    publisher: EndPublisher
     clock: Clock
     results_bucket: str
     region: Region
@@ -109,7 +108,7 @@ class FinalizeService:
             if concluded is None:
                 return
             job = concluded
-        job = publish_end(job, self.records, self.events, self.clock)
+        job = self.publisher.publish(job)
         (batch.report.failed if job.failure else batch.report.succeeded).append(job)
         logger.info("job ended", status=job.status, code=job.failure.code if job.failure else None)
 
@@ -134,7 +133,7 @@ class FinalizeService:
         The record is written at once, so that a repeated run does not publish `Transcription Submitted` again.
         """
         accepted = jobs.submitted(job, task.task_id or "", task.accepted_at or self.clock())
-        publish_start([accepted], self.events, self.clock)
+        publish_start([accepted], self.publisher.events, self.clock)
         return self.records.save(accepted)
 
     def _next_record(self, job: Job, batch: _Batch, files_in_task: int) -> Job:
@@ -185,7 +184,7 @@ class FinalizeService:
     ) -> Job:
         ended = jobs.succeed(
             job,
-            result_folder(self.results_bucket, job.media.key, job.job_id),
+            job_result_folder(self.results_bucket, job),
             transcript.facts,
             usage_of(job, transcript, outcome.billed_seconds, self.region),
             warnings,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.job import Job
-from dashscribe.services.ports import Clock, EventPublisher, JobRecords
+from dashscribe.domain.jobs.job_files import failure_file
+from dashscribe.observability import logger
+from dashscribe.services.ports import Clock, EventPublisher, JobRecords, ResultStore
 
 
 def publish_start(accepted: Iterable[Job], events: EventPublisher, clock: Clock) -> None:
@@ -19,12 +22,31 @@ def publish_start(accepted: Iterable[Job], events: EventPublisher, clock: Clock)
         events.publish(first_time, clock())
 
 
-def publish_end(job: Job, records: JobRecords, events: EventPublisher, clock: Clock) -> Job:
-    """Publish a job's terminal event and write that it is published.
+@dataclass(frozen=True)
+class EndPublisher:
+    """Publishes the terminal event of a job, and writes that it is published."""
 
-    A crash in between repeats the event, which subscribers must expect. Raises `PublishFailed`; the record then stays
-    due, and the loop publishes the event later.
-    """
-    now = clock()
-    events.publish([job], now)
-    return records.save(jobs.published(job, now))
+    records: JobRecords
+    results: ResultStore
+    events: EventPublisher
+    clock: Clock
+    results_bucket: str
+
+    def publish(self, job: Job) -> Job:
+        """Publish the event. For a failed job, store its job.json with the reason first.
+
+        A crash in between repeats the event, which subscribers must expect. Raises `PublishFailed`; the record then
+        stays due, and the loop publishes the event later.
+        """
+        if job.failure is not None:
+            self._store_reason(job)
+        now = self.clock()
+        self.events.publish([job], now)
+        return self.records.save(jobs.published(job, now))
+
+    def _store_reason(self, job: Job) -> None:
+        """The event has the reason too, so a results bucket that cannot be written must not stop it."""
+        try:
+            self.results.store([failure_file(job, self.results_bucket)])
+        except Exception:
+            logger.exception("job.json not stored", job_id=job.job_id)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.job import Job, Status
-from dashscribe.domain.jobs.job_files import job_files, result_json, transcript_names, usage_of
+from dashscribe.domain.jobs.job_files import job_files, job_result_folder, result_json, transcript_names, usage_of
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_CALL_RESPONSES
 from dashscribe.domain.jobs.timeouts import CALL_CLAIM_LASTS
 from dashscribe.domain.recognition.catalogue import Region
@@ -23,9 +23,8 @@ from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
-from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
-from dashscribe.errors import ErrorClass, MalformedMessage, MediaGone, PublishFailed, ResponseLost, VendorError
+from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import RequeuedJob, parse_message
 from dashscribe.services.ports import (
@@ -38,7 +37,7 @@ from dashscribe.services.ports import (
     ResultStore,
     SynchronousSpeech,
 )
-from dashscribe.services.publish import publish_end, publish_start
+from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import submit_rate, submit_rate_key
 from dashscribe.services.submission.inbox import MessageInbox
 from dashscribe.services.submission.job_preparer import find_requeued
@@ -78,7 +77,7 @@ class SynchronousCaller:
     sleep: Callable[[float], None] = time.sleep
 
     def length_refusal(self, job: Job, options: Options) -> tuple[str, str] | None:
-        """Code and message when the recording is too long for the model. Raises `MediaGone`."""
+        """Code and message when the recording is too long for the model. Raises `MediaUnusable`."""
         return too_long_for(self.audio_length(self.media.read(job.media)), options.spec)
 
     def wait_for_slot(self, options: Options) -> bool:
@@ -142,8 +141,8 @@ class TranscribeService:
             return self._resume(job)
         try:
             refused = self.caller.length_refusal(job, options)
-        except MediaGone as error:
-            return self.recorder.fail(job, "MEDIA_GONE", str(error))
+        except MediaUnusable as error:
+            return self.recorder.fail(job, error.code, str(error))
         if refused is not None:
             return self._fall_back(job, *refused) if options.fallback else self.recorder.fail(job, *refused)
         admission = self.pause.admit({job.job_id: job})
@@ -151,7 +150,7 @@ class TranscribeService:
 
     def _resume(self, job: Job) -> SubmitReport:
         """The function died after its claim, or its response was lost. A response that it stored is used."""
-        folder = result_folder(self.results_bucket, job.media.key, job.job_id)
+        folder = job_result_folder(self.results_bucket, job)
         stored = self.results.find_json(folder.files.result)
         if stored is None:
             return self._lost(job)
@@ -195,7 +194,7 @@ class TranscribeService:
         accepted = jobs.submitted(job, None, started)
         ended = jobs.succeed(
             accepted,
-            result_folder(self.results_bucket, job.media.key, job.job_id),
+            job_result_folder(self.results_bucket, job),
             result.transcript.facts,
             usage_of(accepted, result.transcript, read_billed_seconds(result.response), self.region),
             result.warnings,
@@ -203,10 +202,10 @@ class TranscribeService:
             now,
         )
         self.results.store(job_files(result_json(result.response, ended), result.transcript, ended))
-        publish_start([accepted], self.recorder.events, self.clock)
+        publish_start([accepted], self.recorder.publisher.events, self.clock)
         ended = self.records.save(ended)
         try:
-            publish_end(ended, self.records, self.recorder.events, self.clock)
+            self.recorder.publisher.publish(ended)
         except PublishFailed:
             logger.exception("event not published; the loop publishes it", job_id=job.job_id)
             self.loop.send_wake_up()

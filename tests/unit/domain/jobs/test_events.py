@@ -10,8 +10,8 @@ from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, detail_of
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import result_folder
-from dashscribe.domain.transcripts.transcript import AudioFacts
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_each_event_has_its_own_detail_type() -> None:
     }
 
 
-def test_the_event_of_a_success_has_the_shape_that_subscribers_rely_on(succeeded: Job, now: datetime) -> None:
+def test_the_event_of_a_success_has_the_documented_shape(succeeded: Job, now: datetime) -> None:
     prefix = f"calls/a b+c%20'é中😀.wav/{'0' * 32}/"
     assert json.loads(detail_of(succeeded, now + timedelta(seconds=4)).model_dump_json()) == {
         "schema_version": "1.0",
@@ -67,6 +67,7 @@ def test_the_event_of_a_success_has_the_shape_that_subscribers_rely_on(succeeded
                 "text": f"{prefix}transcript.txt",
                 "srt": f"{prefix}transcript.srt",
                 "vtt": f"{prefix}transcript.vtt",
+                "html": f"{prefix}transcript.html",
                 "job": f"{prefix}job.json",
             },
         },
@@ -83,7 +84,7 @@ def test_the_event_of_a_success_has_the_shape_that_subscribers_rely_on(succeeded
     }
 
 
-def test_the_event_of_a_failure_has_its_reason_and_no_result(submitted: Job, now: datetime) -> None:
+def test_the_event_of_a_failure_has_a_reason_and_no_result(submitted: Job, now: datetime) -> None:
     failed = jobs.fail(submitted, Failure(code="FILE_TOO_LARGE", message="too large", category="permanent"), now)
     detail = detail_of(failed, now).model_dump(mode="json")
     assert (detail["status"], detail["result"], detail["audio"], detail["usage"]) == ("FAILED", None, None, None)
@@ -97,7 +98,7 @@ def test_a_failure_before_the_options_were_read_has_no_model_and_no_task(job: Jo
     assert (detail.timing.submitted_at, detail.timing.completed_at) == (None, None)
 
 
-def test_the_event_of_a_submission_has_neither_a_result_nor_an_error(submitted: Job, now: datetime) -> None:
+def test_the_event_of_a_submission_has_no_outcome(submitted: Job, now: datetime) -> None:
     detail = detail_of(submitted, now)
     assert (detail.status, detail.task_id, detail.attempts) == (Status.SUBMITTED, "t-1", 1)
     assert (detail.result, detail.error, detail.timing.completed_at) == (None, None, None)
@@ -109,7 +110,7 @@ def test_silent_audio_has_the_vendors_code_as_a_warning(succeeded: Job, now: dat
 
 
 @pytest.mark.parametrize("status", [Status.RECEIVED, Status.SUBMITTING])
-def test_a_job_that_is_not_submitted_has_no_event(job: Job, now: datetime, status: Status) -> None:
+def test_a_waiting_job_has_no_event(job: Job, now: datetime, status: Status) -> None:
     with pytest.raises(ValueError, match=status.value):
         detail_of(job.model_copy(update={"status": status}), now)
 

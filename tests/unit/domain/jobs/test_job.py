@@ -13,8 +13,8 @@ from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Due, Job, Status, Usage
 from dashscribe.domain.jobs.retry_policy import RetryDecision
 from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import result_folder
-from dashscribe.domain.transcripts.transcript import AudioFacts
 
 FAILURE = Failure(code="FILE_TOO_LARGE", message="too large", category="permanent")
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_an_accepted_submission_counts_an_attempt_and_resets_the_errors(job: Job
     retried = jobs.requeued(jobs.retry(job, "InternalError", now, is_failed_attempt=True), now)
     sent = jobs.submitted(jobs.claim(retried, "s-1", now), "t-1", now)
     assert (sent.status, sent.task_id, sent.attempts, sent.submitted_at) == (Status.SUBMITTED, "t-1", 1, now)
-    assert (sent.failed_attempts, sent.requeues, sent.last_error_code) == (0, 0, None)
+    assert (sent.failed_attempts, sent.failed_runs, sent.last_error_code) == (0, 0, None)
 
 
 def test_a_retried_job_waits_and_can_be_claimed_again(job: Job, now: datetime) -> None:
@@ -79,7 +79,7 @@ def test_a_paused_job_waits_in_the_order_of_receipt(job: Job, now: datetime) -> 
     paused = jobs.pause(jobs.claim(job, "s-1", now + timedelta(hours=1)), "Arrearage")
     assert (paused.status, paused.due_kind, paused.due_at) == (Status.RECEIVED, Due.PAUSED, job.received_at)
     assert (paused.submission_id, paused.last_error_code) == (None, "Arrearage")
-    assert jobs.pause(jobs.requeued(job, now), "Arrearage").requeues == 0
+    assert jobs.pause(jobs.run_failed(job), "Arrearage").failed_runs == 0
 
 
 def test_a_retried_job_leaves_its_task_and_keeps_its_attempts(job: Job, now: datetime) -> None:

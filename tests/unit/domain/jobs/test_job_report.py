@@ -7,12 +7,12 @@ from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.job import Job, Usage
 from dashscribe.domain.jobs.job_report import JobReport, job_report
 from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import result_folder
-from dashscribe.domain.transcripts.transcript import AudioFacts
 
 
-def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job, now: datetime) -> None:
-    options = Options(profile="calls", model="fun-asr", parameters={"channel_id": [0]})
+def test_the_report_has_the_options_times_attempts_and_cost(job: Job, now: datetime) -> None:
+    options = Options(profile="calls", model="fun-asr", parameters={"channel_id": [0]}, outputs=("txt", "vtt"))
     sent = jobs.submitted(jobs.with_options(job, options), "t-1", now + timedelta(seconds=1))
     done = jobs.succeed(
         jobs.submitted(jobs.retry(sent, "FILE_403_FORBIDDEN", now), "t-2", now + timedelta(seconds=2)),
@@ -23,9 +23,10 @@ def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job
         now + timedelta(seconds=3),
         now + timedelta(seconds=4),
     )
-    assert json.loads(job_report(done).model_dump_json()) == {
+    assert json.loads(job_report(done, {"reading_speed": 2}).model_dump_json()) == {
         "schema_version": "1.0",
         "job_id": "0" * 32,
+        "status": "SUCCEEDED",
         "media": {
             "bucket": "media",
             "key": "calls/a b+c%20'é中😀.wav",
@@ -41,18 +42,23 @@ def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job
             "endpoint": None,
             "stream": False,
             "fallback": None,
+            "outputs": ["txt", "vtt"],
+            "subtitles": None,
         },
         "task_id": "t-2",
         "attempts": 2,
         "audio": {"duration_ms": None, "speech_ms": 0, "channels": []},
         "usage": {"billed_seconds": 0, "estimated_cost_usd": 0.0},
         "warnings": ["ASR_RESPONSE_HAVE_NO_WORDS"],
+        "subtitle_warnings": {"reading_speed": 2},
+        "error": None,
         "timing": {
             "uploaded_at": "2026-01-01T12:00:00.123Z",
             "received_at": "2026-01-01T12:00:00.123Z",
             "submitted_at": "2026-01-01T12:00:02.123Z",
             "completed_at": "2026-01-01T12:00:03.123Z",
         },
+        "renderings": [],
     }
 
 

@@ -53,7 +53,9 @@ def test_a_refusal_about_the_request_submits_each_file_by_itself(
     job: Job, now: datetime, error_class: ErrorClass
 ) -> None:
     decision = after_refusal(job, refusal(error_class, "InvalidParameter", 400), 2, now)
-    assert decision == RetryDecision(retry_at=now, single_file_task=True)
+    assert (decision.retry_at, decision.single_file_task) == (now, True)
+    assert decision.split_from is not None
+    assert decision.split_from.files == 2
 
 
 @pytest.mark.parametrize(("http_status", "limit"), [(None, 25), (500, 25), (400, 5), (404, 5)])
@@ -70,7 +72,7 @@ def test_a_rejected_request_fails_sooner_than_an_error_of_the_vendor(
     assert decision.failure.category == "retryable"
 
 
-def test_after_a_lost_response_the_file_is_submitted_once_more_and_then_the_user_is_told(
+def test_after_a_lost_response_the_file_is_submitted_once_more_and_then_fails_with_a_reason(
     job: Job, now: datetime
 ) -> None:
     assert after_lost_response(job, now).retry_at is not None
@@ -125,9 +127,9 @@ def test_a_job_whose_task_is_lost_is_resubmitted_three_times_and_then_fails(job:
 
 def test_a_job_may_be_requeued_twenty_times_without_progress(job: Job, now: datetime) -> None:
     for _ in range(19):
-        job = jobs.requeued(job, now)
-    assert not retry_policy.is_out_of_requeues(job)
-    assert retry_policy.is_out_of_requeues(jobs.requeued(job, now))
+        job = jobs.run_failed(job)
+    assert not retry_policy.has_failed_too_often(job)
+    assert retry_policy.has_failed_too_often(jobs.run_failed(job))
 
 
 @given(

@@ -17,8 +17,9 @@ import pytest
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.recognition.task_replies import FRAMES, FileOutcome, TaskReply, read_outcomes
-from dashscribe.domain.transcripts.readable import cues, plain_text
-from dashscribe.domain.transcripts.subtitles import srt, vtt
+from dashscribe.domain.transcripts.cues import subtitles
+from dashscribe.domain.transcripts.plain_text import plain_text
+from dashscribe.domain.transcripts.subtitle_files import srt, vtt
 from dashscribe.domain.transcripts.transcript import Sentence, Transcript, VendorResult, neutral
 
 DOCUMENTED_REPLIES = Path(__file__).parent / "documented_replies"
@@ -175,7 +176,7 @@ RESULTS = {
         cues=[("00:00:00,100", "00:00:03,820", MISHEARD)],
     ),
     # The page shortens this document: the text has two sentences, but one is listed, with two of its words.
-    # So the sentence's own time is divided between its cues by characters; the first cue has 82 of 93.
+    # So the words after "staff," share the rest of the sentence's time by their width.
     "004_filetrans_result": Expected(
         text="Senior staff, Principal Doris Jackson, Wakefield faculty, and of course my fellow classmates. I am "
         "honored to have been chosen to speak before my classmates along with the students across America today.",
@@ -186,12 +187,8 @@ RESULTS = {
         span=(240, 6720),
         words=[(240, 1120, "Senior ", ""), (1120, 1200, "staff", ",")],
         cues=[
-            (
-                "00:00:00,240",
-                "00:00:05,953",
-                "Senior staff, Principal Doris Jackson,\nWakefield faculty, and of course my fellow",
-            ),
-            ("00:00:05,953", "00:00:06,720", "classmates."),
+            ("00:00:00,240", "00:00:02,863", "Senior staff, Principal Doris Jackson,"),
+            ("00:00:02,946", "00:00:06,720", "Wakefield faculty,\nand of course my fellow classmates."),
         ],
     ),
 }
@@ -223,15 +220,18 @@ def test_a_result_becomes_plain_text(result: tuple[Transcript, Expected]) -> Non
 
 def test_a_result_becomes_subrip(result: tuple[Transcript, Expected]) -> None:
     transcript, expected = result
-    assert srt(cues(transcript)) == "\n".join(
+    assert srt(subtitles(transcript).cues) == "\n".join(
         f"{number}\n{begin} --> {end}\n{text}\n" for number, (begin, end, text) in enumerate(expected.cues, start=1)
     )
 
 
 def test_a_result_becomes_webvtt(result: tuple[Transcript, Expected]) -> None:
     transcript, expected = result
-    blocks = [f"{begin.replace(',', '.')} --> {end.replace(',', '.')}\n{text}\n" for begin, end, text in expected.cues]
-    assert vtt(cues(transcript)) == "\n".join(["WEBVTT\n", *blocks])
+    blocks = [
+        f"{number}\n{begin.replace(',', '.')} --> {end.replace(',', '.')}\n{text}\n"
+        for number, (begin, end, text) in enumerate(expected.cues, start=1)
+    ]
+    assert vtt(subtitles(transcript).cues) == "\n".join(["WEBVTT\n", *blocks])
 
 
 @pytest.mark.parametrize("name", [name for name in RESULTS if name.startswith("000")])
@@ -272,8 +272,8 @@ def test_a_synchronous_reply_becomes_a_text_without_times(answer: dict[str, Any]
         )
     ]
     assert plain_text(transcript) == "Welcome to Alibaba Cloud.\n"
-    assert srt(cues(transcript)) == ""
-    assert vtt(cues(transcript)) == "WEBVTT\n"
+    assert srt(subtitles(transcript).cues) == ""
+    assert vtt(subtitles(transcript).cues) == "WEBVTT\n"
     assert read_billed_seconds(answer) == billed
 
 
@@ -335,10 +335,9 @@ def test_speakers_are_labelled_in_text_and_subtitles() -> None:
     transcript = neutral_of(
         VendorResult.model_validate({"file_url": "…", "properties": properties, "transcripts": [track]})
     )
-    assert plain_text(transcript) == "Speaker 1: Hello.\n\nSpeaker 2: Good day.\n"
-    assert srt(cues(transcript)) == (
-        "1\n00:00:00,760 --> 00:00:01,000\nSpeaker 1: Hello.\n\n"
-        "2\n00:00:01,200 --> 00:00:03,240\nSpeaker 2: Good day.\n"
+    assert plain_text(transcript) == "[00:00:00] Speaker 1\nHello.\n\n[00:00:01] Speaker 2\nGood day.\n"
+    assert srt(subtitles(transcript).cues) == (
+        "1\n00:00:00,760 --> 00:00:03,000\n- Speaker 1: Hello.\n- Speaker 2: Good day.\n"
     )
 
 
@@ -348,7 +347,7 @@ def test_a_filetrans_result_without_words_has_the_times_of_its_sentences() -> No
     transcript = neutral_of(VendorResult.model_validate(document))
     assert transcript.timing == "sentences"
     assert transcript.channels[0].sentences[0].words is None
-    assert [(cue.begin_ms, cue.end_ms) for cue in cues(transcript)] == [(240, 5953), (5953, 6720)]
+    assert [(cue.begin_ms, cue.end_ms) for cue in subtitles(transcript).cues] == [(240, 2874), (2957, 6720)]
 
 
 FLASH_WORDS = [
@@ -384,5 +383,5 @@ def test_a_fun_asr_flash_reply_keeps_its_times(output: dict[str, Any], streamed:
     assert (transcript.text, transcript.timing) == ("Hello world.", "words")
     assert (sentence.sentence_id, sentence.begin_ms, sentence.end_ms) == (1, 760, 3800)
     assert words_of(sentence) == [(760, 1040, "Hello", ""), (1040, 1400, " world", ".")]
-    assert srt(cues(transcript)) == "1\n00:00:00,760 --> 00:00:01,400\nHello world.\n"
+    assert srt(subtitles(transcript).cues) == "1\n00:00:00,760 --> 00:00:01,593\nHello world.\n"
     assert read_billed_seconds(answer) == 4

@@ -12,6 +12,7 @@ from dashscribe.domain.recognition.options import (
     PARAMETERS_KEY,
     Options,
 )
+from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS
 from tests.unit.domain.recognition.resolving import (
     AUDIO,
     AUDIO_FILETRANS,
@@ -92,4 +93,5 @@ def test_parameters_in_the_metadata_are_translated_for_the_fallback_model() -> N
         model=FILETRANS,
         family="qwen3-asr-filetrans",
         parameters={"language": "en", "text": "Names"},
+        outputs=DEFAULT_OUTPUTS,
     )

@@ -20,6 +20,7 @@ from dashscribe.domain.recognition.options import (
     resolve_options,
 )
 from dashscribe.domain.recognition.profiles import Profiles
+from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS
 from dashscribe.errors import InvalidOptions
 from tests.unit.domain.recognition.resolving import (
     ANY_JSON,
@@ -32,7 +33,9 @@ def encoded_word(text: str) -> str:
 
 
 def test_an_upload_without_options_gets_the_stacks_defaults() -> None:
-    assert resolve() == Options(profile="default", model="fun-asr", family="fun-asr", parameters={})
+    assert resolve() == Options(
+        profile="default", model="fun-asr", family="fun-asr", parameters={}, outputs=DEFAULT_OUTPUTS
+    )
 
 
 def test_a_profile_named_default_applies_to_uploads_that_no_rule_matches() -> None:
@@ -52,7 +55,11 @@ def test_a_rule_with_special_characters_matches_the_raw_key() -> None:
 def test_a_profile_in_the_metadata_overrides_the_prefix_rule() -> None:
     options = resolve({PROFILE_KEY: "meetings"}, key="calls/a.wav")
     assert options == Options(
-        profile="meetings", model="fun-asr", family="fun-asr", parameters={"diarization_enabled": True}
+        profile="meetings",
+        model="fun-asr",
+        family="fun-asr",
+        parameters={"diarization_enabled": True},
+        outputs=DEFAULT_OUTPUTS,
     )
 
 
@@ -78,7 +85,7 @@ def test_metadata_that_s3_returns_as_an_encoded_word_is_decoded() -> None:
     profiles = Profiles.parse(json.dumps({"profiles": {name: {}}}))
     metadata = {PROFILE_KEY: encoded_word(name), MODEL_KEY: "=?UTF-8?Q?fun-asr-mtl?="}
     assert resolve(metadata, profiles=profiles) == Options(
-        profile=name, model="fun-asr-mtl", family="fun-asr", parameters={}
+        profile=name, model="fun-asr-mtl", family="fun-asr", parameters={}, outputs=DEFAULT_OUTPUTS
     )
 
 

@@ -17,6 +17,7 @@ from dashscribe.domain.recognition.options import (
     resolve_options,
 )
 from dashscribe.domain.recognition.profiles import Profiles
+from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS
 from dashscribe.errors import InvalidOptions, ProfilesUnreadable
 from tests.unit.domain.recognition.resolving import (
     ANY_JSON,
@@ -151,6 +152,7 @@ def test_a_profiles_endpoint_and_fallback_do_not_apply_to_another_model() -> Non
         parameters={"context": "Names"},
         endpoint=Endpoint.OPENAI,
         stream=True,
+        outputs=DEFAULT_OUTPUTS,
     )
     asynchronous = resolve(
         {MODEL_KEY: "qwen-audio-3.0-asr-flash-filetrans", PARAMETERS_KEY: '{"context": "Terms"}'}, profiles=profiles

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.recognition.task_replies import FRAMES
-from dashscribe.domain.transcripts.readable import cues, plain_text
-from dashscribe.domain.transcripts.subtitles import srt, vtt
+from dashscribe.domain.transcripts.cues import subtitles
+from dashscribe.domain.transcripts.plain_text import plain_text
+from dashscribe.domain.transcripts.subtitle_files import srt, vtt
 from dashscribe.domain.transcripts.transcript import Transcript, neutral
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 
@@ -155,7 +156,11 @@ def test_a_reply_without_a_stream_needs_no_finish_reason(reason: str | None) -> 
 def test_a_reply_without_a_word_is_an_empty_transcript(answer: Json) -> None:
     transcript = read(answer)
     assert (transcript.text, transcript.timing, times(transcript)) == ("", "none", [])
-    assert (plain_text(transcript), srt(cues(transcript)), vtt(cues(transcript))) == ("", "", "WEBVTT\n")
+    assert (plain_text(transcript), srt(subtitles(transcript).cues), vtt(subtitles(transcript).cues)) == (
+        "",
+        "",
+        "WEBVTT\n",
+    )
 
 
 # text with timed sentences (fun-asr-flash)
@@ -206,7 +211,7 @@ def test_sentences_missing_from_the_reply_have_no_times_but_keep_their_text() ->
     transcript = read(flash("One. Two. Three.", sentence("Three.", 4_000, 3), usage={"duration": 6}))
     assert times(transcript) == [(None, "One. Two. Three.")]
     assert transcript.timing == "none"
-    assert (plain_text(transcript), srt(cues(transcript))) == ("One. Two. Three.\n", "")
+    assert (plain_text(transcript), srt(subtitles(transcript).cues)) == ("One. Two. Three.\n", "")
 
 
 def test_different_blanks_between_sentences_do_not_remove_the_times() -> None:
@@ -371,6 +376,6 @@ def test_any_reply_becomes_files_or_an_error_with_a_code(document: Json) -> None
         transcript = read(document)
         billed = read_billed_seconds(document)
         assert billed is None or billed >= 0
-        assert srt(cues(transcript)) == "" or transcript.timing != "none"
+        assert srt(subtitles(transcript).cues) == "" or transcript.timing != "none"
         assert json.loads(transcript.model_dump_json())["text"] == transcript.text
         assert transcript.text.split() == plain_text(transcript).split()

@@ -7,7 +7,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dashscribe.domain.recognition.media import job_id_of
-from dashscribe.domain.transcripts.result_files import MAX_KEY_BYTES, result_folder, result_prefix
+from dashscribe.domain.transcripts.result_files import (
+    MAX_FILE_NAME_BYTES,
+    MAX_KEY_BYTES,
+    RESULT_FILE_NAMES,
+    ResultFolder,
+    result_folder,
+    result_prefix,
+)
 
 JOB = "0123456789abcdef" * 2
 KEYS = st.builds(
@@ -19,7 +26,7 @@ KEYS = st.builds(
 
 
 @pytest.mark.parametrize("key", ["talk.wav", "a b+c%20'\"é中😀.wav", "/x//y.wav", "k" * 900])
-def test_the_files_are_under_the_whole_media_key_and_the_job_id(key: str) -> None:
+def test_result_keys_have_the_media_key_and_the_job_id_as_prefix(key: str) -> None:
     location = result_folder("results", key, JOB)
     assert location.bucket == "results"
     assert location.prefix == f"{key}/{JOB}/"
@@ -29,6 +36,7 @@ def test_the_files_are_under_the_whole_media_key_and_the_job_id(key: str) -> Non
         "text": f"{key}/{JOB}/transcript.txt",
         "srt": f"{key}/{JOB}/transcript.srt",
         "vtt": f"{key}/{JOB}/transcript.vtt",
+        "html": f"{key}/{JOB}/transcript.html",
         "job": f"{key}/{JOB}/job.json",
     }
 
@@ -39,7 +47,7 @@ def test_the_files_are_under_the_whole_media_key_and_the_job_id(key: str) -> Non
 @example("a" * 977)
 @example("😀" * 256)
 def test_no_result_key_is_longer_than_s3_allows(key: str) -> None:
-    files = result_folder("results", key, JOB).files.model_dump().values()
+    files = result_folder("results", key, JOB).files.keys
     assert max(len(name.encode()) for name in files) <= MAX_KEY_BYTES
 
 
@@ -47,7 +55,7 @@ def test_no_result_key_is_longer_than_s3_allows(key: str) -> None:
 @given(st.lists(KEYS, min_size=2, max_size=6, unique=True))
 @example(["x" * 1000 + ".wav", "x" * 1000 + ".mp3"])
 @example(["中" * 340 + "a", "中" * 340 + "b"])
-def test_different_keys_have_different_prefixes(keys: list[str]) -> None:
+def test_different_media_keys_have_different_prefixes(keys: list[str]) -> None:
     assert len({result_prefix(key, JOB) for key in keys}) == len(keys)
 
 
@@ -58,10 +66,10 @@ def test_a_key_that_looks_like_a_cut_key_has_its_own_prefix() -> None:
     assert prefixes[0] != prefixes[1]
 
 
-@pytest.mark.parametrize("sign", ["a", "é", "中", "😀"])
-def test_a_cut_key_consists_of_whole_characters_and_its_hash(sign: str) -> None:
-    kept, _, mark = result_prefix(sign * 1024, JOB).removesuffix(f"/{JOB}/").rpartition("~")
-    assert set(kept) == {sign}
+@pytest.mark.parametrize("character", ["a", "é", "中", "😀"])
+def test_a_cut_key_keeps_its_beginning_in_whole_characters_and_ends_in_its_hash(character: str) -> None:
+    kept, _, mark = result_prefix(character * 1024, JOB).removesuffix(f"/{JOB}/").rpartition("~")
+    assert set(kept) == {character}
     assert len(kept.encode()) > 900
     assert len(mark) == 16
 
@@ -69,4 +77,27 @@ def test_a_cut_key_consists_of_whole_characters_and_its_hash(sign: str) -> None:
 @pytest.mark.parametrize("sign", ["a", "é", "中", "😀"])
 def test_a_key_that_fits_is_not_cut(sign: str) -> None:
     lengths = [len(result_prefix(sign * times, JOB).encode()) for times in range(1, 300)]
-    assert all(longer - shorter == len(sign.encode()) for shorter, longer in pairwise(lengths) if longer < 1000)
+    longest = MAX_KEY_BYTES - MAX_FILE_NAME_BYTES - len(sign.encode())
+    assert all(longer - shorter == len(sign.encode()) for shorter, longer in pairwise(lengths) if longer < longest)
+
+
+def test_every_file_name_fits_in_the_bytes_that_a_key_leaves_for_it() -> None:
+    assert max(map(len, RESULT_FILE_NAMES)) <= MAX_FILE_NAME_BYTES
+
+
+def test_only_the_chosen_outputs_have_keys() -> None:
+    files = result_folder("results", "a.wav", JOB, ("md", "txt")).files
+    assert [key.rpartition("/")[2] for key in files.keys] == [
+        "result.json",
+        "transcript.json",
+        "job.json",
+        "transcript.md",
+        "transcript.txt",
+    ]
+    with pytest.raises(KeyError):
+        files["srt"]
+
+
+def test_a_record_from_before_outputs_could_be_chosen_has_the_files_of_that_time() -> None:
+    files = ResultFolder.model_validate({"bucket": "results", "prefix": "a.wav/j/"}).files
+    assert set(files.model_dump()) == {"result", "transcript", "job", "text", "srt", "vtt"}

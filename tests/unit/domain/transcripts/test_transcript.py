@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dashscribe.domain.transcripts.transcript import AudioFacts, Transcript, VendorResult, empty, neutral
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
+from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, empty, neutral
 
 Sample = Callable[[str], dict[str, Any]]
 
@@ -22,7 +23,7 @@ def track(channel_id: int, text: str, speech_ms: int | None = 1) -> dict[str, An
     return {"channel_id": channel_id, "text": text, "content_duration_in_milliseconds": speech_ms, "sentences": []}
 
 
-def test_a_fun_asr_result_is_taken_over_with_its_times_and_blanks(sample: Sample) -> None:
+def test_a_fun_asr_result_keeps_its_times_and_spaces(sample: Sample) -> None:
     transcript = read(sample("fun_asr_result"))
     assert (transcript.duration_ms, transcript.speech_ms) == (3280, 3000)
     assert transcript.text == "Hello world, this is Alibaba Speech Lab."
@@ -33,7 +34,7 @@ def test_a_fun_asr_result_is_taken_over_with_its_times_and_blanks(sample: Sample
     assert (sentence.words[1].begin_ms, sentence.words[1].end_ms, sentence.words[1].text) == (640, 960, " world")
 
 
-def test_a_paraformer_result_is_taken_over_with_its_words_of_several_words(sample: Sample) -> None:
+def test_a_paraformer_result_keeps_entries_of_several_words(sample: Sample) -> None:
     transcript = read(sample("paraformer_result"))
     assert (transcript.duration_ms, transcript.speech_ms) == (4726, 3800)
     words = transcript.channels[0].sentences[0].words
@@ -69,26 +70,26 @@ def test_fields_that_the_vendor_may_add_are_ignored(sample: Sample) -> None:
     assert read(document) == plain
 
 
-def test_several_channels_stay_apart_and_their_speech_is_added_up() -> None:
+def test_channels_stay_separate_and_their_speech_is_added_up() -> None:
     transcript = read({"transcripts": [track(0, "Hello. ", 1000), track(1, " 你好。", 500)]})
     assert transcript.text == "Hello.\n你好。"
     assert transcript.facts == AudioFacts(duration_ms=None, speech_ms=1500, channels=[0, 1])
 
 
-def test_the_speech_of_a_recording_is_unknown_when_one_channels_is() -> None:
+def test_the_speech_duration_is_unknown_when_that_of_one_channel_is() -> None:
     assert read({"transcripts": [track(0, "a", 1000), track(1, "b", None)]}).speech_ms is None
 
 
-def test_a_silent_channel_leaves_no_empty_line() -> None:
+def test_a_silent_channel_adds_no_empty_line() -> None:
     assert read({"transcripts": [track(0, " "), track(1, "b")]}).text == "b"
 
 
-def test_a_channel_without_a_text_of_its_own_has_that_of_its_sentences() -> None:
+def test_a_channel_without_text_has_the_text_of_its_sentences() -> None:
     sentences = [{"begin_time": 0, "end_time": 1, "text": text} for text in ("Hello. ", "World.")]
     assert read({"transcripts": [{"sentences": sentences}]}).text == "Hello. World."
 
 
-def test_sentences_without_a_number_are_counted_from_one() -> None:
+def test_sentences_without_a_number_are_numbered_from_one() -> None:
     sentences = [{"begin_time": 0, "end_time": 1, "text": "a"}] * 2
     assert [part.sentence_id for part in read({"transcripts": [{"sentences": sentences}]}).channels[0].sentences] == [
         1,
@@ -122,13 +123,13 @@ def test_silent_audio_has_an_empty_transcript_and_no_speech() -> None:
         ),
     ],
 )
-def test_a_transcript_says_what_is_timed_in_it(sentences: list[dict[str, Any]], timing: str) -> None:
+def test_a_transcript_has_the_finest_unit_with_times(sentences: list[dict[str, Any]], timing: str) -> None:
     transcript = read({"transcripts": [{"sentences": sentences}]})
     assert transcript.timing == timing
     assert transcript.model_dump(mode="json")["timing"] == timing
 
 
-def test_what_a_model_does_not_give_is_null_and_not_made_up() -> None:
+def test_values_that_a_model_does_not_give_are_null() -> None:
     written = read({"transcripts": [{"text": "Hello.", "sentences": [{"text": "Hello."}]}]}).model_dump(mode="json")
     assert (written["duration_ms"], written["speech_ms"], written["timing"]) == (None, None, "none")
     [channel] = written["channels"]
@@ -174,7 +175,7 @@ RESULT = st.fixed_dictionaries(
 
 @settings(max_examples=200, deadline=None)
 @given(JSON | RESULT)
-def test_any_document_is_refused_as_invalid_or_becomes_a_transcript_of_its_tracks(document: object) -> None:
+def test_any_document_is_refused_or_becomes_a_transcript_of_its_channels(document: object) -> None:
     with suppress(ValidationError):
         result = VendorResult.model_validate(document)
         transcript = neutral(result, job_id="j", model="m", media="s3://media/a.wav")

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from dashscribe.adapters.dynamodb.items import Item, Table, from_item
+from dashscribe.adapters.dynamodb.items import Item, Table, condition_failed, from_item
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
 from dashscribe.domain.recognition.task_replies import FileOutcome
@@ -45,10 +46,11 @@ class DynamoDbJobRecords(Table):
 
     def find_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
         found: dict[str, Job] = {}
-        for start in range(0, len(job_ids), _BATCH_GET_LIMIT):
+        names = list(dict.fromkeys(job_ids))  # BatchGetItem refuses a key that occurs twice
+        for start in range(0, len(names), _BATCH_GET_LIMIT):
             pending: Any = {
                 self._table: {
-                    "Keys": [{"pk": {"S": f"JOB#{name}"}} for name in job_ids[start : start + _BATCH_GET_LIMIT]],
+                    "Keys": [{"pk": {"S": f"JOB#{name}"}} for name in names[start : start + _BATCH_GET_LIMIT]],
                     "ConsistentRead": True,
                 }
             }
@@ -58,7 +60,7 @@ class DynamoDbJobRecords(Table):
                     try:
                         job = Job.model_validate(from_item(item))
                     except ValidationError:
-                        logger.exception("job record unreadable", record=item["pk"]["S"])
+                        self._set_aside(item["pk"]["S"])
                         continue
                     found[job.job_id] = job
                 pending = reply.get("UnprocessedKeys")
@@ -102,7 +104,13 @@ class DynamoDbJobRecords(Table):
         return [_due_record(item) for item in self._entries(kind, until, limit)]
 
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
-        return [_due_task(item) for item in self._entries(Due.TASK, until, limit)]
+        found: list[DueTask] = []
+        for item in self._entries(Due.TASK, until, limit):
+            try:
+                found.append(_due_task(item))
+            except (KeyError, ValueError):
+                self._set_aside(item["pk"]["S"])
+        return found
 
     def rate_limited_jobs(self, limit: int) -> dict[str, list[str]]:
         by_model: dict[str, list[str]] = {}
@@ -121,6 +129,20 @@ class DynamoDbJobRecords(Table):
             reply = self._query_index("due_kind = :kind", {":kind": {"S": kind}}, _ENTRIES_READ_FOR_AGE)
             received += [datetime.fromisoformat(item["received_at"]["S"]) for item in reply["Items"]]
         return min(received, default=None)
+
+    def _set_aside(self, pk: str) -> None:
+        """Take an unreadable record off its due list: at the head of the list it would hide the others."""
+        logger.exception("record unreadable; taken off its due list", record=pk)
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": pk}},
+                UpdateExpression="SET unreadable_kind = due_kind REMOVE due_kind",
+                ConditionExpression="attribute_exists(due_kind)",
+            )
+        except ClientError as error:
+            if not condition_failed(error):
+                raise
 
     def _entries(self, kind: Due, until: datetime, limit: int) -> list[Item]:
         """Read page by page: a page of an index holds 1 MB, about 4,000 entries."""

@@ -12,7 +12,7 @@ TASK_IDS_KEPT_SECONDS = 2 * 86400
 
 
 class DynamoDbVendorFacts(Table):
-    """`pk` is `ONE_FILE_ONLY#<model>`, `TASK_LIST#<model>` or `TASK_ID#<task_id>`."""
+    """`pk` is `ONE_FILE_ONLY#<model>`, `SPLIT#<submission_id>`, `TASK_LIST#<model>` or `TASK_ID#<task_id>`."""
 
     def takes_one_file_only(self, model: str, now: datetime) -> bool:
         item = self._get(f"ONE_FILE_ONLY#{model}")
@@ -20,6 +20,17 @@ class DynamoDbVendorFacts(Table):
 
     def remember_one_file_only(self, model: str, until: datetime) -> None:
         self._put(f"ONE_FILE_ONLY#{model}", {"expires_at": int(until.timestamp())})
+
+    def count_single_acceptance(self, submission_id: str) -> int:
+        expires_at = int(datetime.now(UTC).timestamp()) + TASK_IDS_KEPT_SECONDS
+        reply = self._client.update_item(
+            TableName=self._table,
+            Key={"pk": {"S": f"SPLIT#{submission_id}"}},
+            UpdateExpression="SET expires_at = :expires ADD accepted :one",
+            ExpressionAttributeValues={":expires": {"N": str(expires_at)}, ":one": {"N": "1"}},
+            ReturnValues="UPDATED_NEW",
+        )
+        return int(reply["Attributes"]["accepted"]["N"])
 
     def task_list_state(self, model: str) -> TaskListState | None:
         item = self._get(f"TASK_LIST#{model}")

@@ -30,8 +30,8 @@ from dashscribe.domain.jobs.timeouts import (
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import ResultFolder
-from dashscribe.domain.transcripts.transcript import AudioFacts
 
 if TYPE_CHECKING:
     from dashscribe.domain.jobs.retry_policy import RetryDecision
@@ -71,6 +71,15 @@ class Usage(BaseModel):
     estimated_cost_usd: float | None
 
 
+class SplitFrom(BaseModel):
+    """The submission of several files that the vendor refused, so that each file is submitted by itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    submission_id: str
+    files: int
+
+
 class Job(BaseModel):
     """One record of the jobs table (`pk` = `JOB#<job_id>`). `revision` counts its writes.
 
@@ -90,6 +99,7 @@ class Job(BaseModel):
     task_id: str | None = None
     attempts: int = 0
     single_file_task: bool = False
+    split_from: SplitFrom | None = None
     failed_attempts: int = 0
     ambiguous_submissions: int = 0
     last_error_code: str | None = None
@@ -99,7 +109,7 @@ class Job(BaseModel):
     submitted_at: Timestamp | None = None
     completed_at: Timestamp | None = None
     published_at: Timestamp | None = None
-    requeues: int = 0
+    failed_runs: int = 0
     result: ResultFolder | None = None
     audio: AudioFacts | None = None
     usage: Usage | None = None
@@ -125,7 +135,9 @@ def _changed(job: Job, **changes: object) -> Job:
 
 def _waiting(job: Job, error_code: str | None, **changes: object) -> Job:
     """Back to RECEIVED: no submission owns the job."""
-    return _changed(job, status=Status.RECEIVED, submission_id=None, requeues=0, last_error_code=error_code, **changes)
+    return _changed(
+        job, status=Status.RECEIVED, submission_id=None, failed_runs=0, last_error_code=error_code, **changes
+    )
 
 
 # Receiving
@@ -151,7 +163,7 @@ def with_options(job: Job, options: Options) -> Job:
 
 def hand_over(job: Job, now: datetime) -> Job:
     """The job waits in the queue of the synchronous models."""
-    return _changed(job, requeues=0, due_kind=Due.JOB, due_at=now + LOST_CALL_MESSAGE_AFTER)
+    return _changed(job, failed_runs=0, due_kind=Due.JOB, due_at=now + LOST_CALL_MESSAGE_AFTER)
 
 
 def fall_back(job: Job, error_code: str, now: datetime) -> Job:
@@ -197,9 +209,10 @@ def submitted(job: Job, task_id: str | None, now: datetime) -> Job:
         task_id=task_id,
         attempts=job.attempts + 1,
         failed_attempts=0,
-        requeues=0,
+        failed_runs=0,
         submitted_at=now,
         last_error_code=None,
+        split_from=None,
         due_kind=Due.JOB,
         due_at=now + TASK_SAFETY_NET,
     )
@@ -210,7 +223,7 @@ def await_reconciliation(job: Job, now: datetime, delay: timedelta = RECONCILE_A
     return _changed(
         job,
         last_error_code=RESPONSE_LOST,
-        requeues=0,
+        failed_runs=0,
         claimed_until=now,
         due_kind=Due.JOB,
         due_at=now + delay,
@@ -232,19 +245,28 @@ def apply_retry(job: Job, decision: RetryDecision, error_code: str, now: datetim
         decision.retry_at or now,
         is_failed_attempt=decision.is_failed_attempt,
         single_file_task=decision.single_file_task,
+        split_from=decision.split_from,
     )
 
 
 def retry(
-    job: Job, error_code: str, at: datetime, *, is_failed_attempt: bool = False, single_file_task: bool = False
+    job: Job,
+    error_code: str,
+    at: datetime,
+    *,
+    is_failed_attempt: bool = False,
+    single_file_task: bool = False,
+    split_from: SplitFrom | None = None,
 ) -> Job:
     """Submit the file again at this time, with a fresh URL. No task works on it any more."""
+    split = split_from or job.split_from
     return _waiting(
         job,
         error_code,
         task_id=None,
         failed_attempts=job.failed_attempts + int(is_failed_attempt),
         single_file_task=job.single_file_task or single_file_task,
+        split_from=split.model_dump() if split else None,
         due_kind=Due.JOB,
         due_at=at,
     )
@@ -268,7 +290,12 @@ def rate_limited(job: Job) -> Job:
 
 def requeued(job: Job, now: datetime) -> Job:
     """The job's message is in the submit queue again. The record is due again in case the message is lost."""
-    return _changed(job, requeues=job.requeues + 1, due_kind=Due.JOB, due_at=now + LOST_MESSAGE_AFTER)
+    return _changed(job, due_kind=Due.JOB, due_at=now + LOST_MESSAGE_AFTER)
+
+
+def run_failed(job: Job) -> Job:
+    """A function received the job and failed with an unexpected error."""
+    return _changed(job, failed_runs=job.failed_runs + 1)
 
 
 def check_again(job: Job, at: datetime) -> Job:

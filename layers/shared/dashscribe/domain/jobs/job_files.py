@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from dashscribe.domain.jobs.job import Job, Usage
 from dashscribe.domain.jobs.job_report import job_report
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.transcripts.output_files import JSON, OutputFile, transcript_files
-from dashscribe.domain.transcripts.transcript import Transcript
+from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, OUTPUTS, RenderContext
+from dashscribe.domain.transcripts.result_files import ResultFolder, result_folder
+from dashscribe.domain.transcripts.script_rules import SubtitleOptions
+
+if TYPE_CHECKING:
+    from dashscribe.domain.transcripts.transcript import Transcript
 
 
 def job_files(result: bytes, transcript: Transcript, job: Job) -> Iterator[OutputFile]:
@@ -21,16 +27,40 @@ def job_files(result: bytes, transcript: Transcript, job: Job) -> Iterator[Outpu
     """
     if job.result is None:
         raise ValueError("a job without a result folder")
-    files = job.result.files
+    files, context = job.result.files, render_context(job)
     yield OutputFile(files.result, result, JSON)
-    yield from transcript_files(transcript, files)
-    yield OutputFile(files.job, job_report(job).model_dump_json(indent=2).encode(), JSON)
+    yield from transcript_files(transcript, files, context)
+    report = job_report(job, context.subtitle_warnings)
+    yield OutputFile(files.job, report.model_dump_json(indent=2).encode(), JSON)
+
+
+def job_result_folder(results_bucket: str, job: Job) -> ResultFolder:
+    """Where the files of this job are stored, and which ones its options choose."""
+    outputs = job.options.outputs if job.options else DEFAULT_OUTPUTS
+    return result_folder(results_bucket, job.media.key, job.job_id, outputs)
+
+
+def render_context(job: Job) -> RenderContext:
+    """What the files of this job show beyond its transcript."""
+    subtitle_options = job.options.subtitles if job.options else None
+    return RenderContext(
+        subtitle_options=subtitle_options or SubtitleOptions(),
+        date=job.uploaded_at.date().isoformat(),
+        outputs=[name for name in OUTPUTS if job.result and name in job.result.outputs],
+    )
+
+
+def failure_file(job: Job, results_bucket: str) -> OutputFile:
+    """`job.json` of a failed job: the reason, where the files of the transcript would be."""
+    key = result_folder(results_bucket, job.media.key, job.job_id).files.job
+    return OutputFile(key, job_report(job).model_dump_json(indent=2).encode(), JSON)
 
 
 def result_json(reply: JsonObject, job: Job) -> bytes:
     """`result.json`: the vendor's reply. Its `file_url` is our presigned URL, so the object's address replaces it."""
     kept = {**reply, "file_url": job.media.s3_uri} if "file_url" in reply else reply
-    return json.dumps(kept, ensure_ascii=False).encode()
+    # A lone surrogate cannot be encoded. Its Python escape is also its JSON escape.
+    return json.dumps(kept, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 def transcript_names(job: Job) -> dict[str, str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from collections.abc import Mapping
 
-from dashscribe.domain.jobs.job import Job, Usage
+from pydantic import BaseModel, ConfigDict, Field
+
+from dashscribe.domain.jobs.failure import Failure
+from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
-from dashscribe.domain.transcripts.transcript import AudioFacts
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 
 SCHEMA_VERSION = "1.0"
 
@@ -27,13 +30,26 @@ class JobTiming(BaseModel):
     completed_at: Timestamp | None
 
 
+class Rendering(BaseModel):
+    """One later rendering of the files from `result.json`. Nothing is billed for it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rendered_at: Timestamp
+    outputs: tuple[str, ...]
+    version: str = Field(description="the version of dashscribe")
+    subtitle_warnings: dict[str, int]
+
+
 class JobReport(BaseModel):
-    """The content of `job.json`. `options` are the effective ones; null if they could not be read."""
+    """The content of `job.json`, which a failed job has too. `options` are the effective ones; null if they could not
+    be read."""
 
     model_config = ConfigDict(frozen=True)
 
     schema_version: str = SCHEMA_VERSION
     job_id: str
+    status: Status
     media: Media
     options: Options | None
     task_id: str | None
@@ -41,13 +57,22 @@ class JobReport(BaseModel):
     audio: AudioFacts | None
     usage: Usage | None
     warnings: list[str]
+    subtitle_warnings: dict[str, int] = Field(
+        default_factory=dict,
+        description="how many cues exceed a limit, by the name of the limit (docs/subtitles.md#how-cues-are-made)",
+    )
+    error: Failure | None
     timing: JobTiming
+    renderings: list[Rendering] = Field(
+        default_factory=list, description="later renderings by `dashscribe render`, the last one at the end"
+    )
 
 
-def job_report(job: Job) -> JobReport:
+def job_report(job: Job, subtitle_warnings: Mapping[str, int] | None = None) -> JobReport:
     """The report of a job as its record is now."""
     return JobReport(
         job_id=job.job_id,
+        status=job.status,
         media=job.media,
         options=job.options,
         task_id=job.task_id,
@@ -55,6 +80,8 @@ def job_report(job: Job) -> JobReport:
         audio=job.audio,
         usage=job.usage,
         warnings=job.warnings,
+        subtitle_warnings=dict(subtitle_warnings or {}),
+        error=job.failure,
         timing=JobTiming(
             uploaded_at=job.uploaded_at,
             received_at=job.received_at,

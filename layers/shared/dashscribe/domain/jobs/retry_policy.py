@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs.failure import Failure, failure
-from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.job import Job, SplitFrom
 from dashscribe.domain.jobs.task import PostOutcome, Task
 from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER, RECONCILE_AFTER, RECONCILE_WITHIN, TASK_LIST_WINDOW
 from dashscribe.domain.recognition.task_replies import MISSING_FROM_RESULTS
@@ -29,8 +29,9 @@ MAX_FAILED_ATTEMPTS = 25
 """Retryable errors in a row until a job fails: about three hours with `retry_delay`."""
 MAX_REJECTED_ATTEMPTS = 5
 """The same for a 4xx response: about a minute. Such a response is about the request, which does not change."""
-MAX_REQUEUES = 20
-"""Requeues without progress until a job fails: about half an hour with `timeouts.LOST_MESSAGE_AFTER`."""
+MAX_FAILED_RUNS = 20
+"""Runs in a row that failed on a job with an unexpected error, until the job fails. A message that no function received
+is not the file's fault, and is not counted."""
 MAX_FINALIZE_ATTEMPTS = 40
 """How often an ended task is given to finalizers: about eight hours with `finalize_delay`."""
 THROTTLED_LIKE_ATTEMPT = 3
@@ -56,6 +57,7 @@ class RetryDecision:
     pauses_submissions: bool = False
     is_failed_attempt: bool = False
     single_file_task: bool = False
+    split_from: SplitFrom | None = None
 
 
 def retry_delay(attempts: int) -> timedelta:
@@ -80,7 +82,8 @@ def after_refusal(job: Job, error: VendorError, files_in_submission: int, now: d
     if error.error_class is ErrorClass.THROTTLED:
         return RetryDecision(retry_at=now + retry_delay(THROTTLED_LIKE_ATTEMPT))
     if files_in_submission > 1 and error.code.startswith(ABOUT_THE_REQUEST):
-        return RetryDecision(retry_at=now, single_file_task=True)
+        split_from = SplitFrom(submission_id=job.submission_id or "", files=files_in_submission)
+        return RetryDecision(retry_at=now, single_file_task=True, split_from=split_from)
     if error.error_class is ErrorClass.PERMANENT:
         return RetryDecision(failure=failure(error.code, error.message))
     return after_failed_attempt(job, error, now)
@@ -128,9 +131,9 @@ def after_lost_task(job: Job, now: datetime) -> RetryDecision:
     return RetryDecision(retry_at=now) if may_be_resubmitted(job) else RetryDecision(failure=internal_error(job))
 
 
-def is_out_of_requeues(job: Job) -> bool:
-    """The job was requeued so often without progress that our own system must be broken for this file."""
-    return job.requeues >= MAX_REQUEUES
+def has_failed_too_often(job: Job) -> bool:
+    """The functions failed on this job so often in a row that our own system must be broken for this file."""
+    return job.failed_runs >= MAX_FAILED_RUNS
 
 
 def internal_error(job: Job) -> Failure:

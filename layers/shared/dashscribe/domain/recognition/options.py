@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from email.errors import MessageError
 from email.header import decode_header, make_header
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.recognition.catalogue import Endpoint, ModelSpec, Region, find_spec
 from dashscribe.domain.recognition.fallback import Fallback, resolve_fallback
@@ -22,15 +22,19 @@ from dashscribe.domain.recognition.option_checks import (
     find_region_fault,
     quote,
 )
+from dashscribe.domain.recognition.output_options import check_subtitles, resolve_outputs
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE, Profile, Profiles
+from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, FIRST_OUTPUTS
+from dashscribe.domain.transcripts.script_rules import SubtitleOptions
 from dashscribe.errors import InvalidOptions
 
 METADATA_PREFIX = "dashscribe-"
 PROFILE_KEY = "dashscribe-profile"
 MODEL_KEY = "dashscribe-model"
 PARAMETERS_KEY = "dashscribe-parameters"
-METADATA_KEYS = (PROFILE_KEY, MODEL_KEY, PARAMETERS_KEY)
+OUTPUTS_KEY = "dashscribe-outputs"
+METADATA_KEYS = (PROFILE_KEY, MODEL_KEY, PARAMETERS_KEY, OUTPUTS_KEY)
 MAX_REPORTED_FAULTS = 20
 """Two kilobytes of metadata can hold a thousand faults. An error message names this many."""
 
@@ -47,6 +51,8 @@ class Options(BaseModel):
     endpoint: Endpoint | None = None
     stream: bool = False
     fallback: Fallback | None = None
+    outputs: tuple[str, ...] = Field(default=FIRST_OUTPUTS, description="the files that are rendered (docs/outputs.md)")
+    subtitles: SubtitleOptions | None = None
 
     @property
     def spec(self) -> ModelSpec:
@@ -64,6 +70,8 @@ class Options(BaseModel):
             model=self.fallback.model,
             family=self.fallback.family,
             parameters=self.fallback.parameters,
+            outputs=self.outputs,
+            subtitles=self.subtitles,
         )
 
 
@@ -78,7 +86,13 @@ def find_option_warnings(options: Options | None, duration_ms: int | None) -> li
 
 
 def resolve_options(
-    key: str, metadata: Mapping[str, str], profiles: Profiles, *, default_model: str, region: Region
+    key: str,
+    metadata: Mapping[str, str],
+    profiles: Profiles,
+    *,
+    default_model: str,
+    region: Region,
+    default_outputs: tuple[str, ...] = DEFAULT_OUTPUTS,
 ) -> Options:
     """Merge the three levels of options and check the result against the catalogue.
 
@@ -88,6 +102,11 @@ def resolve_options(
     faults = _find_unknown_metadata(metadata)
     profile_name, profile, fault = _select_profile(key, metadata, profiles)
     faults += filter(None, [fault])
+    outputs, output_faults = resolve_outputs(
+        _decode_metadata(metadata.get(OUTPUTS_KEY)), OUTPUTS_KEY, profile, default_outputs
+    )
+    subtitles, subtitle_faults = check_subtitles(profile)
+    faults += output_faults + subtitle_faults
     own_model = _decode_metadata(metadata.get(MODEL_KEY))
     model = own_model or profile.model or default_model
     if own_model and own_model != (profile.model or default_model):
@@ -117,6 +136,8 @@ def resolve_options(
         endpoint=(profile.endpoint or spec.endpoints[0]) if spec.is_synchronous else None,
         stream=spec.is_synchronous and (spec.streams_by_default if profile.stream is None else profile.stream),
         fallback=fallback,
+        outputs=outputs,
+        subtitles=subtitles,
     )
 
 

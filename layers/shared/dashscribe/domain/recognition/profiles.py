@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError
 
 from dashscribe.domain.recognition.catalogue import Endpoint
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.transcripts.outputs import OUTPUTS
+from dashscribe.domain.transcripts.script_rules import SubtitleOptions
 from dashscribe.errors import ProfilesUnreadable
 
 DEFAULT_PROFILE = "default"
@@ -27,6 +29,14 @@ class Profile(BaseModel):
     )
     fallback_parameters: JsonObject | None = Field(
         default=None, description="parameters of the fallback model (by default, translated from `parameters`)"
+    )
+    outputs: str | list[str] | None = Field(
+        default=None,
+        description=f"the files that are rendered, as a list or separated by commas: {', '.join(OUTPUTS)}",
+    )
+    # Checked with the other options: a fault fails the uploads of this profile, and the others continue.
+    subtitles: SkipValidation[SubtitleOptions | None] = Field(
+        default=None, description="how subtitles look, and the names of speakers (docs/subtitles.md#options)"
     )
 
 

@@ -1,0 +1,1 @@
+"""Transcripts: their shape, and the files that show them to people and programs."""

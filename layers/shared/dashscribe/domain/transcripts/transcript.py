@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 
 SCHEMA_VERSION = "1.0"
 
@@ -14,20 +18,10 @@ class _Shape(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class AudioFacts(BaseModel):
-    """What the transcript says of the audio. None where the model does not tell."""
-
-    model_config = ConfigDict(frozen=True)
-
-    duration_ms: int | None
-    speech_ms: int | None
-    channels: list[int]
-
-
-# Words are validated like models, without being any: 12 hours have 144,000 of them, which take 110 MB less with slots.
+# A dataclass with slots, which pydantic validates like a model: the 144,000 words of 12 hours take 110 MB less.
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word as recognised. Blanks live in `text` and `punctuation`: the two concatenate verbatim."""
+    """A word as recognised. Spaces are part of `text` and `punctuation`, so that both can be joined as they are."""
 
     begin_ms: int
     end_ms: int
@@ -36,7 +30,7 @@ class Word:
 
 
 class Sentence(_Shape):
-    """A sentence. Times are ms from the start of the audio; they and `words` are null where the model gives none."""
+    """A sentence. Times are ms from the start of the audio. Times and `words` are null where the model gives none."""
 
     sentence_id: int
     begin_ms: int | None
@@ -49,7 +43,7 @@ class Sentence(_Shape):
 
 
 class Channel(_Shape):
-    """One audio track. `speech_ms` is what the model found to be speech, null where it does not tell."""
+    """One audio track. `speech_ms` is the duration of the speech in it, null where the model does not give it."""
 
     channel_id: int
     speech_ms: int | None
@@ -76,6 +70,13 @@ class Transcript(_Shape):
         if any(sentence.words for sentence in sentences):
             return "words"
         return "sentences" if any(sentence.begin_ms is not None for sentence in sentences) else "none"
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages that the model names, the most frequent first."""
+        spoken = [sentence for channel in self.channels for sentence in channel.sentences if sentence.text.strip()]
+        counts = Counter(sentence.language for sentence in spoken if sentence.language)
+        return [language for language, _ in counts.most_common()]
 
     @property
     def facts(self) -> AudioFacts:
@@ -128,18 +129,18 @@ class VendorResult(_VendorShape):
 
 
 def neutral(result: VendorResult, *, job_id: str, model: str, media: str) -> Transcript:
-    """The vendor's result in our shape. Times, texts and blanks are taken over as they are."""
+    """Convert the vendor's result to our shape. Times, texts and spaces are not changed."""
     channels = [
         Channel(
             channel_id=track.channel_id,
             speech_ms=track.content_duration_in_milliseconds,
-            text=track.text if track.text is not None else "".join(part.text for part in track.sentences or []),
+            text=_whole(track.text if track.text is not None else _joined(track.sentences or [])),
             sentences=[
                 Sentence(
                     sentence_id=part.sentence_id if part.sentence_id is not None else index,
                     begin_ms=part.begin_time,
                     end_ms=part.end_time,
-                    text=part.text,
+                    text=_whole(part.text),
                     speaker=part.speaker_id,
                     language=part.language,
                     emotion=part.emotion,
@@ -149,8 +150,8 @@ def neutral(result: VendorResult, *, job_id: str, model: str, media: str) -> Tra
                         Word(
                             begin_ms=word.begin_time,
                             end_ms=word.end_time,
-                            text=word.text,
-                            punctuation=word.punctuation or "",
+                            text=_whole(word.text),
+                            punctuation=_whole(word.punctuation or ""),
                         )
                         for word in part.words
                     ],
@@ -171,8 +172,25 @@ def neutral(result: VendorResult, *, job_id: str, model: str, media: str) -> Tra
     )
 
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def _whole(text: str) -> str:
+    """The text without halves of characters, which JSON can escape and UTF-8 cannot encode."""
+    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
+
+
+def _joined(sentences: list[VendorSentence]) -> str:
+    """The text of a channel for which the vendor gives only sentences. Some models write no blank after a sentence."""
+    text = ""
+    for sentence in sentences:
+        needs_blank = text[-1:] in (".", "!", "?", "…") and sentence.text[:1].isalpha()
+        text += (" " if needs_blank else "") + sentence.text
+    return text
+
+
 def empty(*, job_id: str, model: str, media: str) -> Transcript:
-    """Silent audio: nothing was said, and nothing is billed."""
+    """The transcript of silent audio, which the vendor does not bill."""
     return Transcript(job_id=job_id, model=model, media=media, duration_ms=None, speech_ms=0, text="", channels=[])
 
 

@@ -108,7 +108,7 @@ class PollService:
             elif job.status is Status.SUBMITTED:
                 self._save(self._checked(job, now))
                 continue
-            elif retry_policy.is_out_of_requeues(job):
+            elif retry_policy.has_failed_too_often(job):
                 publishes = self._save(jobs.fail(job, retry_policy.internal_error(job), now))
             else:
                 to_requeue.append(job)

@@ -127,6 +127,10 @@ class VendorFacts(Protocol):
 
     def remember_one_file_only(self, model: str, until: datetime) -> None: ...
 
+    def count_single_acceptance(self, submission_id: str) -> int:
+        """Count a file of this refused submission that the vendor accepted by itself, and return how many there are."""
+        ...
+
     def task_list_state(self, model: str) -> TaskListState | None:
         """What the last scan of this model's task list left for the next one."""
         ...

@@ -13,7 +13,7 @@ from dashscribe.domain.transcripts.output_files import OutputFile
 
 
 class MediaStore(Protocol):
-    """The media bucket. Every method raises `MediaGone` when this version of the object no longer exists."""
+    """The media bucket. `head` and `read` raise `MediaUnusable` for an object that is gone, forbidden or archived."""
 
     def head(self, media: Media) -> Mapping[str, str]:
         """The object's user metadata."""

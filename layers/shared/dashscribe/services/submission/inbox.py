@@ -3,13 +3,16 @@ queue."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from dashscribe.domain.jobs import job as jobs
 from dashscribe.errors import MalformedMessage, StaleRecord
 from dashscribe.observability import logger
-from dashscribe.services.ports import DeadLetterQueue, Message
+from dashscribe.services.messages import is_requeued_job
+from dashscribe.services.ports import DeadLetterQueue, JobRecords, Message
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 
 Value = TypeVar("Value")
@@ -29,6 +32,7 @@ class MessageInbox:
     """Runs a handler for one message and decides where the message goes."""
 
     dead_letter_queue: DeadLetterQueue
+    records: JobRecords
 
     def process(self, message: Message, handle: Callable[[str], Value]) -> Processed[Value]:
         """Run `handle` with the message's body. An error affects this message only, never the others of its batch."""
@@ -41,7 +45,19 @@ class MessageInbox:
             return Processed(None, is_done=True)
         except Exception:
             logger.exception("message failed", message_id=message.message_id)
+            self._count_failed_run(message)
             return self._returned(message)
+
+    def _count_failed_run(self, message: Message) -> None:
+        """Count the failure on the record of a requeued job, so that it ends. A new upload is requeued by the loop."""
+        if not is_requeued_job(message.body):
+            return
+        try:
+            job = self.records.find(json.loads(message.body)["job_id"])
+            if job is not None:
+                self.records.save(jobs.run_failed(job))
+        except Exception:
+            logger.exception("failed run not counted", message_id=message.message_id)
 
     def _returned(self, message: Message) -> Processed[Value]:
         """Lambda must be told about a message that it delivered. One that we received ourselves returns by itself."""

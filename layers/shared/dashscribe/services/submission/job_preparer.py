@@ -10,7 +10,7 @@ from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.media import is_ignored, refusal, too_large_for
 from dashscribe.domain.recognition.options import Options, resolve_options
-from dashscribe.errors import InvalidOptions, MalformedMessage, MediaGone, ProfilesUnreadable
+from dashscribe.errors import InvalidOptions, MalformedMessage, MediaUnusable, ProfilesUnreadable
 from dashscribe.observability import logger
 from dashscribe.services.messages import ObjectCreated, RequeuedJob, parse_message
 from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource
@@ -41,14 +41,20 @@ class JobPreparer:
     clock: Clock
     results_bucket: str
     default_model: str
+    default_outputs: tuple[str, ...]
     region: Region
 
-    def prepare(self, body: str) -> Preparation:
-        """Record the upload of a message, or find the requeued job, and prepare it. Raises `MalformedMessage`."""
+    def record(self, body: str) -> Job | None:
+        """Record the upload of a message, or find the requeued job. Raises `MalformedMessage`.
+
+        From then on the loop brings the job back, so its message is no longer needed. None for an object that is no
+        recording.
+        """
         message = parse_message(body)
-        job = find_requeued(message, self.records) if isinstance(message, RequeuedJob) else self._received(message)
-        if job is None:
-            return Preparation()
+        return find_requeued(message, self.records) if isinstance(message, RequeuedJob) else self._received(message)
+
+    def prepare(self, job: Job) -> Preparation:
+        """Check a recorded job, fix its options, and route it."""
         logger.append_keys(job_id=job.job_id)
         try:
             return self._prepare(job)
@@ -67,10 +73,11 @@ class JobPreparer:
                 metadata,
                 self.profiles.profiles(),
                 default_model=self.default_model,
+                default_outputs=self.default_outputs,
                 region=self.region,
             )
-        except MediaGone as error:
-            return self._failed(job, "MEDIA_GONE", str(error))
+        except MediaUnusable as error:
+            return self._failed(job, error.code, str(error))
         except InvalidOptions as error:
             return self._failed(job, error.code, str(error))
         except ProfilesUnreadable as error:

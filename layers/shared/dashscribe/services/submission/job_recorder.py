@@ -11,8 +11,8 @@ from dashscribe.domain.jobs.job import RESPONSE_LOST, Job, Status
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_RESPONSES, after_lost_response
 from dashscribe.errors import PublishFailed, StaleRecord
 from dashscribe.observability import logger
-from dashscribe.services.ports import Clock, EventPublisher, JobRecords
-from dashscribe.services.publish import publish_end
+from dashscribe.services.ports import Clock, JobRecords
+from dashscribe.services.publish import EndPublisher
 from dashscribe.services.submission.report import SubmitReport, total
 
 
@@ -21,7 +21,7 @@ class JobRecorder:
     """Writes with optimistic locking: when another process wrote the record first, our change is dropped."""
 
     records: JobRecords
-    events: EventPublisher
+    publisher: EndPublisher
     clock: Clock
 
     def record(self, batch: Iterable[Job], change: Callable[[Job], Job]) -> SubmitReport:
@@ -62,7 +62,7 @@ class JobRecorder:
     def _published(self, failed: Job) -> SubmitReport:
         logger.warning("transcription failed", code=failed.failure.code if failed.failure else None)
         try:
-            publish_end(failed, self.records, self.events, self.clock)
+            self.publisher.publish(failed)
         except PublishFailed:
             logger.exception("event not published; the loop publishes it", job_id=failed.job_id)
         except StaleRecord:

@@ -144,6 +144,6 @@ class LostResponses:
     def _adopt(self, task: Task, batch: list[Job]) -> SubmitReport:
         """The vendor accepted the submission: its jobs belong to its task."""
         accepted = [jobs.submitted(job, task.task_id, task.posted_at) for job in batch]
-        publish_start(accepted, self.recorder.events, self.clock)
+        publish_start(accepted, self.recorder.publisher.events, self.clock)
         logger.warning("a submission without a response had been accepted", task_id=task.task_id)
         return self.recorder.save(accepted)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from dashscribe.domain.jobs.batching import batches
 from dashscribe.domain.jobs.job import Job
 from dashscribe.observability import logger
+from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import is_requeued_job
 from dashscribe.services.ports import Clock, Message, MessageSource, PollLoop, VendorFacts
 from dashscribe.services.rate_limits import files_per_task
-from dashscribe.services.submission.inbox import MessageInbox
+from dashscribe.services.submission.inbox import MessageInbox, Processed
 from dashscribe.services.submission.job_preparer import JobPreparer, Preparation
 from dashscribe.services.submission.lost_responses import LostResponses
 from dashscribe.services.submission.report import NOTHING, SubmitReport
@@ -24,6 +26,10 @@ RUN_TIME = timedelta(seconds=25)
 function's time-out is 60 s."""
 RECONCILE_TIME = timedelta(seconds=12)
 """After this a run sends no query about lost responses: they can wait, and the uploads of the same run should not."""
+PREPARE_TIME = timedelta(seconds=12)
+"""After this a run prepares no further job. A HEAD of S3 may take seconds, and 100 of them would exceed the
+time-out."""
+CONCURRENT_RECORDS = 8
 GATHER_FOR = timedelta(seconds=1)
 """How long a run with much traffic waits for more messages, so that its tasks are full."""
 GATHER_AT_MOST = timedelta(seconds=8)
@@ -61,6 +67,7 @@ class SubmitService:
     loop: PollLoop
     clock: Clock
     max_files_per_task: int
+    concurrent_records: int = CONCURRENT_RECORDS
 
     def run(self, messages: Sequence[Message]) -> SubmitReport:
         """Record and submit. The report names the messages that failed; only they return to the queue."""
@@ -77,14 +84,15 @@ class SubmitService:
     def _gather(self, messages: Sequence[Message], started: datetime) -> _Gathered:
         """Prepare these messages, and more from the queue while that makes the tasks fuller."""
         gathered = _Gathered()
-        self._prepare(messages, gathered)
+        until = started + PREPARE_TIME
+        self._prepare(messages, gathered, until)
         handled = len(messages)
         while len(gathered.ready) < self.max_files_per_task:
             more = self._more(handled, self.clock() - started)
             if not more:
                 break
             handled += len(more)
-            self._prepare(more, gathered)
+            self._prepare(more, gathered, until)
         return gathered
 
     def _more(self, handled: int, elapsed: timedelta) -> list[Message]:
@@ -98,15 +106,35 @@ class SubmitService:
             logger.exception("no further messages received")  # the messages of this run are not affected
             return []
 
-    def _prepare(self, messages: Sequence[Message], gathered: _Gathered) -> None:
-        """Prepare new uploads first: unlike requeued jobs they have no record yet."""
-        for message in sorted(messages, key=lambda each: is_requeued_job(each.body)):
-            processed = self.inbox.process(message, self.preparer.prepare)
+    def _prepare(self, messages: Sequence[Message], gathered: _Gathered, until: datetime) -> None:
+        """Record every message, new uploads first, and then prepare the jobs for as long as there is time.
+
+        A recorded job is safe: the loop brings back a job that this run has no time for.
+        """
+        in_order = sorted(messages, key=lambda each: is_requeued_job(each.body))
+        recorded = zip(in_order, map_concurrently(self._record, in_order, self.concurrent_records), strict=True)
+        left = 0
+        for message, processed in list(recorded):
             gathered.report += processed.report
-            if processed.value is not None:
-                gathered.add(processed.value)
-            if processed.is_done:
+            is_done, job = processed.is_done, processed.value
+            if job is not None and self.clock() > until:
+                left += 1
+            elif job is not None:
+                prepared = self.inbox.process(message, partial(self._prepare_job, job))
+                gathered.report += prepared.report
+                is_done = prepared.is_done
+                if prepared.value is not None:
+                    gathered.add(prepared.value)
+            if is_done:
                 self._delete(message)
+        if left:
+            logger.warning("jobs left to the loop", waiting=left)
+
+    def _record(self, message: Message) -> Processed[Job | None]:
+        return self.inbox.process(message, self.preparer.record)
+
+    def _prepare_job(self, job: Job, _: str) -> Preparation:
+        return self.preparer.prepare(job)
 
     def _delete(self, message: Message) -> None:
         """Delete a message that we received ourselves. Lambda deletes the ones that it delivered."""

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
-from dashscribe.domain.jobs.retry_policy import ABOUT_THE_REQUEST
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, find_url_mark
@@ -26,8 +25,6 @@ from dashscribe.services.submission.submission_pause import SubmissionPause
 
 ONE_FILE_ONLY_FOR = timedelta(hours=24)
 """How long it is remembered that a model takes one file a task, before several are tried again."""
-_SHOWS_ONE_FILE_ONLY = (*ABOUT_THE_REQUEST, ONE_OF_MANY_IN_RESULTS)
-"""Why a file is submitted by itself. When the vendor then accepts the file, the number of files was the cause."""
 
 
 @dataclass(frozen=True)
@@ -99,14 +96,24 @@ class TaskSubmitter:
         self.records.save_task(tasks.accepted(task, task_id, now))
         self.facts.remember_task_id(task_id, task.submission_id)
         logger.info("submitted", task_id=task_id, model=task.model, job_ids=task.job_ids)
-        first = claimed[0]
-        if first.single_file_task and (first.last_error_code or "").startswith(_SHOWS_ONE_FILE_ONLY):
-            logger.warning("the vendor takes one file a task", model=task.model, after=first.last_error_code)
+        if self._shows_one_file_only(claimed[0]):
+            logger.warning("the vendor takes one file a task", model=task.model, after=claimed[0].last_error_code)
             self.facts.remember_one_file_only(task.model, now + ONE_FILE_ONLY_FOR)
         self.pause.end()
         accepted = [jobs.submitted(job, task_id, task.posted_at) for job in claimed]
-        publish_start(accepted, self.recorder.events, self.clock)
+        publish_start(accepted, self.recorder.publisher.events, self.clock)
         return self.recorder.save(accepted)
+
+    def _shows_one_file_only(self, accepted: Job) -> bool:
+        """Whether the number of files was the cause of an earlier refusal.
+
+        The vendor says so when it answered one file of a task. A refused submission says so only once every one of its
+        files is accepted by itself: otherwise one bad file was the cause.
+        """
+        if accepted.last_error_code == ONE_OF_MANY_IN_RESULTS:
+            return True
+        split = accepted.split_from
+        return split is not None and self.facts.count_single_acceptance(split.submission_id) >= split.files
 
     def _refused(self, claimed: list[Job], task: Task, error: VendorError) -> SubmitReport:
         logger.warning(

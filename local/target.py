@@ -1,0 +1,53 @@
+"""The stack that a command works on: the local one, or a deployed one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local.processes import StackError
+from local.stack import StackInfo
+
+
+@dataclass(frozen=True)
+class Target:
+    """`client` makes a boto3 client by the service's name."""
+
+    client: Callable[[str], Any]
+    outputs: Mapping[str, str]
+    parameters: Mapping[str, str]
+
+    @classmethod
+    def of(cls, stack_name: str) -> Target:
+        """The deployed stack of this name, with the AWS credentials of the environment; without a name, the local
+        one. Raises `StackError` when there is none."""
+        if not stack_name:
+            return cls.of_local(StackInfo.load())
+        try:
+            client: Callable[[str], Any] = boto3.Session().client  # type: ignore[assignment]  # the stubs want literals
+            return cls._described(client, stack_name)
+        except (BotoCoreError, ClientError) as error:
+            raise StackError(f"The stack {stack_name!r} cannot be read: {error}") from error
+
+    @classmethod
+    def of_local(cls, info: StackInfo) -> Target:
+        return cls._described(info.client, info.stack_name)
+
+    @classmethod
+    def _described(cls, client: Callable[[str], Any], stack_name: str) -> Target:
+        [stack] = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
+        return cls(
+            client=client,
+            outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
+            parameters={each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])},
+        )
+
+    def output(self, name: str) -> str:
+        try:
+            return self.outputs[name]
+        except KeyError:
+            raise StackError(f"The stack has no output {name}; deploy this version of the template first.") from None

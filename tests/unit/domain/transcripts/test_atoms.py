@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import pytest
+import regex  # type: ignore[import-untyped]  # the package has no types
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from dashscribe.domain.transcripts import graphemes
+from dashscribe.domain.transcripts.atoms import Atom, atoms_of
+from dashscribe.domain.transcripts.line_breaks import NEVER_FIRST, NEVER_LAST, Break
+from dashscribe.domain.transcripts.phrase_words import language_of
+from dashscribe.domain.transcripts.script_rules import RULES, Script, cells, script_of
+from dashscribe.domain.transcripts.transcript import Word
+from dashscribe.domain.transcripts.word_times import TimedText
+from tests.unit.domain.transcripts.speech import SAMPLES
+
+
+def atoms(text: str, words: list[str] | None = None) -> list[Atom]:
+    script = script_of(text)
+    timed = [TimedText(n * 100, n * 100 + 100, word) for n, word in enumerate(words or [text])]
+    return atoms_of(timed, words is not None, 0, RULES[script], language_of(text, script))
+
+
+def texts(found: list[Atom]) -> list[str]:
+    return [atom.text for atom in found]
+
+
+def after(found: list[Atom]) -> dict[str, Break]:
+    return {atom.text: atom.after for atom in found}
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.text(
+        st.sampled_from("aéक्षिของำนี้ไम👨\u200d👩👍🏽🇧🇷5\ufe0f\u20e3각\u1112\u1161\u11ab\u0301 \r\n字あ"), max_size=12
+    )
+)
+@example("👨‍👩‍👧‍👦🇧🇷🇧🇷5️⃣")
+def test_no_grapheme_cluster_is_torn(text: str) -> None:
+    ends, at = set(), 0
+    for cluster in regex.findall(r"\X", text):
+        at += len(cluster)
+        ends.add(at)
+    assert set(graphemes.boundaries(text)) <= ends
+
+
+def test_clusters_of_plain_text_are_its_characters() -> None:
+    assert graphemes.boundaries("abc字") == [1, 2, 3]
+
+
+@pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES)
+def test_atoms_are_the_whole_text_and_fit_a_line(text: str) -> None:
+    found = atoms(text)
+    assert "".join(atom.text + atom.blank for atom in found).rstrip() == text
+    assert all(atom.text and atom.cells == cells(atom.text) <= RULES[script_of(text)].line_cells for atom in found)
+
+
+@pytest.mark.parametrize("sample", ["chinese", "japanese", "thai"])
+def test_no_atom_begins_with_a_closing_mark_or_ends_with_an_opening_one(sample: str) -> None:
+    for atom in atoms(SAMPLES[sample]):
+        assert atom.text[0] not in NEVER_FIRST
+        assert atom.text[-1] not in NEVER_LAST
+
+
+def test_latin_words_and_numbers_in_chinese_are_whole() -> None:
+    joined = " ".join(texts(atoms(SAMPLES["chinese"])))
+    assert "Kubernetes" in joined
+    assert "3000" in joined
+
+
+def test_the_vendors_words_are_the_atoms_of_chinese() -> None:
+    assert texts(atoms("人工智能的应用，很好", ["人工智能", "的", "应用，", "很好"])) == [
+        "人工智能",
+        "的",
+        "应用，",
+        "很好",
+    ]
+
+
+def test_single_characters_from_the_vendor_do_not_tear_words() -> None:
+    text = "我们使用人工智能的应用"
+    assert "智" not in texts(atoms(text, list(text)))
+
+
+def test_korean_breaks_at_blanks_only() -> None:
+    assert texts(atoms(SAMPLES["korean"])) == SAMPLES["korean"].split()
+
+
+def test_a_long_address_breaks_after_its_marks() -> None:
+    found = texts(atoms("https://example.com/one/two/three?four=five&six=seven/eight/nine"))
+    assert len(found) == 2
+    assert found[0][-1] in "/.-_?&="
+
+
+def test_a_long_compound_breaks_at_a_joint() -> None:
+    found = texts(atoms("Das Grundstücksverkehrsgenehmigungszuständigkeitsübertragungsverordnungsgesetz gilt."))
+    assert [part[-4:] for part in found[1:-2]] == ["ungs"] or found[1].endswith(("ungs", "keits"))
+
+
+def test_a_hyphenated_word_is_whole_where_it_fits() -> None:
+    assert texts(atoms("a well-known and/or half-baked idea")) == ["a", "well-known", "and/or", "half-baked", "idea"]
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "quality"),
+    [
+        ("Yes. No.", "Yes.", Break.SENTENCE),
+        ("Yes, no.", "Yes,", Break.CLAUSE),
+        ("bread and butter", "bread", Break.PHRASE),
+        ("bread and butter", "and", Break.WEAK),
+        ("big house", "big", Break.WORD),
+        ("about 20 km away", "20", Break.TIED),
+        ("with Dr. Smith", "Dr.", Break.TIED),
+        ("by J. R. Tolkien", "R.", Break.TIED),
+        ("he said “stop.” Then", "“stop.”", Break.SENTENCE),
+        ("गाँव के लोग", "गाँव", Break.WEAK),
+        ("최선을 다할 수 있다", "다할", Break.WEAK),
+    ],
+)
+def test_the_quality_of_a_break(text: str, word: str, quality: Break) -> None:
+    assert after(atoms(text))[word] is quality
+
+
+def test_no_particle_begins_a_line_in_japanese_without_a_cost() -> None:
+    assert after(atoms("課題を整理", ["課題", "を", "整理"])) | {"整理": Break.SENTENCE} == {
+        "課題": Break.WEAK,
+        "を": Break.WORD,
+        "整理": Break.SENTENCE,
+    }
+
+
+def test_an_atom_inside_of_a_word_has_a_share_of_its_time() -> None:
+    rules = RULES[Script.ALPHABETIC]
+    found = atoms_of([TimedText(0, 1000, "aaaa bbbbb")], False, 0, rules, "en")
+    assert [(atom.begin_ms, atom.end_ms) for atom in found] == [(0, 400), (500, 1000)]
+
+
+def test_a_vendor_word_of_two_words_is_divided() -> None:
+    assert texts(atoms("this is Alibaba", ["this is ", "Alibaba"])) == ["this", "is", "Alibaba"]
+    assert Word(0, 1, "x").punctuation == ""
+
+
+def test_thai_and_japanese_without_word_times_break_between_words() -> None:
+    assert "อากาศ" in texts(atoms(SAMPLES["thai"]))
+    assert texts(atoms("本日はお忙しいのですが")) == ["本日は", "お忙しいのですが"]

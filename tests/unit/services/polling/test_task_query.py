@@ -1,0 +1,65 @@
+"""Tasks that end without a transcript, and queries that fail."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError
+from tests.support.world import SUBMITTED, SUCCEEDED, World
+
+
+def test_the_file_of_a_task_that_the_vendor_no_longer_knows_is_submitted_again() -> None:
+    world = World()
+    world.vendor.forgotten = {"task-0"}
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.terminal_events_of("a.wav")[0].attempts == 2
+
+
+def test_the_file_of_a_task_that_never_ends_is_submitted_again() -> None:
+    world = World()
+    world.vendor.seconds = 10**6
+    world.upload("a.wav")
+    world.step()
+    world.vendor.seconds = 3
+    world.run_until_quiet(max_steps=6000)
+    detail = world.bus.terminal_events_of("a.wav")[0]
+    assert (detail.status, detail.attempts) == ("SUCCEEDED", 2)
+    assert world.now - detail.timing.uploaded_at < timedelta(hours=5)
+
+
+def test_failed_queries_are_repeated_later() -> None:
+    world = World()
+    world.vendor.query_errors = [
+        VendorError("Throttling.RateQuota", "slow", ErrorClass.THROTTLED, 429),
+        VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500),
+        ResponseLost("reset"),
+        VendorError("InvalidApiKey", "rotated", ErrorClass.ACCOUNT_WIDE, 401),
+    ]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
+def test_an_overdue_task_is_cancelled() -> None:
+    world = World()
+    world.vendor.seconds = 10**6
+    world.upload("a.wav")
+    world.step()
+    world.vendor.seconds = 3
+    world.run_until_quiet(max_steps=6000)
+    assert world.vendor.cancelled == ["task-0"]
+
+
+def test_a_task_that_cannot_be_queried_is_timed_out_when_its_results_are_deleted() -> None:
+    world = World()
+    world.upload("a.wav")
+    world.deliver()
+    world.vendor.query_errors = [VendorError("NoSuchTask", "what?", ErrorClass.PERMANENT, 400)] * 5
+    world.now += TASK_DEADLINE + RESULTS_LIVE + timedelta(hours=1)
+    world.loop_pass()
+    assert world.job_of("a.wav").last_error_code == "TASK_TIMED_OUT"
+    world.vendor.query_errors = []
+    world.run_until_quiet()
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]

@@ -1,0 +1,217 @@
+"""Submissions whose response was lost."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from dashscribe.domain.jobs.job import Status
+from dashscribe.domain.recognition.catalogue import CATALOGUE
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError
+from tests.support.world import FAILED, SUBMITTED, SUCCEEDED, World
+
+NO_LIST = VendorError("NotFound", "no such path", ErrorClass.PERMANENT, 404)
+
+
+def test_a_submission_whose_response_was_lost_is_found_in_the_task_list_and_not_paid_again() -> None:
+    world = World()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.upload("b.wav")
+    world.run_until_quiet()
+    for key in ("a.wav", "b.wav"):
+        assert world.vendor.submissions_of(key) == 1
+        assert world.bus.events_of(key) == [SUBMITTED, SUCCEEDED]
+        assert world.bus.terminal_events_of(key)[0].attempts == 1
+    assert sum(report.ambiguous for report in world.submit_reports) == 2
+
+
+def test_a_submission_that_never_arrived_is_sent_again() -> None:
+    world = World()
+    world.upload("known.wav")
+    world.deliver()
+    world.vendor.refusals = [ResponseLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_a_second_lost_response_fails_the_job_even_when_the_list_shows_that_both_were_not_accepted() -> None:
+    world = World()
+    world.upload("known.wav")
+    world.deliver()
+    world.vendor.refusals = [ResponseLost("timed out"), ResponseLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    error = world.bus.terminal_events_of("a.wav")[0].error
+    assert error is not None
+    assert error.code == "SUBMISSION_UNCONFIRMED"
+    assert world.vendor.submissions_of("a.wav") == 0
+
+
+def test_tasks_of_other_programs_on_the_account_are_not_adopted() -> None:
+    world = World()
+    for number in range(3):
+        world.vendor.submit(CATALOGUE["fun-asr"], [f"https://other.s3.us-east-1.amazonaws.com/{number}.wav?X"], {})
+    world.vendor.refusals = [ResponseLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [NO_LIST, VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)],
+    ids=["no list", "list fails"],
+)
+def test_without_a_task_list_a_lost_response_leads_to_one_more_submission_which_is_counted(error: VendorError) -> None:
+    world = World()
+    world.vendor.list_refusal = error
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.run_until_quiet(max_steps=5000)  # a list that never answers is tried for 23 hours
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 2
+    assert sum(report.ambiguous for report in world.submit_reports) == 1
+
+
+def test_without_a_task_list_a_second_lost_response_fails_the_job() -> None:
+    world = World()
+    world.vendor.list_refusal = NO_LIST
+    world.vendor.refusals = [ResponseLost("timed out"), ResponseLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    error = world.bus.terminal_events_of("a.wav")[0].error
+    assert error is not None
+    assert error.code == "SUBMISSION_UNCONFIRMED"
+    assert not world.vendor.tasks
+
+
+def test_a_lost_response_is_reconciled_when_only_the_result_names_the_file() -> None:
+    world = World()
+    world.vendor.omits_file_names = True
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert world.job_of("a.wav").status is Status.SUCCEEDED
+
+
+def test_a_result_that_cannot_be_downloaded_yet_causes_no_second_submission() -> None:
+    world = World()
+    world.vendor.omits_file_names = True
+    world.vendor.responses_to_lose = 1
+    world.vendor.downloads_to_fail = 2
+    world.upload("a.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_a_list_that_was_not_read_back_to_the_post_leads_to_one_more_submission() -> None:
+    world = World()
+    world.vendor.seconds = 100
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    newer = world.now + timedelta(seconds=1)
+    world.vendor.largest_page = 10
+    world.vendor.foreign_tasks = [(newer + timedelta(minutes=3), False) for _ in range(300)]
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2, "the outcome is undetermined, so the file is submitted once more"
+    assert world.job_of("a.wav").ambiguous_submissions == 1
+
+
+def test_a_post_behind_1500_newer_tasks_is_found_in_the_list() -> None:
+    world = World()
+    world.vendor.seconds = 100
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.vendor.foreign_tasks = [(world.now + timedelta(minutes=3), False) for _ in range(1500)]
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert world.job_of("a.wav").status is Status.SUCCEEDED
+
+
+def test_a_new_upload_is_recorded_before_a_lost_response_is_reconciled(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.now += timedelta(seconds=30)
+    [lost] = world.records.jobs
+    jobs_recorded: list[int] = []
+
+    def time_out(*_: object) -> None:
+        jobs_recorded.append(len(world.records.jobs))
+        world.now += timedelta(seconds=30)
+        raise ResponseLost("timed out")
+
+    monkeypatch.setattr(world.vendor, "list_page", time_out)
+    world.deliver([json.dumps({"job_id": lost}), world.upload("b.wav", queued=False)])
+    assert jobs_recorded == [2]
+    assert world.job_of("b.wav").due_kind is not None
+
+
+def test_a_url_that_cannot_be_signed_does_not_count_as_a_lost_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    world.upload("a.wav")
+
+    def fail(_: object) -> str:
+        raise RuntimeError("no credentials")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.media, "presign", fail)
+        world.deliver()
+    world.run_until_quiet(faults=True)
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert sum(report.ambiguous for report in world.submit_reports) == 0
+
+
+def test_a_lost_response_is_not_matched_with_the_task_of_another_upload_under_the_same_key() -> None:
+    """In an unversioned bucket both uploads have the same address. Here both responses are lost."""
+    world = World()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.vendor.refusals = [ResponseLost("timed out")]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2
+    assert {job.task_id for job in world.records.jobs.values()} == {"task-0", "task-1"}
+
+
+def test_a_task_that_names_no_file_leaves_the_post_outcome_undetermined() -> None:
+    """The task may be the one whose response was lost, so the POST does not count as not accepted."""
+    world = World()
+    world.vendor.responses_to_lose = 2
+    world.vendor.endings = {"task-0": ("FAILED", "InternalError"), "task-1": ("FAILED", "InternalError")}
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2
+    error = world.bus.terminal_events_of("a.wav")[0].error
+    assert error is not None
+    assert error.code == "SUBMISSION_UNCONFIRMED"
+
+
+def test_an_upload_fails_when_every_response_is_lost_and_no_submission_was_accepted() -> None:
+    world = World()
+    world.vendor.refusals = [ResponseLost("timed out")] * 100
+    world.upload("a.wav")
+    world.run_until_quiet(max_steps=10_000)
+    assert world.bus.events_of("a.wav") == [FAILED]
+    assert world.now - world.job_of("a.wav").uploaded_at < timedelta(hours=5)
+
+
+def test_the_lost_response_of_a_batch_is_reconciled_once_for_all_its_jobs() -> None:
+    world = World()
+    world.vendor.responses_to_lose = 1
+    for number in range(20):
+        world.upload(f"{number}.wav")
+    world.run_until_quiet()
+    assert all(world.vendor.submissions_of(f"{number}.wav") == 1 for number in range(20))
+    assert world.vendor.list_pages <= 2

@@ -1,0 +1,96 @@
+"""A submission whose response was lost is never paid for twice without need."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER
+from dashscribe.errors import ResponseLost
+from tests.support.world import World
+
+LOST = "timed out"
+
+
+def world_with_a_known_task() -> World:
+    """The account has a task of ours at that time: the list is known to be ours and to be up to date."""
+    world = World()
+    world.upload("known.wav")
+    world.deliver()
+    return world
+
+
+def test_many_lost_responses_are_reconciled_with_one_set_of_list_pages() -> None:
+    world = World(max_files_per_task=1)
+    for number in range(25):
+        world.upload(f"{number}.wav")
+    world.vendor.responses_to_lose = 25
+    world.run_until_quiet()
+    assert [world.vendor.submissions_of(f"{number}.wav") for number in range(25)] == [1] * 25
+
+
+@pytest.mark.parametrize("seconds", [31, 60, 110])
+def test_a_post_that_the_vendor_accepts_late_is_not_repeated(seconds: int) -> None:
+    world = world_with_a_known_task()
+    world.vendor.accepts_late_by = timedelta(seconds=seconds)
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_a_list_without_any_task_of_ours_proves_nothing_for_ten_minutes() -> None:
+    world = World()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.vendor.unlisted = {"task-0"}
+    began = world.now
+    while world.vendor.submissions_of("a.wav") == 1 and world.now - began < timedelta(hours=1):
+        world.step()
+    assert world.now - began >= timedelta(minutes=10)
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2
+
+
+def test_a_list_that_always_leaves_the_task_out_costs_one_more_submission_and_no_third() -> None:
+    world = world_with_a_known_task()
+    world.vendor.responses_to_lose = 25
+    world.vendor.unlisted = {f"task-{number}" for number in range(1, 30)}
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2
+
+
+def test_a_first_look_hours_later_still_asks_before_it_repeats() -> None:
+    world = world_with_a_known_task()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.now += timedelta(hours=2)
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_absence_counts_only_some_time_after_the_response_was_lost() -> None:
+    world = world_with_a_known_task()
+    world.vendor.refusals = [ResponseLost(LOST)]
+    world.upload("a.wav")
+    world.deliver()
+    began = world.now
+    while not world.vendor.submissions_of("a.wav"):
+        world.step()
+    assert world.now - began >= LIST_COMPLETE_AFTER
+
+
+def test_accepted_times_are_those_of_the_post_also_when_its_response_was_lost() -> None:
+    world = world_with_a_known_task()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.run_until_quiet()
+    [end] = world.bus.terminal_events_of("a.wav")
+    times = end.timing
+    assert times.submitted_at is not None
+    assert times.completed_at is not None
+    assert times.uploaded_at <= times.submitted_at <= times.completed_at <= times.published_at
