@@ -201,6 +201,10 @@ class BilledRecords(Records):
         text = json.dumps({job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()})
         self._wrote(f"OUTCOMES#{submission_id}", {"outcomes": text, "expires_at": 1_800_000_000})
 
+    def clear_outcomes(self, submission_id: str, now: datetime) -> None:
+        super().clear_outcomes(submission_id, now)
+        self._wrote(f"OUTCOMES#{submission_id}", {"outcomes": "{}", "expires_at": 1_800_000_000})
+
     def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
         self.bill.dynamodb_read(self.sizes.get(f"OUTCOMES#{submission_id}", 0))
         return super().find_outcomes(submission_id)

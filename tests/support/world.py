@@ -155,6 +155,9 @@ class Records:
     def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
         self.crashes.around("save outcomes", lambda: self.outcomes.__setitem__(submission_id, dict(outcomes)))
 
+    def clear_outcomes(self, submission_id: str, now: datetime) -> None:
+        self.crashes.around("clear outcomes", lambda: self.outcomes.__setitem__(submission_id, {}))
+
     def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
         return self.crashes.read("find outcomes", self.outcomes.get(submission_id, {}))
 

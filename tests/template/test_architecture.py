@@ -52,9 +52,15 @@ def test_the_domain_imports_nothing_that_does_io(path: Path) -> None:
         if begins_with(module, *DOES_IO)
         or not (
             module.split(".")[0] in STANDARD
-            or begins_with(module, "pydantic", "budoux", "dashscribe.domain", "dashscribe.errors")
+            or begins_with(
+                module, "pydantic", "budoux", "dashscribe.domain", "dashscribe.errors", "dashscribe.redaction"
+            )
         )
     }
+
+
+def test_redaction_is_pure() -> None:
+    assert imported(PACKAGE / "redaction.py") <= {*STANDARD, "collections.abc", "urllib.parse"} - set(DOES_IO)
 
 
 @pytest.mark.parametrize("path", files("layers/shared/dashscribe/services"), ids=name_of)
@@ -100,6 +106,7 @@ def test_every_imported_package_is_in_the_layer_or_in_the_lambda_runtime() -> No
         "dashscribe",
         "aws_lambda_powertools",
         "budoux",
+        "httpcore",
         "httpx",
         "httpx_sse",
         "pydantic",

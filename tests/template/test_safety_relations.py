@@ -17,6 +17,7 @@ import pytest
 
 from dashscribe.adapters.dashscope_http import CALL_TIMEOUT, LIST_TIMEOUT, MAX_CALL_DURATION
 from dashscribe.adapters.dashscope_http import TIMEOUT as REQUEST_TIMEOUT
+from dashscribe.adapters.result_download import MAX_DOWNLOAD_DURATION, MAX_SMALL_DOWNLOAD_DURATION
 from dashscribe.adapters.result_download import TIMEOUT as DOWNLOAD_TIMEOUT
 from dashscribe.domain.jobs.task import MAX_WAIT
 from dashscribe.domain.jobs.timeouts import (
@@ -131,7 +132,8 @@ def test_a_pass_that_queries_at_the_last_moment_still_ends_in_time(timeout_of: d
 
 
 def test_a_result_that_does_not_arrive_leaves_time_to_record_it(timeout_of: dict[str, timedelta]) -> None:
-    assert longest(DOWNLOAD_TIMEOUT) < timeout_of["FinalizeTranscriptionFunction"]
+    assert MAX_SMALL_DOWNLOAD_DURATION < MAX_DOWNLOAD_DURATION < timeout_of["FinalizeTranscriptionFunction"]
+    assert longest(DOWNLOAD_TIMEOUT) < MAX_DOWNLOAD_DURATION
 
 
 def test_a_state_waits_longer_than_its_function_may_run(

@@ -6,26 +6,32 @@ POWERTOOLS_METRICS_NAMESPACE. Every log line passes through `redacted` first, so
 
 from __future__ import annotations
 
-import re
+import logging
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 from aws_lambda_powertools.metrics import MetricUnit
 
-_SECRETS = re.compile(
-    r"""(?P<query>https?://[^\s"'<>?\\]+\?)[^\s"'<>\\]*(?=[\s"'<>\\]|$)  # the query of a URL may contain a signature
-      | (?P<bearer>Bearer\s+)[^\s"'\\<>,}]+
-      | \b(?:sk|st)-[A-Za-z0-9_-]{4,}
-      | (?:X-Amz-(?:Signature|Security-Token|Credential)|OSSAccessKeyId|Signature)(?:=|%3D)[^&\s"'%]+
-    """,
-    re.VERBOSE | re.IGNORECASE,
-)
+from dashscribe.redaction import redacted
+
+NEVER_LOGGED_BELOW = {
+    "httpx": logging.WARNING,  # logs each URL at INFO, with its signature
+    "httpcore": logging.WARNING,  # logs headers, with the API key, at DEBUG
+    "botocore": logging.INFO,  # logs credentials and signatures at DEBUG
+    "boto3": logging.INFO,
+    "urllib3": logging.INFO,  # logs paths with their queries at DEBUG
+}
+"""The lowest level of each library's logger. It holds whatever log level the function has."""
 
 
-def redacted(text: str) -> str:
-    """Return the text with URL queries, bearer tokens, API keys and signatures replaced by `[redacted]`."""
-    return _SECRETS.sub(lambda found: (found["query"] or found["bearer"] or "") + "[redacted]", text)
+def silence_libraries() -> None:
+    """Keep the libraries from logging secrets. Importing this module does so."""
+    for name, level in NEVER_LOGGED_BELOW.items():
+        logging.getLogger(name).setLevel(level)
+
+
+silence_libraries()
 
 
 class RedactingFormatter(LambdaPowertoolsFormatter):

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from dashscribe.domain.transcripts.outputs import parse_outputs
 from dashscribe.errors import SettingsError
+
+_HOST_ENTRY = re.compile(
+    r"(?:\*?\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?|::1"
+)
+_DOCKER_HOST = "host.docker.internal"
+"""Docker's name of the machine that a container runs on. `sam local invoke` needs it."""
+
+
+def _is_this_machine(host: str) -> bool:
+    if host in ("localhost", _DOCKER_HOST):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class _Settings(BaseModel):
@@ -39,7 +57,13 @@ class StackSettings(_Settings):
 
     @field_validator("dashscope_base_url")
     @classmethod
-    def _no_trailing_slash(cls, url: str) -> str:
+    def _check_base_url(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme != "https" and not (parts.scheme == "http" and _is_this_machine(parts.hostname or "")):
+            raise ValueError(
+                "DashScopeBaseUrl must begin with https://, because every request contains the API key. "
+                "http:// is allowed for a simulator on this machine only: 127.0.0.1, [::1] or localhost."
+            )
         return url.rstrip("/")
 
 
@@ -51,9 +75,23 @@ class VendorSettings(StackSettings):
 
 
 class _ResultHosts(_Settings):
-    """`result_host_allow_list` is a comma-separated list of host suffixes that results may be downloaded from."""
+    """`result_host_allow_list` is a comma-separated list of hosts that results may be downloaded from.
+
+    An entry is a host suffix (`aliyuncs.com`), or `host:port` for exactly one host, which may then use http.
+    """
 
     result_host_allow_list: str
+
+    @field_validator("result_host_allow_list")
+    @classmethod
+    def _check_hosts(cls, entries: str) -> str:
+        for entry in (entry.strip() for entry in entries.split(",")):
+            if entry and not _HOST_ENTRY.fullmatch(entry):
+                raise ValueError(
+                    f"ResultHostAllowList contains {entry!r}, which is neither a host suffix such as aliyuncs.com nor "
+                    "a host with a port such as results.example.com:8443. Write no scheme and no path."
+                )
+        return entries
 
     @property
     def allowed_hosts(self) -> tuple[str, ...]:

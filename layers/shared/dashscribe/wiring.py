@@ -96,14 +96,14 @@ def _api_key(settings: VendorSettings) -> ApiKey:
     return ApiKey(boto3.client("secretsmanager", config=AWS), settings.api_key_secret_arn)
 
 
-def _http_client() -> httpx.Client:
+def _http_client(*, only_checked_addresses: bool = False) -> httpx.Client:
     """A client of its own for the vendor and for result hosts: neither sees the other's headers or cookies.
 
     The trusted roots are read once.
     """
-    import httpx
+    from dashscribe.adapters.http_connections import http_client
 
-    return httpx.Client(verify=_trusted_roots())
+    return http_client(_trusted_roots(), only_checked_addresses=only_checked_addresses)
 
 
 @cache
@@ -173,7 +173,7 @@ def _events(settings: StackSettings) -> EventBridgePublisher:
 def _result_source(settings: SubmitSettings | FinalizeSettings) -> ResultDownload:
     from dashscribe.adapters.result_download import ResultDownload
 
-    return ResultDownload(_http_client(), settings.allowed_hosts)
+    return ResultDownload(_http_client(only_checked_addresses=True), settings.allowed_hosts)
 
 
 @build_once

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 from dashscribe.adapters.configuration import MAX_AGE_SECONDS, ApiKey, SsmProfiles
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
+from dashscribe.redaction import redacted
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -143,6 +144,14 @@ def test_a_new_key_is_used_after_the_cached_one_expires(
     assert api_key() == "sk-first", "read again before the cache expired, which costs money"
     pass_time(MAX_AGE_SECONDS + 1)
     assert api_key() == "sk-second"
+
+
+def test_a_key_that_was_read_is_redacted_whatever_it_begins_with(secrets: SecretsManagerClient) -> None:
+    arn = secrets.create_secret(Name="key", SecretString="dashscope.5ec7e70123456789")["ARN"]
+    assert ApiKey(secrets, arn)() == "dashscope.5ec7e70123456789"
+    assert redacted("Incorrect API key provided: dashscope.5ec7e70123456789.") == (
+        "Incorrect API key provided: [redacted]."
+    )
 
 
 PROFILES = '{"profiles": {"calls": {"model": "fun-asr"}}, "rules": [{"prefix": "通话/", "profile": "calls"}]}'

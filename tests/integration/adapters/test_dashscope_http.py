@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from urllib.parse import quote
 
 import httpx
 import pytest
 
+from dashscribe.adapters import dashscope_http
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
@@ -288,3 +292,78 @@ def test_no_error_contains_the_key(answer: Answer) -> None:
     with pytest.raises(VendorError) as caught:
         Vendor(answer).adapter.query("t")
     assert "sk-secret-key" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+def test_the_signatures_of_submitted_urls_are_redacted_by_value() -> None:
+    signature, token = "9f8e7d6c5b4a39281706", "IQoJb3JpZ2luX2Vj+/5ecret"
+    url = f"https://m/a.wav?X-Amz-Security-Token={quote(token, safe='')}&X-Amz-Signature={signature}"
+    Vendor(answering(200, ACCEPTED)).adapter.submit(FUN_ASR, [url], {})
+    vendor = Vendor(answering(400, {"code": signature, "message": f"{token} does not match {signature}"}))
+    with pytest.raises(VendorError) as caught:
+        vendor.adapter.query("t")
+    assert signature not in str(caught.value)
+    assert token not in str(caught.value)
+
+
+def test_a_secret_is_redacted_before_the_message_is_shortened() -> None:
+    message = "x" * 485 + " key sk-5ec7e70123456789"
+    with pytest.raises(VendorError) as caught:
+        Vendor(answering(400, {"code": "c" * 95 + " sk-5ec7e70", "message": message})).adapter.query("t")
+    assert "5ec" not in str(caught.value)
+
+
+# limits of a response
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "deflate", "br"])
+def test_an_encoding_that_was_not_requested_loses_the_response(encoding: str) -> None:
+    packed = gzip.compress(gzip.compress(json.dumps(ACCEPTED).encode()))
+    vendor = Vendor(
+        lambda _: httpx.Response(200, headers={"Content-Encoding": encoding}, stream=httpx.ByteStream(packed))
+    )
+    with pytest.raises(ResponseLost, match=encoding):
+        vendor.adapter.submit(FUN_ASR, ["u"], {})
+    assert vendor.request.headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize(("status", "error_class"), [(401, ErrorClass.ACCOUNT_WIDE), (429, ErrorClass.THROTTLED)])
+def test_an_error_with_an_encoding_is_classified_by_its_status(status: int, error_class: ErrorClass) -> None:
+    body = httpx.ByteStream(gzip.compress(b"{}"))
+    vendor = Vendor(lambda _: httpx.Response(status, headers={"Content-Encoding": "gzip"}, stream=body))
+    with pytest.raises(VendorError) as caught:
+        vendor.adapter.query("t")
+    assert (caught.value.code, caught.value.error_class) == (f"HTTP_{status}", error_class)
+
+
+def test_a_reply_that_is_too_large_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashscope_http, "MAX_RESPONSE_BYTES", 1_000)
+    sent: list[int] = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            sent.append(1)
+            yield b" " * 100
+
+    with pytest.raises(ResponseLost, match="larger than"):
+        Vendor(lambda _: httpx.Response(200, content=endless())).adapter.query("t")
+    assert len(sent) < 20
+
+
+@pytest.mark.parametrize(("seconds", "lost"), [(24.0, False), (26.0, True)])
+def test_a_slow_reply_is_lost_after_the_deadline(monkeypatch: pytest.MonkeyPatch, seconds: float, lost: bool) -> None:
+    now = 1_000.0
+    monkeypatch.setattr(dashscope_http, "time", SimpleNamespace(monotonic=lambda: now))
+    body = json.dumps({"output": {"task_id": "t", "task_status": "RUNNING"}}).encode()
+
+    def slow() -> Iterator[bytes]:
+        nonlocal now
+        for at in range(len(body)):
+            now += seconds / len(body)
+            yield body[at : at + 1]
+
+    adapter = Vendor(lambda _: httpx.Response(200, content=slow())).adapter
+    if not lost:
+        assert adapter.query("t").output.task_status == "RUNNING"
+        return
+    with pytest.raises(ResponseLost, match="longer than 25 seconds"):
+        adapter.query("t")

@@ -107,6 +107,19 @@ def test_a_subscriber_receives_the_event_in_the_documented_shape(
     }
 
 
+def test_an_event_of_an_older_record_has_no_signature(
+    bus: EventBridgeClient, subscriber: Subscriber, make_job: MakeJob, now: datetime
+) -> None:
+    message = "cannot download https://m.s3.amazonaws.com/st-john.wav?X-Amz-Signature=5ec7e7, st-john.wav is gone"
+    failure = {"code": "X-Amz-Signature=5ec7e7", "message": message, "category": "permanent"}
+    EventBridgePublisher(bus, "the-bus").publish([make_job(status=Status.FAILED, failure=failure)], now)
+    [event] = subscriber()
+    assert "5ec7e7" not in json.dumps(event)
+    assert event["detail"]["error"]["message"] == (
+        "cannot download https://m.s3.amazonaws.com/st-john.wav?[redacted] st-john.wav is gone"
+    )
+
+
 def test_a_failed_event_has_the_reason_and_no_result(
     bus: EventBridgeClient, subscriber: Subscriber, make_job: MakeJob, now: datetime
 ) -> None:

@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.parameters import GetParameterError, Secret
 from dashscribe.domain.jobs.pause import KEY_MISSING, KEY_UNREADABLE
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
+from dashscribe.redaction import register_secret
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -26,7 +27,10 @@ NO_PARAMETER = "ParameterNotFound"
 
 
 class ApiKey:
-    """The DashScope API key in Secrets Manager: a plain string or `{"api_key": "sk-…"}`."""
+    """The DashScope API key in Secrets Manager: a plain string or `{"api_key": "sk-…"}`.
+
+    A key that was read is redacted from every text of this process.
+    """
 
     def __init__(self, client: SecretsManagerClient, secret_arn: str) -> None:
         self._provider = SecretsProvider(boto3_client=client)
@@ -51,6 +55,7 @@ class ApiKey:
                 '{"api_key": "sk-…"}); the waiting uploads are then submitted automatically.',
                 ErrorClass.ACCOUNT_WIDE,
             )
+        register_secret(key)
         return key
 
 

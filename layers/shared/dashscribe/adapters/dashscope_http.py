@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import ValidationError
 
+from dashscribe.adapters.http_connections import ONLY_IDENTITY, connection_limits, find_encoding
 from dashscribe.domain.recognition.catalogue import TASKS_PATH, ModelSpec
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
@@ -26,9 +27,10 @@ from dashscribe.domain.recognition.task_replies import (
 )
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
-from dashscribe.observability import redacted
+from dashscribe.redaction import redacted, register_signed_url
 
 TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+"""A request takes at most both together, however slowly its response arrives."""
 LIST_TIMEOUT = httpx.Timeout(8.0, connect=5.0)
 """Short, because the task list only saves queries: after a time-out, the tasks are queried one by one."""
 MAX_CALL_DURATION = timedelta(seconds=160)
@@ -36,7 +38,7 @@ MAX_CALL_DURATION = timedelta(seconds=160)
 most twice this long. The vendor itself stops after 300 s (`RequestTimeOut`); most recordings take seconds."""
 CALL_TIMEOUT = httpx.Timeout(MAX_CALL_DURATION.total_seconds(), connect=5.0)
 MAX_RESPONSE_BYTES = 16 * 1024 * 1024
-"""The largest response of a synchronous call. Five minutes of speech with the times of every word, repeated in every
+"""The largest response. Five minutes of speech with the times of every word, repeated in every
 frame of a stream, are a few MB."""
 _SSE = "text/event-stream"
 _DONE = "[DONE]"
@@ -61,6 +63,8 @@ class DashScopeHttp:
         self._workspace_id = workspace_id
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        for file_url in file_urls:
+            register_signed_url(file_url)
         request = build_task_request(spec, file_urls, parameters)
         body = self._call("POST", request.path, headers=request.headers, json=request.body)
         task_id = _read_task(body).output.task_id
@@ -69,12 +73,15 @@ class DashScopeHttp:
         return task_id
 
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
+        register_signed_url(file_url)
         request = build_recognition_request(options, file_url, extension)
         accept = {"Accept": _SSE} if options.stream else {}
         sent = {**self._headers(), **accept, **request.headers}
+        longest = MAX_CALL_DURATION.total_seconds()
         started = time.monotonic()
         with (
             self._translate_transport_errors("POST", request.path),
+            connection_limits(started + 2 * longest),
             self._client.stream(
                 "POST",
                 self._base_url + request.path,
@@ -84,7 +91,7 @@ class DashScopeHttp:
                 follow_redirects=False,
             ) as response,
         ):
-            body = _BoundedBody(response, started + MAX_CALL_DURATION.total_seconds())
+            body = _BoundedBody(response, longest, started + longest)
             if _SSE not in response.headers.get("Content-Type", "").lower():
                 content = b"".join(body)
             elif response.status_code == 200:
@@ -121,11 +128,17 @@ class DashScopeHttp:
         timeout: httpx.Timeout = TIMEOUT,
     ) -> JsonObject:
         sent = {**self._headers(), **(headers or {})}
-        with self._translate_transport_errors(method, path):
-            response = self._client.request(
+        longest = (timeout.connect or 0) + (timeout.read or 0)
+        deadline = time.monotonic() + longest
+        with (
+            self._translate_transport_errors(method, path),
+            connection_limits(deadline),
+            self._client.stream(
                 method, self._base_url + path, headers=sent, json=json, timeout=timeout, follow_redirects=False
-            )
-        return _read_body(response.status_code, response.content)
+            ) as response,
+        ):
+            content = b"".join(_BoundedBody(response, longest, deadline))
+        return _read_body(response.status_code, content)
 
     @contextmanager
     def _translate_transport_errors(self, method: str, path: str) -> Iterator[None]:
@@ -138,27 +151,37 @@ class DashScopeHttp:
             raise ResponseLost(f"{method} {path}: {type(error).__name__} after the request was sent.") from error
 
     def _headers(self) -> dict[str, str]:
-        sent = {"Authorization": f"Bearer {self._api_key()}", "Accept": "application/json"}
+        sent = {"Authorization": f"Bearer {self._api_key()}", "Accept": "application/json", **ONLY_IDENTITY}
         if self._workspace_id:
             sent["X-DashScope-WorkSpace"] = self._workspace_id
         return sent
 
 
 class _BoundedBody(httpx.SyncByteStream):
-    """The body of a streamed response. Raises `ResponseLost` when it is too large or takes too long."""
+    """The body of a response. Raises `ResponseLost` when it is too large or takes too long.
 
-    def __init__(self, response: httpx.Response, deadline: float) -> None:
+    A body with an encoding that was not requested is not read: it may be a decompression bomb.
+    """
+
+    def __init__(self, response: httpx.Response, longest: float, deadline: float) -> None:
         self._response = response
+        self._longest = longest
         self._deadline = deadline
 
     def __iter__(self) -> Iterator[bytes]:
+        if encoding := find_encoding(self._response):
+            if self._response.status_code == 200:
+                raise ResponseLost(
+                    f"DashScope's response has the content encoding {encoding}, which was not requested."
+                )
+            return  # the status of an error is enough
         size = 0
         for chunk in self._response.iter_bytes():
             size += len(chunk)
             if size > MAX_RESPONSE_BYTES:
                 raise ResponseLost(f"DashScope's response is larger than {MAX_RESPONSE_BYTES:,} bytes.")
             if time.monotonic() > self._deadline:
-                raise ResponseLost(f"DashScope's response took longer than {MAX_CALL_DURATION.seconds} seconds.")
+                raise ResponseLost(f"DashScope's response took longer than {self._longest:.0f} seconds.")
             yield chunk
 
 

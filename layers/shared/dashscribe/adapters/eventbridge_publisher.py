@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from dashscribe.domain.jobs.events import DETAIL_TYPES, SOURCE, detail_of
 from dashscribe.domain.jobs.job import Job
 from dashscribe.errors import PublishFailed
+from dashscribe.redaction import redact_signatures
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
@@ -33,7 +34,7 @@ class EventBridgePublisher:
         PutEvents returns HTTP 200 even if it refused entries, so each entry of its response is checked.
         """
         refused: list[str] = []
-        for chunk in _split_into_calls([(job, detail_of(job, now).model_dump_json()) for job in jobs]):
+        for chunk in _split_into_calls([(job, _detail_json(job, now)) for job in jobs]):
             try:
                 reply = self._client.put_events(
                     Entries=[
@@ -55,6 +56,16 @@ class EventBridgePublisher:
             ]
         if refused:
             raise PublishFailed(f"EventBridge refused {len(refused)} of {len(jobs)} events: {', '.join(refused)}")
+
+
+def _detail_json(job: Job, now: datetime) -> str:
+    """The detail of the event. Its error is redacted again: an older version stored the vendor's text unredacted."""
+    detail = detail_of(job, now)
+    if detail.error is not None:
+        code, message = redact_signatures(detail.error.code), redact_signatures(detail.error.message)
+        error = detail.error.model_copy(update={"code": code, "message": message})
+        detail = detail.model_copy(update={"error": error})
+    return detail.model_dump_json()
 
 
 def _split_into_calls(details: Iterable[tuple[Job, str]]) -> Iterator[list[tuple[Job, str]]]:

@@ -18,6 +18,7 @@ from dashscribe.domain.jobs.timeouts import RESULTS_LIVE
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.options import find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
 from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, empty, neutral
 from dashscribe.errors import DashscribeError, LargeResult, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
@@ -172,7 +173,7 @@ class FinalizeService:
 
     def _read(self, job: Job, url: str, small_only: bool) -> tuple[bytes, Transcript]:
         """`result.json` and the transcript, one after the other: a parsed reply takes several times its JSON."""
-        reply = self.source.download(url, small_only=small_only)
+        reply = remove_secrets(self.source.download(url, small_only=small_only), job.media)
         result = result_json(reply, job)
         vendor_result = VendorResult.model_validate(reply)
         del reply

@@ -6,7 +6,6 @@ the stored response is used: what was paid for is never requested again.
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -22,6 +21,7 @@ from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, too_long_for
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
@@ -93,7 +93,7 @@ class SynchronousCaller:
         """Call the model. Raises `VendorError`, also for a response that is cut off: it must not be stored."""
         file_url = self.media.presign(job.media)
         response = self.speech.transcribe(options, file_url, job.media.extension)
-        return read_response(_without_url(response, file_url, job), job)
+        return read_response(remove_secrets(response, job.media), job)
 
 
 @dataclass(frozen=True)
@@ -224,10 +224,3 @@ def read_stored(stored: JsonObject, job: Job) -> CallResult:
     if set(stored) <= {"code", "message"}:
         return CallResult(stored, empty(**transcript_names(job)), [str(stored.get("code"))])
     return read_response(stored, job)
-
-
-def _without_url(response: JsonObject, file_url: str, job: Job) -> JsonObject:
-    """The response with the object's address in place of our presigned URL, should the vendor repeat it."""
-    text, url, address = json.dumps(response), json.dumps(file_url)[1:-1], json.dumps(job.media.s3_uri)[1:-1]
-    kept: JsonObject = json.loads(text.replace(url, address)) if url in text else response
-    return kept

@@ -74,6 +74,18 @@ def test_newer_outcomes_replace_older_ones(records: JobsTable, now: datetime) ->
     assert records.find_outcomes("s") == newer
 
 
+def test_cleared_outcomes_leave_no_result_url_and_expire(
+    records: JobsTable, dynamodb: DynamoDBClient, now: datetime
+) -> None:
+    records.save_outcomes("s", {"a": FileOutcome(status="SUCCEEDED", transcription_url="secret", completed_at=now)})
+    records.clear_outcomes("s", now)
+    records.clear_outcomes("s", now)
+    [item] = dynamodb.scan(TableName="jobs")["Items"]
+    assert "secret" not in str(item)
+    assert item["expires_at"] == {"N": str(int((now + timedelta(days=2)).timestamp()))}
+    assert records.find_outcomes("s") == {}
+
+
 def test_outcomes_of_an_unknown_submission_are_empty(records: JobsTable) -> None:
     assert records.find_outcomes("unknown") == {}
 

@@ -79,13 +79,19 @@ class DynamoDbJobRecords(Table):
         return Task.model_validate(item) if item else None
 
     def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
-        """Write one item for all files of a task. Result URLs are secrets: this is the only place that stores them."""
+        """Write one item for all files of a task. Result URLs are secrets: this is the only place that stores them,
+        and `clear_outcomes` removes them."""
         stored = {job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()}
         attributes: dict[str, object] = {"outcomes": json.dumps(stored, ensure_ascii=False)}
         ends = [int(outcome.completed_at.timestamp()) for outcome in outcomes.values() if outcome.completed_at]
         if ends:
             attributes["expires_at"] = max(ends) + OUTCOMES_KEPT_SECONDS
         self._put(f"OUTCOMES#{submission_id}", attributes)
+
+    def clear_outcomes(self, submission_id: str, now: datetime) -> None:
+        """Write an item without outcomes, which DynamoDB deletes later: deleting needs a permission of its own."""
+        expires_at = int(now.timestamp()) + OUTCOMES_KEPT_SECONDS
+        self._put(f"OUTCOMES#{submission_id}", {"outcomes": "{}", "expires_at": expires_at})
 
     def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
         item = self._get(f"OUTCOMES#{submission_id}")

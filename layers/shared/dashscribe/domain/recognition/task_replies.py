@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.timestamps import parse_vendor_time
+from dashscribe.redaction import redacted
 
 SUCCEEDED = "SUCCEEDED"
 FAILED = "FAILED"
@@ -46,7 +47,14 @@ def _object_or_none(value: object) -> object:
     return value if isinstance(value, dict) else None
 
 
+def _redacted_or_none(value: object) -> object:
+    return redacted(value) if isinstance(value, str) else None
+
+
 TextOrNone = Annotated[str | None, BeforeValidator(_text_or_none)]
+_RedactedOrNone = Annotated[str | None, BeforeValidator(_redacted_or_none)]
+"""Text that is recorded, logged or published. It may quote a presigned URL or the API key, so it is redacted here,
+before it is shortened: half a secret cannot be recognised."""
 _WholeNumber = Annotated[int | None, BeforeValidator(_whole_number_or_none)]
 
 
@@ -54,21 +62,21 @@ class Subtask(_Reply):
     """The vendor's result for one file of a task (docs/vendor-api.md#subtask-results)."""
 
     file_url: TextOrNone = None
-    subtask_status: TextOrNone = None
+    subtask_status: _RedactedOrNone = None
     transcription_url: TextOrNone = None
-    code: TextOrNone = None
-    message: TextOrNone = None
+    code: _RedactedOrNone = None
+    message: _RedactedOrNone = None
 
 
 class TaskOutput(_Reply):
     """`output` of a reply. A query has `results` for a task of several files, `result` for a task of one file."""
 
-    task_id: TextOrNone = None
-    task_status: str = ""
+    task_id: _RedactedOrNone = None
+    task_status: Annotated[str, AfterValidator(redacted)] = ""
     submit_time: TextOrNone = None
     end_time: TextOrNone = None
-    code: TextOrNone = None
-    message: TextOrNone = None
+    code: _RedactedOrNone = None
+    message: _RedactedOrNone = None
     results: list[Subtask] | None = None
     result: Subtask | None = None
 
@@ -109,7 +117,7 @@ class TaskReply(_Reply):
 class ListedTask(_Reply):
     """An entry of the task list (docs/vendor-api.md#task-list). `gmt_create` is in epoch milliseconds."""
 
-    task_id: str
+    task_id: Annotated[str, AfterValidator(redacted)]
     status: TextOrNone = None
     gmt_create: int | None = None
 

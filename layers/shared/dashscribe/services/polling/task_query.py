@@ -66,7 +66,10 @@ class TaskQuery:
         """The jobs of this task that are ready for a finalizer. Jobs are read only when the task is over."""
         waiting = self._waiting_jobs(task) if task.ended_at is not None else None
         if waiting is not None and not waiting:
-            self.records.save_task(tasks.closed(task, self.clock()))
+            now = self.clock()
+            if task.phase is TaskPhase.ENDED:
+                self.records.clear_outcomes(task.submission_id, now)
+            self.records.save_task(tasks.closed(task, now))
             return []
         if task.phase is TaskPhase.ENDED:  # a finalizer had the task and did not finish all of its files
             self._finalize_again(task, waiting or {})

@@ -62,6 +62,10 @@ class JobRecords(Protocol):
         """Write what a task returned for each of its jobs, by job id."""
         ...
 
+    def clear_outcomes(self, submission_id: str, now: datetime) -> None:
+        """Remove the outcomes of a task whose jobs have all ended: its result URLs are secrets."""
+        ...
+
     def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]: ...
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
