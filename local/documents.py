@@ -22,9 +22,10 @@ from dashscribe.domain.recognition.catalogue import CATALOGUE, FAMILIES, ModelSp
 from dashscribe.domain.recognition.media import Media, job_id_of, refusal
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.profiles import Profiles
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, OUTPUTS
 from dashscribe.domain.transcripts.result_files import result_folder
-from dashscribe.domain.transcripts.transcript import AudioFacts, Transcript
+from dashscribe.domain.transcripts.transcript import Transcript
 from local.stack import ROOT
 
 SCHEMAS = ROOT / "events" / "schemas"

@@ -1,13 +1,14 @@
-"""Calls, table requests and lag of the poll loop by the number of tasks in flight, in virtual time. `make bench`.
+"""Calls, table requests and lag of the poll loop as tasks in flight grow, in virtual time. `make bench`.
 
-The real `PollService` runs on the fakes of `tests.support.world`. A pass reserves slots of the account's rate; its
-other time is `PASS_TIME`. A finalizer takes `FINALIZE_TIME` per file. 40 finalizers run concurrently, and the loop
+The real `PollService` on the fakes of `tests.support.world`; nothing is judged on a clock. A pass reserves slots of the
+account's rate and takes no other time. A finalizer takes `FINALIZE` a file; 40 finalizers run at once, and the loop
 waits for them.
 """
 
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,19 +30,19 @@ from dashscribe.services.ports import DueRecord, DueTask
 from local.documents import sample_job
 from tests.support.world import START, Records, VendorTask, World
 
-FINALIZE_TIME = timedelta(seconds=0.3)
-PASS_TIME = timedelta(seconds=0.2)
-"""The states, reads and writes of a pass without its queries. test_burst.py simulates each of them."""
+FINALIZE = timedelta(seconds=0.3)
+A_PASS = timedelta(seconds=0.2)
+"""States, reads and writes of one, beside its questions (test_burst.py has them one by one)."""
 SUBMITS_PER_SECOND = 10
-"""The limit of Fun-ASR (docs/vendor-api.md#rate-limits)."""
-USD_PER_WRITE, USD_PER_READ = 0.625e-6, 0.125e-6
-"""On-demand prices, as in `prices.json`."""
+"""Of Fun-ASR (docs/vendor-api.md#rate-limits)."""
+USD_A_WRITE, USD_A_READ = 0.625e-6, 0.125e-6
+"""On demand, as in `prices.json`."""
 INDEX_ENTRY_KB = 0.25
 
 
 @dataclass
 class MeteredRecords(Records):
-    """Counts request units. A write of a task's record is one unit per KB, and two units for its entry in the index."""
+    """Counts request units: a write of the task's record is one for each KB and two for its place in the index."""
 
     reads: float = 0
     writes: float = 0
@@ -51,7 +52,7 @@ class MeteredRecords(Records):
         self.reads += 1 + (len(found.job_ids) * 0.06 // 4 if found else 0)
         return found
 
-    def find_many(self, job_ids: list[str]) -> dict[str, Job]:  # type: ignore[override]  # the loop passes lists only
+    def find_many(self, job_ids: list[str]) -> dict[str, Job]:  # type: ignore[override]  # the loop has lists only
         self.reads += len(job_ids)
         return super().find_many(job_ids)
 
@@ -95,7 +96,7 @@ class MeteredRecords(Records):
 
 @dataclass
 class Run:
-    """One stream of tasks through the loop, and its figures."""
+    """One stream of tasks through the loop, and what it cost."""
 
     world: World
     records: MeteredRecords
@@ -114,25 +115,35 @@ class Run:
 
     @property
     def usd_per_1000_files(self) -> float:
-        return 1000 * (self.records.writes * USD_PER_WRITE + self.records.reads * USD_PER_READ) / self.files
+        return 1000 * (self.records.writes * USD_A_WRITE + self.records.reads * USD_A_READ) / self.files
 
-    def lag_percentile(self, share: int) -> float:
+    def lag(self, share: int) -> float:
         return quantiles(self.lags, n=100)[share - 1] if len(self.lags) > 1 else self.lags[0]
 
-    def row(self) -> str:
+    def line(self) -> str:
         vendor = self.world.vendor
         return (
             f"{self.files:6} {len(vendor.tasks):6} {self.most_in_flight:6} {vendor.queries / self.files:7.3f} "
             f"{vendor.list_pages / self.files:7.3f} {self.calls_per_file:7.3f} {self.passes:6} "
             f"{self.records.reads / self.files:7.2f} {self.records.writes / self.files:7.2f} "
-            f"{self.usd_per_1000_files:8.4f} {median(self.lags):6.1f} {self.lag_percentile(95):6.1f}"
+            f"{self.usd_per_1000_files:8.4f} {median(self.lags):6.1f} {self.lag(95):6.1f}"
         )
 
 
-HEADER = " files  tasks flight queries   pages   calls passes   reads  writes usd/1000 lag50s lag95s"
+HEAD = " files  tasks flight queries   pages   calls passes   reads  writes usd/1000 lag50s lag95s"
 
 
-def run_loop(
+@dataclass(frozen=True)
+class Arrival:
+    """One task: when the vendor accepts it and when it ends. A foreign task belongs to another user of the account."""
+
+    accepted: datetime
+    ready: datetime
+    files: int = 1
+    is_foreign: bool = False
+
+
+def play(
     number: int,
     *,
     seconds: float,
@@ -144,34 +155,40 @@ def run_loop(
     per_second: float = SUBMITS_PER_SECOND,
     memoryless: bool = False,
 ) -> Run:
-    """Run `number` tasks through the loop, submitted at the vendor's rate. Each takes `seconds` ± the `spread`."""
-    chance = random.Random(1)  # noqa: S311 - not a secret
+    """`number` tasks, submitted at the vendor's rate, each of `seconds` ± `spread` of it."""
+    chance = random.Random(1)  # noqa: S311 - it guards nothing
+    arrivals = []
+    for n in range(number):
+        length = chance.expovariate(1 / seconds) if memoryless else seconds * (1 + chance.uniform(-spread, spread))
+        accepted = START + timedelta(seconds=n / per_second)
+        ready = START + timedelta(seconds=all_end_at) if all_end_at else accepted + timedelta(seconds=length)
+        arrivals.append(Arrival(accepted, ready, files_per_task))
+    return play_arrivals(arrivals, lists=lists, largest_page=largest_page)
+
+
+def play_arrivals(arrivals: list[Arrival], *, lists: bool = True, largest_page: int = 100) -> Run:
+    """These tasks, in the order of acceptance."""
     world = World()
     records = MeteredRecords(world.crashes)
     world.records = records
     world.vendor.largest_page = largest_page
     if not lists:
         world.vendor.list_refusal = VendorError("NotFound", "no list here", ErrorClass.PERMANENT, 404)
-    run = Run(world, records, number * files_per_task)
-    arrivals = []
-    for n in range(number):
-        length = chance.expovariate(1 / seconds) if memoryless else seconds * (1 + chance.uniform(-spread, spread))
-        accepted = START + timedelta(seconds=n / per_second)
-        ready = START + timedelta(seconds=all_end_at) if all_end_at else accepted + timedelta(seconds=length)
-        arrivals.append((accepted, ready))
+    run = Run(world, records, sum(arrival.files for arrival in arrivals if not arrival.is_foreign))
     template = sample_job(Status.SUBMITTED)
     running, found = 0, PassResult(finalize=[], wait_seconds=0, work_left=True)
-    while arrivals or running:
+    coming = deque(arrivals)
+    while coming or running:
         finalized_at = _finalize(run, found.finalize)
-        finalizers_only = bool(found.finalize) and not found.poll_meanwhile
-        world.now = finalized_at if finalizers_only else world.now + timedelta(seconds=found.wait_seconds)
-        world.now += PASS_TIME
-        while arrivals and arrivals[0][0] <= world.now:
-            accepted, ready = arrivals.pop(0)
-            _accept(world, template, f"{len(world.vendor.tasks):032x}", files_per_task, accepted, ready)
-            running += 1
+        alone = bool(found.finalize) and not found.poll_meanwhile
+        world.now = finalized_at if alone else world.now + timedelta(seconds=found.wait_seconds)
+        if not running and coming and not found.finalize:  # the loop has ended; the next submission starts it
+            world.now = max(world.now, coming[0].accepted)
+        world.now += A_PASS
+        while coming and coming[0].accepted <= world.now:
+            running += _accept(world, template, coming.popleft())
         run.most_in_flight = max(run.most_in_flight, running)
-        report = world.poll_service().run([] if finalizers_only else found.finalize)
+        report = world.poll_service().run([] if alone else found.finalize)
         run.passes += 1
         running -= report.finished_tasks
         found = report.result
@@ -182,26 +199,33 @@ def run_loop(
     return run
 
 
-def _accept(world: World, template: Job, name: str, files: int, accepted: datetime, ready: datetime) -> None:
-    job_ids = [f"{name}-{n}" for n in range(files)]
+def _accept(world: World, template: Job, arrival: Arrival) -> bool:
+    """Whether the task is ours."""
+    if arrival.is_foreign:
+        world.vendor.foreign_tasks.append((arrival.accepted, False))
+        return False
+    name = f"{len(world.vendor.tasks):032x}"
+    job_ids = [f"{name}-{n}" for n in range(arrival.files)]
     task_id = f"task-{name}"
-    opened = tasks.open_task(name, "fun-asr", job_ids, 1_000_000, accepted)
-    world.records.tasks[name] = tasks.accepted(opened, task_id, accepted).model_copy(update={"revision": 1})
+    opened = tasks.open_task(name, "fun-asr", job_ids, 1_000_000, arrival.accepted)
+    accepted = tasks.accepted(opened, task_id, arrival.accepted)
+    world.records.tasks[name] = accepted.model_copy(update={"revision": 1})
     for job_id in job_ids:
         fields = {"job_id": job_id, "submission_id": name, "due_kind": None, "due_at": None, "revision": 1}
         world.records.jobs[job_id] = template.model_copy(update=fields)
-    world.vendor.tasks[task_id] = VendorTask([], ready, accepted)
+    world.vendor.tasks[task_id] = VendorTask([], arrival.ready, arrival.accepted)
+    return True
 
 
 def _finalize(run: Run, requests: list[FinalizeRequest]) -> datetime:
-    """Simulate the Map: a free finalizer takes the next request. Returns when the last finalizer has ended."""
+    """The Map: whoever is free takes the next request, whose files are done side by side. When all are done."""
     world = run.world
     free = [world.now] * CONCURRENT_FINALIZERS
     for request in requests:
         at = min(range(CONCURRENT_FINALIZERS), key=free.__getitem__)
         task = world.records.tasks[request.submission_id or ""]
         ended = world.vendor.tasks[task.task_id or ""].ready_at
-        free[at] += FINALIZE_TIME
+        free[at] += FINALIZE
         for job_id in request.job_ids:
             run.lags.append((free[at] - ended).total_seconds())
             update = {"status": Status.SUCCEEDED, "published_at": free[at]}
@@ -210,9 +234,9 @@ def _finalize(run: Run, requests: list[FinalizeRequest]) -> datetime:
 
 
 def _table(title: str, rows: dict[str, Run]) -> None:
-    print(f"\n{title}\n{HEADER}")
+    print(f"\n{title}\n{HEAD}")
     for name, run in rows.items():
-        print(f"{run.row()}  {name}")
+        print(f"{run.line()}  {name}")
 
 
 @pytest.fixture(autouse=True)
@@ -222,46 +246,40 @@ def quiet() -> Iterator[None]:
     logger.setLevel("INFO")
 
 
-def test_calls_by_the_number_of_tasks_in_flight() -> None:
-    """Ten tasks per second that take n/10 seconds each: about n tasks in flight."""
+def test_calls_as_tasks_in_flight_grow() -> None:
+    """Tasks that take n/10 seconds, ten of them a second: about n in flight."""
     rows: dict[str, Run] = {}
     for number in (10, 100, 1000, 10_000):
         files = min(10_000, max(200, 2 * number))
-        rows[f"{number} in flight, task list"] = run_loop(files, seconds=number / 10)
+        rows[f"{number} in flight, list"] = play(files, seconds=number / 10)
         if number <= 1000:
-            rows[f"{number} in flight, single queries"] = run_loop(files, seconds=number / 10, lists=False)
-    _table("1 file per task, by the number of tasks in flight", rows)
-    assert [name for name, run in rows.items() if name.endswith("task list") and run.calls_per_file > 2.5] == []
+            rows[f"{number} in flight, singly"] = play(files, seconds=number / 10, lists=False)
+    _table("One file a task, as tasks in flight grow", rows)
+    assert [name for name, run in rows.items() if name.endswith("list") and run.calls_per_file > 2.5] == []
 
 
-def test_a_burst_of_1000_files_with_one_file_per_task() -> None:
+def test_a_burst_of_a_thousand_files_with_one_a_task() -> None:
     rows = {}
     for seconds in (10, 60, 600, 3600):
-        rows[f"{seconds} s, task list"] = run_loop(1000, seconds=seconds)
-        rows[f"{seconds} s, single queries"] = run_loop(1000, seconds=seconds, lists=False)
+        rows[f"{seconds} s, list"] = play(1000, seconds=seconds)
+        rows[f"{seconds} s, singly"] = play(1000, seconds=seconds, lists=False)
     for seconds in (10, 60):
-        rows[f"{seconds} s ± half, task list"] = run_loop(1000, seconds=seconds, spread=0.5)
-        rows[f"{seconds} s on average, task list"] = run_loop(1000, seconds=seconds, memoryless=True)
-        rows[f"{seconds} s, task list with 10 per page"] = run_loop(1000, seconds=seconds, largest_page=10)
-    rows["all end at once, task list"] = run_loop(1000, seconds=0, all_end_at=120)
-    _table("1,000 files, 1 file per task, by the duration of a task", rows)
-    for name in (
-        "10 s, task list",
-        "60 s, task list",
-        "10 s ± half, task list",
-        "60 s ± half, task list",
-        "10 s, single queries",
-    ):
+        rows[f"{seconds} s ± half, list"] = play(1000, seconds=seconds, spread=0.5)
+        rows[f"{seconds} s on average, list"] = play(1000, seconds=seconds, memoryless=True)
+        rows[f"{seconds} s, list of 10 a page"] = play(1000, seconds=seconds, largest_page=10)
+    rows["all end at once, list"] = play(1000, seconds=0, all_end_at=120)
+    _table("1,000 files, one a task, by how long a task takes", rows)
+    for name in ("10 s, list", "60 s, list", "10 s ± half, list", "60 s ± half, list", "10 s, singly"):
         assert rows[name].calls_per_file <= 2.5, name
     assert all(run.usd_per_1000_files <= 0.05 for name, run in rows.items() if name.startswith(("10 s", "60 s")))
 
 
-def test_100_files_per_task() -> None:
+def test_a_hundred_files_a_task() -> None:
     rows = {
-        f"{number} tasks, one every {1 / per_second:.1f} s, of {seconds} s": run_loop(
+        f"{number} tasks, one every {1 / per_second:.1f} s, of {seconds} s": play(
             number, seconds=seconds, files_per_task=100, per_second=per_second
         )
         for number, per_second, seconds in ((1, 1, 10), (10, 10, 10), (10, 10, 60), (20, 1, 10), (20, 1 / 3, 10))
     }
-    _table("100 files per task", rows)
+    _table("100 files a task", rows)
     assert [name for name, run in rows.items() if run.files >= 1000 and run.calls_per_file > 0.1] == []

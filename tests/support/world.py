@@ -8,7 +8,6 @@ or after a side effect, has the effect of SIGKILL: nothing after it happens, and
 from __future__ import annotations
 
 import json
-import random
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -526,7 +525,6 @@ class World:
         self.finalizes_during_next_pass = False
         self.being_finalized: list[FinalizeRequest] = []
         self.arrivals: list[str] = []
-        self.chance = random.Random(0)  # noqa: S311 - not for security
         self.submit_reports: list[SubmitReport] = []
         self.passes: list[PassReport] = []
         self.finalize_reports: list[FinalizeReport] = []
@@ -618,7 +616,7 @@ class World:
             speech=lambda: self.vendor,
             submit_queue=self.submit_queue,
             clock=self.clock,
-            tuning=PollTuning(workers, workers, self.chance.random, self.sleep),
+            tuning=PollTuning(workers, workers, self.sleep),
         )
 
     def finalize_service(self, workers: int = 1) -> FinalizeService:

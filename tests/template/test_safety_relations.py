@@ -18,6 +18,7 @@ import pytest
 from dashscribe.adapters.dashscope_http import CALL_TIMEOUT, LIST_TIMEOUT, MAX_CALL_DURATION
 from dashscribe.adapters.dashscope_http import TIMEOUT as REQUEST_TIMEOUT
 from dashscribe.adapters.result_download import TIMEOUT as DOWNLOAD_TIMEOUT
+from dashscribe.domain.jobs.task import MAX_WAIT
 from dashscribe.domain.jobs.timeouts import (
     CALL_CLAIM_LASTS,
     CLAIM_LASTS,
@@ -31,7 +32,6 @@ from dashscribe.domain.jobs.timeouts import (
     TASK_SAFETY_NET,
 )
 from dashscribe.services.polling.pass_budget import PASS_TIME
-from dashscribe.services.polling.poll import MAX_WAIT_SECONDS
 from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS
 from dashscribe.services.rate_limits import MAX_SLOT_WAIT as SUBMIT_SLOT_WAIT
 from dashscribe.services.submission.submit import RECONCILE_TIME
@@ -192,7 +192,7 @@ def limits(poll_loop: Machine, lease: timedelta) -> LoopLimits:
         finalizers_start_after_lease=seconds(int(after_lease) / 1000),
         finalizers_start_in_execution=seconds(int(in_execution) / 1000),
         lease_write=3 * seconds(write["TimeoutSeconds"]) + LEASE_WRITE_BACKOFF,
-        poll=seconds(MAX_WAIT_SECONDS + inner["PollTasks"]["TimeoutSeconds"]) + waits["WaitForConcurrency"],
+        poll=MAX_WAIT + seconds(inner["PollTasks"]["TimeoutSeconds"]) + waits["WaitForConcurrency"],
         finalizer=seconds(inner["FinalizeTranscription"]["TimeoutSeconds"]) + 2 * waits["LeaveJobsToNextPass"],
         start_successor=seconds(inner["StartSuccessor"]["TimeoutSeconds"]),
     )

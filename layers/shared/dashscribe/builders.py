@@ -177,11 +177,10 @@ def build_transcribe_service(
 
 @dataclass(frozen=True)
 class PollTuning:
-    """What tests and benchmarks change: how much runs concurrently, and chance and sleep."""
+    """What tests and benchmarks change: how much runs concurrently, and sleep."""
 
     concurrent_queries: int | None = None
     concurrent_requeues: int | None = None
-    chance: Callable[[], float] | None = None
     sleep: Callable[[float], None] = time.sleep
 
 
@@ -193,8 +192,6 @@ def build_poll_service(
     clock: Clock,
     tuning: PollTuning | None = None,
 ) -> PollService:
-    import random
-
     from dashscribe.services.polling.backlog import Backlog
     from dashscribe.services.polling.poll import CONCURRENT_REQUEUES, PollService
     from dashscribe.services.polling.task_poller import CONCURRENT_QUERIES, TaskPoller
@@ -203,13 +200,14 @@ def build_poll_service(
 
     tuning = tuning or PollTuning()
     vendor = VendorCalls(speech, table.rate_limiter, clock, settings.query_requests_per_second, tuning.sleep)
+    concurrent_queries = tuning.concurrent_queries or CONCURRENT_QUERIES
     task_poller = TaskPoller(
         records=table.records,
         pauses=table.pauses,
         vendor=vendor,
-        selector=TaskSelector(table.facts, vendor, clock, tuning.chance or random.random),
+        selector=TaskSelector(table.facts, vendor, clock, concurrent_queries),
         clock=clock,
-        concurrent_queries=tuning.concurrent_queries or CONCURRENT_QUERIES,
+        concurrent_queries=concurrent_queries,
     )
     backlog = Backlog(
         records=table.records,

@@ -18,7 +18,7 @@ from dashscribe.adapters.s3_media import S3Media
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.vendor_codes import classify
-from dashscribe.domain.transcripts.transcript import AudioFacts
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.errors import ErrorClass, ResponseLost, ResultRefused, VendorError
 from dashscribe.observability import redacted
 from dashscribe.settings import FinalizeSettings

@@ -25,7 +25,7 @@ def test_parameters_are_read_as_a_shell_reads_them() -> None:
         ("MaxFilesPerTask=101", "at most 100"),
         ("MaxFilesPerTask=many", "must be a number"),
         ("Architecture=riscv", "allowed are arm64, x86_64"),
-        ("DashScopeBaseUrl=https://dashscope-intl.aliyuncs.com/api/v1", "scheme and host only"),
+        ("DashScopeBaseUrl=https://dashscope-intl.aliyuncs.com/api/v1", "a host without a path"),
         ("DefaultModel=whisper", "not in the catalogue; its models are fun-asr"),
         ("DefaultModel=paraformer-v2", "available in beijing only; DashScopeBaseUrl is the international endpoint"),
     ],

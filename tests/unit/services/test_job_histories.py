@@ -373,6 +373,7 @@ class JobHistories(RuleBasedStateMachine):
             assert not any(b"secret" in files[name] for name in job.result.files.keys)
 
 
+@pytest.mark.timeout(600)  # a hundred histories take longer than one test may
 @pytest.mark.usefixtures("quiet_logs")
 def test_every_upload_reaches_exactly_one_terminal_state_whatever_happens() -> None:
     run_state_machine_as_test(

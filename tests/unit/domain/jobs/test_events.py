@@ -10,8 +10,8 @@ from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, detail_of
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import result_folder
-from dashscribe.domain.transcripts.transcript import AudioFacts
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Due, Job, Status, Usage
 from dashscribe.domain.jobs.retry_policy import RetryDecision
 from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import result_folder
-from dashscribe.domain.transcripts.transcript import AudioFacts
 
 FAILURE = Failure(code="FILE_TOO_LARGE", message="too large", category="permanent")
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

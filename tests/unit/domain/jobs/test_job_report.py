@@ -7,8 +7,8 @@ from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.job import Job, Usage
 from dashscribe.domain.jobs.job_report import JobReport, job_report
 from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import result_folder
-from dashscribe.domain.transcripts.transcript import AudioFacts
 
 
 def test_the_report_has_the_options_times_attempts_and_cost(job: Job, now: datetime) -> None:

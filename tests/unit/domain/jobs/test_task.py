@@ -9,20 +9,20 @@ from hypothesis import strategies as st
 from dashscribe.domain.jobs.job import Due
 from dashscribe.domain.jobs.retry_policy import finalize_delay
 from dashscribe.domain.jobs.task import (
+    MANY_FILES,
     Task,
     TaskPhase,
     accepted,
     closed,
-    delay_before_query,
     ended,
     finalize_again,
     is_overdue,
     open_task,
     still_running,
+    wait_between_looks,
 )
 
 AGES = st.timedeltas(timedelta(0), timedelta(hours=5))
-SIZES = st.integers(0, 2 * 1024**3)
 
 
 @pytest.fixture
@@ -35,46 +35,54 @@ def in_flight(posting: Task, now: datetime) -> Task:
     return accepted(posting, "t-1", now)
 
 
-def test_a_task_that_is_being_posted_has_no_task_id_and_is_not_due(posting: Task) -> None:
+def test_a_task_that_may_have_been_posted_has_no_task_id_and_is_not_due(posting: Task) -> None:
     assert (posting.phase, posting.task_id, posting.due_at) == (TaskPhase.POSTING, None, None)
     assert posting.job_ids == ["j1", "j2"]
 
 
-def test_an_accepted_task_of_small_files_is_queried_after_a_second(in_flight: Task, now: datetime) -> None:
+def test_an_accepted_task_is_queried_after_a_second(in_flight: Task, now: datetime) -> None:
     assert (in_flight.phase, in_flight.task_id, in_flight.due_kind) == (TaskPhase.IN_FLIGHT, "t-1", Due.TASK)
-    assert in_flight.due_at is not None
-    assert timedelta(seconds=1) <= in_flight.due_at - now < timedelta(seconds=2)
+    assert in_flight.due_at == now + timedelta(seconds=1)
 
 
-def test_a_task_of_the_largest_file_is_first_queried_after_21_seconds() -> None:
-    assert delay_before_query(timedelta(0), 2 * 1024**3, 1) == timedelta(seconds=21)
+@given(st.lists(AGES, min_size=1), st.booleans())
+def test_the_loop_waits_one_to_three_seconds(ages: list[timedelta], by_list: bool) -> None:
+    longest = timedelta(seconds=2 if by_list else 3)
+    assert timedelta(seconds=1) <= wait_between_looks(ages, 1, by_list=by_list) <= longest
+    assert timedelta(seconds=0.4) <= wait_between_looks(ages, 100, by_list=by_list) <= longest
 
 
-@given(AGES, AGES, SIZES)
-def test_the_delay_between_queries_grows_with_the_tasks_age_from_a_second_to_a_minute(
-    one: timedelta, other: timedelta, size: int
+@pytest.mark.parametrize(
+    ("ages", "files", "by_list", "seconds"),
+    [
+        ([0], 1, False, 1),
+        ([10], 1, False, 2),
+        ([3600], 1, False, 3),
+        ([3600], 1, True, 2),
+        ([1], 10, False, 0.4),
+        ([4], 10, False, 0.8),
+        ([1], 9.9, False, 1),
+        ([100, 7, 100, 100], 1, False, 3),
+        ([100, 7, 7.5, 100], 1, False, 1.5),
+    ],
+)
+def test_the_wait_is_a_fifth_of_the_age_of_the_youngest_quarter(
+    ages: list[float], files: float, by_list: bool, seconds: float
 ) -> None:
-    younger, older = sorted((one, other))
-    assert timedelta(seconds=1) <= delay_before_query(younger, size, 1) <= delay_before_query(older, size, 1)
-    assert delay_before_query(older, size, 1) <= timedelta(minutes=1)
+    wait = wait_between_looks([timedelta(seconds=age) for age in ages], files, by_list=by_list)
+    assert wait == timedelta(seconds=seconds)
 
 
-@given(AGES, st.integers(0, 1_000_000))
-def test_the_end_of_a_task_is_noticed_within_a_fifth_of_its_duration(age: timedelta, size: int) -> None:
-    assert delay_before_query(age, size, 1) <= max(timedelta(seconds=1.05), age * 0.2)
+def test_a_task_of_many_files_is_queried_sooner(now: datetime) -> None:
+    """One query serves all of its files, and all of them wait for it."""
+    many = open_task("s-1", "fun-asr", [f"j{n}" for n in range(MANY_FILES)], 0, now)
+    assert accepted(many, "t-1", now).due_at == now + timedelta(seconds=0.4)
 
 
-def test_a_task_of_many_files_is_queried_sooner() -> None:
-    """One query serves all files of the task, and all of them wait for it."""
-    young, old = timedelta(seconds=1), timedelta(minutes=1)
-    assert delay_before_query(young, 0, 100) < timedelta(seconds=0.5) < delay_before_query(young, 0, 1)
-    assert delay_before_query(old, 0, 100) <= timedelta(seconds=5) < delay_before_query(old, 0, 1)
-
-
-def test_a_running_task_is_queried_again_later(in_flight: Task, now: datetime) -> None:
+def test_a_running_task_stays_due_and_is_left_alone_after_an_error(in_flight: Task, now: datetime) -> None:
     later = now + timedelta(seconds=100)
-    assert still_running(in_flight, later).due_at == later + timedelta(seconds=20)
-    assert still_running(in_flight, later, delay=timedelta(seconds=3)).due_at == later + timedelta(seconds=3)
+    assert still_running(in_flight, later).due_at == later
+    assert still_running(in_flight, later, delay=timedelta(seconds=30)).due_at == later + timedelta(seconds=30)
 
 
 def test_a_task_is_overdue_after_four_hours(in_flight: Task, posting: Task, now: datetime) -> None:
@@ -83,7 +91,7 @@ def test_a_task_is_overdue_after_four_hours(in_flight: Task, posting: Task, now:
         assert is_overdue(task, now + timedelta(hours=4, seconds=1))
 
 
-def test_an_ended_task_stays_due_in_case_its_finalizer_is_killed(in_flight: Task, now: datetime) -> None:
+def test_an_ended_task_stays_due_so_that_a_dead_finalizer_is_noticed(in_flight: Task, now: datetime) -> None:
     over = ended(in_flight, now)
     assert (over.phase, over.due_kind, over.due_at, over.ended_at) == (TaskPhase.ENDED, Due.TASK, now, now)
 
@@ -94,7 +102,9 @@ def test_the_first_end_is_kept_when_finalizing_is_repeated(in_flight: Task, now:
     assert (again.ended_at, again.finalize_attempts) == (now, 2)
 
 
-def test_the_delay_before_finalizing_again_grows_up_to_15_minutes(in_flight: Task, now: datetime) -> None:
+def test_each_attempt_to_finalize_waits_longer_than_the_last_up_to_a_quarter_of_an_hour(
+    in_flight: Task, now: datetime
+) -> None:
     delays = []
     task = in_flight
     for _ in range(15):

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from dashscribe.domain.transcripts.transcript import AudioFacts, Transcript, VendorResult, empty, neutral
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
+from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, empty, neutral
 
 Sample = Callable[[str], dict[str, Any]]
 

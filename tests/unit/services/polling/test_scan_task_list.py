@@ -2,134 +2,207 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from dashscribe.domain.jobs import task_list_scan as scans
 from dashscribe.domain.jobs.task import TaskPhase
 from dashscribe.domain.recognition.task_replies import ListedTask, TaskList
-from dashscribe.services.polling.scan_task_list import ScanResult, scan_task_list
+from dashscribe.services.polling.scan_task_list import TaskListScan
 from dashscribe.services.ports import DueTask
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Listing:
-    """A task list of the tasks 0 (oldest) to `number` - 1. The tasks `ended` have ended; the others run."""
+    """Tasks 0 (oldest) to n - 1, one a second, listed newest first. `ended` of them have ended, the rest run.
 
-    def __init__(self, number: int, ended: set[int], largest_page: int = 100, *, reports_size: bool = True) -> None:
+    The vendor's clock is `behind` ours. Without `times` the list has no creation times.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        ended: set[int],
+        largest_page: int = 100,
+        *,
+        says_size: bool = True,
+        behind: timedelta = timedelta(0),
+        times: bool = True,
+    ) -> None:
         self.number, self.ended = number, ended
-        self.largest_page, self.reports_size = largest_page, reports_size
+        self.largest_page, self.says_size = largest_page, says_size
+        self.behind, self.times = behind, times
         self.read: list[int] = []
-        self.free_slots = 1000
+        self.slots = 1000
+        self.unlisted: set[int] = set()
 
-    def page(self, page: int, page_size: int) -> TaskList | None:
-        if len(self.read) >= self.free_slots:
+    def pages(self, numbers: Sequence[int]) -> list[TaskList | None]:
+        return [self._page(number) for number in numbers]
+
+    def _page(self, page: int) -> TaskList | None:
+        if len(self.read) >= self.slots:
             return None
         self.read.append(page)
-        size = min(page_size, self.largest_page)
-        newest_first = list(reversed(range(self.number)))[(page - 1) * size : page * size]
-        data = [ListedTask(task_id=f"t{n}", status="FAILED" if n in self.ended else "PENDING") for n in newest_first]
-        return TaskList(
-            total_page=-(-self.number // size), page_size=size if self.reports_size else page_size, data=data
-        )
+        size = min(100, self.largest_page)
+        newest_first = [n for n in reversed(range(self.number)) if n not in self.unlisted]
+        data = [
+            ListedTask(
+                task_id=f"t{n}",
+                status="FAILED" if n in self.ended else "PENDING",
+                gmt_create=int((accepted(n) - self.behind).timestamp() * 1000) if self.times else None,
+            )
+            for n in newest_first[(page - 1) * size : page * size]
+        ]
+        return TaskList(total_page=-(-len(newest_first) // size), page_size=size if self.says_size else 100, data=data)
 
 
-def due(numbers: range) -> list[DueTask]:
-    return [
-        DueTask(f"s{n}", START, f"t{n}", "fun-asr", TaskPhase.IN_FLIGHT, START + timedelta(seconds=n), 1)
-        for n in numbers
-    ]
+def accepted(number: int) -> datetime:
+    return START + timedelta(seconds=number)
 
 
-def scan_of(
-    listing: Listing, tasks: range, *, page_size: int = 100, enough: int = 36, chance: float = 0.999
-) -> ScanResult:
-    ours = {f"t{n}" for n in tasks}
-    return scan_task_list(due(tasks), ours, page_size, enough, listing.page, lambda: chance)
+def due(numbers: Sequence[int]) -> list[DueTask]:
+    return [DueTask(f"s{n}", START, f"t{n}", "fun-asr", TaskPhase.IN_FLIGHT, accepted(n), 1) for n in numbers]
 
 
-def ended(scan: ScanResult) -> set[str]:
-    return {task_id for task_id, has_ended in scan.over.items() if has_ended}
+def scan(listing: Listing, ours: Sequence[int], seconds: int = 0) -> TaskListScan:
+    return TaskListScan(due(ours), 100).run(listing.pages, START + timedelta(seconds=seconds))
 
 
-def test_the_scan_starts_at_the_page_of_the_oldest_task() -> None:
-    listing = Listing(1000, ended=set(range(410)))
-    scan = scan_of(listing, range(400, 1000))
-    assert listing.read[0] == 6
-    assert ended(scan) == {f"t{n}" for n in range(400, 410)}
-    assert listing.read == [6, 5], "one more page, because the first one had ended tasks"
+def ended(found: TaskListScan) -> set[str]:
+    return {task_id for task_id, over in found.over.items() if over}
 
 
-def test_the_scan_reads_on_while_pages_have_ended_tasks() -> None:
-    listing = Listing(500, ended=set(range(0, 500, 25)))
-    assert len(ended(scan_of(listing, range(500)))) == 20
-    assert listing.read == [5, 4, 3, 2, 1]
+def test_pages_are_read_until_all_tasks_are_accounted_for() -> None:
+    listing = Listing(1000, ended={410, 999})
+    found = scan(listing, range(400, 1000))
+    assert sorted(listing.read) == [1, 2, 3, 4, 5, 6]
+    assert ended(found) == {"t410", "t999"}
+    assert len(found.over) == 600
+    assert found.is_complete
 
 
-def test_the_scan_stops_when_it_has_found_enough_ended_tasks() -> None:
-    listing = Listing(1000, ended=set(range(1000)))
-    assert len(ended(scan_of(listing, range(1000)))) == 100
-    assert listing.read == [10]
+def test_pages_without_tasks_of_ours_are_not_read() -> None:
+    """A few tasks are much older than the others, and a whole day of ended tasks lies behind them."""
+    listing = Listing(5000, ended={3510})
+    found = scan(listing, [*range(3505, 3515), *range(4900, 5000)])
+    assert ended(found) == {"t3510"}
+    assert found.is_complete
+    assert sorted(listing.read) == [1, 15]
 
 
-def test_now_and_then_a_scan_reads_every_page() -> None:
-    listing = Listing(500, ended={499})
-    assert ended(scan_of(listing, range(500), chance=0.0)) == {"t499"}
-    assert listing.read == [5, 4, 3, 2, 1]
+@pytest.mark.parametrize("behind", [timedelta(hours=8), timedelta(hours=-8), timedelta(seconds=3)])
+def test_the_clock_of_the_vendor_makes_no_difference(behind: timedelta) -> None:
+    listing = Listing(900, ended=set(), behind=behind)
+    assert len(scan(listing, range(300, 900)).over) == 600
+    assert sorted(listing.read) == [1, 2, 3, 4, 5, 6]
 
 
-@pytest.mark.parametrize("reports_size", [True, False])
-def test_the_scan_adapts_to_the_page_size_of_the_server(reports_size: bool) -> None:
-    listing = Listing(600, ended=set(range(5)), largest_page=10, reports_size=reports_size)
-    scan = scan_of(listing, range(600))
-    assert scan.page_size == 10
-    assert listing.read[:2] == [6, 60], "the pages are a tenth of the expected size"
-    assert ended(scan) == {f"t{n}" for n in range(5)}
+@pytest.mark.parametrize("share", [2, 5, 20])
+def test_tasks_among_those_of_other_programs_are_found(share: int) -> None:
+    ours = range(0, 1600, share)
+    found = scan(Listing(1600, ended={0}), ours)
+    assert len(found.over) == len(ours)
+    assert ended(found) == {"t0"}
 
 
-def test_the_scan_finds_our_tasks_behind_those_of_other_programs() -> None:
-    listing = Listing(300, ended=set(range(100)) | {150})
-    ours = range(90, 120)  # the 180 newer tasks are not ours
-    scan = scan_of(listing, ours)
-    assert listing.read[0] == 1
-    assert scan.knows_ours is False
-    listing = Listing(150, ended=set(range(100)))
-    scan = scan_of(listing, range(20, 120), enough=1000)
-    assert listing.read == [1, 2]
-    assert ended(scan) == {f"t{n}" for n in range(20, 100)}
+def test_a_single_task_on_a_far_page_is_left_to_a_query() -> None:
+    listing = Listing(3000, ended={5})
+    found = scan(listing, [5, *range(2950, 3000)])
+    assert listing.read == [1]
+    assert found.is_complete
+    assert "t5" not in found.over
 
 
-def test_a_single_old_task_does_not_move_the_start_of_the_scan_past_the_ended_tasks() -> None:
-    """Task 5 is older than all due tasks. Counted with them, it would move the expected page by one."""
-    listing = Listing(1000, ended=set(range(300, 310)))
-    ours = {"t5"} | {f"t{n}" for n in range(300, 1000)}
-    scan = scan_task_list(due(range(300, 1000)), ours, 100, 36, listing.page, lambda: 0.999)
-    assert ended(scan) == {f"t{n}" for n in range(300, 310)}
-    assert listing.read[:2] == [8, 7]
+def test_a_scan_stops_when_enough_tasks_have_ended() -> None:
+    listing = Listing(1000, ended=set(range(900, 900 + scans.MAX_ENDED)))
+    found = scan(listing, range(1000))
+    assert listing.read == [1]
+    assert not found.is_complete
 
 
-def test_the_scan_tries_the_first_page_when_the_expected_page_has_none_of_our_tasks() -> None:
-    listing = Listing(300, ended=set(range(250, 260)))
-    ours = {f"t{n}" for n in range(250, 300)} | {f"gone{n}" for n in range(200)}
-    scan = scan_task_list(due(range(250, 300)), ours, 100, 36, listing.page, lambda: 0.999)
-    assert listing.read == [3, 2, 1]
-    assert scan.knows_ours
-    assert len(ended(scan)) == 10
+def test_of_too_many_pages_the_oldest_ten_are_read_in_each_pass() -> None:
+    listing = Listing(6000, ended={3})
+    found = scan(listing, range(6000))
+    assert len(listing.read) == scans.MAX_PAGES
+    assert set(range(51, 61)) <= set(listing.read)
+    assert ended(found) == {"t3"}
+    assert not found.is_complete
 
 
-def test_the_scan_ends_with_what_it_has_when_no_slot_is_free() -> None:
-    listing = Listing(500, ended=set(range(0, 500, 25)))
-    listing.free_slots = 2
-    assert len(ended(scan_of(listing, range(500)))) == 8
-    listing.free_slots = 0
-    listing.read.clear()
-    assert scan_of(listing, range(500)).pages == 0
+def test_the_other_pages_are_read_in_rotation() -> None:
+    read: set[int] = set()
+    for seconds in range(0, 120, 4):
+        listing = Listing(6000, ended=set())
+        scan(listing, range(6000), seconds)
+        read |= set(listing.read)
+    assert read == set(range(1, 61))
 
 
-def test_the_scan_continues_after_a_page_beyond_the_last_one() -> None:
-    listing = Listing(50, ended={0, 1})
-    ours = {f"t{n}" for n in range(50)} | {f"unlisted{n}" for n in range(100)}
-    scan = scan_task_list(due(range(50)), ours, 100, 36, listing.page, lambda: 0.999)
-    assert listing.read == [2, 1]
-    assert ended(scan) == {"t0", "t1"}
+@pytest.mark.parametrize("says_size", [True, False])
+def test_the_size_of_a_page_is_what_the_server_returned(says_size: bool) -> None:
+    listing = Listing(150, ended={3}, largest_page=10, says_size=says_size)
+    found = scan(listing, range(150))
+    assert found.page_size == 10
+    assert ended(found) == {"t3"}
+
+
+def test_tasks_that_the_list_leaves_out_end_the_scan_all_the_same() -> None:
+    listing = Listing(400, ended=set())
+    listing.unlisted = set(range(0, 400, 7))
+    found = scan(listing, range(400))
+    assert found.is_complete
+    assert len(found.over) == 400 - len(listing.unlisted)
+    assert len(listing.read) <= 4
+
+
+def test_a_list_of_other_programs_alone_knows_none_of_our_tasks() -> None:
+    listing = Listing(300, ended=set())
+    listing.unlisted = set(range(100, 150))
+    found = scan(listing, range(100, 150))
+    assert found.is_complete
+    assert found.over == {}
+
+
+def test_without_creation_times_page_after_page_is_read() -> None:
+    listing = Listing(350, ended={7}, times=False)
+    assert ended(scan(listing, range(350))) == {"t7"}
+    assert listing.read == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("time", [-1, 0, 1, 10**18, 10**30])
+def test_impossible_creation_times_cost_nothing_but_pages(time: int) -> None:
+    def pages(numbers: Sequence[int]) -> list[TaskList]:
+        data = [ListedTask(task_id=f"t{n}", status="SUCCEEDED", gmt_create=time) for n in range(5)]
+        return [TaskList(total_page=3, page_size=100, data=data) for _ in numbers]
+
+    assert len(TaskListScan(due(range(10)), 100).run(pages, START).over) == 5
+
+
+def test_a_list_that_begins_with_the_oldest_task_has_no_strange_pages() -> None:
+    listing = Listing(1000, ended={999})
+    pages = listing.pages
+
+    def reversed_pages(numbers: Sequence[int]) -> list[TaskList | None]:
+        return pages([11 - number for number in numbers])
+
+    TaskListScan(due(range(500, 1000)), 100).run(reversed_pages, START)
+    assert set(listing.read) <= set(range(1, 11))
+
+
+def test_an_empty_list_ends_the_scan() -> None:
+    listing = Listing(0, ended=set())
+    found = scan(listing, range(10))
+    assert (listing.read, found.over, found.is_complete) == ([1], {}, True)
+
+
+def test_a_pass_without_slots_keeps_what_it_has_read() -> None:
+    listing = Listing(500, ended={450})
+    listing.slots = 2
+    found = scan(listing, range(500))
+    assert ended(found) == {"t450"}
+    assert not found.is_complete
+    listing.slots = 0
+    assert scan(listing, range(500)).over == {}

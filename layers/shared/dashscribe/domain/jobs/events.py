@@ -12,8 +12,8 @@ from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE
 from dashscribe.domain.timestamps import Timestamp
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import ResultLocation, result_location
-from dashscribe.domain.transcripts.transcript import AudioFacts
 
 SOURCE = "dashscribe"
 SCHEMA_VERSION = "1.0"

@@ -30,8 +30,8 @@ from dashscribe.domain.jobs.timeouts import (
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import ResultFolder
-from dashscribe.domain.transcripts.transcript import AudioFacts
 
 if TYPE_CHECKING:
     from dashscribe.domain.jobs.retry_policy import RetryDecision

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from dashscribe.domain.jobs.job import Job, Usage
 from dashscribe.domain.jobs.job_report import job_report
@@ -13,7 +14,9 @@ from dashscribe.domain.transcripts.output_files import JSON, OutputFile, transcr
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, OUTPUTS, RenderContext
 from dashscribe.domain.transcripts.result_files import ResultFolder, result_folder
 from dashscribe.domain.transcripts.script_rules import SubtitleOptions
-from dashscribe.domain.transcripts.transcript import Transcript
+
+if TYPE_CHECKING:
+    from dashscribe.domain.transcripts.transcript import Transcript
 
 
 def job_files(result: bytes, transcript: Transcript, job: Job) -> Iterator[OutputFile]:

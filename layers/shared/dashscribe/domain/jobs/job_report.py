@@ -11,7 +11,7 @@ from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
-from dashscribe.domain.transcripts.transcript import AudioFacts
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
 
 SCHEMA_VERSION = "1.0"
 

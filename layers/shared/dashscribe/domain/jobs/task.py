@@ -17,21 +17,16 @@ from dashscribe.domain.jobs.job import Due
 from dashscribe.domain.jobs.timeouts import KEEP_RECORDS, RESULTS_LIVE, TASK_DEADLINE
 from dashscribe.domain.timestamps import Timestamp
 
-FIRST_QUERY_AFTER = timedelta(seconds=1)
-MANY_FILES = 10
-"""A task of this many files is queried sooner: one query serves all of them, and all of them wait for it."""
-FIRST_OF_MANY_AFTER = timedelta(seconds=0.4)
-YOUNG_SHARE_OF_AGE = 0.1
-"""For many files the delay grows from `FIRST_OF_MANY_AFTER` to `FIRST_QUERY_AFTER`, which it reaches at an age of 10
-s."""
-MAX_QUERY_DELAY = timedelta(seconds=60)
 SHARE_OF_AGE = 0.2
-"""Query again after a fifth of the task's age: the lag is at most a fifth of the task's own duration."""
-SHARE_OF_AGE_OF_MANY = 0.08
-"""The same for many files: a lag of at most 5 s after a minute."""
-BYTES_PER_SECOND_OF_PATIENCE = 20_000_000
-"""The vendor processes files at hundreds of times real time (docs/vendor-api.md#processing-time); a large file takes
-longer."""
+"""The loop waits a fifth of the age of the youngest tasks, within these limits:"""
+MIN_WAIT = timedelta(seconds=1)
+MIN_WAIT_OF_MANY = timedelta(seconds=0.4)
+"""Where tasks hold `MANY_FILES`: one query serves all of them, and all of them wait for it."""
+MANY_FILES = 10
+MAX_WAIT = timedelta(seconds=3)
+"""The loop must also notice a task that is submitted while it waits."""
+MAX_LIST_WAIT = timedelta(seconds=2)
+"""A pass that reads the list takes longer than one that sends two queries."""
 
 
 class TaskPhase(StrEnum):
@@ -56,7 +51,11 @@ class PostOutcome(StrEnum):
 
 
 class Task(BaseModel):
-    """One record of the jobs table (`pk` = `TASK#<submission_id>`). `submission_id` is ours, `task_id` the vendor's."""
+    """One record of the jobs table (`pk` = `TASK#<submission_id>`). `submission_id` is ours, `task_id` the vendor's.
+
+    Every pass looks at every task whose `due_at` has come. A later `due_at` delays a retry after an error; an earlier
+    one is when a recorded query last found the task running.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -114,18 +113,15 @@ def _changed(task: Task, **changes: object) -> Task:
     return Task.model_validate({**task.model_dump(), **changes})
 
 
-def min_query_delay(files: int, age: timedelta = timedelta(0)) -> timedelta:
-    """The shortest delay between queries of a task of this many files and this age."""
-    if files < MANY_FILES:
-        return FIRST_QUERY_AFTER
-    return min(FIRST_QUERY_AFTER, max(FIRST_OF_MANY_AFTER, age * YOUNG_SHARE_OF_AGE))
+def min_wait(files: float) -> timedelta:
+    """The shortest time between two looks at tasks that hold this many files."""
+    return MIN_WAIT_OF_MANY if files >= MANY_FILES else MIN_WAIT
 
 
-def delay_before_query(age: timedelta, largest_file_bytes: int, files: int) -> timedelta:
-    """How long to wait before the next query of a task of this age and this many files."""
-    patience = min(timedelta(seconds=largest_file_bytes / BYTES_PER_SECOND_OF_PATIENCE), timedelta(seconds=20))
-    share = SHARE_OF_AGE_OF_MANY if files >= MANY_FILES else SHARE_OF_AGE
-    return min(MAX_QUERY_DELAY, max(min_query_delay(files, age) + patience, age * share))
+def wait_between_looks(ages: Sequence[timedelta], files: float, *, by_list: bool) -> timedelta:
+    """How long until the next look at running tasks of these ages, which hold `files` files on average."""
+    youngest_quarter = sorted(ages)[len(ages) // 4]
+    return min(MAX_LIST_WAIT if by_list else MAX_WAIT, max(min_wait(files), youngest_quarter * SHARE_OF_AGE))
 
 
 def accepted(task: Task, task_id: str, now: datetime) -> Task:
@@ -135,7 +131,7 @@ def accepted(task: Task, task_id: str, now: datetime) -> Task:
         task_id=task_id,
         accepted_at=now,
         due_kind=Due.TASK,
-        due_at=now + delay_before_query(timedelta(0), task.largest_file_bytes, task.files),
+        due_at=now + min_wait(task.files),
     )
 
 
@@ -159,10 +155,9 @@ def not_adopted(task: Task, outcome: PostOutcome, now: datetime) -> Task:
     return _changed(closed(task, now), post_outcome=outcome)
 
 
-def still_running(task: Task, now: datetime, *, delay: timedelta | None = None) -> Task:
-    """Query again later. `delay` overrides the usual delay, for example after a failed query."""
-    age = now - (task.accepted_at or task.posted_at)
-    return _changed(task, due_at=now + (delay or delay_before_query(age, task.largest_file_bytes, task.files)))
+def still_running(task: Task, now: datetime, *, delay: timedelta = timedelta(0)) -> Task:
+    """A query found the task running, or failed. With a `delay` no pass looks at the task before it is over."""
+    return _changed(task, due_at=now + delay)
 
 
 def is_overdue(task: Task, now: datetime) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from dashscribe.domain.transcripts.outputs import OUTPUTS, RenderContext
 from dashscribe.domain.transcripts.result_files import ResultFiles
-from dashscribe.domain.transcripts.transcript import Transcript
+
+if TYPE_CHECKING:
+    from dashscribe.domain.transcripts.transcript import Transcript
 
 JSON = "application/json"
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from dashscribe.domain.transcripts.script_rules import SubtitleOptions
-from dashscribe.domain.transcripts.transcript import Transcript
 
 if TYPE_CHECKING:
     from dashscribe.domain.transcripts.cues import Subtitles
+    from dashscribe.domain.transcripts.transcript import Transcript
 
 
 @dataclass

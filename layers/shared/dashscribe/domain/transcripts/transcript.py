@@ -9,21 +9,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from dashscribe.domain.transcripts.audio_facts import AudioFacts
+
 SCHEMA_VERSION = "1.0"
 
 
 class _Shape(BaseModel):
     model_config = ConfigDict(frozen=True)
-
-
-class AudioFacts(BaseModel):
-    """Facts about the audio. None where the model does not give them."""
-
-    model_config = ConfigDict(frozen=True)
-
-    duration_ms: int | None
-    speech_ms: int | None
-    channels: list[int]
 
 
 # A dataclass with slots, which pydantic validates like a model: the 144,000 words of 12 hours take 110 MB less.

@@ -18,25 +18,24 @@ from dashscribe.domain.recognition.task_replies import TaskOutput
 class ListKnowledge:
     """`over` says by task id whether the list reports the task as ended; a task that is missing was not listed.
 
-    `states` has the models that the pass left to the list. `queried_early` has the submissions that are queried,
-    without a list, before they must be; these queries stop after several `misses` in a row. `confirmed` and `denied`
-    count, by model, the tasks reported as ended that had or had not ended. `stale` has the models whose list reported a
-    task as running that had ended a while before.
+    `states` has the models whose list was read, and `scanned_at` when. `recorded` has the submissions whose record is
+    written when a query finds them running. `queried_early` has those that are queried, without a list, before they
+    must be; these queries stop after several `misses` in a row. `confirmed` and `denied` count, by model, the tasks
+    reported as ended that had or had not ended. `stale` has the models whose list reported a task as running that had
+    ended a while before.
     """
 
     over: dict[str, bool] = field(default_factory=dict)
     scanned_at: dict[str, datetime] = field(default_factory=dict)
     states: dict[str, TaskListState] = field(default_factory=dict)
     pages: int = 0
+    recorded: set[str] = field(default_factory=set)
     queried_early: set[str] = field(default_factory=set)
     misses: int = 0
     confirmed: Counter[str] = field(default_factory=Counter)
     denied: Counter[str] = field(default_factory=Counter)
     stale: set[str] = field(default_factory=set)
     lock: Lock = field(default_factory=Lock)
-
-    def reports_as_running(self, task: Task) -> bool:
-        return self.over.get(task.task_id or "") is False
 
     def skips(self, submission_id: str) -> bool:
         """Whether this early query is left out, because several before it found that their tasks still run."""
@@ -52,7 +51,7 @@ class ListKnowledge:
         with self.lock:
             if listed_as_over:
                 (self.confirmed if output.is_over else self.denied)[task.model] += 1
-            elif output.ended_at is not None and output.ended_at < self.scanned_at[task.model] - scans.STALE_AFTER:
+            elif output.ended_at is not None and output.ended_at < self.scanned_at[task.model] - scans.CLOCK_TOLERANCE:
                 self.stale.add(task.model)
 
     def inconsistent_lists(self) -> Iterator[tuple[str, TaskListState]]:

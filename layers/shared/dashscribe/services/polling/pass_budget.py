@@ -21,7 +21,7 @@ class PassBudget:
     `until` is when the last query may start; the first ended task moves it forward. `stopped` means that no further
     query makes sense, for example after throttling. `files` counts the files of ended tasks, `files_being_queried`
     those of tasks whose query is under way: each of them may have ended. `postponed` counts tasks that the budget left
-    out. `due_again` says by submission when a task that still runs is due again.
+    out.
     """
 
     until: datetime
@@ -32,7 +32,6 @@ class PassBudget:
     ended_tasks: int = 0
     postponed: int = 0
     failures: int = 0
-    due_again: dict[str, datetime] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def is_spent(self, now: datetime) -> bool:
@@ -63,10 +62,6 @@ class PassBudget:
     def count_postponed(self) -> None:
         with self.lock:
             self.postponed += 1
-
-    def record_running(self, submission_id: str, due_at: datetime) -> None:
-        with self.lock:
-            self.due_again[submission_id] = due_at
 
     def count_failure(self) -> None:
         with self.lock:

@@ -12,7 +12,7 @@ from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs.job import Due, Job, Status
-from dashscribe.domain.jobs.task import TaskPhase
+from dashscribe.domain.jobs.task import MAX_WAIT, TaskPhase
 from dashscribe.domain.jobs.timeouts import PUBLISH_AGAIN_AFTER, TASK_SAFETY_NET
 from dashscribe.errors import StaleRecord
 from dashscribe.observability import logger
@@ -26,8 +26,6 @@ JOBS_PER_PASS = 100
 """Keeps the output of a pass far below the 256 KB that Step Functions allows."""
 CONCURRENT_REQUEUES = 8
 """A requeue is two writes, and the files of ended tasks wait until the last requeue of the pass is done."""
-MAX_WAIT_SECONDS = 3
-"""The loop must notice a task that is submitted while it waits, so it never waits longer."""
 NEAR_FUTURE = timedelta(seconds=60)
 """The loop waits for a job that is due within this time. A later one is left to the next scheduled start."""
 
@@ -180,15 +178,23 @@ class PollService:
         if requests:
             # With nothing to poll meanwhile, the next pass waits for the finalizers and then closes their tasks.
             next_at = _earliest(report.next_query_at, backlog_at)
-            meanwhile = next_at is not None and next_at <= now + timedelta(seconds=MAX_WAIT_SECONDS)
+            meanwhile = next_at is not None and next_at <= now + MAX_WAIT
             wait = _seconds(now, next_at) if meanwhile else 0
             return PassResult(finalize=requests, wait_seconds=wait, work_left=True, poll_meanwhile=meanwhile)
         next_at = _earliest(report.next_task_at, self.records.next_due(Due.JOB), backlog_at)
         is_near = next_at is not None and next_at <= now + NEAR_FUTURE
         # A record that was due before this pass, and could not be handled in it, must not be retried at once.
         is_stuck = next_at is not None and next_at <= began
-        wait = max(int(is_stuck), _seconds(now, next_at)) if is_near else MAX_WAIT_SECONDS
+        if is_near and not is_stuck:
+            self._sleep_fraction(now, next_at)
+        wait = max(int(is_stuck), _seconds(now, next_at)) if is_near else _seconds(now, None)
         return PassResult(finalize=[], wait_seconds=wait, work_left=is_near or report.next_task_at is not None)
+
+    def _sleep_fraction(self, now: datetime, moment: datetime | None) -> None:
+        """Step Functions waits in whole seconds. Less than half a second is slept here."""
+        seconds = 0 if moment is None else (moment - now).total_seconds()
+        if 0 < seconds < 0.5:
+            self.task_poller.vendor.sleep(seconds)
 
 
 def _earliest(*moments: datetime | None) -> datetime | None:
@@ -197,5 +203,5 @@ def _earliest(*moments: datetime | None) -> datetime | None:
 
 def _seconds(now: datetime, moment: datetime | None) -> int:
     """How long to wait for this moment, in whole seconds, as Step Functions waits."""
-    seconds = MAX_WAIT_SECONDS if moment is None else (moment - now).total_seconds()
-    return min(MAX_WAIT_SECONDS, max(0, round(seconds)))
+    wait = MAX_WAIT if moment is None else min(MAX_WAIT, moment - now)
+    return max(0, round(wait.total_seconds()))

@@ -1,105 +1,105 @@
-"""Reading the vendor's list of tasks, a page at a time, for as long as that pays (rules: `domain.jobs.task_list_scan`).
+"""Reading pages of the vendor's task list until they account for all of our tasks, or enough of them have ended.
 
-The list is taken unfiltered by status, since it then says of each task what it is: a task that moves from PENDING to
-RUNNING between two calls, or that comes in and shifts the pages, cannot look as if it had ended. Its time window is not
-used either: nobody says in which zone it is (docs/vendor-api.md#task-list).
+The list is read unfiltered, because it then has the status of each task. So a task that changes from PENDING to
+RUNNING, or that moves to another page between two calls, cannot look ended. Its time window is not used, because its
+zone is not documented (docs/vendor-api.md#task-list).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from dashscribe.domain.jobs import task_list_scan as scans
-from dashscribe.domain.recognition.task_replies import TaskList
+from dashscribe.domain.recognition.task_replies import ListedTask, TaskList
 from dashscribe.services.ports import DueTask
+
+ReadPages = Callable[[Sequence[int]], Sequence[TaskList | None]]
+"""Reads these pages concurrently. A page without a slot in this pass is None."""
+_UNKNOWN = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
-class ScanResult:
-    """What a sweep learned. `over` is by task id: whether the list calls it ended; who is not in it was not seen."""
+class TaskListScan:
+    """One scan for the tasks `ours`.
 
+    `over` says by task id whether the list reports the task as ended; a task that is missing was not listed. The scan
+    `is_complete` when no other page is worth reading. `spans` has the pages that were read, with the times when their
+    oldest and their newest task were accepted, by our clock.
+    """
+
+    ours: Sequence[DueTask]
+    page_size: int
     over: dict[str, bool] = field(default_factory=dict)
-    knows_ours: bool = False
-    pages: int = 0
-    page_size: int = scans.PAGE_SIZE
+    is_complete: bool = False
+    spans: dict[int, tuple[datetime, datetime]] = field(default_factory=dict)
+    total_pages: int = 1
+    clock_difference: timedelta = timedelta(0)
 
     @property
-    def ended(self) -> int:
-        return sum(self.over.values())
+    def calls_left(self) -> int:
+        return scans.MAX_PAGES - len(self.spans)
+
+    def run(self, read_pages: ReadPages, now: datetime) -> TaskListScan:
+        """Read the newest page, then those that should list the other tasks. `now` selects among too many pages."""
+        wanted = [1]
+        while wanted and self.calls_left and sum(self.over.values()) < scans.MAX_ENDED:
+            chosen = scans.part_of_pages(wanted, self.calls_left, now)
+            if not self._read(chosen, read_pages) or chosen != wanted:
+                return self
+            wanted = self._pages_of_missing()
+        self.is_complete = not wanted
+        return self
+
+    def _read(self, numbers: Sequence[int], read_pages: ReadPages) -> bool:
+        """False when the pass has no slot left for one of these pages."""
+        accepted_at = {task.task_id: task.accepted_at for task in self.ours}
+        for number, page in zip(numbers, read_pages(numbers), strict=True):
+            if page is None:
+                return False
+            created_at = {listed.task_id: _created_at(listed) for listed in page.data}
+            for listed in page.data:
+                if listed.task_id in accepted_at:
+                    self.over[listed.task_id] = listed.is_over
+                    if created := created_at[listed.task_id]:
+                        self.clock_difference = accepted_at[listed.task_id] - created
+            times = [created + self.clock_difference for created in created_at.values() if created]
+            # Without times every page counts as newer than our tasks, so the next page is read.
+            self.spans[number] = min(times, default=_UNKNOWN), max(times, default=_UNKNOWN)
+            self.total_pages = max(1, page.total_page)
+            if number < page.total_page and page.data:
+                self.page_size = len(page.data)  # the size that the server really used
+            elif number == 1:
+                self.page_size = page.page_size or self.page_size
+        return True
+
+    def _pages_of_missing(self) -> list[int]:
+        """The pages that should list several of the missing tasks. For one task a query costs no more than a page."""
+        moments = [task.accepted_at for task in self.ours if task.task_id not in self.over]
+        pages = Counter(page for moment in moments if (page := self._page_of(moment)) not in self.spans)
+        return sorted(page for page, tasks in pages.items() if tasks > 1)
+
+    def _page_of(self, moment: datetime) -> int:
+        """The page that should list a task that was accepted then, interpolated between the pages that were read."""
+        newer = max((page for page, (oldest, _) in self.spans.items() if oldest > moment), default=None)
+        if newer is None:
+            return min(self.spans)
+        older = min((page for page, (_, newest) in self.spans.items() if newest < moment), default=None)
+        since = self.spans[newer][0]
+        if older is None:
+            entries = newer * self.page_size
+            per_page = (self.spans[1][1] - since) * self.page_size / max(1, entries - 1)
+            return max(1, min(self.total_pages, newer + (-((moment - since) // per_page) if per_page else 1)))
+        share = (since - moment) / (since - self.spans[older][1])
+        return newer + min(1, older - newer) + int(share * max(0, older - newer - 1))
 
 
-def scan_task_list(
-    due: Sequence[DueTask],
-    in_flight: Collection[str],
-    page_size: int,
-    enough: int,
-    read_page: Callable[[int, int], TaskList | None],
-    chance: Callable[[], float],
-) -> ScanResult:
-    """Start at the page where our oldest task should be, go on to newer pages, then to older ones.
-
-    `due` is in the order of acceptance, `in_flight` has the task ids of all of ours that the list may tell of. After
-    `enough` ended tasks the sweep stops: no more can be asked about now. `read_page` answers None when its turn is too
-    far away.
-    """
-    scan = ScanResult(page_size=page_size)
-    wanted = {task.task_id for task in due}
-
-    def read(number: int) -> tuple[TaskList, int] | None:
-        """A page, and how many due tasks it was the first to call ended."""
-        page = read_page(number, page_size)
-        if page is None:
-            return None
-        before = scan.ended
-        scan.pages += 1
-        scan.over |= {listed.task_id: listed.is_over for listed in page.data if listed.task_id in wanted}
-        scan.knows_ours = scan.knows_ours or any(listed.task_id in in_flight for listed in page.data)
-        return page, scan.ended - before
-
-    start = scans.first_page(len(in_flight), page_size)
-    first = read(start)
-    if first is None:
-        return scan
-    scan.page_size = _size_of(first[0], start) or page_size
-    best_start = min(scans.first_page(len(in_flight), scan.page_size), max(1, first[0].total_page))
-    if best_start != start:  # the server's pages are smaller than we thought, or this one is beyond the last
-        start = best_start
-        first = read(start)
-    # A few that are older than all others move the start across a page's edge. Else the newest are on page 1.
-    for fallback in (start - 1, 1):
-        if first is not None and not scan.knows_ours and 1 <= fallback < start:
-            start = fallback
-            first = read(start)
-    if first is None:
-        return scan
-    page, ended_here = first
-    for direction in (-1, 1):
-        number, so_far, ended_there = start, 1, ended_here
-        while (
-            scan.ended < enough
-            and 1 <= number + direction <= page.total_page
-            and _not_listed(due, scan, newer=direction < 0) >= scans.MIN_ENDED_PER_PAGE
-            and scans.reads_another_page(ended_there, so_far, chance)
-        ):
-            number, so_far = number + direction, so_far + 1
-            following = read(number)
-            if following is None:
-                return scan
-            ended_there = following[1]
-    return scan
-
-
-def _size_of(page: TaskList, number: int) -> int | None:
-    """What the server really took for its page size: what a page holds that is not the last, else what it says."""
-    return (len(page.data) if number < page.total_page else 0) or page.page_size
-
-
-def _not_listed(due: Sequence[DueTask], scan: ScanResult, *, newer: bool) -> int:
-    """How many due tasks lie beyond the newest, or the oldest, that was told of."""
-    count = 0
-    for task in reversed(due) if newer else due:
-        if task.task_id in scan.over:
-            break
-        count += 1
-    return count
+def _created_at(listed: ListedTask) -> datetime | None:
+    """When the vendor created the task. None for what is no time of this century."""
+    with suppress(ValueError, OverflowError, OSError):
+        if listed.created_at is not None and 2000 <= listed.created_at.year < 2100:
+            return listed.created_at
+    return None

@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 
-from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Due
-from dashscribe.domain.jobs.task import TaskPhase
+from dashscribe.domain.jobs.task import MAX_WAIT, TaskPhase
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.polling.list_knowledge import ListKnowledge
@@ -24,8 +23,8 @@ from dashscribe.services.ports import Clock, DueTask, JobRecords, PauseStore
 
 MAX_TASKS_READ = 10_000
 """How many tasks of the due list a pass reads. It must be all in flight, or every pass would see the same ones."""
-NEXT_PASS_WITHIN = timedelta(seconds=3)
-"""Tasks that are due this soon count as in flight: the next pass may be that far away."""
+IN_FLIGHT_WITHIN = timedelta(days=1)
+"""Every task in flight is due by then: a retry after an error is minutes away."""
 CONCURRENT_FINALIZERS = 40
 """`MaxConcurrency` of the state machine's Map. It is also the limit of an inline Map."""
 CONCURRENT_QUERIES = 8
@@ -82,10 +81,11 @@ class TaskPoller:
     def poll(self, work: FinalizeWork, report: TaskPollReport) -> None:
         """Add what is to be finalized to `work`, and what was done to `report`, also when the poll breaks off."""
         now = self.clock()
-        listed = self.records.due_tasks(now + NEXT_PASS_WITHIN, MAX_TASKS_READ)
+        listed = self.records.due_tasks(now + IN_FLIGHT_WITHIN, MAX_TASKS_READ)
         watched = [task for task in listed if not work.has_submission(task.submission_id)]
         budget, knowledge = PassBudget(until=now + PASS_TIME), ListKnowledge()
-        selected, is_singly = self.selector.select(watched, budget, knowledge)
+        selected = self.selector.select(watched, budget, knowledge)
+        looked_at = self.clock()
         ended: list[FinalizeRequest] = []
         try:
             ended = self._query_all(selected, budget, knowledge, report)
@@ -95,13 +95,15 @@ class TaskPoller:
             report.finished_tasks = budget.ended_tasks
             report.failed_steps += budget.failures
         self.selector.record_inconsistent_lists(knowledge)
-        if not ended:  # otherwise finalizers run, and only the next query matters
-            next_due = self.records.next_due(Due.TASK)
-            report.next_task_at = self._next_poll(budget, knowledge, next_due, is_singly=is_singly)
-        if not budget.stopped:
-            over = {request.submission_id for request in ended}
-            running = [task for task in watched if task.phase is not TaskPhase.ENDED and task.submission_id not in over]
-            report.next_query_at = self._next_query(budget, knowledge, running, is_singly=is_singly)
+        over = {request.submission_id for request in ended}
+        running = [task for task in watched if task.phase is not TaskPhase.ENDED and task.submission_id not in over]
+        # After throttling the next pass comes as late as it may.
+        wait = MAX_WAIT if budget.stopped else self.selector.wait(running, knowledge)
+        next_poll = self.clock() if budget.postponed and not budget.stopped else looked_at + wait
+        if not ended and self.records.next_due(Due.TASK) is not None:  # otherwise finalizers run
+            report.next_task_at = next_poll
+        if running and not budget.stopped:
+            report.next_query_at = next_poll
 
     def _query_all(
         self, selected: Sequence[DueTask], budget: PassBudget, knowledge: ListKnowledge, report: TaskPollReport
@@ -115,31 +117,6 @@ class TaskPoller:
         query = TaskQuery(self.records, self.pauses, self.vendor, self.clock, budget, knowledge, pause_started)
         found = map_concurrently(query.run, selected, self.concurrent_queries)
         return [request for request in found if request is not None]
-
-    def _next_query(
-        self, budget: PassBudget, knowledge: ListKnowledge, running: Sequence[DueTask], *, is_singly: bool
-    ) -> datetime | None:
-        """When the next of these running tasks is to be queried. None without running tasks."""
-        if not running:
-            return None
-        singly = [
-            budget.due_again.get(task.submission_id, task.due_at)
-            for task in running
-            if task.model not in knowledge.states
-        ]
-        return self._next_poll(budget, knowledge, min(singly, default=None), is_singly=is_singly)
-
-    def _next_poll(
-        self, budget: PassBudget, knowledge: ListKnowledge, next_due: datetime | None, *, is_singly: bool
-    ) -> datetime | None:
-        """When to poll again. Tasks that are left to the list stay due, so the due list cannot tell."""
-        now = self.clock()
-        if budget.postponed and not budget.stopped:
-            return now
-        moments = [state.next_at for state in knowledge.states.values()]
-        if knowledge.queried_early or (is_singly and moments):
-            moments.append(now + tasks.FIRST_QUERY_AFTER)
-        return min(moments, default=next_due)
 
 
 def _shared_out(ended: Sequence[FinalizeRequest]) -> list[FinalizeRequest]:

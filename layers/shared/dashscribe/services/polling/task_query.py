@@ -63,28 +63,31 @@ class TaskQuery:
         return FinalizeRequest(submission_id=submission_id, job_ids=job_ids) if job_ids else None
 
     def _handle(self, task: Task) -> list[str]:
-        """The jobs of this task that are ready for a finalizer."""
-        now = self.clock()
-        waiting = self._waiting_jobs(task)
-        if not waiting:
-            self.records.save_task(tasks.closed(task, now))
+        """The jobs of this task that are ready for a finalizer. Jobs are read only when the task is over."""
+        waiting = self._waiting_jobs(task) if task.ended_at is not None else None
+        if waiting is not None and not waiting:
+            self.records.save_task(tasks.closed(task, self.clock()))
             return []
         if task.phase is TaskPhase.ENDED:  # a finalizer had the task and did not finish all of its files
-            if retry_policy.is_out_of_finalize_attempts(task):
-                for job in waiting.values():
-                    if not job.is_terminal:
-                        self._fail(job, now)
-            self.records.save_task(tasks.finalize_again(task, now + retry_policy.finalize_delay(task)))
+            self._finalize_again(task, waiting or {})
             return []
-        if not self.budget.reserve_files(len(waiting)):
+        if not self.budget.reserve_files(task.files):
             self.budget.count_postponed()
             return []
         try:
-            return self._query(task, waiting)
+            return self._query(task)
         finally:
-            self.budget.release_files(len(waiting))
+            self.budget.release_files(task.files)
 
-    def _query(self, task: Task, waiting: dict[str, Job]) -> list[str]:
+    def _finalize_again(self, task: Task, waiting: dict[str, Job]) -> None:
+        now = self.clock()
+        if retry_policy.is_out_of_finalize_attempts(task):
+            for job in waiting.values():
+                if not job.is_terminal:
+                    self._fail(job, now)
+        self.records.save_task(tasks.finalize_again(task, now + retry_policy.finalize_delay(task)))
+
+    def _query(self, task: Task) -> list[str]:
         if not self.vendor.reserve_query(self.budget):
             self.budget.count_postponed()
             return []
@@ -95,10 +98,15 @@ class TaskQuery:
         self.knowledge.compare(task, output)
         if not output.is_over:
             if not tasks.is_overdue(task, now):
-                self._keep_running(task, now)
+                if task.submission_id in self.knowledge.recorded:
+                    self.records.save_task(tasks.still_running(task, now))
                 return []
             self._cancel(task)
             output = TIMED_OUT
+        waiting = self._waiting_jobs(task)
+        if not waiting:
+            self.records.save_task(tasks.closed(task, now))
+            return []
         logger.info("task ended", task_id=task.task_id, status=output.task_status, job_ids=list(waiting))
         self._record_end(task, waiting, output, reply, now)
         self.budget.count_ended(len(waiting), now)
@@ -124,13 +132,6 @@ class TaskQuery:
         self.records.save_outcomes(
             task.submission_id, {job_id: _ended_by(outcome, ended_at) for job_id, outcome in found.items()}
         )
-
-    def _keep_running(self, task: Task, now: datetime) -> None:
-        """The list covers a task that it reports as running: then its next scan is soon enough."""
-        by_list = self.knowledge.reports_as_running(task)
-        delay = tasks.min_query_delay(task.files, now - (task.accepted_at or now)) if by_list else None
-        running = self.records.save_task(tasks.still_running(task, now, delay=delay))
-        self.budget.record_running(task.submission_id, running.due_at or task.posted_at)
 
     def _fail(self, job: Job, now: datetime) -> None:
         """The job is due at once, so this pass has its event published."""
