@@ -418,7 +418,7 @@ class SimulatedAws(World):
         super().__init__(max_files_per_task=max_files_per_task)
         self.time = VirtualTime(START)
         self.bill = Bill()
-        latencies = Latencies(self.time)
+        self.latencies = latencies = Latencies(self.time)
         self.crashes = latencies
         self.records: BilledRecords = BilledRecords(latencies, self.bill)
         self.vendor: LimitedVendor = LimitedVendor(latencies, super().api_key, task_seconds)

@@ -15,7 +15,7 @@ from types import ModuleType
 import pytest
 
 from dashscribe.services.finalize import FinalizeService
-from dashscribe.services.polling import task_poller
+from dashscribe.services.polling import pass_budget
 from dashscribe.services.polling.poll import PassResult, PollService
 from tests.benchmarks import simulated_aws
 from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable
@@ -149,12 +149,12 @@ def test_one_change_at_a_time_in_virtual_time(monkeypatch: pytest.MonkeyPatch) -
         "every function warm": (hundred, warm),
         "20 finalizers": (partial(hundred, finalizers=20), {}),
         "10 submit functions": (partial(hundred, submitters=10), {}),
-        "200 files per pass": (hundred, {task_poller: {"FILES_PER_PASS": 200}}),
+        "200 files per pass": (hundred, {pass_budget: {"FILES_PER_PASS": 200}}),
         "a finalizer's files one by one": (partial(_OneFileAtATime, max_files_per_task=100), {}),
         "no queries while finalizers run": (partial(_NoPollWhileFinalizing, max_files_per_task=100), {}),
         "1 file per task, unchanged": (one, {}),
         "1 file per task, every function warm": (one, warm),
-        "1 file per task, 3 s of queries per pass": (one, {task_poller: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
+        "1 file per task, 3 s of queries per pass": (one, {pass_budget: {"ENDED_FILES_WAIT": timedelta(seconds=3)}}),
         "1 file per task, queries and requeues one by one": (partial(_OneQueryAtATime, max_files_per_task=1), {}),
         "1 file per task, no queries while finalizers run": (partial(_NoPollWhileFinalizing, max_files_per_task=1), {}),
     }

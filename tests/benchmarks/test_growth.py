@@ -20,7 +20,7 @@ from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Due, Job, Status
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
-from dashscribe.domain.recognition.task_replies import FileOutcome
+from dashscribe.domain.recognition.task_replies import FileOutcome, TaskList
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest
@@ -28,7 +28,7 @@ from dashscribe.services.polling.poll import PassResult
 from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS
 from dashscribe.services.ports import DueRecord, DueTask
 from local.documents import sample_job
-from tests.support.world import START, Records, VendorTask, World
+from tests.support.world import START, Records, Vendor, VendorTask, World
 
 FINALIZE = timedelta(seconds=0.3)
 A_PASS = timedelta(seconds=0.2)
@@ -133,6 +133,25 @@ class Run:
 HEAD = " files  tasks flight queries   pages   calls passes   reads  writes usd/1000 lag50s lag95s"
 
 
+@dataclass
+class OrderedVendor(Vendor):
+    """Tasks are accepted in the order of time, so a page of the list is a slice. This makes long lists fast."""
+
+    order: list[tuple[datetime, str]] = field(default_factory=list)
+
+    def list_page(self, model: str, page: int, page_size: int) -> TaskList:
+        self.list_pages += 1
+        if self.list_refusal is not None:
+            raise self.list_refusal
+        size = min(page_size, self.largest_page)
+        end = max(0, len(self.order) - (page - 1) * size)
+        listed = [
+            (created, name, name in self.tasks and self.tasks[name].ready_at <= self.clock())
+            for created, name in self.order[max(0, end - size) : end][::-1]
+        ]
+        return TaskList(total_page=-(-len(self.order) // size), page_size=size, data=self._listed(listed))
+
+
 @dataclass(frozen=True)
 class Arrival:
     """One task: when the vendor accepts it and when it ends. A foreign task belongs to another user of the account."""
@@ -171,9 +190,10 @@ def play_arrivals(arrivals: list[Arrival], *, lists: bool = True, largest_page: 
     world = World()
     records = MeteredRecords(world.crashes)
     world.records = records
-    world.vendor.largest_page = largest_page
+    vendor = OrderedVendor(world.crashes, world.clock, world.api_key, largest_page=largest_page)
+    world.vendor = vendor
     if not lists:
-        world.vendor.list_refusal = VendorError("NotFound", "no list here", ErrorClass.PERMANENT, 404)
+        vendor.list_refusal = VendorError("NotFound", "no list here", ErrorClass.PERMANENT, 404)
     run = Run(world, records, sum(arrival.files for arrival in arrivals if not arrival.is_foreign))
     template = sample_job(Status.SUBMITTED)
     running, found = 0, PassResult(finalize=[], wait_seconds=0, work_left=True)
@@ -186,7 +206,7 @@ def play_arrivals(arrivals: list[Arrival], *, lists: bool = True, largest_page: 
             world.now = max(world.now, coming[0].accepted)
         world.now += A_PASS
         while coming and coming[0].accepted <= world.now:
-            running += _accept(world, template, coming.popleft())
+            running += _accept(world, vendor, template, coming.popleft())
         run.most_in_flight = max(run.most_in_flight, running)
         report = world.poll_service().run([] if alone else found.finalize)
         run.passes += 1
@@ -199,12 +219,12 @@ def play_arrivals(arrivals: list[Arrival], *, lists: bool = True, largest_page: 
     return run
 
 
-def _accept(world: World, template: Job, arrival: Arrival) -> bool:
+def _accept(world: World, vendor: OrderedVendor, template: Job, arrival: Arrival) -> bool:
     """Whether the task is ours."""
     if arrival.is_foreign:
-        world.vendor.foreign_tasks.append((arrival.accepted, False))
+        vendor.order.append((arrival.accepted, f"foreign-{len(vendor.order)}"))
         return False
-    name = f"{len(world.vendor.tasks):032x}"
+    name = f"{len(vendor.tasks):032x}"
     job_ids = [f"{name}-{n}" for n in range(arrival.files)]
     task_id = f"task-{name}"
     opened = tasks.open_task(name, "fun-asr", job_ids, 1_000_000, arrival.accepted)
@@ -213,7 +233,8 @@ def _accept(world: World, template: Job, arrival: Arrival) -> bool:
     for job_id in job_ids:
         fields = {"job_id": job_id, "submission_id": name, "due_kind": None, "due_at": None, "revision": 1}
         world.records.jobs[job_id] = template.model_copy(update=fields)
-    world.vendor.tasks[task_id] = VendorTask([], arrival.ready, arrival.accepted)
+    vendor.tasks[task_id] = VendorTask([], arrival.ready, arrival.accepted)
+    vendor.order.append((arrival.accepted, task_id))
     return True
 
 

@@ -7,20 +7,50 @@ before 2026-11-26 (commit ed5cc58), measured by this file.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from statistics import median, quantiles
 
 import pytest
 
+from dashscribe.domain.recognition.catalogue import ModelSpec
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.observability import logger
-from tests.benchmarks.figures import table
+from tests.benchmarks.figures import percentiles, table
+from tests.benchmarks.simulated_aws import LimitedVendor, SimulatedAws
 from tests.benchmarks.test_growth import Arrival, Run, play, play_arrivals
 from tests.support.world import START
 
 MINUTE, HOUR = 60, 3600
+RELEASED = START + timedelta(seconds=200)
 HEADS = ("lag median s", "95th", "calls a file", "writes a file", "before: median s", "95th", "calls a file")
-OLD: dict[str, tuple[str, str, str]] = {}
+OLD = {
+    "lone, 10 s": ("1.7", "2.5", "8.683"),
+    "lone, 30 s": ("2.8", "6.6", "14.217"),
+    "lone, 1 min": ("5.6", "10.8", "17.950"),
+    "lone, 3 min": ("17.0", "32.8", "23.900"),
+    "lone, 10 min": ("28.3", "59.0", "31.617"),
+    "lone, 30 min": ("32.8", "50.8", "51.700"),
+    "lone, 100 files, 1 min": ("2.9", "6.4", "0.342"),
+    "burst, 10 s": ("2.0", "4.0", "2.249"),
+    "burst, 1 min": ("3.0", "9.0", "2.583"),
+    "burst, 10 min": ("6.9", "39.4", "3.897"),
+    "burst, 1 h": ("10.7", "63.7", "11.207"),
+    "burst, mixed 5 s to 1 h": ("5.2", "34.3", "3.841"),
+    "20 tasks, mixed": ("1.5", "56.9", "12.700"),
+    "stream of 5 a second, mixed": ("4.3", "27.2", "2.749"),
+    "five times slower after half": ("2.2", "5.0", "2.470"),
+    "five times faster after half": ("16.7", "34.2", "2.378"),
+    "10 tasks × 100 files, 10 s": ("1.1", "2.0", "0.053"),
+    "10 tasks × 100 files, 1 min": ("0.9", "3.9", "0.115"),
+    "100 tasks × 100 files, 10 s": ("1.5", "8.3", "0.027"),
+    "100 tasks × 100 files, 1 min": ("1.3", "4.3", "0.032"),
+    "10,000 in flight, in order": ("3.3", "6.8", "2.551"),
+    "10,000 in flight, ± half": ("340.9", "903.8", "2.297"),
+    "four foreign tasks for each of ours, 20 tasks of 1 min": ("1.4", "3.8", "7.150"),
+    "four foreign tasks for each of ours, 1,000 tasks of 1 min": ("6.6", "35.6", "3.164"),
+    "four foreign tasks for each of ours, 1,000 tasks of 10 min": ("75.5", "1417.7", "4.386"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +166,30 @@ def test_ten_thousand_in_flight() -> None:
             "10,000 in flight, ± half": play(10_000, seconds=1000, spread=0.5),
         },
     )
+
+
+class _VendorWithAQueue(LimitedVendor):
+    """Tasks of a minute that wait for the vendor until `RELEASED` and then end at nine a second."""
+
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        task_id = super().submit(spec, file_urls, parameters)
+        self.tasks[task_id].ready_at = RELEASED + timedelta(seconds=(len(self.tasks) - 1) / 9)
+        return task_id
+
+
+def test_a_thousand_files_a_second_end() -> None:
+    """The finalizers are the limit, on a simulated AWS."""
+    aws = SimulatedAws(max_files_per_task=100)
+    aws.vendor = _VendorWithAQueue(aws.latencies, aws.api_key, MINUTE)
+    for number in range(10_000):
+        aws.upload_later(f"f/{number:06}.wav", number / 1000)
+    run = aws.run()
+    p50, p95, _ = percentiles(run.lags)
+    name = "100 tasks × 100 files, 9 tasks end a second"
+    cells = [f"{p50:.1f}", f"{p95:.1f}", f"{run.calls_per_file:.3f}", "", *OLD.get(name, ("", "", ""))]
+    print("\n" + table("100 files a task", HEADS, {name: cells}))
+    assert (run.files, run.failed, run.paid_twice, run.throttled.total()) == (10_000, 0, 0, 0)
+    assert run.calls_per_file <= 0.1
 
 
 def test_tasks_of_a_hundred_files() -> None:

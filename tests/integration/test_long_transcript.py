@@ -9,7 +9,7 @@ import pytest
 from tests.support.finalizer_process import result_json, run_finalizer
 
 LIMIT_MB = 256
-"""Measured: 180 MB. With both trees of words as pydantic models and all files in memory at once, it was 300 MB."""
+"""Measured: 225 MB. With both trees of words as pydantic models and all files in memory at once, it is far more."""
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="a process's peak memory is read from Linux' /proc")

@@ -99,8 +99,9 @@ class RequeuedJob(BaseModel):
     job_id: str
 
 
-FILES_PER_FINALIZER = 5
-"""A finalizer handles them concurrently. It has little more than half a core, and each file takes some CPU."""
+FILES_PER_FINALIZER = 20
+"""A finalizer handles them concurrently, so that a batch of many files needs one round of finalizers. 20 results of
+2 MiB take half of its memory. Larger ones are handled one after the other."""
 
 
 class FinalizeRequest(BaseModel):

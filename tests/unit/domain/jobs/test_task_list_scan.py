@@ -45,8 +45,7 @@ def test_of_many_pages_the_oldest_ten_are_always_read(now: datetime) -> None:
     for seconds in range(30):
         pages = scans.part_of_pages(list(range(2, 62)), 19, now + seconds * SECOND)
         assert len(set(pages)) == 19
-        assert pages == sorted(pages)
-        assert pages[-10:] == list(range(52, 62))
+        assert pages[:10] == list(range(52, 62))
 
 
 @pytest.mark.parametrize("every", [1, 2, 3, 4])

@@ -86,7 +86,7 @@ def overdue_without_list(due_at: datetime, accepted_at: datetime, now: datetime)
 
 
 def part_of_pages(wanted: list[int], most: int, now: datetime) -> list[int]:
-    """All of these pages, or `most` of them: the oldest ten, where most tasks end, and some of the others in rotation.
+    """All of these pages, or `most` of them: first the oldest ten, where most tasks end, then some others in rotation.
 
     The time selects them, because a pass stores nothing: two pages a second, as a pass of 20 pages takes 4 s.
     """
@@ -95,4 +95,4 @@ def part_of_pages(wanted: list[int], most: int, now: datetime) -> list[int]:
     oldest, others = wanted[-(MAX_PAGES // 2) :], wanted[: -(MAX_PAGES // 2)]
     start = int(now.timestamp()) * 2
     rotated = {others[(start + step) % len(others)] for step in range(most - len(oldest))}
-    return [*sorted(rotated), *oldest]
+    return [*oldest, *sorted(rotated)]

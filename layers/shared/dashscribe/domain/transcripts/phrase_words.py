@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from dashscribe.domain.transcripts.script_rules import Script
 
@@ -135,12 +135,21 @@ def language_of(text: str, script: Script, told: str | None = None) -> str:
 
 def guessed_language(text: str) -> str | None:
     """The alphabetic language whose common words a text has most of; None where it has none of any."""
-    counts = Counter(token.lower() for token in _TOKENS.findall(text[:20_000]))
-    scores = {
-        language: sum(counts[word] for word in CONNECTIVES[language] | LEADERS[language]) for language in _ALPHABETIC
-    }
-    best = max(scores, key=lambda language: scores[language])
-    return best if scores[best] else None
+    scores: Counter[str] = Counter()
+    for word, count in Counter(token.lower() for token in _TOKENS.findall(text[:20_000])).items():
+        for language in _languages_of_words().get(word, ()):
+            scores[language] += count
+    return max(_ALPHABETIC, key=lambda language: scores[language]) if scores else None
+
+
+@cache
+def _languages_of_words() -> dict[str, list[str]]:
+    """The alphabetic languages that have a word in their lists."""
+    found: dict[str, list[str]] = {}
+    for language in _ALPHABETIC:
+        for word in CONNECTIVES[language] | LEADERS[language]:
+            found.setdefault(word, []).append(language)
+    return found
 
 
 @lru_cache(maxsize=32)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 
-FILES_PER_PASS = 400
+FILES_PER_PASS = 800
 """Keeps the output of a pass far below the 256 KB that Step Functions allows."""
 PASS_TIME = timedelta(seconds=20)
 """After this a pass sends no more queries."""
-ENDED_FILES_WAIT = timedelta(seconds=1.5)
-"""The same, counted from the first ended task: its files must not wait for the rest of a long list."""
+ENDED_FILES_WAIT = timedelta(seconds=2.2)
+"""The same, counted from the first ended task: its files must not wait for the rest of a long list. It is the time of
+40 queries, as many as a scan finds ended tasks."""
 
 
 @dataclass

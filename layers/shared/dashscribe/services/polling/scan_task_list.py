@@ -19,6 +19,8 @@ from dashscribe.services.ports import DueTask
 
 ReadPages = Callable[[Sequence[int]], Sequence[TaskList | None]]
 """Reads these pages concurrently. A page without a slot in this pass is None."""
+PAGES_AT_ONCE = 5
+"""A scan that has found enough ended tasks reads at most this many pages more."""
 _UNKNOWN = datetime.max.replace(tzinfo=UTC)
 
 
@@ -45,14 +47,20 @@ class TaskListScan:
 
     def run(self, read_pages: ReadPages, now: datetime) -> TaskListScan:
         """Read the newest page, then those that should list the other tasks. `now` selects among too many pages."""
-        wanted = [1]
-        while wanted and self.calls_left and sum(self.over.values()) < scans.MAX_ENDED:
+        wanted, is_part = [1], False
+        while wanted and not is_part and not self._has_enough:
             chosen = scans.part_of_pages(wanted, self.calls_left, now)
-            if not self._read(chosen, read_pages) or chosen != wanted:
-                return self
+            is_part = chosen != wanted
+            for few in range(0, len(chosen), PAGES_AT_ONCE):
+                if self._has_enough or not self._read(chosen[few : few + PAGES_AT_ONCE], read_pages):
+                    return self
             wanted = self._pages_of_missing()
         self.is_complete = not wanted
         return self
+
+    @property
+    def _has_enough(self) -> bool:
+        return self.calls_left == 0 or sum(self.over.values()) >= scans.MAX_ENDED
 
     def _read(self, numbers: Sequence[int], read_pages: ReadPages) -> bool:
         """False when the pass has no slot left for one of these pages."""
