@@ -18,6 +18,7 @@ VARIABLES_backfill := PREFIX SUFFIX NEWER_THAN OLDER_THAN INVENTORY DRY_RUN YES 
 VARIABLES_redrive := DRY_RUN STACK
 VARIABLES_simulator := PORT
 VARIABLES_invoke := FUNCTION EVENT
+VARIABLES_build := PARAMETERS
 VARIABLES_deploy := PARAMETERS DEPLOY_ARGUMENTS
 VARIABLES_soak := SOAK_ARGUMENTS
 VARIABLES_interleave := SCHEDULES
@@ -74,8 +75,15 @@ simulator: install ## the DashScope simulator alone: PORT=8080
 invoke: install ## sam local invoke: FUNCTION=SubmitTranscriptionFunction EVENT=events/...json
 	@$(BIN)/python -m local invoke "$$FUNCTION" "$$EVENT"
 
-build: install ## sam build for Lambda (python3.13, arm64)
-	SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.local/sam/bin:$$PATH" sam build
+# The parameter Architecture also chooses the wheels of the deps layer: with other wheels every function fails on import.
+# SAM's cache does not know the architecture, so each has its own.
+LAYER_ARCHITECTURE := $(if $(findstring Architecture=x86_64,$(PARAMETERS) $(DEPLOY_ARGUMENTS)),x86_64,aarch64)
+
+build: install ## sam build for Lambda (python3.13; arm64, or PARAMETERS=Architecture=x86_64)
+	SAM_CLI_TELEMETRY=0 PATH="$(CURDIR)/.local/sam/bin:$$PATH" DEPS_ARCHITECTURE=$(LAYER_ARCHITECTURE) \
+		sam build --cache-dir .aws-sam/cache-$(LAYER_ARCHITECTURE)
+	@ls .aws-sam/build/DepsLayer/python/pydantic_core/*-$(LAYER_ARCHITECTURE)-*.so >/dev/null 2>&1 || \
+		{ echo "dashscribe: the deps layer was not built for $(LAYER_ARCHITECTURE)" >&2; exit 1; }
 
 deploy: build ## deploy to your AWS account: PARAMETERS="Name=value ..."
 	@parameters=$$($(BIN)/python -m local check-parameters "$$PARAMETERS") || exit 1; \

@@ -45,7 +45,7 @@ def fixed_per_month(run: SimulatedRun) -> dict[str, float]:
     """A custom metric is billed for the hours in which it is emitted. Every hour is taken to be like that of `run`."""
     template = (ROOT / "template.yaml").read_text()
     return {
-        "alarms": template.count("Type: AWS::CloudWatch::Alarm"),
+        "alarms": template.count("Type: AWS::CloudWatch::Alarm") - template.count("Condition: HasDetailedAlarms"),
         "secrets": 1,
         "custom_metrics": run.emitted_metrics,
         "sqs_requests": template.count("Type: SQS\n") * SQS_POLLERS * MONTH_SECONDS / 20,

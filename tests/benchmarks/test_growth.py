@@ -239,7 +239,7 @@ def _accept(world: World, vendor: OrderedVendor, template: Job, arrival: Arrival
 
 
 def _finalize(run: Run, requests: list[FinalizeRequest]) -> datetime:
-    """The Map: whoever is free takes the next request, whose files are done side by side. When all are done."""
+    """The Map: a free finalizer takes the next request and handles its files concurrently."""
     world = run.world
     free = [world.now] * CONCURRENT_FINALIZERS
     for request in requests:

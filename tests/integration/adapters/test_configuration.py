@@ -115,6 +115,13 @@ def test_a_secret_without_a_value_has_no_key(secrets: SecretsManagerClient) -> N
         ApiKey(secrets, arn)()
 
 
+def test_an_answer_without_a_value_has_no_key(secrets: SecretsManagerClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MiniStack answers so for a secret that has no value."""
+    monkeypatch.setattr(secrets, "get_secret_value", lambda **_: {"VersionId": "1"})
+    with pytest.raises(VendorError, match="API_KEY_MISSING"):
+        ApiKey(secrets, "arn")()
+
+
 def test_a_secret_that_may_not_be_read_is_not_a_missing_key(
     secrets: SecretsManagerClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

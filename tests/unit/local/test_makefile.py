@@ -11,6 +11,8 @@ import pytest
 from local.stack import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text()
+DEFINITIONS = dict(re.findall(r"^(\w+) := (.*)$", MAKEFILE, re.MULTILINE))
+"""The variables that the Makefile computes: a recipe may use a given variable through one of them."""
 
 
 def clean_environment() -> dict[str, str]:
@@ -49,5 +51,6 @@ def test_each_variable_of_a_target_is_used_in_its_recipe() -> None:
     for target, names in re.findall(r"^VARIABLES_(\w+) := (.*)$", MAKEFILE, re.MULTILINE):
         rule = re.search(rf"^{target}:.*\n(?:\t.*\n)+", MAKEFILE, re.MULTILINE)
         assert rule is not None
+        used = "\n".join([rule[0], *(DEFINITIONS.get(name, "") for name in re.findall(r"\$\((\w+)\)", rule[0]))])
         for name in names.split():
-            assert re.search(rf"\$\{{?[({{]?{name}\b", rule[0]), f"{target} does not use {name}"
+            assert re.search(rf"\$\{{?[({{]?{name}\b", used), f"{target} does not use {name}"

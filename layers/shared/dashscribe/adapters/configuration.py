@@ -21,7 +21,7 @@ MAX_AGE_SECONDS = 30
 PLACEHOLDER = "PLACEHOLDER"
 """The start of a value that is not an API key yet. Tools that must store some value use it."""
 NO_VALUE = "ResourceNotFoundException"
-"""The error code of Secrets Manager for a secret without a value."""
+"""The error code of Secrets Manager for a secret without a value. MiniStack answers without a value instead."""
 NO_PARAMETER = "ParameterNotFound"
 """The error code of Systems Manager for a parameter that does not exist."""
 
@@ -41,7 +41,7 @@ class ApiKey:
         try:
             stored = self._provider.get(self._secret_arn, max_age=MAX_AGE_SECONDS)
         except GetParameterError as error:
-            if _error_code(error) != NO_VALUE:
+            if _error_code(error) != NO_VALUE and not isinstance(error.__context__, KeyError):
                 raise VendorError(
                     KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read at present.", ErrorClass.ACCOUNT_WIDE
                 ) from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from dashscribe.services.messages import FILES_PER_FINALIZER
 from dashscribe.services.polling.poll import PassReport
 from tests.support.world import World
 
@@ -18,7 +17,7 @@ def test_two_hundred_ended_files_are_shared_among_forty_finalizers() -> None:
     world.deliver()
     world.now += timedelta(minutes=1)
     sizes = [len(request.job_ids) for request in completed(world.poll_pass()).result.finalize]
-    assert sizes == [FILES_PER_FINALIZER] * 40
+    assert sizes == [5] * 40
 
 
 def completed(report: PassReport | None) -> PassReport:
