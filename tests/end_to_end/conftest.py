@@ -148,3 +148,10 @@ def deployment() -> Iterator[Deployment]:
             Name=info.outputs["ProfilesParameterName"], Value=json.dumps(PROFILES), Overwrite=True, Type="String"
         )
         yield Deployment(info)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A deployed test waits for real intervals, such as the minute until a changed secret takes effect."""
+    for item in items:
+        if item.get_closest_marker("stack") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(600))

@@ -45,7 +45,7 @@ def test_the_main_job_prints_transcripts_and_files_and_fails_for_a_bad_file(tmp_
     folder = tmp_path / "out" / "uploads" / "meeting.mp3"
     assert {path.name for path in folder.iterdir()} == {
         *("event.json", "job.json", "result.json"),
-        *("transcript.json", "transcript.txt", "transcript.srt", "transcript.vtt"),
+        *("transcript.json", "transcript.txt", "transcript.srt", "transcript.vtt", "transcript.html"),
     }
     event = json.loads((folder / "event.json").read_text())
     assert event["detail-type"] == "Transcription Succeeded"
