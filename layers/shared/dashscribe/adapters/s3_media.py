@@ -103,7 +103,8 @@ def _is_archived(reply: HeadObjectOutputTypeDef) -> bool:
 
 def _archived_error(media: Media, storage: str) -> MediaArchived:
     return MediaArchived(
-        f"The object {media.s3_uri} is archived ({storage}). Restore it; the transcription then starts by itself."
+        f"The object {media.s3_uri} is archived ({storage}). Restore it. "
+        "In a versioned bucket the transcription then starts by itself; otherwise run a backfill."
     )
 
 

@@ -31,6 +31,10 @@ class _S3Detail(BaseModel):
     bucket: _S3Bucket
     object: _S3Object
     reason: str | None = None
+    restore_expiry_time: str | None = Field(default=None, alias="restore-expiry-time")
+
+
+RESTORED = "Object Restore Completed"
 
 
 class ObjectCreated(BaseModel):
@@ -61,6 +65,23 @@ class ObjectCreated(BaseModel):
         if not version:
             raise MalformedMessage("The S3 event has neither a version-id nor a sequencer.")
         return job_id_of(self.detail.bucket.name, self.detail.object.key, version)
+
+
+class ObjectRestored(ObjectCreated):
+    """The S3 event "Object Restore Completed": an archived object can be read for a while."""
+
+    @property
+    def archived_job_id(self) -> str | None:
+        """The job of the upload, which failed because the object was archived. Unknown without a version id."""
+        found = self.detail.object
+        return job_id_of(self.detail.bucket.name, found.key, found.version_id) if found.version_id else None
+
+    @property
+    def job_id(self) -> str:
+        """A new job for each restore. Its identity is the end of the restored copy."""
+        found = self.detail.object
+        restore = f"restored-{found.version_id or found.etag}-{self.detail.restore_expiry_time}"
+        return job_id_of(self.detail.bucket.name, found.key, restore)
 
 
 BACKFILL = "Backfill"
@@ -127,11 +148,12 @@ def parse_message(body: str) -> ObjectCreated | RequeuedJob:
     try:
         if "job_id" in document:
             return RequeuedJob.model_validate(document)
-        event = ObjectCreated.model_validate(document)
+        is_restored = document.get("detail-type") == RESTORED
+        event = (ObjectRestored if is_restored else ObjectCreated).model_validate(document)
     except ValidationError as error:
         places = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors(include_input=False))
         raise MalformedMessage(f'The message is no S3 event "Object Created": wrong or missing {places}.') from error
-    if event.source != "aws.s3" or event.detail_type != "Object Created":
+    if event.source != "aws.s3" or event.detail_type not in ("Object Created", RESTORED):
         raise MalformedMessage(f"The message is a {event.detail_type!r} of {event.source!r}, no S3 upload.")
     _ = event.job_id
     return event

@@ -10,9 +10,9 @@ from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.media import is_ignored, refusal, too_large_for
 from dashscribe.domain.recognition.options import Options, resolve_options
-from dashscribe.errors import InvalidOptions, MalformedMessage, MediaUnusable, ProfilesUnreadable
+from dashscribe.errors import InvalidOptions, MalformedMessage, MediaArchived, MediaUnusable, ProfilesUnreadable
 from dashscribe.observability import logger
-from dashscribe.services.messages import ObjectCreated, RequeuedJob, parse_message
+from dashscribe.services.messages import ObjectCreated, ObjectRestored, RequeuedJob, parse_message
 from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport
@@ -89,10 +89,18 @@ class JobPreparer:
         """The job of an upload, recorded once. None for an object that is no recording, such as a folder marker."""
         if is_ignored(message.media, self.results_bucket):
             return None
+        if isinstance(message, ObjectRestored) and not self._waits_for_restore(message):
+            logger.info("restored object left alone", job_id=message.archived_job_id)
+            return None
         job = jobs.receive(message.job_id, message.media, message.time, self.clock())
         if self.records.create(job):
             return job
         return self.records.find(message.job_id) or job
+
+    def _waits_for_restore(self, message: ObjectRestored) -> bool:
+        """Whether the upload failed because it was archived. Any other restored object may be transcribed already."""
+        original = self.records.find(message.archived_job_id) if message.archived_job_id else None
+        return original is not None and original.failure is not None and original.failure.code == MediaArchived.code
 
     def _prepare(self, job: Job) -> Preparation:
         if not jobs.can_be_claimed(job, self.clock()):
