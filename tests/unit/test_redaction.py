@@ -37,7 +37,7 @@ URL = (
     f"&X-Amz-Security-Token={quote(TOKEN, safe='')}&X-Amz-Signature={SIGNATURE}"
 )
 MAX_SECONDS = 2
-"""Ten times what the longest of these texts takes. A quadratic search takes 4 seconds or more."""
+"""CPU time, far above what the longest of these texts takes. A quadratic search takes 4 seconds or more."""
 
 
 @pytest.fixture(autouse=True)
