@@ -94,3 +94,19 @@ def test_accepted_times_are_those_of_the_post_also_when_its_response_was_lost() 
     assert times.submitted_at is not None
     assert times.completed_at is not None
     assert times.uploaded_at <= times.submitted_at <= times.completed_at <= times.published_at
+
+
+def test_an_event_that_cannot_be_published_while_a_task_is_adopted_delays_that_submission_only() -> None:
+    world = world_with_a_known_task()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.now += timedelta(seconds=30)
+    world.poll_pass()
+    world.bus.failures = 1
+    world.upload("b.wav")
+    world.deliver()
+    world.run_until_quiet(faults=True)
+    for key in ("a.wav", "b.wav"):
+        assert world.vendor.submissions_of(key) == 1
+        assert world.bus.events_of(key) == ["Transcription Submitted", "Transcription Succeeded"]

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import retry_policy
@@ -64,10 +65,19 @@ class LostResponses:
                 found += self._count_died(batch)
                 posting.setdefault(task.model, []).append(task)
             else:
-                found += self._by_record(task, batch)
+                found += self._safely(partial(self._by_record, task, batch))
         for model, tasks_of_model in posting.items():
-            found += self._reconcile(model, tasks_of_model, owned, until)
+            reconcile = partial(self._reconcile, model, tasks_of_model, owned, until)
+            found += self._safely(reconcile)
         return found
+
+    def _safely(self, resolve: Callable[[], Reconciled]) -> Reconciled:
+        """An error affects these jobs only. They stay due, so the loop requeues them."""
+        try:
+            return resolve()
+        except Exception:
+            logger.exception("reconciliation failed")
+            return Reconciled(report=SubmitReport(broken_batches=1))
 
     def _by_record(self, task: Task | None, batch: list[Job]) -> Reconciled:
         """Follow what the task's record says about these jobs."""
@@ -98,7 +108,7 @@ class LostResponses:
         found = Reconciled()
         for task in posting:
             decided = self._decide(task, outcomes[task.submission_id])
-            found += self._by_record(decided, owned[task.submission_id])
+            found += self._safely(partial(self._by_record, decided, owned[task.submission_id]))
         return found
 
     def _decide(self, task: Task, found: Reconciliation) -> Task:
