@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER
 from dashscribe.errors import ResponseLost
 from tests.support.world import World
@@ -110,3 +111,28 @@ def test_an_event_that_cannot_be_published_while_a_task_is_adopted_delays_that_s
     for key in ("a.wav", "b.wav"):
         assert world.vendor.submissions_of(key) == 1
         assert world.bus.events_of(key) == ["Transcription Submitted", "Transcription Succeeded"]
+
+
+def test_a_task_record_that_cannot_be_read_delays_its_own_submission_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_with_a_known_task()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    lost = world.job_of("a.wav").submission_id
+    find_task = world.records.find_task
+
+    def unreadable(submission_id: str) -> Task | None:
+        if submission_id == lost:
+            raise ValueError("the record cannot be read")
+        return find_task(submission_id)
+
+    world.now += timedelta(seconds=30)
+    world.poll_pass()
+    world.upload("b.wav")
+    with monkeypatch.context() as patch:
+        patch.setattr(world.records, "find_task", unreadable)
+        report = world.deliver()
+    assert [job.media.key for job in report.submitted] == ["b.wav"]
+    assert report.broken_batches == 1
+    world.run_until_quiet(faults=True)
+    assert world.vendor.submissions_of("a.wav") == 1

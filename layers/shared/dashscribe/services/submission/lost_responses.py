@@ -60,15 +60,9 @@ class LostResponses:
             owned.setdefault(job.submission_id or "", []).append(job)
         found, posting = Reconciled(), dict[str, list[Task]]()
         for submission_id, batch in owned.items():
-            task = self.records.find_task(submission_id)
-            if task is not None and task.phase is TaskPhase.POSTING:
-                found += self._count_died(batch)
-                posting.setdefault(task.model, []).append(task)
-            else:
-                found += self._safely(partial(self._by_record, task, batch))
+            found += self._safely(partial(self._follow_or_collect, submission_id, batch, posting))
         for model, tasks_of_model in posting.items():
-            reconcile = partial(self._reconcile, model, tasks_of_model, owned, until)
-            found += self._safely(reconcile)
+            found += self._safely(partial(self._reconcile, model, tasks_of_model, owned, until))
         return found
 
     def _safely(self, resolve: Callable[[], Reconciled]) -> Reconciled:
@@ -78,6 +72,14 @@ class LostResponses:
         except Exception:
             logger.exception("reconciliation failed")
             return Reconciled(report=SubmitReport(broken_batches=1))
+
+    def _follow_or_collect(self, submission_id: str, batch: list[Job], posting: dict[str, list[Task]]) -> Reconciled:
+        """Follow a task whose outcome is known. Add any other to `posting`, by model, to be reconciled."""
+        task = self.records.find_task(submission_id)
+        if task is None or task.phase is not TaskPhase.POSTING:
+            return self._by_record(task, batch)
+        posting.setdefault(task.model, []).append(task)
+        return self._count_died(batch)
 
     def _by_record(self, task: Task | None, batch: list[Job]) -> Reconciled:
         """Follow what the task's record says about these jobs."""
@@ -107,9 +109,12 @@ class LostResponses:
         outcomes = reconciler.reconcile(model, lost)
         found = Reconciled()
         for task in posting:
-            decided = self._decide(task, outcomes[task.submission_id])
-            found += self._safely(partial(self._by_record, decided, owned[task.submission_id]))
+            outcome, batch = outcomes[task.submission_id], owned[task.submission_id]
+            found += self._safely(partial(self._conclude, task, outcome, batch))
         return found
+
+    def _conclude(self, task: Task, found: Reconciliation, batch: list[Job]) -> Reconciled:
+        return self._by_record(self._decide(task, found), batch)
 
     def _decide(self, task: Task, found: Reconciliation) -> Task:
         """Write the outcome of a submission, or read the outcome that another run wrote first."""
