@@ -56,7 +56,7 @@ class SubmissionPause:
 
     def start(self, waiting: Iterable[Job], reason: str, message: str) -> SubmitReport:
         """Start or continue the pause. These jobs wait for its end."""
-        self.store.save_pause(pauses.start_pause(reason, message, self.clock(), self.store.current_pause()))
+        self._save_pause(reason, message)
         report = self.recorder.record(waiting, lambda job: jobs.pause(job, reason))
         return replace(report, pause_reason=reason)
 
@@ -68,15 +68,22 @@ class SubmissionPause:
 
     def record_refusal(self, claimed: list[Job], error: VendorError) -> SubmitReport:
         """Apply the retry policy to jobs whose submission the vendor refused: it accepted nothing."""
-        if error.error_class is ErrorClass.ACCOUNT_WIDE:
-            return self.start(claimed, error.code, error.message)
         now, files = self.clock(), len(claimed)
+        decisions = [retry_policy.after_refusal(job, error, files, now) for job in claimed]
+        pauses_submissions = any(decision.pauses_submissions for decision in decisions)
+        if pauses_submissions:
+            self._save_pause(error.code, error.message)
+        report = self.recorder.save(
+            jobs.apply_retry(job, decision, error.code, now) for job, decision in zip(claimed, decisions, strict=True)
+        )
+        return replace(
+            report,
+            throttled=int(error.error_class is ErrorClass.THROTTLED),
+            pause_reason=error.code if pauses_submissions else None,
+        )
 
-        def decided(job: Job) -> Job:
-            return jobs.apply_retry(job, retry_policy.after_refusal(job, error, files, now), error.code, now)
-
-        report = self.recorder.record(claimed, decided)
-        return replace(report, throttled=int(error.error_class is ErrorClass.THROTTLED))
+    def _save_pause(self, reason: str, message: str) -> None:
+        self.store.save_pause(pauses.start_pause(reason, message, self.clock(), self.store.current_pause()))
 
     def _probe(self, pause: Pause, ready: dict[str, Job]) -> dict[str, Job]:
         """One job to submit as a probe, if a probe is due and no other process claims it."""
