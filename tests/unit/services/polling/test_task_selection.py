@@ -305,38 +305,3 @@ def test_a_thousand_ends_at_once_never_break_the_account_s_rate() -> None:
         setattr(world.vendor, name, counted)
     world.run_until_quiet()
     assert max(sum(moment <= other < moment + 1 for other in asked) for moment in asked) <= 20
-
-
-def test_ended_files_do_not_wait_for_the_rest_of_a_long_pass() -> None:
-    world = a_burst(200, seconds=1)
-    while world.queue:
-        world.deliver()
-    world.now += timedelta(seconds=60)
-    began = world.now
-    report = world.poll_pass()
-    assert report is not None
-    assert report.finished_tasks > 20
-    assert world.now - began <= timedelta(seconds=3)
-    assert report.result.wait_seconds == 0, "the others are known to be waiting"
-
-
-def test_concurrent_queries_find_the_same_tasks() -> None:
-    world = a_burst(25, seconds=1)
-    while world.queue:
-        world.deliver()
-    world.now += timedelta(seconds=30)
-    report = world.poll_service(workers=8).run()
-    assert report.finished_tasks == 25
-    assert len({job_id for request in report.result.finalize for job_id in request.job_ids}) == 25
-
-
-def test_a_task_of_a_hundred_files_is_spread_over_the_finalizers() -> None:
-    world = World()
-    for number in range(100):
-        world.upload(f"{number}.wav")
-    world.deliver()
-    world.now += timedelta(seconds=10)
-    report = world.poll_pass()
-    assert report is not None
-    assert 20 <= len(report.result.finalize) <= 40
-    assert max(len(request.job_ids) for request in report.result.finalize) <= 5
