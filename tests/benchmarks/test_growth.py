@@ -227,7 +227,7 @@ def _accept(world: World, vendor: OrderedVendor, template: Job, arrival: Arrival
     name = f"{len(vendor.tasks):032x}"
     job_ids = [f"{name}-{n}" for n in range(arrival.files)]
     task_id = f"task-{name}"
-    opened = tasks.open_task(name, "fun-asr", job_ids, 1_000_000, arrival.accepted)
+    opened = tasks.open_task(name, "fun-asr", job_ids, arrival.accepted)
     accepted = tasks.accepted(opened, task_id, arrival.accepted)
     world.records.tasks[name] = accepted.model_copy(update={"revision": 1})
     for job_id in job_ids:

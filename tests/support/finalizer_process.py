@@ -177,7 +177,6 @@ class _Records:
             phase=TaskPhase.ENDED,
             model="fun-asr",
             job_ids=[self.job.job_id],
-            largest_file_bytes=1,
             task_id="task",
             posted_at=now,
         )

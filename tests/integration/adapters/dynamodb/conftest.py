@@ -83,7 +83,6 @@ def full_task(now: datetime) -> Task:
         phase=TaskPhase.ENDED,
         model="paraformer-v2",
         job_ids=["a" * 32, "b" * 32],
-        largest_file_bytes=2 * 1024**3,
         url_marks=["0123456789abcdef"],
         task_id="任务-1",
         posted_at=now,

@@ -27,7 +27,7 @@ AGES = st.timedeltas(timedelta(0), timedelta(hours=5))
 
 @pytest.fixture
 def posting(now: datetime) -> Task:
-    return open_task("s-1", "fun-asr", ["j1", "j2"], 1_000_000, now)
+    return open_task("s-1", "fun-asr", ["j1", "j2"], now)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_the_wait_is_a_fifth_of_the_age_of_the_youngest_quarter(
 
 def test_a_task_of_many_files_is_queried_sooner(now: datetime) -> None:
     """One query serves all of its files, and all of them wait for it."""
-    many = open_task("s-1", "fun-asr", [f"j{n}" for n in range(MANY_FILES)], 0, now)
+    many = open_task("s-1", "fun-asr", [f"j{n}" for n in range(MANY_FILES)], now)
     assert accepted(many, "t-1", now).due_at == now + timedelta(seconds=0.4)
 
 

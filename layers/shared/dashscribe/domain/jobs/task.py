@@ -64,7 +64,6 @@ class Task(BaseModel):
     phase: TaskPhase
     model: str
     job_ids: list[str]
-    largest_file_bytes: int
     url_marks: list[str] = Field(default_factory=list)
     task_id: str | None = None
     posted_at: Timestamp
@@ -89,7 +88,6 @@ def open_task(
     submission_id: str,
     model: str,
     job_ids: list[str],
-    largest_file_bytes: int,
     now: datetime,
     url_marks: Sequence[str] = (),
 ) -> Task:
@@ -102,7 +100,6 @@ def open_task(
         phase=TaskPhase.POSTING,
         model=model,
         job_ids=job_ids,
-        largest_file_bytes=largest_file_bytes,
         url_marks=list(url_marks),
         posted_at=now,
         expires_at=int((now + KEEP_RECORDS).timestamp()),

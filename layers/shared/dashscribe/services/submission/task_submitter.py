@@ -80,7 +80,6 @@ class TaskSubmitter:
                 submission_id,
                 options.model,
                 [job.job_id for job in claimed],
-                max(job.media.size_bytes for job in claimed),
                 self.clock(),
                 [mark for url in file_urls if (mark := find_url_mark(url))],
             )
