@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import socket
 from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
@@ -11,7 +10,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.errors import LargeResult, ResultRefused, ResultUnavailable
+from dashscribe.domain.recognition.received_results import parse_result
+from dashscribe.errors import LargeResult, ResultNotJson, ResultRefused, ResultUnavailable
 
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 """A result of 12 hours with the times of every word has about 15 MB for each channel (tests/benchmarks)."""
@@ -69,13 +69,12 @@ class ResultDownload:
             raise ResultRefused("RESULT_HOST_NOT_ALLOWED", "The result's address is not a URL.") from error
         except httpx.HTTPError as error:
             raise ResultUnavailable(f"The download of the result failed: {type(error).__name__}.") from error
+        received = bytes(body)
+        del body
         try:
-            document = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise ResultUnavailable("The result is not valid JSON; it may be incomplete.") from error
-        if not isinstance(document, dict):
-            raise ResultUnavailable("The result is JSON, but not an object.")
-        return document
+            return parse_result(received)
+        except ValueError as error:
+            raise ResultNotJson("The result is not a JSON object; it may be incomplete.", received) from error
 
     def _check_url(self, url: str) -> str:
         """Return the URL to download. Raises `ResultRefused` for a URL on a host that is not allowed.

@@ -47,6 +47,7 @@ def test_the_report_has_the_options_the_times_the_attempts_and_the_cost(job: Job
         "audio": {"duration_ms": None, "speech_ms": 0, "channels": []},
         "usage": {"billed_seconds": 0, "estimated_cost_usd": 0.0},
         "warnings": ["ASR_RESPONSE_HAVE_NO_WORDS"],
+        "warning_details": [],
         "timing": {
             "uploaded_at": "2026-01-01T12:00:00.123Z",
             "received_at": "2026-01-01T12:00:00.123Z",

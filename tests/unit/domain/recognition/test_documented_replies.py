@@ -19,7 +19,8 @@ from dashscribe.domain.recognition.synchronous_replies import read_billed_second
 from dashscribe.domain.recognition.task_replies import FRAMES, FileOutcome, TaskReply, read_outcomes
 from dashscribe.domain.transcripts.readable import cues, plain_text
 from dashscribe.domain.transcripts.subtitles import srt, vtt
-from dashscribe.domain.transcripts.transcript import Sentence, Transcript, VendorResult, neutral
+from dashscribe.domain.transcripts.transcript import Sentence, Transcript, neutral
+from dashscribe.domain.transcripts.vendor_result import VendorResult
 
 DOCUMENTED_REPLIES = Path(__file__).parent / "documented_replies"
 RECORDING = Media(bucket="media", key="calls/a.wav", size_bytes=1)
@@ -289,7 +290,7 @@ def test_the_reply_to_a_submission_is_a_pending_task() -> None:
 def test_a_running_task_has_not_ended_and_has_no_results() -> None:
     reply = TaskReply.model_validate(documented("004_task_running"))
     assert (reply.output.task_status, reply.output.is_over, reply.output.ended_at) == ("RUNNING", False, None)
-    assert (reply.output.result, reply.output.results, reply.usage) == (None, None, None)
+    assert (reply.output.result, reply.output.results, reply.usage) == (None, [], None)
 
 
 def outcome_of(name: str) -> FileOutcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from dashscribe.domain.jobs.job import Job, Usage
+from dashscribe.domain.jobs.job import Job, Usage, WarningDetail
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
@@ -41,6 +41,7 @@ class JobReport(BaseModel):
     audio: AudioFacts | None
     usage: Usage | None
     warnings: list[str]
+    warning_details: list[WarningDetail]
     timing: JobTiming
 
 
@@ -55,6 +56,7 @@ def job_report(job: Job) -> JobReport:
         audio=job.audio,
         usage=job.usage,
         warnings=job.warnings,
+        warning_details=job.warning_details,
         timing=JobTiming(
             uploaded_at=job.uploaded_at,
             received_at=job.received_at,
