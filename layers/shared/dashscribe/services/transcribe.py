@@ -93,7 +93,7 @@ class SynchronousCaller:
     def call(self, job: Job, options: Options) -> JsonObject:
         """Call the model, and return its response without our URL. Raises `VendorError`."""
         file_url = self.media.presign(job.media)
-        response = self.speech.transcribe(options, file_url, job.media.extension)
+        response = self.speech.transcribe(options, file_url, job.media.format)
         return _without_url(response, file_url, job)
 
 

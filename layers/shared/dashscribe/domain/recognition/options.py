@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from email.errors import MessageError
-from email.header import decode_header, make_header
 
 from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.recognition.catalogue import Endpoint, ModelSpec, Region, find_spec
+from dashscribe.domain.recognition.encoded_words import decode_encoded_words
 from dashscribe.domain.recognition.fallback import Fallback, resolve_fallback
 from dashscribe.domain.recognition.option_checks import (
     check_parameters,
@@ -23,7 +22,7 @@ from dashscribe.domain.recognition.option_checks import (
     quote,
 )
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE, Profile, Profiles
+from dashscribe.domain.recognition.profiles import BYTE_ORDER_MARK, DEFAULT_PROFILE, Profile, Profiles
 from dashscribe.errors import InvalidOptions
 
 METADATA_PREFIX = "dashscribe-"
@@ -144,15 +143,8 @@ def _select_profile(key: str, metadata: Mapping[str, str], profiles: Profiles) -
 
 
 def _decode_metadata(value: str | None) -> str:
-    """Decode a value that is not ASCII, which S3 returns as an RFC 2047 encoded word (`=?UTF-8?B?…?=`)."""
-    if not value:
-        return ""
-    if value.startswith("=?"):
-        try:
-            return str(make_header(decode_header(value))).strip()
-        except (MessageError, LookupError, ValueError):
-            return value
-    return value.strip()
+    """Decode a metadata value without blanks around it and without a byte order mark."""
+    return decode_encoded_words(value or "").strip().removeprefix(BYTE_ORDER_MARK).strip()
 
 
 def _parse_parameters(text: str) -> tuple[JsonObject, str]:

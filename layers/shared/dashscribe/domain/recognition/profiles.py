@@ -9,6 +9,8 @@ from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.errors import ProfilesUnreadable
 
 DEFAULT_PROFILE = "default"
+BYTE_ORDER_MARK = "\ufeff"
+"""Editors on Windows write it at the beginning of a file."""
 
 
 class Profile(BaseModel):
@@ -51,7 +53,7 @@ class Profiles(BaseModel):
     def parse(cls, document: str) -> Profiles:
         """Parse the parameter's text. Raises `ProfilesUnreadable` with the location of each error."""
         try:
-            profiles = cls.model_validate_json(document)
+            profiles = cls.model_validate_json(document.removeprefix(BYTE_ORDER_MARK))
         except ValidationError as error:
             locations = "; ".join(
                 f"at {'.'.join(map(str, fault['loc'])) or 'the top level'}: {fault['msg']}"
