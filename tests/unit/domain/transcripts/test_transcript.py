@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashscribe.domain.transcripts.readable import plain_text
 from dashscribe.domain.transcripts.transcript import AudioFacts, Transcript, empty, neutral
 from dashscribe.domain.transcripts.vendor_result import VendorResult
 
@@ -98,6 +99,33 @@ def test_sentences_without_a_number_are_counted_from_one() -> None:
 def test_speakers_are_kept() -> None:
     sentences = [{"begin_time": 0, "end_time": 1, "text": "a", "speaker_id": 3}]
     assert read({"transcripts": [{"sentences": sentences}]}).channels[0].sentences[0].speaker == 3
+
+
+@pytest.mark.parametrize("speaker_id", [-1, None, "unknown", 10**30])
+def test_an_unknown_speaker_has_no_number(speaker_id: object) -> None:
+    sentences = [{"begin_time": 0, "end_time": 1, "text": "a", "speaker_id": speaker_id}]
+    assert read({"transcripts": [{"sentences": sentences}]}).channels[0].sentences[0].speaker is None
+
+
+def test_a_channel_with_a_text_only_is_in_the_text_with_speakers() -> None:
+    sentences = [
+        {"begin_time": 0, "end_time": 1000, "text": "Hello.", "speaker_id": 0},
+        {"begin_time": 1000, "end_time": 2000, "text": "Hi.", "speaker_id": 1},
+    ]
+    tracks = [
+        {"channel_id": 0, "text": "Hello. Hi.", "sentences": sentences},
+        {"channel_id": 1, "text": "Third voice."},
+    ]
+    assert "Third voice." in plain_text(read({"transcripts": tracks}))
+
+
+def test_a_sentence_without_an_end_ends_when_the_next_one_begins() -> None:
+    sentences = [
+        {"begin_time": 0, "end_time": None, "text": "Hello there."},
+        {"begin_time": 1000, "end_time": 3000, "text": "Good."},
+    ]
+    first, _ = read({"transcripts": [{"sentences": sentences}]}).channels[0].sentences
+    assert (first.begin_ms, first.end_ms) == (0, 1000)
 
 
 def test_silent_audio_has_an_empty_transcript_and_no_speech() -> None:

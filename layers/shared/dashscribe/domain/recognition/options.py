@@ -94,7 +94,7 @@ def resolve_options(
         profile = Profile(model=own_model, parameters=profile.parameters)
     given, fault = _parse_parameters(_decode_metadata(metadata.get(PARAMETERS_KEY)))
     faults += filter(None, [fault])
-    merged = {**profile.parameters, **given}
+    merged = _merge_parameters(profile.parameters, given)
 
     spec, fault = find_model(model, profile.family)
     if spec is None:
@@ -117,6 +117,17 @@ def resolve_options(
         stream=spec.is_synchronous and (spec.streams_by_default if profile.stream is None else profile.stream),
         fallback=fallback,
     )
+
+
+def _merge_parameters(weaker: JsonObject, stronger: JsonObject) -> JsonObject:
+    """Lay parameters over those of a weaker level.
+
+    A null removes a parameter. Switching diarization off also removes the weaker level's options of it.
+    """
+    merged = {**weaker, **stronger}
+    if stronger.get("diarization_enabled", True) in (False, None) and "speaker_count" not in stronger:
+        merged.pop("speaker_count", None)
+    return {name: value for name, value in merged.items() if value is not None}
 
 
 def _find_unknown_metadata(metadata: Mapping[str, str]) -> list[str]:

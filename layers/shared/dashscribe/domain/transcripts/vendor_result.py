@@ -142,6 +142,9 @@ def _read_channel(
         text = ""
     if not text:
         text = join_sentences(sentence.text for sentence in sentences)
+    elif not any(sentence.text for sentence in sentences):
+        # Files that show one turn after the other are rendered from sentences.
+        sentences = [Sentence(sentence_id=1, begin_ms=None, end_ms=None, text=text)]
     elif any_is_lost:
         sentences = with_text_between(text, sentences, duration_ms) or sentences
     return Channel(channel_id=number, speech_ms=speech_ms, text=text, sentences=sentences)
