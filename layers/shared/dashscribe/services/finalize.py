@@ -17,6 +17,7 @@ from dashscribe.domain.jobs.timeouts import RESULT_MAY_BECOME_JSON, RESULTS_LIVE
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.options import find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.received_results import DownloadedResult
 from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
 from dashscribe.domain.recognition.vendor_codes import NO_WORDS
 from dashscribe.domain.transcripts.result_files import ResultFolder, result_folder
@@ -211,6 +212,8 @@ class FinalizeService:
         """Download the result, and store it before it is understood: it is what was paid for."""
         reply = self.source.download(url, small_only=small_only)
         self._store_result(job, result_json(reply, job))
+        if isinstance(reply, DownloadedResult):
+            reply.received = b""  # up to 64 MiB that nothing needs any more
         return VendorResult.model_validate(reply)
 
     def _stored(
