@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 from dashscribe.domain.recognition.parameters import JsonObject
 
 _STRING = rb'"(?:[^"\\]|\\.)*"'
-_FILE_URL = re.compile(rb'("file_url"\s*:\s*)' + _STRING, re.DOTALL)
+_FILE_URL = re.compile(rb'("file_url"\s*:\s*)(' + _STRING + rb")", re.DOTALL)
 _URL = re.compile(rb'"https?:(?:[^"\\]|\\.)*"', re.DOTALL | re.IGNORECASE)
 _SIGNATURES = frozenset({"signature", "x-amz-signature", "x-oss-signature", "x-oss-signature-version"})
 
@@ -46,8 +46,15 @@ def without_signed_urls(received: bytes, address: str) -> bytes:
     if encoding not in ("utf-8", "utf-8-sig"):
         received = received.decode(encoding, "replace").encode()
     quoted_address = json.dumps(address, ensure_ascii=False).encode(errors="replace")
-    replaced = _FILE_URL.sub(lambda found: found[1] + quoted_address, received)
-    return _URL.sub(_without_signature, replaced)
+    spans = {found.span(2): quoted_address for found in _FILE_URL.finditer(received)}
+    for found in _URL.finditer(received):
+        spans.setdefault(found.span(), _without_signature(found))
+    parts: list[bytes | memoryview] = []
+    rest, position = memoryview(received), 0  # slices of bytes would be copies
+    for (begin, end), replacement in sorted(spans.items()):
+        parts += (rest[position:begin], replacement)
+        position = end
+    return b"".join([*parts, rest[position:]])
 
 
 def _without_signature(found: re.Match[bytes]) -> bytes:

@@ -14,6 +14,7 @@ _CJK = (
 _SOUTH_EAST_ASIAN = "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff"
 _NO_BLANK_BETWEEN_SENTENCES = re.compile(f"[{_CJK}]")
 _NO_BLANK_BETWEEN_WORDS = re.compile(f"[{_CJK}{_SOUTH_EAST_ASIAN}]")
+_NO_LETTERS = re.compile(r"[\W_]+")
 _JOINED_TO_THE_LEFT = ("Pe", "Pf", "Pd", "Mn", "Mc", "Me")
 _JOINED_TO_THE_RIGHT = ("Ps", "Pi")
 _CLOSING = frozenset(".,;:!?%'’…")
@@ -32,7 +33,7 @@ def _is_visible(sign: str) -> bool:
 
 def only_letters(text: str) -> str:
     """The letters and digits of a text, to compare two texts regardless of blanks and punctuation."""
-    return "".join(filter(str.isalnum, text))
+    return _NO_LETTERS.sub("", text)
 
 
 def join_sentences(texts: Iterable[str]) -> str:

@@ -152,6 +152,8 @@ def _read_channel(
 
 def contradicts(text: str, sentences: Sequence[Sentence]) -> bool:
     """Whether a channel's text is not the text of its sentences: it has none of them, or less than half of them."""
+    if text.strip() == "".join(sentence.text for sentence in sentences).strip():
+        return False
     said, in_sentences = only_letters(text), [only_letters(sentence.text) for sentence in sentences]
     all_sentences = "".join(in_sentences)
     if said == all_sentences or not all_sentences:
