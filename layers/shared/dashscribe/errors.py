@@ -14,6 +14,7 @@
     * VendorUnreachable     no connection was made, so nothing was submitted: retry
     * ResponseLost          the request was sent, but no usable response arrived: reconcile before submitting again
   * ResultUnavailable       a result cannot be downloaded now: query the task again for a fresh URL
+    * ResultNotJson         the downloaded result is not a JSON object: the same, but only for some minutes
   * ResultRefused           a result must not be fetched or kept: fail the job
   * UnknownResult           a stored result cannot be rendered: tell the user why
   * LargeResult             a result is too large to be processed together with others: process it on its own
@@ -116,6 +117,14 @@ class ResponseLost(VendorError):
 
 class ResultUnavailable(DashscribeError):
     """A result cannot be read now: the URL has expired, the connection broke, or the body is not the JSON we expect."""
+
+
+class ResultNotJson(ResultUnavailable):
+    """A result was downloaded, and is not a JSON object. `received` is what was downloaded."""
+
+    def __init__(self, message: str, received: bytes) -> None:
+        super().__init__(message)
+        self.received = received
 
 
 class ResultRefused(DashscribeError):

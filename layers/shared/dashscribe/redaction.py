@@ -139,10 +139,12 @@ def redact_signatures(text: str) -> str:
     return _replace(text, found)
 
 
-def redact_document(document: Any, redact: Callable[[str], str]) -> Any:
+def redact_document(
+    document: Any, redact: Callable[[str], str], redact_named: Callable[[object], str] = lambda _: REDACTED
+) -> Any:
     """Apply `redact` to every text and every name in a JSON document. The document is changed in place and returned.
 
-    The value of a name such as `X-Amz-Signature` is replaced as a whole.
+    The value of a name such as `X-Amz-Signature` is replaced as a whole, by what `redact_named` returns.
     """
     holder = [document]
     pending: list[Any] = [holder]
@@ -154,7 +156,7 @@ def redact_document(document: Any, redact: Callable[[str], str]) -> Any:
             container.update(entries)
         for place, value in container.items() if isinstance(container, dict) else enumerate(container):
             if isinstance(place, str) and value is not None and _NAME.fullmatch(place):
-                container[place] = REDACTED
+                container[place] = redact_named(value)
             elif isinstance(value, str):
                 container[place] = redact(value)
             elif isinstance(value, dict | list):

@@ -142,3 +142,28 @@ def test_a_corrupt_recording_raises_no_error(extension: str, length: int, change
             media[at] = value
     seconds = audio_length(bytes(media))
     assert seconds is None or 0 < seconds < float("inf")
+
+
+def mp3_frame(kilobits_per_second: int) -> bytes:
+    """One frame of 26 ms at 44.1 kHz."""
+    index = {32: 1, 256: 13}[kilobits_per_second]
+    return bytes([0xFF, 0xFB, index << 4, 0xC4]) + bytes(144 * kilobits_per_second * 1000 // 44_100 - 4)
+
+
+def test_an_mp3_with_variable_bit_rate_and_no_header_has_an_unknown_duration() -> None:
+    """Its first frames are quiet, so an estimate from them is eight times too long."""
+    frames = int(240 * 44_100 / 1152)
+    assert audio_length(mp3_frame(32) * 20 + mp3_frame(256) * (frames - 20)) is None
+
+
+def test_a_recording_of_a_live_ogg_stream_has_its_own_duration() -> None:
+    """Its positions continue those of the stream."""
+    sound = bytearray(recorded(*WITH_DURATION["ogg"]))
+    at = sound.find(b"OggS")
+    while at >= 0:
+        position = int.from_bytes(sound[at + 6 : at + 14], "little", signed=True)
+        if position > 0:
+            sound[at + 6 : at + 14] = (position + 3600 * 44_100).to_bytes(8, "little")
+        at = sound.find(b"OggS", at + 4)
+    seconds = audio_length(bytes(sound))
+    assert seconds is None or seconds < 2 * SECONDS

@@ -92,14 +92,14 @@ def test_a_stream_is_read_with_any_line_ends_and_in_chunks_of_any_size(end: str,
     body = b"".join(event(each, end, number) for number, each in enumerate(TWO_FRAMES, start=1))
     answer = Vendor(streaming(*in_pieces(body, size))).transcribe(FLASH_STREAMED)
     assert answer == {FRAMES: TWO_FRAMES}
-    assert read_recognition(answer).transcripts[0].text == TEXT
+    assert read_recognition(answer).channels[0].text == TEXT
 
 
 def test_the_documented_stream_is_read_up_to_its_end() -> None:
     lines = (DOCUMENTED_REPLIES / "004_openai_stream.txt").read_bytes().splitlines()
     answer = Vendor(streaming(*(line + b"\n\n" for line in lines), b"data: nonsense\n\n")).transcribe(CHAT_STREAMED)
     assert len(answer[FRAMES]) == 7
-    assert read_recognition(answer).transcripts[0].text == "Welcome to Alibaba Cloud."
+    assert read_recognition(answer).channels[0].text == "Welcome to Alibaba Cloud."
 
 
 def test_comments_blank_lines_and_events_without_data_are_ignored() -> None:

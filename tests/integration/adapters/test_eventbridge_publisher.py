@@ -60,6 +60,7 @@ def succeeded(make_job: MakeJob, now: datetime) -> Job:
         result={
             "bucket": "results",
             "prefix": "会议 +.wav/j/",
+            "outputs": ["txt", "srt", "vtt", "html"],
         },
         audio={"duration_ms": 3834, "speech_ms": 2480, "channels": [0]},
         usage={"billed_seconds": 4, "estimated_cost_usd": 0.00014},
@@ -96,6 +97,7 @@ def test_a_subscriber_receives_the_event_in_the_documented_shape(
         "audio": {"duration_ms": 3834, "speech_ms": 2480, "channels": [0]},
         "usage": {"billed_seconds": 4, "estimated_cost_usd": 0.00014},
         "warnings": [],
+        "warning_details": [],
         "timing": {
             "uploaded_at": "2026-01-01T12:00:00.123Z",
             "submitted_at": "2026-01-01T12:00:00.123Z",

@@ -161,7 +161,7 @@ def test_a_page_of_the_task_list_has_the_size_that_the_server_used() -> None:
     assert [task.is_over for task in page.data] == [False, True, False]
 
 
-@pytest.mark.parametrize("page_size", [None, 0, -1, "10", True])
+@pytest.mark.parametrize("page_size", [None, 0, -1, "ten", True])
 def test_an_invalid_page_size_is_unknown(page_size: object) -> None:
     body = {"total_page": 1, "page_size": page_size, "data": []}
     assert dashscope(httpx.Response(200, json=body)).list_page("fun-asr", 1, 100).page_size is None

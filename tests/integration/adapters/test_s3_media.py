@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from dashscribe import wiring
 from dashscribe.adapters.s3_media import S3Media
 from dashscribe.domain.recognition.media import Media
-from dashscribe.errors import MediaArchived, MediaForbidden, MediaGone
+from dashscribe.errors import InvalidOptions, MediaArchived, MediaForbidden, MediaGone
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -321,3 +321,13 @@ def test_a_url_has_the_configured_lifetime_if_the_credentials_expire_later() -> 
 @pytest.mark.parametrize("left", [120, 130, 600, 3600, 43200, 43230])
 def test_a_url_never_outlives_the_credentials_that_signed_it(left: int) -> None:
     assert 60 <= lifetime(43200, left) < left
+
+
+def test_metadata_that_s3_left_out_is_an_error_and_not_an_upload_without_options() -> None:
+    class Client:
+        def head_object(self, **_: object) -> dict[str, object]:
+            return {"ETag": '"e"', "Metadata": {}, "MissingMeta": 1}
+
+    client: Any = Client()
+    with pytest.raises(InvalidOptions, match="1 of the metadata values"):
+        S3Media(client, 60).head(Media(bucket="b", key="k.mp3", etag="e", size_bytes=1))

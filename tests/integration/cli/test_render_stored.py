@@ -15,7 +15,7 @@ from moto import mock_aws
 
 from cli.__main__ import main
 from dashscribe.domain.jobs.job import Job, Status
-from dashscribe.domain.jobs.job_files import job_files
+from dashscribe.domain.jobs.job_files import job_files, result_file
 from dashscribe.domain.recognition.stored_results import read_result
 from local.documents import sample_job
 
@@ -48,7 +48,8 @@ def job(s3: S3Client) -> Job:
     """A finished job whose files are stored as the finalizer stores them."""
     job = sample_job(Status.SUCCEEDED)
     transcript = read_result(RESULT, job_id=job.job_id, model="fun-asr", media=job.media.s3_uri)
-    for file in job_files(json.dumps(RESULT).encode(), transcript, job):
+    assert job.result is not None
+    for file in (result_file(json.dumps(RESULT).encode(), job.result), *job_files(transcript, job)):
         s3.put_object(Bucket=BUCKET, Key=file.key, Body=file.body, ContentType=file.content_type)
     return job
 

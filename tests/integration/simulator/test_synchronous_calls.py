@@ -66,7 +66,7 @@ def test_our_client_reads_every_kind_of_reply(
     configure(scripts=SCRIPTS)
     document = our_client.transcribe(options_for(model, endpoint=endpoint, stream=stream), URL, "wav")
     assert (FRAMES in document) is stream
-    assert read_recognition(document).transcripts[0].text == "We walked along the river."
+    assert read_recognition(document).channels[0].text == "We walked along the river."
     assert read_billed_seconds(document) == (None if model in OMNI or "omni" in model else 2)
     assert [request["status"] for request in recorded(operation_of(endpoint))] == [200]
 

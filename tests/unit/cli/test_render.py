@@ -161,7 +161,7 @@ def test_the_report_says_what_changed(tmp_path: Path, capsys: pytest.CaptureFixt
         b"null",
         b"{}",
         b'{"transcripts": 3}',
-        b'{"transcripts": [{"sentences": [{"begin_time": 0}]}]}',
+        b'{"transcripts": [{"sentences": [{"text": 7}]}]}',
         b'{"output": {"choices": [{"finish_reason": "length", "message": {"content": "cut"}}]}}',
         b'{"frames": [{"choices": [{"delta": {"content": "cut"}, "finish_reason": null}]}]}',
         b'{"frames": 3}',

@@ -6,12 +6,17 @@ import io
 
 from tinytag import TinyTag, TinyTagException
 
+_FIRST_FRAMES_BYTES = 8192
+"""Where a header of the length is: in the first frame after the tags."""
+_LONGEST_OGG_PAGE_SECONDS = 10
+"""A page ends at most this long after its start, so a first page that ends later belongs to a live stream."""
+
 
 def audio_length(media: bytes) -> float | None:
     """Return the duration in seconds; None if the header does not have it.
 
-    That is so for containers that tinytag does not support (video, amr), and for files that were written to a pipe,
-    whose header is incomplete.
+    That is so for containers that tinytag does not support (video, amr), for files that were written to a pipe, whose
+    header is incomplete, and for an MP3 without a header of its length: its first frames say nothing about the others.
     """
     try:
         tag = TinyTag.get(file_obj=io.BytesIO(media), tags=False)
@@ -22,4 +27,34 @@ def audio_length(media: bytes) -> float | None:
     if media.startswith(b"RIFF") and tag.is_lossless and tag.bitrate:
         # A WAV that was written to a pipe has the largest possible size in its header (37 hours at 16 kHz).
         return min(tag.duration, len(media) / (tag.bitrate * 125))
+    if _is_mp3(media) and not _has_length_header(media):
+        return None
+    if media.startswith(b"OggS") and tag.samplerate:
+        return max(0.0, tag.duration - _ogg_start_seconds(media, tag.samplerate)) or None
     return tag.duration
+
+
+def _is_mp3(media: bytes) -> bool:
+    """A frame of MPEG audio, or an ID3 tag before it. The layer bits of an AAC frame are zero."""
+    return media.startswith(b"ID3") or (len(media) > 1 and media[0] == 0xFF and media[1] & 0xE0 == 0xE0)
+
+
+def _has_length_header(media: bytes) -> bool:
+    start = 0
+    if media.startswith(b"ID3") and len(media) > 10:
+        start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(media[6:10], (21, 14, 7, 0), strict=True))
+    head = media[start : start + _FIRST_FRAMES_BYTES]
+    return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+def _ogg_start_seconds(media: bytes, sample_rate: int) -> float:
+    """When an Ogg stream starts. A recording of a live stream continues the stream's count of samples."""
+    rate = 48_000 if b"OpusHead" in media[:256] else sample_rate
+    at = media.find(b"OggS")
+    while at >= 0 and at + 14 <= len(media):
+        position = int.from_bytes(media[at + 6 : at + 14], "little", signed=True)
+        if position > 0:
+            seconds = position / rate
+            return seconds if seconds > _LONGEST_OGG_PAGE_SECONDS else 0.0
+        at = media.find(b"OggS", at + 4)
+    return 0.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import json
 import re
 import socket
 import time
@@ -17,7 +16,8 @@ import httpx
 
 from dashscribe.adapters.http_connections import ONLY_IDENTITY, connection_limits, find_encoding
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.errors import LargeResult, ResultRefused, ResultUnavailable
+from dashscribe.domain.recognition.received_results import parse_result
+from dashscribe.errors import LargeResult, ResultNotJson, ResultRefused, ResultUnavailable
 from dashscribe.redaction import register_signed_url
 
 MAX_RESULT_BYTES = 64 * 1024 * 1024
@@ -99,12 +99,9 @@ class ResultDownload:
         except httpx.HTTPError as error:
             raise ResultUnavailable(f"The download of the result failed: {type(error).__name__}.") from error
         try:
-            document = json.loads(body)
-        except (ValueError, RecursionError) as error:
-            raise ResultUnavailable("The result is not valid JSON; it may be incomplete.") from error
-        if not isinstance(document, dict):
-            raise ResultUnavailable("The result is JSON, but not an object.")
-        return document
+            return parse_result(body)
+        except ValueError as error:
+            raise ResultNotJson("The result is not a JSON object; it may be incomplete.", body) from error
 
     def _check_url(self, url: str) -> _Address:
         """The address of an allowed result. Raises `ResultRefused` for any other, and `ValueError` if it is no URL."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from dashscribe.domain.recognition.media import Media
-from dashscribe.errors import MediaArchived, MediaForbidden, MediaGone, MediaUnusable
+from dashscribe.errors import InvalidOptions, MediaArchived, MediaForbidden, MediaGone, MediaUnusable
 
 if TYPE_CHECKING:
     from botocore.credentials import Credentials
@@ -29,6 +29,7 @@ class S3Media:
         self._credentials = credentials
 
     def head(self, media: Media) -> Mapping[str, str]:
+        """Return the object's user metadata. Raises `MediaGone`, and `InvalidOptions` if S3 left values out."""
         reply = self._head(media, _object_parameters(media))
         etag = reply["ETag"].strip('"')
         if media.etag and etag != media.etag:
@@ -37,6 +38,15 @@ class S3Media:
             raise _archived_error(media, str(reply.get("ArchiveStatus", "")) or str(reply.get("StorageClass", "")))
         if media.version_id:
             self._head(media, {"Bucket": media.bucket, "Key": media.key})  # the version remains under a delete marker
+        missing = reply.get("MissingMeta")
+        if missing:
+            raise InvalidOptions(
+                [
+                    f"S3 left out {missing} of the metadata values of {media.s3_uri}, because a header cannot contain "
+                    "them, so options may be missing. Write these values as RFC 2047 encoded words, and upload the "
+                    "object again."
+                ]
+            )
         return reply["Metadata"]
 
     def _head(self, media: Media, parameters: dict[str, Any]) -> HeadObjectOutputTypeDef:

@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
-from pydantic import ValidationError
-
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.failure import failure
 from dashscribe.domain.jobs.file_decision import StoreSilence, StoreTranscript, decide
-from dashscribe.domain.jobs.job import Job, Status
-from dashscribe.domain.jobs.job_files import job_files, job_result_folder, result_json, transcript_names, usage_of
+from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status, WarningDetail
+from dashscribe.domain.jobs.job_files import (
+    job_files,
+    job_result_folder,
+    result_file,
+    result_json,
+    transcript_names,
+    usage_of,
+)
 from dashscribe.domain.jobs.task import Task
-from dashscribe.domain.jobs.timeouts import RESULTS_LIVE
+from dashscribe.domain.jobs.timeouts import RESULT_MAY_BECOME_JSON, RESULTS_LIVE
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.options import find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.received_results import DownloadedResult
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
-from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, empty, neutral
-from dashscribe.errors import DashscribeError, LargeResult, PublishFailed, ResultRefused, ResultUnavailable, StaleRecord
+from dashscribe.domain.recognition.vendor_codes import NO_WORDS
+from dashscribe.domain.transcripts.result_files import ResultFolder
+from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
+from dashscribe.domain.transcripts.vendor_result import VendorResult
+from dashscribe.errors import (
+    DashscribeError,
+    LargeResult,
+    PublishFailed,
+    ResultNotJson,
+    ResultRefused,
+    ResultUnavailable,
+    StaleRecord,
+)
 from dashscribe.observability import logger
+from dashscribe.redaction import redacted
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FILES_PER_FINALIZER
 from dashscribe.services.ports import Clock, JobRecords, ResultSource, ResultStore
 from dashscribe.services.publish import EndPublisher, publish_start
+
+RESULT_UNREADABLE = "RESULT_UNREADABLE"
+"""Our error code for a result in which no text can be found."""
 
 
 @dataclass
@@ -152,44 +174,75 @@ class FinalizeService:
 
     def _store_silence(self, job: Job, outcome: FileOutcome, code: str) -> Job:
         reply: JsonObject = {"file_url": job.media.s3_uri, "code": code, "message": outcome.message}
-        return self._stored(job, outcome, result_json(reply, job), empty(**transcript_names(job)), [code])
+        self._store_result(job, result_json(reply, job))
+        return self._stored(job, outcome, empty(**transcript_names(job)), [code])
 
     def _store_transcript(self, job: Job, outcome: FileOutcome, url: str, small_only: bool) -> Job:
         completed_at = outcome.completed_at or self.clock()
+        age = self.clock() - completed_at
         try:
-            result, transcript = self._read(job, url, small_only)
+            result = self._download(job, url, small_only)
         except ResultRefused as error:
             return self._failed(job, error.code, str(error), completed_at)
-        except ValidationError as error:
-            raise ResultUnavailable(f"The result has an unknown shape: {error.error_count()} faults.") from error
+        except ResultNotJson as error:
+            if age < RESULT_MAY_BECOME_JSON:
+                raise
+            self._store_result(job, redacted(error.received.decode(errors="replace")).encode())
+            return self._failed(job, RESULT_UNREADABLE, self._unreadable("is not a JSON object", job), completed_at)
         except ResultUnavailable as error:
-            if self.clock() - completed_at < RESULTS_LIVE:
+            if age < RESULTS_LIVE:
                 raise
             return self._failed(job, "RESULT_UNAVAILABLE", str(error), completed_at)
-        return self._stored(job, outcome, result, transcript, find_option_warnings(job.options, transcript.duration_ms))
+        if result.is_unreadable:
+            return self._failed(job, RESULT_UNREADABLE, self._unreadable("has no readable text", job), completed_at)
+        transcript = neutral(result, **transcript_names(job))
+        warnings = find_option_warnings(job.options, transcript.duration_ms)
+        if not transcript.text:
+            warnings.append(NO_WORDS)
+        return self._stored(job, outcome, transcript, warnings, result.odd_values.pointers)
 
     def _failed(self, job: Job, code: str, message: str, completed_at: datetime) -> Job:
         return jobs.fail(job, failure(code, message), self.clock(), completed_at)
 
-    def _read(self, job: Job, url: str, small_only: bool) -> tuple[bytes, Transcript]:
-        """`result.json` and the transcript, one after the other: a parsed reply takes several times its JSON."""
+    def _unreadable(self, fault: str, job: Job) -> str:
+        folder = self._folder(job)
+        return (
+            f"DashScope's result {fault}. It is stored as received in s3://{folder.bucket}/{folder.files.result}; "
+            "upload the recording again to have it transcribed again."
+        )
+
+    def _folder(self, job: Job) -> ResultFolder:
+        return job_result_folder(self.results_bucket, job)
+
+    def _store_result(self, job: Job, result: bytes) -> None:
+        self.results.store([result_file(result, self._folder(job))])
+
+    def _download(self, job: Job, url: str, small_only: bool) -> VendorResult:
+        """Download the result, and store it before it is understood: it is what was paid for."""
         reply = remove_secrets(self.source.download(url, small_only=small_only), job.media)
-        result = result_json(reply, job)
-        vendor_result = VendorResult.model_validate(reply)
-        del reply
-        return result, neutral(vendor_result, **transcript_names(job))
+        self._store_result(job, result_json(reply, job))
+        if isinstance(reply, DownloadedResult):
+            reply.received = b""  # up to 64 MiB that nothing needs any more
+        return VendorResult.model_validate(reply)
 
     def _stored(
-        self, job: Job, outcome: FileOutcome, result: bytes, transcript: Transcript, warnings: list[str]
+        self,
+        job: Job,
+        outcome: FileOutcome,
+        transcript: Transcript,
+        warnings: list[str],
+        odd_values: Sequence[str] = (),
     ) -> Job:
+        details = [WarningDetail(code=RESULT_PARTLY_UNDERSTOOD, pointers=list(odd_values))] if odd_values else []
         ended = jobs.succeed(
             job,
-            job_result_folder(self.results_bucket, job),
+            self._folder(job),
             transcript.facts,
             usage_of(job, transcript, outcome.billed_seconds, self.region),
-            warnings,
+            [*warnings, *(detail.code for detail in details)],
             outcome.completed_at or self.clock(),
             self.clock(),
+            details,
         )
-        self.results.store(job_files(result, transcript, ended))
+        self.results.store(job_files(transcript, ended))
         return ended

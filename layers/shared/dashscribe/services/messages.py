@@ -5,26 +5,41 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TypedDict
+from typing import Annotated, TypedDict
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from dashscribe.domain.recognition.media import Media, job_id_of
+from dashscribe.domain.recognition.tolerant import replace_surrogates
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.errors import MalformedMessage
 from dashscribe.services.ports import Message
 
 
+def _encodable(text: str) -> str:
+    if text != replace_surrogates(text):
+        raise ValueError("contains half a character, which UTF-8 cannot encode")
+    return text
+
+
+def _version_or_none(version_id: str | None) -> str | None:
+    """S3 names the version that was written without versioning "null". A later upload overwrites it."""
+    return version_id if version_id and version_id != "null" else None
+
+
+_Encodable = Annotated[str, AfterValidator(_encodable)]
+
+
 class _S3Object(BaseModel):
-    key: str
+    key: _Encodable
     size: int = Field(default=0, ge=0, le=10**15)
-    etag: str | None = None
-    version_id: str | None = Field(default=None, alias="version-id")
-    sequencer: str | None = None
+    etag: _Encodable | None = None
+    version_id: Annotated[_Encodable | None, AfterValidator(_version_or_none)] = Field(default=None, alias="version-id")
+    sequencer: _Encodable | None = None
 
 
 class _S3Bucket(BaseModel):
-    name: str
+    name: _Encodable
 
 
 class _S3Detail(BaseModel):
@@ -53,7 +68,7 @@ class ObjectCreated(BaseModel):
         return Media(
             bucket=self.detail.bucket.name,
             key=found.key,
-            version_id=found.version_id or None,
+            version_id=found.version_id,
             etag=(found.etag or "").strip('"') or None,
             size_bytes=found.size,
         )

@@ -13,8 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job as jobs
-from dashscribe.domain.jobs.job import Job, Status
-from dashscribe.domain.jobs.job_files import job_files, job_result_folder, result_json, transcript_names, usage_of
+from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status, WarningDetail
+from dashscribe.domain.jobs.job_files import (
+    job_files,
+    job_result_folder,
+    result_file,
+    result_json,
+    transcript_names,
+    usage_of,
+)
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_CALL_RESPONSES
 from dashscribe.domain.jobs.timeouts import CALL_CLAIM_LASTS
 from dashscribe.domain.recognition.catalogue import Region
@@ -23,6 +30,7 @@ from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
+from dashscribe.domain.recognition.vendor_codes import NO_WORDS
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
@@ -47,8 +55,6 @@ from dashscribe.services.submission.submission_pause import SubmissionPause
 
 MAX_CALL_SLOT_WAIT = timedelta(seconds=20)
 """A call waits at most this long for a slot: the function has only one file to do. Later ones join the backlog."""
-NO_WORDS = "ASR_RESPONSE_HAVE_NO_WORDS"
-"""The vendor's code for a recording without speech (docs/vendor-api.md#file-error-codes)."""
 _TOO_LARGE_FOR_A_CALL = frozenset(
     {AUDIO_TOO_LONG, "InvalidFile.AudioLengthError", "BadRequest.TooLarge", "FILE_TOO_LARGE", "TRANSCRIPT_CUT_OFF"}
 )
@@ -62,6 +68,7 @@ class CallResult:
     response: JsonObject
     transcript: Transcript
     warnings: list[str]
+    details: list[WarningDetail]
 
 
 @dataclass(frozen=True)
@@ -89,11 +96,11 @@ class SynchronousCaller:
         self.sleep(wait.total_seconds())
         return True
 
-    def call(self, job: Job, options: Options) -> CallResult:
-        """Call the model. Raises `VendorError`, also for a response that is cut off: it must not be stored."""
+    def call(self, job: Job, options: Options) -> JsonObject:
+        """Call the model, and return its response without secrets. Raises `VendorError`."""
         file_url = self.media.presign(job.media)
-        response = self.speech.transcribe(options, file_url, job.media.extension)
-        return read_response(remove_secrets(response, job.media), job)
+        response = self.speech.transcribe(options, file_url, job.media.format)
+        return remove_secrets(response, job.media)
 
 
 @dataclass(frozen=True)
@@ -171,7 +178,8 @@ class TranscribeService:
         started = self.clock()
         claimed = self.records.save(jobs.claim(job, uuid.uuid4().hex, started, CALL_CLAIM_LASTS))
         try:
-            result = self.caller.call(claimed, options)
+            response = self.caller.call(claimed, options)
+            result = read_response(response, claimed)
         except VendorError as error:
             return self._refused(claimed, options, error, started)
         report = self._conclude(claimed, result, started)
@@ -190,18 +198,22 @@ class TranscribeService:
         return self.pause.record_refusal([claimed], error)
 
     def _conclude(self, job: Job, result: CallResult, started: datetime) -> SubmitReport:
+        """Store the response before anything else is done with it, then the other files, and write the end."""
         now = self.clock()
+        folder = job_result_folder(self.results_bucket, job)
+        self.results.store([result_file(result_json(result.response, job), folder)])
         accepted = jobs.submitted(job, None, started)
         ended = jobs.succeed(
             accepted,
-            job_result_folder(self.results_bucket, job),
+            folder,
             result.transcript.facts,
             usage_of(accepted, result.transcript, read_billed_seconds(result.response), self.region),
             result.warnings,
             now,
             now,
+            result.details,
         )
-        self.results.store(job_files(result_json(result.response, ended), result.transcript, ended))
+        self.results.store(job_files(result.transcript, ended))
         publish_start([accepted], self.recorder.publisher.events, self.clock)
         ended = self.records.save(ended)
         try:
@@ -214,13 +226,17 @@ class TranscribeService:
 
 
 def read_response(response: JsonObject, job: Job) -> CallResult:
-    """Read a response. Raises `VendorError` for one that is cut off or not understood."""
-    transcript = neutral(read_recognition(response), **transcript_names(job))
-    return CallResult(response, transcript, [] if transcript.text else [NO_WORDS])
+    """Read a response. Raises `VendorError` for one that is cut off or not understood: it must not be stored."""
+    recognition = read_recognition(response)
+    transcript = neutral(recognition, **transcript_names(job))
+    pointers = recognition.odd_values.pointers
+    details = [WarningDetail(code=RESULT_PARTLY_UNDERSTOOD, pointers=pointers)] if pointers else []
+    warnings = [*([] if transcript.text else [NO_WORDS]), *(detail.code for detail in details)]
+    return CallResult(response, transcript, warnings, details)
 
 
 def read_stored(stored: JsonObject, job: Job) -> CallResult:
     """Read a stored response. One with only a code and a message is our own note that there is no speech."""
     if set(stored) <= {"code", "message"}:
-        return CallResult(stored, empty(**transcript_names(job)), [str(stored.get("code"))])
+        return CallResult(stored, empty(**transcript_names(job)), [str(stored.get("code"))], [])
     return read_response(stored, job)

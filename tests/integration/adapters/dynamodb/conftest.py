@@ -49,6 +49,7 @@ def full_job(make_job: MakeJob, now: datetime) -> Job:
         task_id="c2e5d63b-96e1-4607-bb91-000000000000",
         attempts=2,
         single_file_task=True,
+        warning_details=[{"code": "RESULT_PARTLY_UNDERSTOOD", "pointers": ["/transcripts/0/text"]}],
         split_from=SplitFrom(submission_id="b" * 32, files=3),
         failed_attempts=3,
         ambiguous_submissions=1,

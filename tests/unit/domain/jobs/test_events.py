@@ -74,6 +74,7 @@ def test_the_event_of_a_success_has_the_documented_shape(succeeded: Job, now: da
         "audio": {"duration_ms": 3834, "speech_ms": 2480, "channels": [0]},
         "usage": {"billed_seconds": 4, "estimated_cost_usd": 0.00014},
         "warnings": [],
+        "warning_details": [],
         "timing": {
             "uploaded_at": "2026-01-01T12:00:00.123Z",
             "submitted_at": "2026-01-01T12:00:01.123Z",

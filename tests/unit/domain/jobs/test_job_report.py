@@ -52,6 +52,7 @@ def test_the_report_has_the_options_times_attempts_and_cost(job: Job, now: datet
         "warnings": ["ASR_RESPONSE_HAVE_NO_WORDS"],
         "subtitle_warnings": {"reading_speed": 2},
         "error": None,
+        "warning_details": [],
         "timing": {
             "uploaded_at": "2026-01-01T12:00:00.123Z",
             "received_at": "2026-01-01T12:00:00.123Z",

@@ -20,7 +20,8 @@ from dashscribe.domain.recognition.task_replies import FRAMES, FileOutcome, Task
 from dashscribe.domain.transcripts.cues import subtitles
 from dashscribe.domain.transcripts.plain_text import plain_text
 from dashscribe.domain.transcripts.subtitle_files import srt, vtt
-from dashscribe.domain.transcripts.transcript import Sentence, Transcript, VendorResult, neutral
+from dashscribe.domain.transcripts.transcript import Sentence, Transcript, neutral
+from dashscribe.domain.transcripts.vendor_result import VendorResult
 
 DOCUMENTED_REPLIES = Path(__file__).parent / "documented_replies"
 RECORDING = Media(bucket="media", key="calls/a.wav", size_bytes=1)
@@ -289,7 +290,7 @@ def test_the_reply_to_a_submission_is_a_pending_task() -> None:
 def test_a_running_task_has_not_ended_and_has_no_results() -> None:
     reply = TaskReply.model_validate(documented("004_task_running"))
     assert (reply.output.task_status, reply.output.is_over, reply.output.ended_at) == ("RUNNING", False, None)
-    assert (reply.output.result, reply.output.results, reply.usage) == (None, None, None)
+    assert (reply.output.result, reply.output.results, reply.usage) == (None, [], None)
 
 
 def outcome_of(name: str) -> FileOutcome:

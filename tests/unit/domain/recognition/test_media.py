@@ -74,6 +74,23 @@ def test_every_supported_extension_is_accepted_in_upper_and_lower_case(extension
     assert code_of(upload(f"TALK.{extension.upper()}")) is None
 
 
+@pytest.mark.parametrize(
+    ("extension", "name"),
+    [
+        ("mpg", "mpeg"), ("m4v", "mp4"), ("oga", "ogg"), ("3gp", "mp4"), ("aiff", "aiff"), ("aif", "aiff"),
+        ("mka", "mkv"), ("m4b", "m4a"), ("mts", "mts"), ("mp3", "mp3"),
+    ],
+)  # fmt: skip
+def test_another_extension_of_a_format_is_accepted_and_sent_as_the_format(extension: str, name: str) -> None:
+    for key in (f"talk.{extension}", f"TALK.{extension.upper()}"):
+        assert (code_of(upload(key)), upload(key).format) == (None, name)
+
+
+@pytest.mark.parametrize("extension", ["jpg", "png", "pdf", "docx", "zip", "srt", "json", "html", "exe"])
+def test_images_archives_and_documents_are_refused(extension: str) -> None:
+    assert code_of(upload(f"talk.{extension}")) == "UNSUPPORTED_FORMAT"
+
+
 @pytest.mark.parametrize("key", ["talk.txt", "talk", "talk.wav.zip", "talk.", "talk.mp3/notes", "talk.wav "])
 def test_an_unsupported_file_is_refused_with_the_list_of_formats(key: str) -> None:
     refused = refusal(upload(key))

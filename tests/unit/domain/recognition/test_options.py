@@ -221,3 +221,26 @@ def test_hostile_metadata_is_refused_with_a_message_that_can_be_published(metada
     with pytest.raises(InvalidOptions) as refused:
         resolve_options("a.wav", metadata, Profiles(), default_model="fun-asr", region=Region.OTHER)
     assert str(refused.value).encode()
+
+
+CALLS_BY_SPEAKER = """{"profiles": {"default": {"parameters":
+    {"diarization_enabled": true, "speaker_count": 2, "channel_id": [0]}}}}"""
+
+
+@pytest.mark.parametrize("switch", ["false", "null"])
+def test_diarization_switched_off_by_an_upload_drops_the_number_of_speakers_of_the_profile(switch: str) -> None:
+    given = {PARAMETERS_KEY: f'{{"diarization_enabled": {switch}}}'}
+    parameters = resolve(given, profiles=Profiles.parse(CALLS_BY_SPEAKER)).parameters
+    assert "speaker_count" not in parameters
+    assert not parameters.get("diarization_enabled")
+    assert parameters["channel_id"] == [0]
+
+
+def test_null_removes_a_parameter_of_the_profile() -> None:
+    given = {PARAMETERS_KEY: '{"speaker_count": null, "channel_id": null}'}
+    assert resolve(given, profiles=Profiles.parse(CALLS_BY_SPEAKER)).parameters == {"diarization_enabled": True}
+
+
+def test_an_upload_that_contradicts_itself_is_still_refused() -> None:
+    with pytest.raises(InvalidOptions, match="speaker_count needs"):
+        resolve({PARAMETERS_KEY: '{"diarization_enabled": false, "speaker_count": 2}'})

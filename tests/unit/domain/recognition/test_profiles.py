@@ -220,3 +220,8 @@ def test_a_profiles_family_does_not_apply_to_the_model_in_the_metadata() -> None
     with pytest.raises(InvalidOptions) as refused:
         resolve({MODEL_KEY: "newer-still"}, profiles=profiles)
     assert refused.value.code == "UNKNOWN_MODEL"
+
+
+def test_a_document_with_a_byte_order_mark_is_read() -> None:
+    text = '{"profiles": {"calls": {"model": "fun-asr"}}, "rules": [{"prefix": "calls/", "profile": "calls"}]}'
+    assert Profiles.parse("\ufeff" + text) == Profiles.parse(text)

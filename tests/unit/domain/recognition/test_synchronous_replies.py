@@ -320,12 +320,17 @@ def test_the_billed_seconds_of_a_stream_are_the_last_ones_given() -> None:
         [],
         {"text": None, "sentence_end": True},
         {"text": "Hello.", "begin_time": "soon"},
-        {"text": "Hello.", "begin_time": 0, "end_time": 900, "words": [{"text": "Hello"}]},
     ],
 )
 def test_a_sentence_of_an_unknown_shape_loses_its_times_but_not_the_text(invalid: object) -> None:
     transcript = read({"output": {"text": "Hello.", "sentence": invalid}, "usage": {"duration": 1}})
     assert (transcript.text, times(transcript)) == ("Hello.", [(None, "Hello.")])
+
+
+def test_words_without_times_do_not_cost_the_times_of_their_sentence() -> None:
+    spoken = {"text": "Hello.", "begin_time": 0, "end_time": 900, "words": [{"text": "Hello"}]}
+    transcript = read({"output": {"text": "Hello.", "sentence": spoken}, "usage": {"duration": 1}})
+    assert (transcript.text, times(transcript)) == ("Hello.", [(0, "Hello.")])
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.task_replies import (
     FileOutcome,
+    TaskList,
     TaskOutput,
     TaskReply,
     is_url_of_media,
@@ -345,3 +346,37 @@ def test_a_succeeded_task_whose_files_all_failed_fails_each_with_its_reason() ->
     reply = output(results=results, task_metrics={"TOTAL": 1, "SUCCEEDED": 0, "FAILED": 1})
     outcome = read_outcomes(reply, {"a": upload("a.wav")})["a"]
     assert (outcome.status, outcome.code, outcome.message) == ("FAILED", "DECODE_ERROR", "m")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        7,
+        "x",
+        {},
+        {"task_id": 7},
+        {"task_id": "x", "gmt_create": "2025-04-25 12:00:00"},
+        {"task_id": "x", "gmt_create": 1745568293253.5},
+        {"task_id": "x", "gmt_create": 10**18},
+        {"task_id": "x", "gmt_create": -1, "status": 7},
+    ],
+)
+def test_an_odd_entry_of_the_task_list_does_not_cost_the_other_entries(odd: object) -> None:
+    ours = {"task_id": "ours", "status": "SUCCEEDED", "gmt_create": 1745568293253}
+    listed = TaskList.model_validate({"total_page": "many", "data": [odd, ours]})
+    assert [(task.task_id, task.is_over) for task in listed.data if task.task_id != "x"] == [("ours", True)]
+    assert all(task.created_at is None or task.created_at.year == 2025 for task in listed.data)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_results_for_one_file_the_success_counts(order: int) -> None:
+    media = {"a": Media(bucket="b", key="a.wav", size_bytes=1), "b": Media(bucket="b", key="b.wav", size_bytes=1)}
+    url = "https://b.s3.amazonaws.com/{}.wav?X-Amz-Signature=s".format
+    results = [
+        {"file_url": url("a"), "subtask_status": "FAILED", "code": "DECODE_ERROR"},
+        {"file_url": url("a"), "subtask_status": "SUCCEEDED", "transcription_url": "https://r/a"},
+    ][::order]
+    reply = TaskReply.model_validate({"output": {"task_status": "SUCCEEDED", "results": [None, *results, 7]}})
+    outcomes = read_outcomes(reply.output, media)
+    assert (outcomes["a"].transcription_url, outcomes["b"].code) == ("https://r/a", "MISSING_FROM_RESULTS")

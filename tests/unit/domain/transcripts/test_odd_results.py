@@ -12,7 +12,8 @@ import pytest
 from dashscribe.domain.transcripts.cues import Cue, subtitles
 from dashscribe.domain.transcripts.plain_text import plain_text
 from dashscribe.domain.transcripts.subtitle_files import srt
-from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, neutral
+from dashscribe.domain.transcripts.transcript import Transcript, neutral
+from dashscribe.domain.transcripts.vendor_result import VendorResult
 
 Json = dict[str, Any]
 

@@ -1,16 +1,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pydantic import ValidationError
 
 from dashscribe.domain.transcripts.audio_facts import AudioFacts
-from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, empty, neutral
+from dashscribe.domain.transcripts.plain_text import plain_text
+from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
+from dashscribe.domain.transcripts.vendor_result import VendorResult
 
 Sample = Callable[[str], dict[str, Any]]
 
@@ -102,6 +102,33 @@ def test_speakers_are_kept() -> None:
     assert read({"transcripts": [{"sentences": sentences}]}).channels[0].sentences[0].speaker == 3
 
 
+@pytest.mark.parametrize("speaker_id", [-1, None, "unknown", 10**30])
+def test_an_unknown_speaker_has_no_number(speaker_id: object) -> None:
+    sentences = [{"begin_time": 0, "end_time": 1, "text": "a", "speaker_id": speaker_id}]
+    assert read({"transcripts": [{"sentences": sentences}]}).channels[0].sentences[0].speaker is None
+
+
+def test_a_channel_with_a_text_only_is_in_the_text_with_speakers() -> None:
+    sentences = [
+        {"begin_time": 0, "end_time": 1000, "text": "Hello.", "speaker_id": 0},
+        {"begin_time": 1000, "end_time": 2000, "text": "Hi.", "speaker_id": 1},
+    ]
+    tracks = [
+        {"channel_id": 0, "text": "Hello. Hi.", "sentences": sentences},
+        {"channel_id": 1, "text": "Third voice."},
+    ]
+    assert "Third voice." in plain_text(read({"transcripts": tracks}))
+
+
+def test_a_sentence_without_an_end_ends_when_the_next_one_begins() -> None:
+    sentences = [
+        {"begin_time": 0, "end_time": None, "text": "Hello there."},
+        {"begin_time": 1000, "end_time": 3000, "text": "Good."},
+    ]
+    first, _ = read({"transcripts": [{"sentences": sentences}]}).channels[0].sentences
+    assert (first.begin_ms, first.end_ms) == (0, 1000)
+
+
 def test_silent_audio_has_an_empty_transcript_and_no_speech() -> None:
     transcript = empty(job_id="j", model="m", media="s3://media/a.wav")
     assert (transcript.text, transcript.channels) == ("", [])
@@ -175,8 +202,8 @@ RESULT = st.fixed_dictionaries(
 
 @settings(max_examples=200, deadline=None)
 @given(JSON | RESULT)
-def test_any_document_is_refused_or_becomes_a_transcript_of_its_channels(document: object) -> None:
-    with suppress(ValidationError):
-        result = VendorResult.model_validate(document)
-        transcript = neutral(result, job_id="j", model="m", media="s3://media/a.wav")
-        assert transcript.facts.channels == [part.channel_id for part in result.transcripts]
+def test_any_document_becomes_a_transcript_of_its_tracks(document: object) -> None:
+    result = VendorResult.model_validate(document)
+    transcript = neutral(result, job_id="j", model="m", media="s3://media/a.wav")
+    assert transcript.facts.channels == [channel.channel_id for channel in result.channels]
+    assert Transcript.model_validate_json(transcript.model_dump_json()) == transcript

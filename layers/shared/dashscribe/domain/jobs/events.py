@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.jobs.failure import Failure
-from dashscribe.domain.jobs.job import Job, Status, Usage
+from dashscribe.domain.jobs.job import Job, Status, Usage, WarningDetail
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE
 from dashscribe.domain.timestamps import Timestamp
@@ -52,6 +52,7 @@ class Detail(BaseModel):
     audio: AudioFacts | None
     usage: Usage | None
     warnings: list[str]
+    warning_details: list[WarningDetail] = Field(description="JSON pointers into result.json, for some warnings")
     timing: Timing
     error: Failure | None
 
@@ -73,6 +74,7 @@ def detail_of(job: Job, published_at: datetime) -> Detail:
             "audio": job.audio.model_dump() if job.audio else None,
             "usage": job.usage.model_dump() if job.usage else None,
             "warnings": job.warnings,
+            "warning_details": [detail.model_dump() for detail in job.warning_details],
             "timing": {
                 "uploaded_at": job.uploaded_at,
                 "submitted_at": job.submitted_at,

@@ -12,6 +12,7 @@ terminal record stays due until its event is published.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
 RESPONSE_LOST = "RESPONSE_LOST"
 """`last_error_code` of a job whose submission had no response."""
+RESULT_PARTLY_UNDERSTOOD = "RESULT_PARTLY_UNDERSTOOD"
+"""The warning of a transcript whose result has odd values. `warning_details` has their JSON pointers."""
 
 
 class Status(StrEnum):
@@ -80,6 +83,15 @@ class SplitFrom(BaseModel):
     files: int
 
 
+class WarningDetail(BaseModel):
+    """What a warning is about: JSON pointers into `result.json`, at most ten."""
+
+    model_config = ConfigDict(frozen=True)
+
+    code: str
+    pointers: list[str]
+
+
 class Job(BaseModel):
     """One record of the jobs table (`pk` = `JOB#<job_id>`). `revision` counts its writes.
 
@@ -114,6 +126,7 @@ class Job(BaseModel):
     audio: AudioFacts | None = None
     usage: Usage | None = None
     warnings: list[str] = Field(default_factory=list)
+    warning_details: list[WarningDetail] = Field(default_factory=list)
     failure: Failure | None = None
     due_kind: Due | None = None
     due_at: Timestamp | None = None
@@ -314,6 +327,7 @@ def succeed(
     warnings: list[str],
     completed_at: datetime,
     now: datetime,
+    warning_details: Sequence[WarningDetail] = (),
 ) -> Job:
     """The files are stored. The event is not published yet, so the record stays due.
 
@@ -327,6 +341,7 @@ def succeed(
         audio=audio.model_dump(),
         usage=usage.model_dump(),
         warnings=warnings,
+        warning_details=[detail.model_dump() for detail in warning_details],
         completed_at=completed_at,
         failure=None,
         due_kind=Due.JOB,

@@ -10,6 +10,7 @@ from dashscribe.domain.jobs.job import Job, Usage
 from dashscribe.domain.jobs.job_report import job_report
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.received_results import DownloadedResult
 from dashscribe.domain.transcripts.output_files import JSON, OutputFile, transcript_files
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, OUTPUTS, RenderContext
 from dashscribe.domain.transcripts.result_files import ResultFolder, result_folder
@@ -19,16 +20,19 @@ if TYPE_CHECKING:
     from dashscribe.domain.transcripts.transcript import Transcript
 
 
-def job_files(result: bytes, transcript: Transcript, job: Job) -> Iterator[OutputFile]:
-    """Every file of a job, in the order in which they are stored.
+def result_file(result: bytes, folder: ResultFolder) -> OutputFile:
+    """`result.json`. It is what was paid for, so it is stored before anything of it is understood."""
+    return OutputFile(folder.files.result, result, JSON)
 
-    `result.json` comes first: it is what was paid for. Each file is rendered when it is stored, because together they
-    take several times the memory of a long result.
+
+def job_files(transcript: Transcript, job: Job) -> Iterator[OutputFile]:
+    """Every other file of a job, in the order in which they are stored.
+
+    Each file is rendered when it is stored, because together they take several times the memory of a long result.
     """
     if job.result is None:
         raise ValueError("a job without a result folder")
     files, context = job.result.files, render_context(job)
-    yield OutputFile(files.result, result, JSON)
     yield from transcript_files(transcript, files, context)
     report = job_report(job, context.subtitle_warnings)
     yield OutputFile(files.job, report.model_dump_json(indent=2).encode(), JSON)
@@ -57,7 +61,12 @@ def failure_file(job: Job, results_bucket: str) -> OutputFile:
 
 
 def result_json(reply: JsonObject, job: Job) -> bytes:
-    """`result.json`: the vendor's reply. Its `file_url` is our presigned URL, so the object's address replaces it."""
+    """`result.json`: the vendor's reply, byte by byte if its bytes are known. `remove_secrets` must have changed it.
+
+    Its `file_url` is our presigned URL, so the object's address replaces it.
+    """
+    if isinstance(reply, DownloadedResult):
+        return reply.received
     kept = {**reply, "file_url": job.media.s3_uri} if "file_url" in reply else reply
     # A lone surrogate cannot be encoded. Its Python escape is also its JSON escape.
     return json.dumps(kept, ensure_ascii=False).encode("utf-8", "backslashreplace")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.jobs.failure import Failure
-from dashscribe.domain.jobs.job import Job, Status, Usage
+from dashscribe.domain.jobs.job import Job, Status, Usage, WarningDetail
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
@@ -57,6 +57,7 @@ class JobReport(BaseModel):
     audio: AudioFacts | None
     usage: Usage | None
     warnings: list[str]
+    warning_details: list[WarningDetail]
     subtitle_warnings: dict[str, int] = Field(
         default_factory=dict,
         description="how many cues exceed a limit, by the name of the limit (docs/subtitles.md#how-cues-are-made)",
@@ -80,6 +81,7 @@ def job_report(job: Job, subtitle_warnings: Mapping[str, int] | None = None) -> 
         audio=job.audio,
         usage=job.usage,
         warnings=job.warnings,
+        warning_details=job.warning_details,
         subtitle_warnings=dict(subtitle_warnings or {}),
         error=job.failure,
         timing=JobTiming(

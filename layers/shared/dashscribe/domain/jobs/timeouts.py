@@ -23,6 +23,8 @@ TASK_DEADLINE = timedelta(hours=4)
 for the vendor's queue."""
 RESULTS_LIVE = timedelta(hours=23)
 """The vendor deletes results 24 hours after the task's end (docs/vendor-api.md#result-retention)."""
+RESULT_MAY_BECOME_JSON = timedelta(minutes=10)
+"""How long after the task's end a result that is not JSON is downloaded again, in case it was incomplete."""
 TASK_LIST_WINDOW = timedelta(hours=23)
 """A task older than this may be missing from the task list, which covers 24 hours (docs/vendor-api.md#task-list)."""
 RECONCILE_AFTER = timedelta(seconds=10)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import PurePosixPath
+from types import MappingProxyType
 
 from pydantic import BaseModel, ConfigDict
 
@@ -20,8 +21,23 @@ SUPPORTED_EXTENSIONS = (
 )  # fmt: skip
 """The 17 formats that the asynchronous models accept (docs/vendor-api.md#file-formats)."""
 
+FORMAT_OF_EXTENSION = MappingProxyType({
+    "3ga": "mp4", "3gp": "mp4", "3gpp": "mp4", "adts": "aac", "aif": "aiff", "aifc": "aiff", "asf": "wma", "f4v": "mp4",
+    "m4b": "m4a", "m4r": "m4a", "m4v": "mp4", "mka": "mkv", "mpg": "mpeg", "mpga": "mp3", "oga": "ogg", "ogv": "ogg",
+    "qt": "mov", "wave": "wav", "weba": "webm",
+})  # fmt: skip
+"""Other extensions of the same formats, and the name of the format in a request."""
+
+OTHER_EXTENSIONS = (
+    "3g2", "ac3", "aiff", "ape", "au", "awb", "caf", "m2ts", "m2v", "mp2", "mts", "mxf", "pcm", "snd", "speex", "spx",
+    "ts", "vob", "w64", "wv",
+)  # fmt: skip
+"""Other audio and video formats. They are submitted, because the vendor decides what it can decode."""
+
 AUDIO_TOO_LONG = "AUDIO_DURATION_TOO_LONG"
 """The vendor's code for a recording that is too long (docs/vendor-api.md#file-error-codes)."""
+
+_KNOWN_EXTENSIONS = frozenset({*SUPPORTED_EXTENSIONS, *FORMAT_OF_EXTENSION, *OTHER_EXTENSIONS})
 
 _SIZE_BOUNDS = tuple(megabytes * 1024**2 for megabytes in (8, 64, 512))
 
@@ -51,6 +67,11 @@ class Media(BaseModel):
     def extension(self) -> str:
         """The key's last extension in lower case without its dot; empty if it has none."""
         return PurePosixPath(self.key).suffix.lower().removeprefix(".")
+
+    @property
+    def format(self) -> str:
+        """The format that the extension means, as requests name it."""
+        return FORMAT_OF_EXTENSION.get(self.extension, self.extension)
 
 
 def size_class(media: Media) -> int:
@@ -100,7 +121,13 @@ def too_long_for(duration_seconds: float | None, spec: ModelSpec) -> tuple[str, 
 
 def refusal(media: Media) -> tuple[str, str] | None:
     """Why no model can transcribe this object, as (code, sentence); None if the vendor may accept it."""
-    if media.extension not in SUPPORTED_EXTENSIONS:
+    if not {".", ".."}.isdisjoint(media.key.split("/")):
+        return (
+            "UNSUPPORTED_KEY",
+            f"The key {media.key!r} has a part that is '.' or '..'. HTTP clients remove such parts, so DashScope would "
+            "request another object. Upload the file again under a key without them.",
+        )
+    if media.extension not in _KNOWN_EXTENSIONS:
         given = f"the extension {media.extension!r}" if media.extension else "no extension"
         return (
             "UNSUPPORTED_FORMAT",

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from email.errors import MessageError
-from email.header import decode_header, make_header
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.recognition.catalogue import Endpoint, ModelSpec, Region, find_spec
+from dashscribe.domain.recognition.encoded_words import decode_encoded_words
 from dashscribe.domain.recognition.fallback import Fallback, resolve_fallback
 from dashscribe.domain.recognition.option_checks import (
     check_parameters,
@@ -24,7 +23,7 @@ from dashscribe.domain.recognition.option_checks import (
 )
 from dashscribe.domain.recognition.output_options import check_subtitles, resolve_outputs
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE, Profile, Profiles
+from dashscribe.domain.recognition.profiles import BYTE_ORDER_MARK, DEFAULT_PROFILE, Profile, Profiles
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, FIRST_OUTPUTS
 from dashscribe.domain.transcripts.script_rules import SubtitleOptions
 from dashscribe.errors import InvalidOptions
@@ -114,7 +113,7 @@ def resolve_options(
         profile = Profile(model=own_model, parameters=profile.parameters)
     given, fault = _parse_parameters(_decode_metadata(metadata.get(PARAMETERS_KEY)))
     faults += filter(None, [fault])
-    merged = {**profile.parameters, **given}
+    merged = _merge_parameters(profile.parameters, given)
 
     spec, fault = find_model(model, profile.family)
     if spec is None:
@@ -141,6 +140,17 @@ def resolve_options(
     )
 
 
+def _merge_parameters(weaker: JsonObject, stronger: JsonObject) -> JsonObject:
+    """Lay parameters over those of a weaker level.
+
+    A null removes a parameter. Switching diarization off also removes the weaker level's options of it.
+    """
+    merged = {**weaker, **stronger}
+    if stronger.get("diarization_enabled", True) in (False, None) and "speaker_count" not in stronger:
+        merged.pop("speaker_count", None)
+    return {name: value for name, value in merged.items() if value is not None}
+
+
 def _find_unknown_metadata(metadata: Mapping[str, str]) -> list[str]:
     return [
         f"Metadata {quote(name)} is not known; allowed are {', '.join(METADATA_KEYS)}."
@@ -165,15 +175,8 @@ def _select_profile(key: str, metadata: Mapping[str, str], profiles: Profiles) -
 
 
 def _decode_metadata(value: str | None) -> str:
-    """Decode a value that is not ASCII, which S3 returns as an RFC 2047 encoded word (`=?UTF-8?B?…?=`)."""
-    if not value:
-        return ""
-    if value.startswith("=?"):
-        try:
-            return str(make_header(decode_header(value))).strip()
-        except (MessageError, LookupError, ValueError):
-            return value
-    return value.strip()
+    """Decode a metadata value without blanks around it and without a byte order mark."""
+    return decode_encoded_words(value or "").strip().removeprefix(BYTE_ORDER_MARK).strip()
 
 
 def _parse_parameters(text: str) -> tuple[JsonObject, str]:

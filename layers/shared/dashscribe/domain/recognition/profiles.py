@@ -11,6 +11,8 @@ from dashscribe.domain.transcripts.script_rules import SubtitleOptions
 from dashscribe.errors import ProfilesUnreadable
 
 DEFAULT_PROFILE = "default"
+BYTE_ORDER_MARK = "\ufeff"
+"""Editors on Windows write it at the beginning of a file."""
 
 
 class Profile(BaseModel):
@@ -61,7 +63,7 @@ class Profiles(BaseModel):
     def parse(cls, document: str) -> Profiles:
         """Parse the parameter's text. Raises `ProfilesUnreadable` with the location of each error."""
         try:
-            profiles = cls.model_validate_json(document)
+            profiles = cls.model_validate_json(document.removeprefix(BYTE_ORDER_MARK))
         except ValidationError as error:
             locations = "; ".join(
                 f"at {'.'.join(map(str, fault['loc'])) or 'the top level'}: {fault['msg']}"

@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import json
+
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.received_results import DownloadedResult, replace_texts
 from dashscribe.domain.recognition.task_replies import is_url_of_media
-from dashscribe.redaction import find_urls, is_signed_url, redact_document, redact_signatures
+from dashscribe.redaction import REDACTED, find_urls, is_signed_url, redact_document, redact_signatures
 
 
 def remove_secrets(reply: JsonObject, media: Media) -> JsonObject:
     """Change the reply in place, and return it: no text in it contains a signature, a token or the API key.
 
     A presigned URL of this media, which the vendor may repeat in any field, becomes the media's `s3://` address. Other
-    signed URLs lose their query. The rest of the reply is unchanged.
+    signed URLs lose their query. The rest of the reply is unchanged. So are the bytes of a `DownloadedResult`, unless
+    a value has the name of a secret: then the whole document is written anew.
     """
+    replaced: dict[str, str] = {}
+    has_named_secret = False
 
     def clean(text: str) -> str:
+        cleaned = text
         if "://" in text and "=" in text:
             for url in find_urls(text):
                 if is_url_of_media(url, media) and is_signed_url(url):
-                    text = text.replace(url, media.s3_uri)
-        return redact_signatures(text)
+                    cleaned = cleaned.replace(url, media.s3_uri)
+        cleaned = redact_signatures(cleaned)
+        if cleaned != text:
+            replaced[text] = cleaned
+        return cleaned
 
-    cleaned: JsonObject = redact_document(reply, clean)
-    return cleaned
+    def remove_named(_: object) -> str:
+        nonlocal has_named_secret
+        has_named_secret = True
+        return REDACTED
+
+    redact_document(reply, clean, remove_named)
+    if isinstance(reply, DownloadedResult):
+        if has_named_secret:
+            reply.received = json.dumps(reply, ensure_ascii=False).encode("utf-8", "backslashreplace")
+        reply.received = replace_texts(reply.received, replaced, media.s3_uri)
+    return reply

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
-
 from dashscribe.domain.recognition.synchronous_replies import read_recognition
-from dashscribe.domain.transcripts.transcript import Transcript, VendorResult, empty, neutral
+from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
+from dashscribe.domain.transcripts.vendor_result import VendorResult
 from dashscribe.errors import UnknownResult, VendorError
 
 _NOTE_OF_SILENCE = {"file_url", "code", "message"}
@@ -24,10 +23,8 @@ def read_result(document: object, *, job_id: str, model: str, media: str) -> Tra
         return empty(job_id=job_id, model=model, media=media)
     try:
         result = VendorResult.model_validate(document) if "transcripts" in document else read_recognition(document)
-    except ValidationError as error:
-        [first, *_] = error.errors(include_url=False, include_context=False, include_input=False)
-        place = ".".join(map(str, first["loc"]))
-        raise UnknownResult(f"The result has an unknown shape: {place}: {first['msg']}.") from error
     except VendorError as error:
         raise UnknownResult(f"The file is no complete result of DashScope: {error.message}") from error
+    if result.is_unreadable:
+        raise UnknownResult(f"The result has no readable text: {', '.join(result.odd_values.pointers)} is unknown.")
     return neutral(result, job_id=job_id, model=model, media=media)

@@ -16,13 +16,29 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from dashscribe.domain.recognition.media import Media
+from dashscribe.domain.recognition.tolerant import (
+    MAX_ID,
+    IdOrNone,
+    IsObjectOrEmpty,
+    IsObjectOrNone,
+    OnlyObjects,
+    TextOrNone,
+    replace_surrogates,
+    to_whole_number,
+)
+from dashscribe.domain.recognition.vendor_codes import NO_SPEECH_CODES
 from dashscribe.domain.timestamps import parse_vendor_time
 from dashscribe.redaction import redacted
 
 SUCCEEDED = "SUCCEEDED"
 FAILED = "FAILED"
-FINAL_STATUSES = frozenset({SUCCEEDED, FAILED, "CANCELED", "UNKNOWN"})
-"""The statuses of a task that has ended. A task with any other status, known or not, is queried again."""
+FINAL_STATUSES = frozenset({SUCCEEDED, FAILED, "CANCELED", "UNKNOWN"}) | NO_SPEECH_CODES
+"""The statuses of a task that has ended. A task with any other status, known or not, is queried again.
+
+The vendor documents the codes for silence as a code of a file; as a status they mean the same.
+"""
+MAX_EPOCH_MS = 253_402_300_799_000
+"""The end of the year 9999, the last time that Python and our records can express."""
 
 FRAMES = "frames"
 """A streamed reply is stored as `{"frames": […]}`, with one entry for each event of the stream, in order."""
@@ -32,9 +48,8 @@ class _Reply(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-def _text_or_none(value: object) -> object:
-    """A value that is not text counts as absent. No such field is important enough to fail a reply."""
-    return value if isinstance(value, str) else None
+def _text_or_empty(value: object) -> object:
+    return replace_surrogates(value) if isinstance(value, str) else ""
 
 
 def _whole_number_or_none(value: object) -> object:
@@ -43,16 +58,11 @@ def _whole_number_or_none(value: object) -> object:
     return math.ceil(value)
 
 
-def _object_or_none(value: object) -> object:
-    return value if isinstance(value, dict) else None
+def _redacted_or_none(value: str | None) -> str | None:
+    return None if value is None else redacted(value)
 
 
-def _redacted_or_none(value: object) -> object:
-    return redacted(value) if isinstance(value, str) else None
-
-
-TextOrNone = Annotated[str | None, BeforeValidator(_text_or_none)]
-_RedactedOrNone = Annotated[str | None, BeforeValidator(_redacted_or_none)]
+_RedactedOrNone = Annotated[TextOrNone, AfterValidator(_redacted_or_none)]
 """Text that is recorded, logged or published. It may quote a presigned URL or the API key, so it is redacted here,
 before it is shortened: half a secret cannot be recognised."""
 _WholeNumber = Annotated[int | None, BeforeValidator(_whole_number_or_none)]
@@ -67,18 +77,22 @@ class Subtask(_Reply):
     code: _RedactedOrNone = None
     message: _RedactedOrNone = None
 
+    @property
+    def has_result(self) -> bool:
+        return bool(self.transcription_url) and self.subtask_status in (None, SUCCEEDED)
+
 
 class TaskOutput(_Reply):
     """`output` of a reply. A query has `results` for a task of several files, `result` for a task of one file."""
 
-    task_id: _RedactedOrNone = None
-    task_status: Annotated[str, AfterValidator(redacted)] = ""
+    task_id: Annotated[IdOrNone, AfterValidator(_redacted_or_none)] = None
+    task_status: Annotated[str, BeforeValidator(_text_or_empty), AfterValidator(redacted)] = ""
     submit_time: TextOrNone = None
     end_time: TextOrNone = None
     code: _RedactedOrNone = None
     message: _RedactedOrNone = None
-    results: list[Subtask] | None = None
-    result: Subtask | None = None
+    results: Annotated[list[Subtask], OnlyObjects] = []
+    result: Annotated[Subtask | None, IsObjectOrNone] = None
 
     @property
     def is_over(self) -> bool:
@@ -103,15 +117,16 @@ class TaskUsage(_Reply):
         return self.duration if self.seconds is None else self.seconds
 
 
-UsageOrNone = Annotated[TaskUsage | None, BeforeValidator(_object_or_none)]
-
-
 class TaskReply(_Reply):
     """The reply to a submission or a query."""
 
     request_id: TextOrNone = None
-    output: TaskOutput = Field(default_factory=TaskOutput)
-    usage: UsageOrNone = None
+    output: Annotated[TaskOutput, IsObjectOrEmpty] = Field(default_factory=TaskOutput)
+    usage: Annotated[TaskUsage | None, IsObjectOrNone] = None
+
+
+def _epoch_ms_or_none(value: object) -> object:
+    return to_whole_number(value, MAX_EPOCH_MS)
 
 
 class ListedTask(_Reply):
@@ -119,7 +134,7 @@ class ListedTask(_Reply):
 
     task_id: Annotated[str, AfterValidator(redacted)]
     status: TextOrNone = None
-    gmt_create: int | None = None
+    gmt_create: Annotated[int | None, BeforeValidator(_epoch_ms_or_none)] = None
 
     @property
     def is_over(self) -> bool:
@@ -131,11 +146,23 @@ class ListedTask(_Reply):
         return None if self.gmt_create is None else datetime.fromtimestamp(self.gmt_create / 1000, UTC)
 
 
+def _listed_tasks(value: object) -> object:
+    """The entries that name a task. One odd entry does not cost the other entries of its page."""
+    if not isinstance(value, list):
+        return value
+    return [entry for entry in value if isinstance(entry, ListedTask) or _names_a_task(entry)]
+
+
+def _names_a_task(entry: object) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("task_id"), str)
+
+
 def _positive_or_none(value: object) -> object:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return to_whole_number(value, MAX_ID) or None
 
 
-_PositiveNumber = Annotated[int | None, BeforeValidator(_positive_or_none)]
+def _positive_or_one(value: object) -> object:
+    return to_whole_number(value, MAX_ID) or 1
 
 
 class TaskList(_Reply):
@@ -145,9 +172,9 @@ class TaskList(_Reply):
     documented.
     """
 
-    total_page: int = 1
-    page_size: _PositiveNumber = None
-    data: list[ListedTask]
+    total_page: Annotated[int, BeforeValidator(_positive_or_one)] = 1
+    page_size: Annotated[int | None, BeforeValidator(_positive_or_none)] = None
+    data: Annotated[list[ListedTask], BeforeValidator(_listed_tasks)]
 
 
 class FileOutcome(_Reply):
@@ -235,21 +262,26 @@ def read_outcomes(
     (docs/vendor-api.md#subtask-results). Only a task of one file needs no match. If a task failed as a whole, each of
     its files failed. `usage` covers the whole task, so a file gets billed seconds only in a task of one file.
     """
-    subtasks = list(output.results or ([output.result] if output.result else []))
+    subtasks = output.results or ([output.result] if output.result else [])
     found: dict[str, Subtask] = {}
     has_one_file = (files_in_task or len(media_of_job)) == 1
     billed_seconds = usage.billed_seconds if usage and has_one_file else None
-    if has_one_file and len(subtasks) == 1:
-        found[next(iter(media_of_job))] = subtasks[0]
-    else:
-        for job_id, media in media_of_job.items():
-            match = next((task for task in subtasks if task.file_url and is_url_of_media(task.file_url, media)), None)
-            if match is not None:
-                found[job_id] = match
+    for job_id, media in media_of_job.items():
+        matches = [task for task in subtasks if task.file_url and is_url_of_media(task.file_url, media)]
+        if has_one_file and not matches:
+            matches = subtasks if len(subtasks) == 1 else [task for task in subtasks if not task.file_url]
+        if matches:
+            # A file may be named twice. Its success counts.
+            found[job_id] = next((task for task in matches if task.has_result), matches[0])
     return {
         job_id: _read_outcome(output, found.get(job_id)).model_copy(update={"billed_seconds": billed_seconds})
         for job_id in media_of_job
     }
+
+
+def _code_of_status(status: str | None, code: str | None, prefix: str) -> str:
+    """The error code of a task or file. A status that is itself a code for silence is the code."""
+    return status if status in NO_SPEECH_CODES and status else code or f"{prefix}_{status}"
 
 
 def _truncate_code(code: str) -> str:
@@ -264,11 +296,11 @@ def _truncate(text: str | None, max_characters: int = MAX_MESSAGE_CHARACTERS) ->
 def _read_outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
     if subtask is None:
         return _outcome_without_subtask(output)
-    if subtask.transcription_url and subtask.subtask_status in (None, SUCCEEDED):
+    if subtask.has_result:
         return FileOutcome(status=SUCCEEDED, transcription_url=subtask.transcription_url, completed_at=output.ended_at)
     return FileOutcome(
         status=FAILED,
-        code=_truncate_code(subtask.code or output.code or f"SUBTASK_{subtask.subtask_status}"),
+        code=_truncate_code(_code_of_status(subtask.subtask_status, subtask.code or output.code, "SUBTASK")),
         message=_truncate(subtask.message or output.message or subtask.code or "DashScope gave no reason."),
         completed_at=output.ended_at,
     )
@@ -279,7 +311,7 @@ def _outcome_without_subtask(output: TaskOutput) -> FileOutcome:
         code = MISSING_FROM_RESULTS
         message = "This file is missing from the results of DashScope's task."
     else:
-        code = _truncate_code(output.code or f"TASK_{output.task_status}")
+        code = _truncate_code(_code_of_status(output.task_status, output.code, "TASK"))
         message = f"The task ended with the status {output.task_status}."
     return FileOutcome(
         status=FAILED, code=code, message=_truncate(output.message) or message, completed_at=output.ended_at

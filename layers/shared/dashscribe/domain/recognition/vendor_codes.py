@@ -101,6 +101,10 @@ _FILE_LEVEL = {
 
 ERROR_CLASSES: Mapping[str, ErrorClass] = MappingProxyType(_HTTP_LEVEL | _FILE_LEVEL)
 
+NO_SPEECH_CODES = frozenset(code for code, error_class in ERROR_CLASSES.items() if error_class is ErrorClass.NO_SPEECH)
+NO_WORDS = "ASR_RESPONSE_HAVE_NO_WORDS"
+"""The vendor's code for a recording without speech (docs/vendor-api.md#file-error-codes)."""
+
 _FREE_QUOTA_PHRASES = ("free allocated quota", "free tier", "free quota")
 
 

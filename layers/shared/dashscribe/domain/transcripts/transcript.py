@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from dashscribe.domain.transcripts.audio_facts import AudioFacts
+
+if TYPE_CHECKING:
+    from dashscribe.domain.transcripts.vendor_result import VendorResult
 
 SCHEMA_VERSION = "1.0"
 
@@ -87,106 +89,17 @@ class Transcript(_Shape):
         )
 
 
-class _VendorShape(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-
-@dataclass(slots=True)
-class VendorWord:
-    begin_time: int
-    end_time: int
-    text: str
-    punctuation: str | None = None
-
-
-class VendorSentence(_VendorShape):
-    begin_time: int | None = None
-    end_time: int | None = None
-    text: str
-    sentence_id: int | None = None
-    speaker_id: int | None = None
-    language: str | None = None
-    emotion: str | None = None
-    words: list[VendorWord] | None = None
-
-
-class VendorTranscript(_VendorShape):
-    channel_id: int = 0
-    content_duration_in_milliseconds: int | None = None
-    text: str | None = None
-    sentences: list[VendorSentence] | None = None
-
-
-class VendorProperties(_VendorShape):
-    original_duration_in_milliseconds: int | None = None
-
-
-class VendorResult(_VendorShape):
-    """The result JSON of the asynchronous models (docs/vendor-api.md#result-file)."""
-
-    properties: VendorProperties | None = None
-    transcripts: list[VendorTranscript]
-
-
 def neutral(result: VendorResult, *, job_id: str, model: str, media: str) -> Transcript:
-    """Convert the vendor's result to our shape. Times, texts and spaces are not changed."""
-    channels = [
-        Channel(
-            channel_id=track.channel_id,
-            speech_ms=track.content_duration_in_milliseconds,
-            text=_whole(track.text if track.text is not None else _joined(track.sentences or [])),
-            sentences=[
-                Sentence(
-                    sentence_id=part.sentence_id if part.sentence_id is not None else index,
-                    begin_ms=part.begin_time,
-                    end_ms=part.end_time,
-                    text=_whole(part.text),
-                    speaker=part.speaker_id,
-                    language=part.language,
-                    emotion=part.emotion,
-                    words=None
-                    if part.words is None
-                    else [
-                        Word(
-                            begin_ms=word.begin_time,
-                            end_ms=word.end_time,
-                            text=_whole(word.text),
-                            punctuation=_whole(word.punctuation or ""),
-                        )
-                        for word in part.words
-                    ],
-                )
-                for index, part in enumerate(track.sentences or [], start=1)
-            ],
-        )
-        for track in result.transcripts
-    ]
+    """The vendor's result in our shape."""
     return Transcript(
         job_id=job_id,
         model=model,
         media=media,
-        duration_ms=result.properties.original_duration_in_milliseconds if result.properties else None,
-        speech_ms=_total([channel.speech_ms for channel in channels]),
-        text="\n".join(channel.text.strip() for channel in channels if channel.text.strip()),
-        channels=channels,
+        duration_ms=result.duration_ms,
+        speech_ms=_total([channel.speech_ms for channel in result.channels]),
+        text="\n".join(channel.text.strip() for channel in result.channels if channel.text.strip()),
+        channels=result.channels,
     )
-
-
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
-
-
-def _whole(text: str) -> str:
-    """The text without halves of characters, which JSON can escape and UTF-8 cannot encode."""
-    return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
-
-
-def _joined(sentences: list[VendorSentence]) -> str:
-    """The text of a channel for which the vendor gives only sentences. Some models write no blank after a sentence."""
-    text = ""
-    for sentence in sentences:
-        needs_blank = text[-1:] in (".", "!", "?", "…") and sentence.text[:1].isalpha()
-        text += (" " if needs_blank else "") + sentence.text
-    return text
 
 
 def empty(*, job_id: str, model: str, media: str) -> Transcript:

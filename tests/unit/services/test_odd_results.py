@@ -1,0 +1,203 @@
+"""A result with odd values is stored as received, and understood as far as possible, in one run of the finalizer."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.received_results import parse_result
+from dashscribe.domain.recognition.vendor_codes import NO_WORDS
+from dashscribe.errors import ResultNotJson
+from tests.support.world import World
+
+Json = dict[str, Any]
+
+
+def word(begin: Any, end: Any, text: Any, punctuation: Any = "") -> Json:
+    return {"begin_time": begin, "end_time": end, "text": text, "punctuation": punctuation}
+
+
+def sentence(begin: Any, end: Any, text: Any, **more: Any) -> Json:
+    return {"begin_time": begin, "end_time": end, "text": text, **more}
+
+
+def result(*sentences: object, text: object = "Hello there.", speech_ms: object = 1000) -> Json:
+    track = {"channel_id": 0, "content_duration_in_milliseconds": speech_ms, "text": text, "sentences": list(sentences)}
+    return {"file_url": "u", "properties": {"original_duration_in_milliseconds": 60000}, "transcripts": [track]}
+
+
+def finalized(document: object) -> tuple[World, Job, dict[str, str]]:
+    """The job after its result was downloaded, and its files by name. `document` is an object or JSON text."""
+    world = World()
+    received = (document if isinstance(document, str) else json.dumps(document)).encode()
+
+    def download(url: str, *, small_only: bool = False) -> JsonObject:
+        return parse_result(received)
+
+    world.vendor.download = download  # type: ignore[method-assign]  # the same for every file
+    world.upload("talk.mp3")
+    began = world.now
+    world.run_until_quiet()
+    assert world.now - began < timedelta(minutes=10), "the job ended late"
+    files = {key.rpartition("/")[2]: body.decode() for key, body in world.results.files.items()}
+    return world, world.job_of("talk.mp3"), files
+
+
+HELLO = sentence(0, 1000, "Hello there.")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        result(sentence(0, 1000.5, "Hello there.", words=[word(0, 400.25, "Hello"), word(500, 1000.5, " there", ".")])),
+        result(sentence("0", "1000", "Hello there.")),
+        result(sentence(-5, 1000, "Hello there.")),
+        result(sentence(0, 10**40, "Hello there.")),
+        result(sentence(0, None, "Hello there.")),
+        result(sentence(None, 1000, "Hello there.")),
+        result(sentence(None, None, "Hello there.", words=[word(0, 400, "Hello"), word(500, 900, " there", ".")])),
+        result(sentence(0, 1000, None, words=[word(0, 400, "Hello"), word(500, 900, " there", ".")]), text=None),
+        result(sentence(0, 1000, "Hello there.", sentence_id="first", speaker_id="Anna", language=7, emotion=[])),
+        result(sentence(0, 1000, "Hello there.", words=[None, 7, word("soon", {}, "Hello")])),
+        result(sentence(0, 1000, "Hello there.", words="none")),
+        result(HELLO, None, 7, "x"),
+        result(HELLO, text=7),
+        result(HELLO, speech_ms=-90_000),
+        result(HELLO, speech_ms=10**30),
+        result(HELLO) | {"properties": 7},
+        result(HELLO) | {"properties": {"original_duration_in_milliseconds": 10**40}},
+        result(HELLO) | {"transcripts": [None, *result(HELLO)["transcripts"], "x"]},
+        result(HELLO) | {"file_url": None},
+    ],
+)
+def test_an_odd_value_costs_neither_text_nor_subtitles(document: Json) -> None:
+    _, job, files = finalized(document)
+    assert job.status is Status.SUCCEEDED
+    assert "Hello there." in files["transcript.txt"]
+    assert "Hello there." in files["transcript.srt"]
+    assert json.loads(files["transcript.json"])["text"] == "Hello there."
+    assert sorted(files) == [
+        "job.json",
+        "result.json",
+        "transcript.html",
+        "transcript.json",
+        "transcript.srt",
+        "transcript.txt",
+        "transcript.vtt",
+    ]
+
+
+def test_a_warning_names_the_odd_values() -> None:
+    world, job, files = finalized(result(sentence(0, "late", "Hello there.", speaker_id=[])))
+    pointers = ["/transcripts/0/sentences/0/end_time", "/transcripts/0/sentences/0/speaker_id"]
+    assert job.warnings == [RESULT_PARTLY_UNDERSTOOD]
+    expected = [{"code": RESULT_PARTLY_UNDERSTOOD, "pointers": pointers}]
+    assert json.loads(files["job.json"])["warning_details"] == expected
+    assert [detail.model_dump() for detail in world.bus.terminal_events_of("talk.mp3")[0].warning_details] == expected
+
+
+def test_a_warning_names_at_most_ten_odd_values() -> None:
+    _, job, _ = finalized(result(HELLO, *[None] * 100))
+    assert len(job.warning_details[0].pointers) == 10
+
+
+@pytest.mark.parametrize("speech_ms", [-90_000, 10**30, "long", None])
+def test_an_unknown_duration_of_speech_is_not_billed(speech_ms: object) -> None:
+    _, job, _ = finalized(result(HELLO, speech_ms=speech_ms))
+    assert job.usage is not None
+    assert (job.usage.billed_seconds, job.usage.estimated_cost_usd) == (None, None)
+
+
+def test_half_a_character_costs_only_itself() -> None:
+    _, job, files = finalized('{"transcripts": [{"text": "Hello \\ud83d there.", "sentences": null}]}')
+    assert job.status is Status.SUCCEEDED
+    assert files["transcript.txt"] == "Hello \ufffd there.\n"
+    assert "\\ud83d" in files["result.json"]
+
+
+def test_a_result_is_stored_byte_by_byte_without_signed_urls() -> None:
+    url = "https:\\/\\/b.s3.amazonaws.com\\/talk.mp3?X-Amz-Signature=5ec7e7"
+    document = (
+        f'{{ "file_url":"{url}",\n "n": 1.50, "n": 1e3, "other": ["{url}", "https://a/b?c=d"],\t'
+        '"transcripts": [{"text": "Hello \\u0074here."}]}'
+    )
+    _, _, files = finalized(document)
+    assert files["result.json"] == document.replace(f'"file_url":"{url}"', '"file_url":"s3://media/talk.mp3"').replace(
+        f'"{url}"', '"https://b.s3.amazonaws.com/talk.mp3?[redacted]"'
+    )
+
+
+def test_a_number_with_thousands_of_digits_costs_only_itself() -> None:
+    _, job, files = finalized('{"transcripts": [{"text": "Hello there.", "channel_id": ' + "9" * 5000 + "}]}")
+    assert (job.status, files["transcript.txt"]) == (Status.SUCCEEDED, "Hello there.\n")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"transcripts": None},
+        {"transcripts": 7},
+        {"transcripts": [None]},
+        {"transcripts": [{"text": 7}]},
+        {"transcripts": [{"text": "", "sentences": [None]}]},
+        {"transcripts": [{"sentences": [{"words": [7]}]}]},
+    ],
+)
+def test_a_result_without_readable_text_fails_soon_and_is_kept(document: Json) -> None:
+    _, job, files = finalized(document)
+    assert job.failure is not None
+    assert (job.status, job.failure.code) == (Status.FAILED, "RESULT_UNREADABLE")
+    assert "no readable text" in job.failure.message
+    assert set(files) == {"result.json", "job.json"}
+    assert f"s3://results/talk.mp3/{job.job_id}/result.json" in job.failure.message
+
+
+def test_a_result_that_stays_invalid_json_fails_within_half_an_hour_and_is_kept() -> None:
+    world = World()
+
+    def download(url: str, *, small_only: bool = False) -> JsonObject:
+        raise ResultNotJson("The result is not a JSON object.", b"<html>https://a/b?Signature=5ec7e7</html>")
+
+    world.vendor.download = download  # type: ignore[method-assign]  # the same for every file
+    world.upload("talk.mp3")
+    began = world.now
+    world.run_until_quiet(faults=True)
+    job = world.job_of("talk.mp3")
+    assert job.failure is not None
+    assert (job.failure.code, world.now - began < timedelta(minutes=30)) == ("RESULT_UNREADABLE", True)
+    stored = world.results.files[f"talk.mp3/{job.job_id}/result.json"]
+    assert b"<html>" in stored
+    assert b"5ec7e7" not in stored
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"transcripts": []},
+        {"transcripts": [{"text": "", "sentences": []}]},
+        {"transcripts": [{"text": " \n", "sentences": None}]},
+        {"transcripts": [{"text": "\u200b\ufeff\u3164", "sentences": [sentence(0, 1, "\u200b")]}]},
+        {"transcripts": [{"text": ""}], "properties": {"original_duration_in_milliseconds": -1}},
+    ],
+)
+def test_silence_succeeds_with_the_same_warning_as_a_synchronous_call(document: Json) -> None:
+    _, job, files = finalized(document)
+    assert job.status is Status.SUCCEEDED
+    assert NO_WORDS in job.warnings
+    assert (files["transcript.txt"], files["transcript.srt"]) == ("", "")
+
+
+@pytest.mark.parametrize("code", ["SUCCESS_WITH_NO_VALID_FRAGMENT", "ASR_RESPONSE_HAVE_NO_WORDS"])
+def test_a_task_whose_status_is_silence_succeeds_without_text(code: str) -> None:
+    world = World()
+    world.vendor.endings["task-0"] = (code, "")
+    world.upload("talk.mp3")
+    world.run_until_quiet()
+    job = world.job_of("talk.mp3")
+    assert (job.status, job.warnings, job.attempts) == (Status.SUCCEEDED, [code], 1)
