@@ -14,10 +14,20 @@ from typing import Any
 from pydantic import BaseModel
 
 from dashscribe.domain.jobs import job as jobs
-from dashscribe.domain.jobs.events import DETAIL_TYPES, SOURCE, Detail, detail_of
+from dashscribe.domain.jobs.events import (
+    DETAIL_TYPES,
+    PAUSED,
+    SOURCE,
+    Detail,
+    PauseDetail,
+    detail_of,
+    pause_detail,
+    pause_detail_type,
+)
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.jobs.job_report import JobReport
+from dashscribe.domain.jobs.pause import Announcement, Pauses, end_pauses, start_pause
 from dashscribe.domain.recognition.catalogue import CATALOGUE, FAMILIES, ModelSpec, Region
 from dashscribe.domain.recognition.media import Media, job_id_of, refusal
 from dashscribe.domain.recognition.options import Options
@@ -40,6 +50,13 @@ def documents() -> Iterator[tuple[Path, str]]:
         name = detail_type.lower().replace(" ", "_")
         yield SCHEMAS / f"{name}.schema.json", _json(event_schema(status, detail_type))
         yield SAMPLES / f"{name}.json", _json(sample_event(status, detail_type))
+    for detail_type, announcement in sample_announcements().items():
+        name = detail_type.lower().replace(" ", "_")
+        yield SCHEMAS / f"{name}.schema.json", _json(pause_event_schema(detail_type))
+        yield (
+            SAMPLES / f"{name}.json",
+            _json(_envelope(detail_type, pause_detail(announcement).model_dump(mode="json"))),
+        )
     for file, model, title in (
         ("transcript", Transcript, "transcript.json"),
         ("job", JobReport, "job.json"),
@@ -73,6 +90,19 @@ def event_schema(status: Status, detail_type: str) -> dict[str, Any]:
             kind for kind in detail["properties"][name]["anyOf"] if kind.get("type") != "null"
         )
     detail["required"] = sorted(Detail.model_fields)
+    return _event(detail_type, detail, definitions)
+
+
+def pause_event_schema(detail_type: str) -> dict[str, Any]:
+    """Return the JSON Schema of an event about a pause."""
+    detail = PauseDetail.model_json_schema(mode="serialization")
+    resumed = next(kind for kind in detail["properties"]["resumed_at"]["anyOf"] if kind.get("type") != "null")
+    detail["properties"]["resumed_at"] = {"type": "null"} if detail_type == PAUSED else resumed
+    detail["required"] = sorted(PauseDetail.model_fields)
+    return _event(detail_type, detail, {})
+
+
+def _event(detail_type: str, detail: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     return {
         "$schema": _DRAFT,
         "title": detail_type,
@@ -85,8 +115,16 @@ def event_schema(status: Status, detail_type: str) -> dict[str, Any]:
             "time": {"type": "string", "format": "date-time"},
             "detail": detail,
         },
-        "$defs": definitions,
+        **({"$defs": definitions} if definitions else {}),
     }
+
+
+def sample_announcements() -> dict[str, Announcement]:
+    """Return the start and the end of a pause of one model, by the type of their event."""
+    message = "The free tier of the model has been exhausted."
+    begun = start_pause(Pauses(), "AllocationQuota.FreeTierOnly", message, _UPLOADED, model="fun-asr")
+    both = end_pauses(begun, ["fun-asr"], _UPLOADED + timedelta(hours=2)).announcements
+    return {pause_detail_type(announcement): announcement for announcement in both}
 
 
 def sample_job(status: Status) -> Job:
@@ -121,6 +159,10 @@ def sample_job(status: Status) -> Job:
 def sample_event(status: Status, detail_type: str) -> dict[str, Any]:
     """Return an event as a subscriber receives it."""
     published = _UPLOADED + timedelta(seconds=7)
+    return _envelope(detail_type, detail_of(sample_job(status), published).model_dump(mode="json"))
+
+
+def _envelope(detail_type: str, detail: dict[str, Any]) -> dict[str, Any]:
     return {
         "version": "0",
         "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
@@ -130,7 +172,7 @@ def sample_event(status: Status, detail_type: str) -> dict[str, Any]:
         "time": "2026-01-01T00:00:07Z",
         "region": "us-east-1",
         "resources": [],
-        "detail": detail_of(sample_job(status), published).model_dump(mode="json"),
+        "detail": detail,
     }
 
 

@@ -29,7 +29,8 @@ EVENT_WAIT_SECONDS = 20
 WAITING = {
     Due.JOB: "It is submitted at {due_at}, or within a minute after that.",
     Due.RATE_LIMITED: "It waits in the backlog of {model}, oldest first: the rate limit of the model is used up.",
-    Due.PAUSED: "Submissions are paused for the account. It is submitted within two minutes after the cause is fixed.",
+    Due.PAUSED: "Submissions are paused for the account or for its model. It is submitted within two minutes after the "
+    "cause is fixed.",
     Due.TASK: "The loop queries its task.",
 }
 """What happens next to a RECEIVED job, by its `due_kind`."""
@@ -62,7 +63,9 @@ VENDOR_CODES = {
     ErrorClass.PERMANENT: "DashScope refused the file or the request.",
     ErrorClass.RETRYABLE: "DashScope failed; the submission is repeated.",
     ErrorClass.THROTTLED: "DashScope refused the request because of its rate; it is repeated.",
-    ErrorClass.ACCOUNT_WIDE: "The DashScope account has a problem: key, payment or quota. Submissions are paused.",
+    ErrorClass.ACCOUNT_WIDE: "The DashScope account has a problem: key or payment. Submissions are paused.",
+    ErrorClass.MODEL_WIDE: "The account may not use the model, or its free quota is used up. Submissions with it are "
+    "paused.",
     ErrorClass.URL_DIED: "DashScope could not download the file; the file is submitted again with a new URL.",
     ErrorClass.NO_SPEECH: "Nobody speaks in the recording.",
 }

@@ -21,7 +21,7 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 
 def count(report: PassReport) -> None:
-    add_nonzero_counts(FailedSteps=report.failed_steps)
+    add_nonzero_counts(FailedSteps=report.failed_steps, DeadLettersRecovered=report.recovered)
     if report.queries or report.list_pages or report.requeued:
         logger.info(
             "pass ended",
@@ -32,4 +32,7 @@ def count(report: PassReport) -> None:
         )
     metrics.add_metric("LongestOverdue", MetricUnit.Seconds, report.longest_overdue_seconds)
     metrics.add_metric("OldestJobAge", MetricUnit.Seconds, report.oldest_job_seconds)
-    metrics.add_metric("SubmissionsPaused", MetricUnit.Count, int(report.pause_reason is not None))
+    if report.pauses is not None:
+        metrics.add_metric("SubmissionsPaused", MetricUnit.Count, int(report.pauses.account is not None))
+        if report.pauses.of_models:
+            metrics.add_metric("ModelsPaused", MetricUnit.Count, len(report.pauses.of_models))

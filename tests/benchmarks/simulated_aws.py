@@ -25,6 +25,7 @@ import pytest
 from dashscribe.adapters.configuration import MAX_AGE_SECONDS
 from dashscribe.adapters.dynamodb.items import to_item
 from dashscribe.domain.jobs.job import Due, Job
+from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec
@@ -212,7 +213,9 @@ class BilledRecords(Records):
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
         found_due = self._due_names(kind, until, limit)
         self._queried(kind, (name for _, name in found_due))
-        found: list[DueRecord] = self.crashes.read("due list", [DueRecord(name, at) for at, name in found_due])
+        models = {name: self.jobs[name].model or "" for _, name in found_due if name in self.jobs}
+        entries = [DueRecord(name, at, models.get(name, "")) for at, name in found_due]
+        found: list[DueRecord] = self.crashes.read("due list", entries)
         return found
 
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
@@ -240,9 +243,9 @@ class BilledRecords(Records):
         super().save_task_list_state(model, state)
         self._wrote(f"TASK_LIST#{model}", state.model_dump(mode="json"))
 
-    def current_pause(self) -> Any:
+    def pauses(self) -> Pauses:
         self.bill.dynamodb_read(0)
-        return super().current_pause()
+        return super().pauses()
 
     def takes_one_file_only(self, model: str, now: datetime) -> bool:
         self.bill.dynamodb_read(0)
@@ -297,7 +300,8 @@ class ParallelResults(Results):
             self.files.setdefault(file.key, file.body)
             if number == 0:
                 self._latencies.wait("put result")
-        self._latencies.wait_for_slowest("put result", number)
+        if number:
+            self._latencies.wait_for_slowest("put result", number)
 
 
 class LimitedVendor(Vendor):

@@ -7,21 +7,31 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dashscribe.adapters.dynamodb.backfill_ledger import DynamoDbBackfillLedger
-from dashscribe.adapters.dynamodb.job_records import DynamoDbJobRecords
 from dashscribe.adapters.dynamodb.pause_store import DynamoDbPauseStore
 from dashscribe.adapters.dynamodb.rate_limiter import DynamoDbRateLimiter
+from dashscribe.adapters.dynamodb.unreadable_records import DeadLetteringJobRecords
 from dashscribe.adapters.dynamodb.vendor_facts import DynamoDbVendorFacts
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task
 
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
 
 class JobsTable(
-    DynamoDbJobRecords, DynamoDbRateLimiter, DynamoDbPauseStore, DynamoDbVendorFacts, DynamoDbBackfillLedger
+    DeadLetteringJobRecords, DynamoDbRateLimiter, DynamoDbPauseStore, DynamoDbVendorFacts, DynamoDbBackfillLedger
 ):
-    """One client, one table, all ports."""
+    """One client, one table, all ports. `dead_lettered` has the bodies and reasons of dead letters."""
+
+    def __init__(self, client: DynamoDBClient, table_name: str) -> None:
+        super().__init__(client, table_name, self)
+        self.dead_lettered: list[tuple[str, str]] = []
+
+    def send(self, body: str, reason: str) -> None:
+        self.dead_lettered.append((body, reason))
 
 
 P = ParamSpec("P")

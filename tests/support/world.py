@@ -16,6 +16,7 @@ from functools import partial
 
 from dashscribe.adapters.dynamodb.items import from_item, to_item
 from dashscribe.builders import (
+    PollQueues,
     PollTuning,
     SubmissionPorts,
     TablePorts,
@@ -23,9 +24,16 @@ from dashscribe.builders import (
     build_submit_service,
     build_transcribe_service,
 )
-from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, detail_of
+from dashscribe.domain.jobs.events import (
+    DETAIL_TYPES,
+    Detail,
+    PauseDetail,
+    detail_of,
+    pause_detail,
+    pause_detail_type,
+)
 from dashscribe.domain.jobs.job import Due, Job
-from dashscribe.domain.jobs.pause import Pause
+from dashscribe.domain.jobs.pause import Announcement, Pauses, start_pause
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec, Region
@@ -40,6 +48,7 @@ from dashscribe.errors import (
     LargeResult,
     MediaGone,
     PublishFailed,
+    RecordUnreadable,
     ResponseLost,
     ResultUnavailable,
     StaleRecord,
@@ -48,7 +57,7 @@ from dashscribe.errors import (
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PollService
-from dashscribe.services.ports import DueRecord, DueTask, Message
+from dashscribe.services.ports import DeadLetter, DueRecord, DueTask, Message
 from dashscribe.services.publish import EndPublisher
 from dashscribe.services.submission.report import SubmitReport
 from dashscribe.services.submission.submit import SubmitService
@@ -91,14 +100,19 @@ def due_task(task: Task) -> DueTask:
 
 @dataclass
 class Records:
-    """Every port of the table in dicts, with the same conditional writes. `saves` has every saved job, in order."""
+    """Every port of the table in dicts, with the same conditional writes. `saves` has every saved job, in order.
+
+    The records with `unreadable` keys cannot be read; `moved_aside` has the keys that were dead-lettered.
+    """
 
     crashes: Crashes
     jobs: dict[str, Job] = field(default_factory=dict)
     tasks: dict[str, Task] = field(default_factory=dict)
     outcomes: dict[str, dict[str, FileOutcome]] = field(default_factory=dict)
     known_task_ids: dict[str, str] = field(default_factory=dict)
-    pause: Pause | None = None
+    pause_record: Pauses = field(default_factory=Pauses)
+    unreadable: set[str] = field(default_factory=set)
+    moved_aside: list[str] = field(default_factory=list)
     one_file_only: dict[str, datetime] = field(default_factory=dict)
     next_slots: dict[str, datetime] = field(default_factory=dict)
     list_states: dict[str, TaskListState] = field(default_factory=dict)
@@ -112,11 +126,30 @@ class Records:
         return bool(self.crashes.around("create job", effect))
 
     def find(self, job_id: str) -> Job | None:
+        self._check_readable(job_id)
         return self.crashes.read("find job", self.jobs.get(job_id))
 
     def find_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        found = {job_id: self.jobs[job_id] for job_id in job_ids if job_id in self.jobs}
+        for job_id in self.unreadable.intersection(job_ids):
+            self._move_aside(job_id)
+        readable = [job_id for job_id in job_ids if job_id in self.jobs and job_id not in self.unreadable]
+        found = {job_id: self.jobs[job_id] for job_id in readable}
         return self.crashes.read("find jobs", found)
+
+    def _check_readable(self, record_id: str) -> None:
+        if record_id in self.unreadable:
+            self._move_aside(record_id)
+            raise RecordUnreadable(record_id)
+
+    def _move_aside(self, record_id: str) -> None:
+        if record_id in self.moved_aside:
+            return
+        self.moved_aside.append(record_id)
+        aside = {"due_kind": None, "due_at": None}
+        if record_id in self.jobs:
+            self.jobs[record_id] = self.jobs[record_id].model_copy(update=aside)
+        else:
+            self.tasks[record_id] = self.tasks[record_id].model_copy(update=aside)
 
     def save(self, job: Job) -> Job:
         def effect() -> Job:
@@ -144,6 +177,7 @@ class Records:
         return saved
 
     def find_task(self, submission_id: str) -> Task | None:
+        self._check_readable(submission_id)
         return self.crashes.read("find task", self.tasks.get(submission_id))
 
     def remember_task_id(self, task_id: str, submission_id: str) -> None:
@@ -164,7 +198,7 @@ class Records:
     def _due_list(self, kind: Due) -> list[DueRecord]:
         records: Mapping[str, Job | Task] = self.tasks if kind is Due.TASK else self.jobs
         found = [
-            DueRecord(record_id, record.due_at)
+            DueRecord(record_id, record.due_at, record.model or "")
             for record_id, record in records.items()
             if record.due_kind is kind and record.due_at is not None
         ]
@@ -190,23 +224,18 @@ class Records:
     def oldest_received(self) -> datetime | None:
         return min((job.received_at for job in self.jobs.values() if job.due_kind is not None), default=None)
 
-    def current_pause(self) -> Pause | None:
-        return self.crashes.read("read pause", self.pause)
+    def pauses(self) -> Pauses:
+        return self.crashes.read("read pauses", self.pause_record)
 
-    def save_pause(self, pause: Pause) -> None:
-        self.crashes.around("save pause", lambda: setattr(self, "pause", pause))
-
-    def claim_probe(self, seen: Pause, following: Pause) -> bool:
+    def replace(self, seen: Pauses, following: Pauses) -> bool:
         def effect() -> bool:
-            if self.pause is None or self.pause.probe_at != seen.probe_at:
+            if self.pause_record.version != seen.version:
                 return False
-            self.pause = following
+            version = str(int(seen.version or 0) + 1)
+            self.pause_record = following.model_copy(update={"version": version})
             return True
 
-        return bool(self.crashes.around("claim probe", effect))
-
-    def delete_pause(self) -> None:
-        self.crashes.around("delete pause", lambda: setattr(self, "pause", None))
+        return bool(self.crashes.around("save pauses", effect))
 
     def takes_one_file_only(self, model: str, now: datetime) -> bool:
         return self.one_file_only.get(model, START) > now
@@ -278,7 +307,8 @@ class Vendor:
 
     `file_outcomes` maps a key to the outcomes of its submissions, in order: `ok`, an error code of the file, or
     `missing` (left out of the reply). The last one is repeated. The next submissions raise `refusals`, the next queries
-    `query_errors`. The next `responses_to_lose` submissions are accepted, and their responses are lost. `endings` has
+    `query_errors`. Submissions of `refused_models` and with `refused_keys` are refused.
+    The next `responses_to_lose` submissions are accepted, and their responses are lost. `endings` has
     the tasks that do not end as SUCCEEDED: task id → (status, code). `forgotten` tasks are unknown to queries. With
     `omits_file_names` a reply does not name its only file, as that of qwen3-asr-flash-filetrans.
 
@@ -293,6 +323,8 @@ class Vendor:
     seconds: float = 3
     file_outcomes: dict[str, list[str]] = field(default_factory=dict)
     refusals: list[VendorError] = field(default_factory=list)
+    refused_models: dict[str, VendorError] = field(default_factory=dict)
+    refused_keys: dict[str, VendorError] = field(default_factory=dict)
     query_errors: list[VendorError] = field(default_factory=list)
     tasks: dict[str, VendorTask] = field(default_factory=dict)
     max_files: int = 100
@@ -324,6 +356,9 @@ class Vendor:
         self.api_key()
 
         def effect() -> str:
+            refused = [self.refused_keys[key] for url in file_urls if (key := key_in(url)) in self.refused_keys]
+            if refused or spec.name in self.refused_models:
+                raise refused[0] if refused else self.refused_models[spec.name]
             if self.refusals:
                 raise self.refusals.pop(0)
             if len(file_urls) > self.max_files:
@@ -448,10 +483,12 @@ def key_in(url: str) -> str:
 
 @dataclass
 class Bus:
-    """Every published event, as (detail-type, detail). The next `failures` calls are refused."""
+    """Every published event about a job, as (detail-type, detail), and about pauses. The next `failures` calls are
+    refused."""
 
     crashes: Crashes
     events: list[tuple[str, Detail]] = field(default_factory=list)
+    pauses: list[tuple[str, PauseDetail]] = field(default_factory=list)
     failures: int = 0
 
     def publish(self, jobs: Sequence[Job], now: datetime) -> None:
@@ -460,6 +497,13 @@ class Bus:
             raise PublishFailed("refused")
         accepted = [(DETAIL_TYPES[job.status], detail_of(job, now)) for job in jobs]
         self.crashes.around("publish", lambda: self.events.extend(accepted))
+
+    def announce(self, announcements: Sequence[Announcement]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise PublishFailed("refused")
+        accepted = [(pause_detail_type(each), pause_detail(each)) for each in announcements]
+        self.crashes.around("announce", lambda: self.pauses.extend(accepted))
 
     def events_of(self, key: str) -> list[str]:
         """The detail-types of the key's events, in order."""
@@ -518,6 +562,8 @@ class World:
         self.queue = self.submit_queue.messages
         self.synchronous_queue = Queue(self.crashes, "send to synchronous queue")
         self.dead_lettered: list[tuple[str, str]] = []
+        self.moved_by_sqs: list[str] = []
+        self.hidden_letters: set[str] = set()
         self.wake_ups = 0
         self.key: str | None = "sk-test"
         self.profiles_document = profiles
@@ -551,6 +597,21 @@ class World:
 
     def send(self, body: str, reason: str) -> None:
         self.crashes.around("dead-letter", lambda: self.dead_lettered.append((body, reason)))
+
+    def receive(self) -> list[DeadLetter]:
+        """Ten messages of the dead-letter queue: those that SQS moved there, and those with a reason."""
+        letters = [DeadLetter("moved", body, str(id(body)), has_reason=False) for body in self.moved_by_sqs]
+        letters += [DeadLetter("sent", body, str(id(body)), has_reason=True) for body, _ in self.dead_lettered]
+        received = [letter for letter in letters if letter.receipt not in self.hidden_letters][:10]
+        self.hidden_letters |= {letter.receipt for letter in received}
+        return received
+
+    def put_back(self, letter: DeadLetter) -> None:
+        self.hidden_letters.discard(letter.receipt)
+
+    def remove(self, letter: DeadLetter) -> None:
+        self.crashes.around("remove dead letter", lambda: self.moved_by_sqs.remove(letter.body))
+        self.hidden_letters.discard(letter.receipt)
 
     def take(self, most: int, wait_seconds: int) -> list[Message]:
         """The messages that Lambda has not delivered. When there are none, a call that waits gets the `arrivals`."""
@@ -617,7 +678,8 @@ class World:
             settings,
             self.table(),
             speech=lambda: self.vendor,
-            submit_queue=self.submit_queue,
+            queues=PollQueues(self.submit_queue, self, self),
+            events=lambda: self.bus,
             clock=self.clock,
             tuning=PollTuning(workers, workers, self.sleep),
         )
@@ -635,6 +697,14 @@ class World:
         )
 
     # events from the outside
+
+    def pause(self, reason: str = "Arrearage", model: str | None = None) -> None:
+        """Submissions are paused, for the account or for one model."""
+        self.records.pause_record = start_pause(self.records.pause_record, reason, "unpaid", self.now, model=model)
+
+    def resume(self) -> None:
+        """Every pause ends."""
+        self.records.pause_record = Pauses()
 
     def upload(self, key: str, *, size: int = 1000, metadata: dict[str, str] | None = None, queued: bool = True) -> str:
         """Upload an object. Return its event, which is also queued unless `queued` is False."""
@@ -728,7 +798,9 @@ class World:
         """
         for _ in range(max_steps):
             messages = self.queue + self.synchronous_queue.messages
-            if not messages and all(job.is_finished for job in self.records.jobs.values()):
+            if not messages and all(
+                job.is_finished or job_id in self.records.moved_aside for job_id, job in self.records.jobs.items()
+            ):
                 self.loop_pass()
                 break
             self.step()

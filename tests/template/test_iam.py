@@ -182,6 +182,13 @@ def actions_of_methods(adapter: ast.ClassDef, bases: Sequence[ast.ClassDef]) -> 
     return {name: used_by(name) for name in methods}
 
 
+def ancestors(adapter: ast.ClassDef, classes: Mapping[str, ast.ClassDef]) -> list[ast.ClassDef]:
+    """The classes that an adapter inherits from, the most distant first."""
+    names = [base.id for base in adapter.bases if isinstance(base, ast.Name)]
+    bases = [classes[name] for name in names if name in classes]
+    return [each for base in bases for each in (*ancestors(base, classes), base)]
+
+
 def made_by(builder: str, builders: dict[str, ast.FunctionDef]) -> set[str]:
     """The names that a function of `wiring.py` calls, directly or through other functions there."""
     called = {
@@ -218,8 +225,7 @@ def actions_of_function(root: Path, function: str) -> set[str]:
         if isinstance(node, ast.ClassDef)
     }
     for adapter in (node for name, node in classes.items() if name in made):
-        bases = [classes[base.id] for base in adapter.bases if isinstance(base, ast.Name) and base.id in classes]
-        for method, used in actions_of_methods(adapter, bases).items():
+        for method, used in actions_of_methods(adapter, ancestors(adapter, classes)).items():
             if method in wanted or method == "__call__":
                 found |= used
     return found

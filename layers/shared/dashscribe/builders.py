@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dashscribe.services.ports import (
         Clock,
         DeadLetterQueue,
+        DeadLetterSource,
         EventPublisher,
         JobQueue,
         JobRecords,
@@ -65,6 +66,7 @@ class SubmissionPorts:
     sleep: Callable[[float], None] = time.sleep
 
     def pause(self) -> SubmissionPause:
+        from dashscribe.services.pauses import PauseKeeper
         from dashscribe.services.publish import EndPublisher
         from dashscribe.services.submission.job_recorder import JobRecorder
         from dashscribe.services.submission.submission_pause import SubmissionPause
@@ -72,7 +74,7 @@ class SubmissionPorts:
         records = self.table.records
         publisher = EndPublisher(records, self.results, self.events, self.clock, self.results_bucket)
         recorder = JobRecorder(records, publisher, self.clock)
-        return SubmissionPause(self.table.pauses, self.api_key, self.profiles, recorder, self.clock)
+        return SubmissionPause(PauseKeeper(self.table.pauses, self.clock), self.api_key, self.profiles, recorder)
 
 
 def build_submit_service(
@@ -89,6 +91,7 @@ def build_submit_service(
     from dashscribe.services.submission.lost_responses import LostResponses
     from dashscribe.services.submission.submit import CONCURRENT_RECORDS, SubmitService
     from dashscribe.services.submission.task_submitter import TaskSubmitter
+    from dashscribe.services.uploads import UploadRecorder
 
     table, pause = ports.table, ports.pause()
     preparer = JobPreparer(
@@ -99,7 +102,6 @@ def build_submit_service(
         pause=pause,
         synchronous_queue=synchronous_queue,
         clock=ports.clock,
-        results_bucket=settings.results_bucket_name,
         default_model=settings.default_model,
         default_outputs=settings.outputs,
         region=region_of(settings.dashscope_base_url),
@@ -129,6 +131,7 @@ def build_submit_service(
     )
     return SubmitService(
         inbox=MessageInbox(ports.dead_letter_queue, table.records),
+        uploads=UploadRecorder(table.records, ports.clock, settings.results_bucket_name),
         preparer=preparer,
         lost_responses=lost_responses,
         pause=pause,
@@ -184,26 +187,41 @@ class PollTuning:
     sleep: Callable[[float], None] = time.sleep
 
 
+@dataclass(frozen=True)
+class PollQueues:
+    """The queues of the poll function."""
+
+    submit_queue: JobQueue
+    dead_letter_queue: DeadLetterQueue
+    dead_letter_source: DeadLetterSource
+
+
 def build_poll_service(
     settings: PollSettings,
     table: TablePorts,
     speech: Callable[[], SpeechService],
-    submit_queue: JobQueue,
+    queues: PollQueues,
+    events: Callable[[], EventPublisher],
     clock: Clock,
     tuning: PollTuning | None = None,
 ) -> PollService:
+    from dashscribe.services.pauses import PauseKeeper
     from dashscribe.services.polling.backlog import Backlog
+    from dashscribe.services.polling.dead_letters import DeadLetterRecovery
+    from dashscribe.services.polling.paused_jobs import PausedJobs
     from dashscribe.services.polling.poll import CONCURRENT_REQUEUES, PollService
     from dashscribe.services.polling.task_poller import CONCURRENT_QUERIES, TaskPoller
     from dashscribe.services.polling.task_selection import TaskSelector
     from dashscribe.services.polling.vendor_calls import VendorCalls
+    from dashscribe.services.uploads import UploadRecorder
 
     tuning = tuning or PollTuning()
     vendor = VendorCalls(speech, table.rate_limiter, clock, settings.query_requests_per_second, tuning.sleep)
     concurrent_queries = tuning.concurrent_queries or CONCURRENT_QUERIES
+    pauses = PauseKeeper(table.pauses, clock)
     task_poller = TaskPoller(
         records=table.records,
-        pauses=table.pauses,
+        pauses=pauses,
         vendor=vendor,
         selector=TaskSelector(table.facts, vendor, clock, concurrent_queries),
         clock=clock,
@@ -219,9 +237,17 @@ def build_poll_service(
     return PollService(
         task_poller=task_poller,
         records=table.records,
-        pauses=table.pauses,
-        queue=submit_queue,
+        pauses=pauses,
+        paused_jobs=PausedJobs(table.records, pauses, clock),
+        queue=queues.submit_queue,
         backlog=backlog,
+        events=events,
+        dead_letters=DeadLetterRecovery(
+            queues.dead_letter_source,
+            queues.dead_letter_queue,
+            UploadRecorder(table.records, clock, settings.results_bucket_name),
+            clock,
+        ),
         clock=clock,
         concurrent_requeues=tuning.concurrent_requeues or CONCURRENT_REQUEUES,
     )

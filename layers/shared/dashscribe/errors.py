@@ -9,6 +9,7 @@
     * MediaGone             the object version no longer exists
     * MediaForbidden        the functions may not read it
     * MediaArchived         it must be restored first
+  * RecordUnreadable        a record of the table cannot be read: it is moved aside, and its job goes no further
   * StaleRecord             another function changed the record first: drop our change, or read the record again
   * VendorError             DashScope refused the request or could not answer: do what `error_class` says
     * VendorUnreachable     no connection was made, so nothing was submitted: retry
@@ -32,7 +33,8 @@ class ErrorClass(StrEnum):
     PERMANENT = "permanent"  # the file or the request is wrong: fail the job with the reason
     RETRYABLE = "retryable"  # the vendor failed: back off and retry, a bounded number of times
     THROTTLED = "throttled"  # a rate limit: wait; this does not count as a failed attempt
-    ACCOUNT_WIDE = "account"  # key, money or quota: pause all submissions; no job fails
+    ACCOUNT_WIDE = "account"  # key or money: pause all submissions; no job fails
+    MODEL_WIDE = "model"  # the account may not use this model: pause its submissions; the other models go on
     URL_DIED = "url_died"  # the vendor could not fetch the file: sign and submit again
     NO_SPEECH = "no_speech"  # the recording contains no speech: succeed with an empty transcript
 
@@ -84,6 +86,10 @@ class MediaArchived(MediaUnusable):
     """The object is in an archive storage class and is not restored."""
 
     code = "MEDIA_ARCHIVED"
+
+
+class RecordUnreadable(DashscribeError):
+    """A record of the table is not what this version writes. It is taken off its due list and dead-lettered."""
 
 
 class StaleRecord(DashscribeError):

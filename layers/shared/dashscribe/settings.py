@@ -134,6 +134,7 @@ class PollSettings(VendorSettings):
     """Settings of functions/poll_tasks. A submission rate of 0 means the model's own limit from the catalogue."""
 
     submit_queue_url: str
+    submit_dead_letter_queue_url: str
     max_files_per_task: int = Field(ge=1, le=100)
     submit_requests_per_second: float = Field(ge=0)
     query_requests_per_second: float = Field(gt=0)

@@ -16,6 +16,7 @@ import boto3
 from botocore.config import Config
 
 from dashscribe.builders import (
+    PollQueues,
     SubmissionPorts,
     TablePorts,
     build_poll_service,
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from dashscribe.services.backfill import BackfillService
     from dashscribe.services.finalize import FinalizeService
     from dashscribe.services.polling.poll import PollService
+    from dashscribe.services.ports import DeadLetterQueue
     from dashscribe.services.submission.submit import SubmitService
     from dashscribe.services.transcribe import TranscribeService
 
@@ -124,15 +126,18 @@ def _speech(settings: VendorSettings, api_key: ApiKey) -> DashScopeHttp:
     )
 
 
-def _table(settings: StackSettings) -> TablePorts:
+def _table(settings: StackSettings, dead_letters: DeadLetterQueue | None = None) -> TablePorts:
     from dashscribe.adapters.dynamodb.job_records import DynamoDbJobRecords
     from dashscribe.adapters.dynamodb.pause_store import DynamoDbPauseStore
     from dashscribe.adapters.dynamodb.rate_limiter import DynamoDbRateLimiter
+    from dashscribe.adapters.dynamodb.unreadable_records import DeadLetteringJobRecords
     from dashscribe.adapters.dynamodb.vendor_facts import DynamoDbVendorFacts
 
     client, name = boto3.client("dynamodb", config=AWS), settings.jobs_table_name
     return TablePorts(
-        records=DynamoDbJobRecords(client, name),
+        records=DeadLetteringJobRecords(client, name, dead_letters)
+        if dead_letters
+        else DynamoDbJobRecords(client, name),
         rate_limiter=DynamoDbRateLimiter(client, name),
         pauses=DynamoDbPauseStore(client, name),
         facts=DynamoDbVendorFacts(client, name),
@@ -148,17 +153,18 @@ def _submission_ports(
     from dashscribe.adapters.sqs_queues import SqsDeadLetterQueue
     from dashscribe.adapters.stepfunctions_loop import StepFunctionsLoop
 
+    dead_letter_queue = SqsDeadLetterQueue(sqs, settings.submit_dead_letter_queue_url)
     session = boto3.DEFAULT_SESSION
     credentials = session.get_credentials() if session is not None else None
     return SubmissionPorts(
-        table=_table(settings),
+        table=_table(settings, dead_letter_queue),
         media=S3Media(s3, settings.presign_expiry_seconds, credentials),
         profiles=SsmProfiles(boto3.client("ssm", config=AWS), settings.profiles_parameter_name),
         api_key=api_key,
         results=S3Results(s3, settings.results_bucket_name),
         results_bucket=settings.results_bucket_name,
         events=_events(settings),
-        dead_letter_queue=SqsDeadLetterQueue(sqs, settings.submit_dead_letter_queue_url),
+        dead_letter_queue=dead_letter_queue,
         loop=StepFunctionsLoop(boto3.client("stepfunctions", config=AWS), settings.poll_tasks_state_machine_arn),
         clock=_now,
     )
@@ -208,14 +214,20 @@ def transcribe_service() -> TranscribeService:
 
 @build_once
 def poll_service() -> PollService:
-    from dashscribe.adapters.sqs_queues import SqsJobQueue
+    from dashscribe.adapters.sqs_queues import SqsDeadLetterQueue, SqsDeadLetterSource, SqsJobQueue
 
-    settings = PollSettings.from_environ(os.environ)
+    settings, sqs = PollSettings.from_environ(os.environ), boto3.client("sqs", config=AWS)
+    dead_letter_queue = SqsDeadLetterQueue(sqs, settings.submit_dead_letter_queue_url)
     return build_poll_service(
         settings,
-        _table(settings),
+        _table(settings, dead_letter_queue),
         speech=cache(partial(_speech, settings, _api_key(settings))),
-        submit_queue=SqsJobQueue(boto3.client("sqs", config=AWS), settings.submit_queue_url),
+        queues=PollQueues(
+            SqsJobQueue(sqs, settings.submit_queue_url),
+            dead_letter_queue,
+            SqsDeadLetterSource(sqs, settings.submit_dead_letter_queue_url),
+        ),
+        events=cache(lambda: _events(settings)),
         clock=_now,
     )
 

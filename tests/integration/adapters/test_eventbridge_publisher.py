@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
 from dashscribe.domain.jobs.job import Job, Status
+from dashscribe.domain.jobs.pause import Pauses, end_pauses, start_pause
 from dashscribe.errors import PublishFailed
 
 if TYPE_CHECKING:
@@ -220,3 +221,25 @@ def test_a_call_stays_below_256_kb_with_keys_that_grow_as_json(
     EventBridgePublisher(bus, "the-bus").publish([longest] * 20, now)
     assert len(sizes) > 2
     assert max(sizes) < 256 * 1024
+
+
+def test_the_start_and_the_end_of_a_pause_are_events_that_name_its_scope(
+    bus: EventBridgeClient, subscriber: Subscriber, now: datetime
+) -> None:
+    pauses = start_pause(Pauses(), "AllocationQuota.FreeTierOnly", "used up", now, model="fun-asr")
+    pauses = end_pauses(pauses, ["fun-asr"], now + timedelta(seconds=4))
+    EventBridgePublisher(bus, "the-bus").announce(pauses.announcements)
+    events = {event["detail-type"]: event["detail"] for event in subscriber()}
+    detail = {
+        "schema_version": "1.0",
+        "scope": "model",
+        "model": "fun-asr",
+        "reason": "AllocationQuota.FreeTierOnly",
+        "message": "used up",
+        "paused_at": "2026-01-01T12:00:00.123Z",
+        "resumed_at": None,
+    }
+    assert events == {
+        "Submissions Paused": detail,
+        "Submissions Resumed": {**detail, "resumed_at": "2026-01-01T12:00:04.123Z"},
+    }

@@ -51,7 +51,7 @@ def test_numbers_in_parameters_keep_their_type_and_value() -> None:
             "You exceeded your current quota, please check your plan and billing",
             ErrorClass.THROTTLED,
         ),
-        ("Throttling.AllocationQuota", "Free allocated quota exceeded.", ErrorClass.ACCOUNT_WIDE),
+        ("Throttling.AllocationQuota", "Free allocated quota exceeded.", ErrorClass.MODEL_WIDE),
     ],
 )
 def test_a_limit_per_minute_does_not_pause_the_account(code: str, message: str, error_class: ErrorClass) -> None:

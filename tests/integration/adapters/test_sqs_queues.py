@@ -10,7 +10,12 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from dashscribe.adapters.sqs_queues import SqsBackfillQueue, SqsDeadLetterQueue, SqsJobQueue
+from dashscribe.adapters.sqs_queues import (
+    SqsBackfillQueue,
+    SqsDeadLetterQueue,
+    SqsDeadLetterSource,
+    SqsJobQueue,
+)
 from dashscribe.services.messages import RequeuedJob, parse_message
 
 if TYPE_CHECKING:
@@ -69,3 +74,24 @@ def test_a_backfilled_upload_is_delayed_and_counts_as_waiting(sqs: SQSClient, qu
     sqs.send_message(QueueUrl=synchronous, MessageBody="handed over")
     assert queue.backlog() == 3
     assert only_message(sqs, queue_url)["Body"] == "now"
+
+
+def test_dead_letters_of_our_own_are_distinguished_from_those_that_sqs_moved(sqs: SQSClient, queue_url: str) -> None:
+    SqsDeadLetterQueue(sqs, queue_url).send("ours", "The message is not JSON.")
+    sqs.send_message(QueueUrl=queue_url, MessageBody="moved")
+    sqs.send_message(
+        QueueUrl=queue_url,
+        MessageBody="undelivered",
+        MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"}},
+    )
+    source = SqsDeadLetterSource(sqs, queue_url)
+    letters = {letter.body: letter for letter in source.receive()}
+    assert {body: letter.has_reason for body, letter in letters.items()} == {
+        "ours": True,
+        "moved": False,
+        "undelivered": False,
+    }
+    assert source.receive() == []
+    source.put_back(letters["ours"])
+    source.remove(letters["moved"])
+    assert [letter.body for letter in source.receive()] == ["ours"]

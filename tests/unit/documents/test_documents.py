@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,10 @@ def test_a_generated_file_is_as_the_code_would_write_it(path: Path, text: str) -
 @pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
 def test_each_sample_event_fits_its_schema_and_no_other(sample: Path) -> None:
     event = json.loads(sample.read_text())
-    for name in ("transcription_submitted", "transcription_succeeded", "transcription_failed"):
+    for name in (
+        path.name.removesuffix(".schema.json")
+        for path in [*SCHEMAS.glob("transcription_*"), *SCHEMAS.glob("submissions_*")]
+    ):
         validator = jsonschema.Draft202012Validator(schema(name), format_checker=jsonschema.FormatChecker())
         assert validator.is_valid(event) == (name == sample.stem)
 
@@ -54,6 +58,22 @@ def test_real_events_and_files_fit_the_schemas() -> None:
             if key.endswith(f"/{name}.json"):
                 jsonschema.validate(json.loads(body), schema(name))
     assert len(world.bus.events) == 7
+
+
+def test_real_events_about_pauses_fit_the_schemas() -> None:
+    world = World()
+    for model in (None, "fun-asr"):
+        world.pause(model=model)
+    world.poll_pass()
+    world.now += timedelta(minutes=10)
+    world.poll_pass()
+    world.poll_pass()
+    envelope = sample_event(*next(iter(DETAIL_TYPES.items())))
+    for kind, detail in world.bus.pauses:
+        event = {**envelope, "detail-type": kind, "detail": detail.model_dump(mode="json")}
+        jsonschema.validate(event, schema(kind.lower().replace(" ", "_")))
+    assert [kind for kind, _ in world.bus.pauses][:2] == ["Submissions Paused"] * 2
+    assert "Submissions Resumed" in [kind for kind, _ in world.bus.pauses]
 
 
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("submit_transcription/*.json")), ids=lambda path: path.stem)

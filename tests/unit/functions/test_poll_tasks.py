@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from dashscribe.domain.jobs.pause import Pauses, start_pause
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PassResult
 from functions.poll_tasks import app
 from tests.conftest import LogLines
 from tests.unit.functions.conftest import NO_METRICS, Metrics, Serve, invoke
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 EVENT = {"loop": "run-1", "being_finalized": [{"submission_id": "s-1", "job_ids": ["j-1", "j-2"]}]}
 
 
@@ -48,7 +51,7 @@ def test_every_outcome_is_counted_and_logged(serve: Serve, emitted: Metrics, log
         failed_steps=5,
         longest_overdue_seconds=6.5,
         oldest_job_seconds=7.5,
-        pause_reason="Arrearage",
+        pauses=start_pause(start_pause(Pauses(), "Arrearage", "", NOW), "AccessDenied", "", NOW, model="fun-asr"),
     )
     serve(app, "poll_service", report)
     invoke(app, EVENT)
@@ -56,6 +59,7 @@ def test_every_outcome_is_counted_and_logged(serve: Serve, emitted: Metrics, log
         "FailedSteps": [5],
         "LongestOverdue": [6.5],
         "OldestJobAge": [7.5],
+        "ModelsPaused": [1],
         "SubmissionsPaused": [1],
     }
     [line] = [line for line in log_lines() if line["message"] == "pass ended"]
@@ -67,7 +71,7 @@ def test_an_idle_pass_emits_the_metrics_of_the_alarms_and_logs_nothing(
     serve: Serve, emitted: Metrics, log_lines: LogLines
 ) -> None:
     """The alarms read a missing value as a loop that does not run."""
-    serve(app, "poll_service", PassReport())
+    serve(app, "poll_service", PassReport(pauses=Pauses()))
     invoke(app, EVENT)
     assert emitted() == {"LongestOverdue": [0], "OldestJobAge": [0], "SubmissionsPaused": [0]}
     assert log_lines() == []

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from dashscribe.domain.jobs.pause import Pause
 from dashscribe.domain.recognition.media import MAX_SIZE_BYTES, Media
 from dashscribe.domain.transcripts.result_files import results_of
 from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillReport, BackfillService
@@ -257,7 +256,7 @@ def test_messages_of_all_batches_together_keep_the_rate(bucket: OldBucket) -> No
 
 
 def start_pause(bucket: OldBucket) -> None:
-    bucket.world.records.pause = Pause(reason="Arrearage", message="unpaid", paused_at=START, probe_at=START)
+    bucket.world.pause()
 
 
 def fill_queue(bucket: OldBucket) -> None:
@@ -279,7 +278,8 @@ def test_a_batch_waits_as_a_whole_during_a_pause_a_full_queue_or_a_used_up_rate(
     assert report.left.wait_seconds == wait
 
     returned = json.loads(report.left.model_dump_json(by_alias=True))
-    bucket.world.records.pause, bucket.waiting = None, 0
+    bucket.world.resume()
+    bucket.waiting = 0
     bucket.world.records.next_slots.clear()
     bucket.service().run(BackfillBatch.model_validate(returned))
     assert bucket.counted() == {"listed": 3, "queued": 2, "skipped_filtered": 1}

@@ -132,7 +132,7 @@ def test_a_job_that_is_paused_only_in_the_index_is_not_requeued() -> None:
     world.vendor.refusals = [ARREARS]
     world.upload("a.wav")
     world.deliver()
-    world.records.pause = None
+    world.resume()
 
     def resume_first() -> None:
         world.loop_pass()

@@ -54,7 +54,17 @@ def left_behind(world: World) -> str:
     outcomes = [outcome.model_dump_json() for found in world.records.outcomes.values() for outcome in found.values()]
     events = [detail.model_dump_json() for _, detail in world.bus.events]
     files = [body.decode() for body in world.results.files.values()]
-    return "\n".join([*records, *outcomes, *events, *files, str(world.dead_lettered), str(world.records.pause)])
+    return "\n".join(
+        [
+            *records,
+            *outcomes,
+            *events,
+            *files,
+            str(world.dead_lettered),
+            str(world.records.pauses()),
+            str(world.bus.pauses),
+        ]
+    )
 
 
 @pytest.mark.parametrize(

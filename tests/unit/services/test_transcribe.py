@@ -295,7 +295,7 @@ def test_an_account_wide_error_of_a_call_pauses_all_submissions_until_a_call_suc
     world.deliver()
     assert world.job_of("board.wav").due_kind is Due.PAUSED
     world.run_until_quiet()
-    assert world.records.pause is None
+    assert world.records.pauses().pauses == []
     assert {job.status for job in world.records.jobs.values()} == {Status.SUCCEEDED}
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dashscribe.domain.jobs.events import DETAIL_TYPES, SOURCE, detail_of
+from dashscribe.domain.jobs.events import DETAIL_TYPES, SOURCE, detail_of, pause_detail, pause_detail_type
 from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.pause import Announcement
 from dashscribe.errors import PublishFailed
 from dashscribe.redaction import redact_signatures
 
@@ -21,6 +23,15 @@ _MAX_BYTES_PER_CALL = 250_000
 """All entries of a call may have 256 KB in total. The rest is for the source and the detail-type, which count too."""
 
 
+@dataclass(frozen=True)
+class _Event:
+    """One entry of PutEvents. `name` identifies it in an error message."""
+
+    name: str
+    detail_type: str
+    detail: str
+
+
 class EventBridgePublisher:
     """`EventPublisher` on EventBridge."""
 
@@ -29,33 +40,43 @@ class EventBridgePublisher:
         self._bus_name = bus_name
 
     def publish(self, jobs: Sequence[Job], now: datetime) -> None:
-        """Publish each job's current state. Raises `PublishFailed` if any event was not accepted.
+        """Publish each job's current state. Raises `PublishFailed` if any event was not accepted."""
+        self._put([_Event(job.job_id, DETAIL_TYPES[job.status], _detail_json(job, now)) for job in jobs])
 
-        PutEvents returns HTTP 200 even if it refused entries, so each entry of its response is checked.
-        """
+    def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Publish that pauses began or ended. Raises `PublishFailed` if any event was not accepted."""
+        self._put(
+            [
+                _Event(each.pause.reason, pause_detail_type(each), pause_detail(each).model_dump_json())
+                for each in announcements
+            ]
+        )
+
+    def _put(self, events: Sequence[_Event]) -> None:
+        """PutEvents returns HTTP 200 even if it refused entries, so each entry of its response is checked."""
         refused: list[str] = []
-        for chunk in _split_into_calls([(job, _detail_json(job, now)) for job in jobs]):
+        for chunk in _split_into_calls(events):
             try:
                 reply = self._client.put_events(
                     Entries=[
                         {
                             "EventBusName": self._bus_name,
                             "Source": SOURCE,
-                            "DetailType": DETAIL_TYPES[job.status],
-                            "Detail": detail,
+                            "DetailType": event.detail_type,
+                            "Detail": event.detail,
                         }
-                        for job, detail in chunk
+                        for event in chunk
                     ]
                 )
             except (BotoCoreError, ClientError) as error:
                 raise PublishFailed(f"The call of EventBridge failed: {error}") from error
             refused += [
-                f"{job.job_id}: {entry['ErrorCode']}"
-                for (job, _), entry in zip(chunk, reply["Entries"], strict=True)
+                f"{event.name}: {entry['ErrorCode']}"
+                for event, entry in zip(chunk, reply["Entries"], strict=True)
                 if entry.get("ErrorCode")
             ]
         if refused:
-            raise PublishFailed(f"EventBridge refused {len(refused)} of {len(jobs)} events: {', '.join(refused)}")
+            raise PublishFailed(f"EventBridge refused {len(refused)} of {len(events)} events: {', '.join(refused)}")
 
 
 def _detail_json(job: Job, now: datetime) -> str:
@@ -68,16 +89,16 @@ def _detail_json(job: Job, now: datetime) -> str:
     return detail.model_dump_json()
 
 
-def _split_into_calls(details: Iterable[tuple[Job, str]]) -> Iterator[list[tuple[Job, str]]]:
+def _split_into_calls(events: Iterable[_Event]) -> Iterator[list[_Event]]:
     """Split the events into calls, each within the limits on entries and bytes."""
-    chunk: list[tuple[Job, str]] = []
+    chunk: list[_Event] = []
     size = 0
-    for job, detail in details:
-        length = len(detail.encode())
+    for event in events:
+        length = len(event.detail.encode())
         if chunk and (len(chunk) == _MAX_ENTRIES_PER_CALL or size + length > _MAX_BYTES_PER_CALL):
             yield chunk
             chunk, size = [], 0
-        chunk.append((job, detail))
+        chunk.append(event)
         size += length
     if chunk:
         yield chunk

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from dashscribe.services.ports import Message
+from dashscribe.services.ports import DeadLetter, Message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -18,6 +18,9 @@ _WAITING_MESSAGE_COUNTS: tuple[QueueAttributeNameType, ...] = (
 )
 
 _MAX_RECEIVED_MESSAGES = 10
+_REASON = "reason"
+_HIDDEN_SECONDS = 60
+"""How long a dead letter is received by nobody else. It is longer than a look at the queue takes."""
 
 
 class SqsJobQueue:
@@ -90,8 +93,41 @@ class SqsDeadLetterQueue:
         self._client.send_message(
             QueueUrl=self._queue_url,
             MessageBody=body,
-            MessageAttributes={"reason": {"DataType": "String", "StringValue": _replace_unprintable(reason[:1000])}},
+            MessageAttributes={_REASON: {"DataType": "String", "StringValue": _replace_unprintable(reason[:1000])}},
         )
+
+
+class SqsDeadLetterSource:
+    """`DeadLetterSource` on SQS."""
+
+    def __init__(self, client: SQSClient, queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def receive(self) -> list[DeadLetter]:
+        reply = self._client.receive_message(
+            QueueUrl=self._queue_url,
+            MaxNumberOfMessages=_MAX_RECEIVED_MESSAGES,
+            MessageAttributeNames=[_REASON],
+            VisibilityTimeout=_HIDDEN_SECONDS,
+        )
+        return [
+            DeadLetter(
+                message["MessageId"],
+                message["Body"],
+                message["ReceiptHandle"],
+                has_reason=_REASON in message.get("MessageAttributes", {}),
+            )
+            for message in reply.get("Messages", [])
+        ]
+
+    def put_back(self, letter: DeadLetter) -> None:
+        self._client.change_message_visibility(
+            QueueUrl=self._queue_url, ReceiptHandle=letter.receipt, VisibilityTimeout=0
+        )
+
+    def remove(self, letter: DeadLetter) -> None:
+        self._client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=letter.receipt)
 
 
 def _replace_unprintable(text: str) -> str:

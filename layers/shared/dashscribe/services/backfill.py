@@ -178,7 +178,7 @@ class BackfillService:
 
     def _hold_back_seconds(self) -> int:
         """How long to add nothing to the queue, because it is full or submissions are paused."""
-        if self.pauses.current_pause() is not None:
+        if self.pauses.pauses().account is not None:
             return PAUSED_SECONDS
         limit = self.files_per_second * QUEUE_HOLDS.total_seconds()
         return QUEUE_IS_FULL_SECONDS if self.queue.backlog() >= limit else 0

@@ -26,7 +26,7 @@ from dashscribe.domain.jobs.retry_policy import MAX_LOST_CALL_RESPONSES
 from dashscribe.domain.jobs.timeouts import CALL_CLAIM_LASTS
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, too_long_for
-from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.options import Options, find_dropped_model
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
@@ -48,10 +48,10 @@ from dashscribe.services.ports import (
 from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import submit_rate, submit_rate_key
 from dashscribe.services.submission.inbox import MessageInbox
-from dashscribe.services.submission.job_preparer import find_requeued
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 from dashscribe.services.submission.submission_pause import SubmissionPause
+from dashscribe.services.uploads import find_requeued
 
 MAX_CALL_SLOT_WAIT = timedelta(seconds=20)
 """A call waits at most this long for a slot: the function has only one file to do. Later ones join the backlog."""
@@ -141,11 +141,15 @@ class TranscribeService:
 
     def _transcribe(self, job: Job) -> SubmitReport:
         options = job.options
-        if not jobs.can_be_claimed(job, self.clock()) or options is None or not options.spec.is_synchronous:
+        dropped = find_dropped_model(options)
+        is_synchronous = options is not None and (dropped is not None or options.spec.is_synchronous)
+        if not jobs.can_be_claimed(job, self.clock()) or options is None or not is_synchronous:
             logger.info("nothing to do", status=job.status)
             return NOTHING
         if job.status is Status.SUBMITTING:
             return self._resume(job)
+        if dropped is not None:
+            return self.recorder.fail(job, *dropped)
         try:
             refused = self.caller.length_refusal(job, options)
         except MediaUnusable as error:
@@ -183,7 +187,7 @@ class TranscribeService:
         except VendorError as error:
             return self._refused(claimed, options, error, started)
         report = self._conclude(claimed, result, started)
-        self.pause.end()
+        self.pause.end(options.model)
         return report
 
     def _refused(self, claimed: Job, options: Options, error: VendorError, started: datetime) -> SubmitReport:

@@ -61,6 +61,6 @@ def test_a_write_over_another_ones_record_is_still_stale(losing: JobsTable, reco
 
 def test_a_probe_whose_response_was_lost_is_ours(losing: JobsTable, new_job: Job) -> None:
     now = new_job.received_at
-    seen = pauses.start_pause("Arrearage", "unpaid", now)
-    losing.save_pause(seen)
-    assert losing.claim_probe(seen, pauses.start_pause("Arrearage", "unpaid", now + pauses.PROBE_EVERY, seen))
+    assert losing.replace(pauses.Pauses(), pauses.start_pause(pauses.Pauses(), "Arrearage", "unpaid", now))
+    seen = losing.pauses()
+    assert losing.replace(seen, pauses.claim_probes(seen, [None], now + pauses.PROBE_EVERY))

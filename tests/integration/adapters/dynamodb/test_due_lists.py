@@ -35,7 +35,7 @@ def test_due_records_come_earliest_first_and_only_those_whose_time_has_come(
         DueRecord("c", now + 2 * SECOND),
     ]
     assert records.due(Due.PAUSED, now, 10) == [DueRecord("parked", now)]
-    assert records.due(Due.TASK, now, 10) == [DueRecord(full_task.submission_id, now)]
+    assert records.due(Due.TASK, now, 10) == [DueRecord(full_task.submission_id, now, full_task.model)]
 
 
 def test_the_due_list_of_tasks_has_the_fields_that_a_scan_needs(
@@ -75,7 +75,7 @@ def test_a_record_without_a_due_time_is_on_no_due_list(
     records.create(job)
     records.save(job.model_copy(update={"due_kind": None, "due_at": None}))
     records.save_outcomes("s", {})
-    records.save_pause(pauses.start_pause("Arrearage", "", now))
+    records.replace(pauses.Pauses(), pauses.start_pause(pauses.Pauses(), "Arrearage", "", now))
     records.reserve("query", 1, now, SECOND)
     assert dynamodb.scan(TableName="jobs", IndexName="due")["Items"] == []
     assert dynamodb.scan(TableName="jobs")["Count"] == 4

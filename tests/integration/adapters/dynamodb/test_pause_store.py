@@ -1,4 +1,4 @@
-"""The pause in the table."""
+"""The pauses in the table."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dashscribe.domain.jobs import pause as pauses
+from dashscribe.domain.jobs.pause import Pauses, claim_probes, end_pauses, start_pause
 from tests.support.table import JobsTable, one_at_a_time, run_concurrently
 
 if TYPE_CHECKING:
@@ -17,35 +17,52 @@ if TYPE_CHECKING:
 SECOND = timedelta(seconds=1)
 
 
-def test_a_pause_is_stored_and_deleted(records: JobsTable, now: datetime) -> None:
-    assert records.current_pause() is None
-    pause = pauses.start_pause("Arrearage", "欠费 – pay the bill", now)
-    records.save_pause(pause)
-    assert records.current_pause() == pause
-    records.delete_pause()
-    assert records.current_pause() is None
-    records.delete_pause()
-
-
-def test_a_new_pause_replaces_the_current_one(records: JobsTable, now: datetime) -> None:
-    records.save_pause(pauses.start_pause("Arrearage", "", now))
-    second = pauses.start_pause("InvalidApiKey", "", now + SECOND)
-    records.save_pause(second)
-    assert records.current_pause() == second
+def test_pauses_are_stored_and_removed(records: JobsTable, now: datetime) -> None:
+    assert records.pauses() == Pauses()
+    begun = start_pause(Pauses(), "Arrearage", "欠费 – pay the bill", now)
+    begun = start_pause(begun, "AllocationQuota.FreeTierOnly", "used up", now, model="fun-asr")
+    assert records.replace(Pauses(), begun)
+    stored = records.pauses()
+    assert stored.pauses == begun.pauses
+    assert stored.announcements == begun.announcements
+    assert records.replace(stored, end_pauses(stored, [None, "fun-asr"], now + SECOND))
+    assert records.pauses().pauses == []
+    assert [each.resumed_at for each in records.pauses().announcements] == [None, None, now + SECOND, now + SECOND]
 
 
 def test_only_one_of_many_runs_claims_the_probe(
     records: JobsTable, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dynamodb, "put_item", one_at_a_time(dynamodb.put_item))
-    seen = pauses.start_pause("Arrearage", "", now)
-    records.save_pause(seen)
-    following = pauses.start_pause("Arrearage", "", now + 30 * SECOND, seen)
-    assert sorted(run_concurrently([lambda: records.claim_probe(seen, following)] * 8)) == [False] * 7 + [True]
-    assert records.current_pause() == following
+    records.replace(Pauses(), start_pause(Pauses(), "Arrearage", "", now))
+    seen = records.pauses()
+    following = claim_probes(seen, [None], now + 30 * SECOND)
+    assert sorted(run_concurrently([lambda: records.replace(seen, following)] * 8)) == [False] * 7 + [True]
+    assert records.pauses().pauses == following.pauses
 
 
 def test_a_probe_does_not_start_a_pause_that_has_ended(records: JobsTable, now: datetime) -> None:
-    seen = pauses.start_pause("Arrearage", "", now)
-    assert records.claim_probe(seen, pauses.start_pause("Arrearage", "", now + SECOND, seen)) is False
-    assert records.current_pause() is None
+    records.replace(Pauses(), start_pause(Pauses(), "Arrearage", "", now))
+    seen = records.pauses()
+    records.replace(seen, end_pauses(seen, [None], now))
+    assert not records.replace(seen, claim_probes(seen, [None], now + SECOND))
+    assert records.pauses().account is None
+
+
+def test_a_pause_record_that_cannot_be_read_stops_no_upload_and_is_written_again(
+    records: JobsTable, dynamodb: DynamoDBClient, now: datetime
+) -> None:
+    records.replace(Pauses(), start_pause(Pauses(), "Arrearage", "", now))
+    for changes in ({":odd": {"S": "no list"}}, {":odd": {"L": [{"S": "no pause"}]}}):
+        dynamodb.update_item(
+            TableName="jobs",
+            Key={"pk": {"S": "PAUSE"}},
+            UpdateExpression="SET pauses = :odd",
+            ExpressionAttributeValues=changes,
+        )
+        seen = records.pauses()
+        assert seen.pauses == []
+        assert records.replace(seen, start_pause(seen, "InvalidApiKey", "", now))
+        account = records.pauses().account
+        assert account is not None
+        assert account.reason == "InvalidApiKey"

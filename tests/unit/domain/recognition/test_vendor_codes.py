@@ -15,10 +15,7 @@ from dashscribe.errors import ErrorClass
         (401, "invalid_api_key"),
         (401, "NOT AUTHORIZED"),
         (400, "Arrearage"),
-        (403, "AccessDenied.Unpurchased"),
-        (403, "Workspace.AccessDenied"),
         (404, "WorkSpaceNotFound"),
-        (403, "AllocationQuota.FreeTierOnly"),
         (429, "CommodityNotPurchased"),
         (429, "PrepaidBillOverdue"),
         (429, "PostpaidBillOverdue"),
@@ -28,9 +25,31 @@ def test_a_key_or_billing_error_pauses_submissions_with_any_http_status(http_sta
     assert classify(code, "", http_status) is ErrorClass.ACCOUNT_WIDE
 
 
-@pytest.mark.parametrize("code", ["Model.AccessDenied", "App.AccessDenied", "ModelNotFound", "model_not_found"])
-def test_an_error_of_one_model_does_not_pause_submissions(code: str) -> None:
-    assert classify(code, "", 403) is ErrorClass.PERMANENT
+@pytest.mark.parametrize(
+    "code",
+    [
+        "AccessDenied",
+        "access_denied",
+        "AccessDenied.Unpurchased",
+        "Model.AccessDenied",
+        "App.AccessDenied",
+        "Workspace.AccessDenied",
+        "AllocationQuota.FreeTierOnly",
+        "AccessDenied.NewReason",
+    ],
+)
+def test_a_missing_entitlement_pauses_the_submissions_of_its_model_only(code: str) -> None:
+    assert classify(code, "Access to model denied.", 403) is ErrorClass.MODEL_WIDE
+
+
+@pytest.mark.parametrize("kind", ["synchronous", "asynchronous"])
+def test_a_request_to_the_wrong_endpoint_fails_the_job(kind: str) -> None:
+    assert classify("AccessDenied", f"current user api does not support {kind} calls.", 403) is ErrorClass.PERMANENT
+
+
+@pytest.mark.parametrize("code", ["ModelNotFound", "model_not_found"])
+def test_a_model_that_does_not_exist_pauses_no_submissions(code: str) -> None:
+    assert classify(code, "", 404) is ErrorClass.PERMANENT
 
 
 @pytest.mark.parametrize(
@@ -50,7 +69,7 @@ def test_a_rate_limit_error_is_not_a_failed_attempt(code: str) -> None:
 
 @pytest.mark.parametrize("code", ["Throttling.AllocationQuota", "insufficient_quota"])
 def test_a_quota_code_is_classified_by_its_message(code: str) -> None:
-    assert classify(code, "Free allocated quota exceeded.", 429) is ErrorClass.ACCOUNT_WIDE
+    assert classify(code, "Free allocated quota exceeded.", 429) is ErrorClass.MODEL_WIDE
     assert classify(code, "Too many tokens in this minute, try again later.", 429) is ErrorClass.THROTTLED
 
 

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from dashscribe.domain.jobs.job import Due, Job, Status
-from dashscribe.domain.jobs.pause import start_pause
 from dashscribe.services.polling.backlog import BACKLOG_SHARE
 from tests.support.world import World
 
@@ -79,7 +78,7 @@ def test_a_released_job_finds_a_free_slot() -> None:
 
 def test_no_job_is_released_during_a_pause() -> None:
     world = world_with_backlog(600)
-    world.records.save_pause(start_pause("Arrearage", "unpaid", world.now))
+    world.pause()
     report = world.poll_pass()
     assert report is not None
     assert report.requeued == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from dashscribe.domain.jobs.job import Due, Status
-from dashscribe.domain.jobs.pause import start_pause
 from dashscribe.errors import ErrorClass, VendorError
 from tests.support.world import FAILED, SUCCEEDED, World
 
@@ -59,6 +58,6 @@ def test_a_pause_that_began_while_all_jobs_were_in_the_backlog_is_probed() -> No
         world.upload(f"{number}.wav")
     world.deliver()
     assert [job for job in world.records.jobs.values() if job.due_kind is Due.RATE_LIMITED]
-    world.records.save_pause(start_pause("Arrearage", "unpaid", world.now))
+    world.pause()
     world.run_until_quiet()
     assert {job.status for job in world.records.jobs.values()} == {Status.SUCCEEDED}

@@ -7,19 +7,19 @@ the time of receipt, and what a task list scan needs of a task. A finished recor
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
-from dashscribe.adapters.dynamodb.items import Item, Table, condition_failed, from_item
+from dashscribe.adapters.dynamodb.items import Item, Table, from_item
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
 from dashscribe.domain.recognition.task_replies import FileOutcome
 from dashscribe.domain.timestamps import to_iso
-from dashscribe.errors import StaleRecord
+from dashscribe.errors import RecordUnreadable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.ports import DueRecord, DueTask
 
@@ -30,6 +30,7 @@ _FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _BATCH_GET_LIMIT = 100
 _ENTRIES_READ_FOR_AGE = 200
 _Record = TypeVar("_Record", Job, Task)
+_Entry = TypeVar("_Entry", DueRecord, DueTask)
 
 
 class DynamoDbJobRecords(Table):
@@ -41,8 +42,7 @@ class DynamoDbJobRecords(Table):
         return self._put_if(f"JOB#{job.job_id}", _attributes(job), "attribute_not_exists(pk)", {})
 
     def find(self, job_id: str) -> Job | None:
-        item = self._get(f"JOB#{job_id}")
-        return Job.model_validate(item) if item else None
+        return self._find(f"JOB#{job_id}", Job)
 
     def find_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
         found: dict[str, Job] = {}
@@ -60,7 +60,7 @@ class DynamoDbJobRecords(Table):
                     try:
                         job = Job.model_validate(from_item(item))
                     except ValidationError:
-                        self._set_aside(item["pk"]["S"])
+                        self._move_aside(item["pk"]["S"])
                         continue
                     found[job.job_id] = job
                 pending = reply.get("UnprocessedKeys")
@@ -75,8 +75,7 @@ class DynamoDbJobRecords(Table):
         return self._save(f"TASK#{task.submission_id}", task)
 
     def find_task(self, submission_id: str) -> Task | None:
-        item = self._get(f"TASK#{submission_id}")
-        return Task.model_validate(item) if item else None
+        return self._find(f"TASK#{submission_id}", Task)
 
     def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
         """Write one item for all files of a task. Result URLs are secrets: this is the only place that stores them,
@@ -94,55 +93,64 @@ class DynamoDbJobRecords(Table):
         self._put(f"OUTCOMES#{submission_id}", {"outcomes": "{}", "expires_at": expires_at})
 
     def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
+        """Outcomes that cannot be read count as absent: the task is queried again, and they are written again."""
         item = self._get(f"OUTCOMES#{submission_id}")
-        stored = json.loads(item["outcomes"]) if item else {}
-        return {job_id: FileOutcome.model_validate(outcome) for job_id, outcome in stored.items()}
+        try:
+            stored = json.loads(item["outcomes"]) if item else {}
+            return {job_id: FileOutcome.model_validate(outcome) for job_id, outcome in stored.items()}
+        except (KeyError, TypeError, AttributeError, ValueError):
+            logger.exception("record unreadable", record=f"OUTCOMES#{submission_id}")
+            return {}
 
     # due lists
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
-        return [_due_record(item) for item in self._entries(kind, until, limit)]
+        return self._readable(self._entries(kind, until, limit), _due_record)
 
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
-        found: list[DueTask] = []
-        for item in self._entries(Due.TASK, until, limit):
-            try:
-                found.append(_due_task(item))
-            except (KeyError, ValueError):
-                self._set_aside(item["pk"]["S"])
-        return found
+        return self._readable(self._entries(Due.TASK, until, limit), _due_task)
 
     def rate_limited_jobs(self, limit: int) -> dict[str, list[str]]:
         by_model: dict[str, list[str]] = {}
-        for item in self._entries(Due.RATE_LIMITED, _FOREVER, limit):
-            model = item["model"]["S"] if "model" in item else ""
-            by_model.setdefault(model, []).append(_due_record(item).record_id)
+        for entry in self.due(Due.RATE_LIMITED, _FOREVER, limit):
+            by_model.setdefault(entry.model, []).append(entry.record_id)
         return by_model
 
     def next_due(self, kind: Due) -> datetime | None:
         first = self._query_index("due_kind = :kind", {":kind": {"S": kind}}, 1)["Items"]
-        return _due_record(first[0]).due_at if first else None
+        return next((entry.due_at for entry in self._readable(first, _due_record)), None)
 
     def oldest_received(self) -> datetime | None:
         received: list[datetime] = []
         for kind in (Due.JOB, Due.RATE_LIMITED, Due.PAUSED):
             reply = self._query_index("due_kind = :kind", {":kind": {"S": kind}}, _ENTRIES_READ_FOR_AGE)
-            received += [datetime.fromisoformat(item["received_at"]["S"]) for item in reply["Items"]]
+            for item in reply["Items"]:
+                with suppress(KeyError, ValueError):
+                    received.append(_moment(item, "received_at"))
         return min(received, default=None)
 
-    def _set_aside(self, pk: str) -> None:
-        """Take an unreadable record off its due list: at the head of the list it would hide the others."""
-        logger.exception("record unreadable; taken off its due list", record=pk)
+    def _readable(self, items: Sequence[Item], read: Callable[[Item], _Entry]) -> list[_Entry]:
+        """The entries that can be read. The others are moved aside: at the head of the list they would hide these."""
+        found: list[_Entry] = []
+        for item in items:
+            try:
+                found.append(read(item))
+            except (KeyError, ValueError):
+                self._move_aside(item["pk"]["S"])
+        return found
+
+    def _find(self, pk: str, kind: type[_Record]) -> _Record | None:
+        """Raises `RecordUnreadable`."""
+        item = self._get(pk)
         try:
-            self._client.update_item(
-                TableName=self._table,
-                Key={"pk": {"S": pk}},
-                UpdateExpression="SET unreadable_kind = due_kind REMOVE due_kind",
-                ConditionExpression="attribute_exists(due_kind)",
-            )
-        except ClientError as error:
-            if not condition_failed(error):
-                raise
+            return kind.model_validate(item) if item else None
+        except ValidationError as error:
+            self._move_aside(pk)
+            raise RecordUnreadable(f"The record {pk} cannot be read.") from error
+
+    def _move_aside(self, pk: str) -> None:
+        """Leave it to a function that may move it aside: see `DeadLetteringJobRecords`."""
+        logger.exception("record unreadable", record=pk)
 
     def _entries(self, kind: Due, until: datetime, limit: int) -> list[Item]:
         """Read page by page: a page of an index holds 1 MB, about 4,000 entries."""
@@ -188,17 +196,26 @@ def _attributes(record: Job | Task) -> dict[str, object]:
     return {name: value for name, value in record.model_dump(mode="json").items() if value is not None}
 
 
-def _due_record(item: Mapping[str, Any]) -> DueRecord:
-    return DueRecord(record_id=item["pk"]["S"].partition("#")[2], due_at=datetime.fromisoformat(item["due_at"]["S"]))
+def _moment(item: Item, name: str) -> datetime:
+    """A time of an index entry. Raises `ValueError` for one without a zone: times are compared with ours."""
+    moment = datetime.fromisoformat(item[name]["S"])
+    if moment.tzinfo is None:
+        raise ValueError(f"{name} has no time zone")
+    return moment
 
 
-def _due_task(item: Mapping[str, Any]) -> DueTask:
+def _due_record(item: Item) -> DueRecord:
+    model = item["model"]["S"] if "model" in item else ""
+    return DueRecord(item["pk"]["S"].partition("#")[2], _moment(item, "due_at"), model)
+
+
+def _due_task(item: Item) -> DueTask:
     return DueTask(
         submission_id=item["pk"]["S"].partition("#")[2],
-        due_at=datetime.fromisoformat(item["due_at"]["S"]),
+        due_at=_moment(item, "due_at"),
         task_id=item["task_id"]["S"],
         model=item["model"]["S"],
         phase=TaskPhase(item["phase"]["S"]),
-        accepted_at=datetime.fromisoformat(item["accepted_at"]["S"]),
+        accepted_at=_moment(item, "accepted_at"),
         files=int(item["files"]["N"]) if "files" in item else 1,
     )

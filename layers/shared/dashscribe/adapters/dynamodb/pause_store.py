@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+from pydantic import ValidationError
+
 from dashscribe.adapters.dynamodb.items import Table
-from dashscribe.domain.jobs.pause import Pause
-from dashscribe.domain.timestamps import to_iso
+from dashscribe.domain.jobs.pause import Pauses
+from dashscribe.observability import logger
 
 _PAUSE = "PAUSE"
 
 
 class DynamoDbPauseStore(Table):
-    """`pk` is `PAUSE`. No item: submissions are not paused."""
+    """`pk` is `PAUSE`. No item, or an item without pauses: submissions are not paused."""
 
-    def current_pause(self) -> Pause | None:
-        item = self._get(_PAUSE)
-        return Pause.model_validate(item) if item else None
+    def pauses(self) -> Pauses:
+        """A record that cannot be read counts as no pause: the next refused submission writes it again."""
+        item = self._get(_PAUSE) or {}
+        version = str(item.get("write_id", ""))
+        try:
+            return Pauses.model_validate({**item, "version": version})
+        except ValidationError:
+            logger.exception("record unreadable; submissions are not paused", record=_PAUSE)
+            return Pauses(version=version)
 
-    def save_pause(self, pause: Pause) -> None:
-        self._put(_PAUSE, pause.model_dump(mode="json"))
-
-    def claim_probe(self, seen: Pause, following: Pause) -> bool:
-        values = {":seen": {"S": to_iso(seen.probe_at)}}
-        return self._put_if(_PAUSE, following.model_dump(mode="json"), "probe_at = :seen", values)
-
-    def delete_pause(self) -> None:
-        self._client.delete_item(TableName=self._table, Key={"pk": {"S": _PAUSE}})
+    def replace(self, seen: Pauses, following: Pauses) -> bool:
+        attributes = following.model_dump(mode="json", exclude={"version"})
+        if not seen.version:
+            return self._put_if(_PAUSE, attributes, "attribute_not_exists(write_id)", {})
+        return self._put_if(_PAUSE, attributes, "write_id = :seen", {":seen": {"S": seen.version}})

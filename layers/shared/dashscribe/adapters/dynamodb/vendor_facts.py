@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from pydantic import ValidationError
+
 from dashscribe.adapters.dynamodb.items import Table
 from dashscribe.domain.jobs.task_list_scan import TaskListState
+from dashscribe.observability import logger
 
 TASK_IDS_KEPT_SECONDS = 2 * 86400
 """The vendor lists the tasks of the last 24 hours (docs/vendor-api.md#task-list)."""
@@ -33,8 +36,13 @@ class DynamoDbVendorFacts(Table):
         return int(reply["Attributes"]["accepted"]["N"])
 
     def task_list_state(self, model: str) -> TaskListState | None:
+        """A state that cannot be read counts as absent: the next scan writes it again."""
         item = self._get(f"TASK_LIST#{model}")
-        return TaskListState.model_validate(item) if item else None
+        try:
+            return TaskListState.model_validate(item) if item else None
+        except ValidationError:
+            logger.exception("record unreadable", record=f"TASK_LIST#{model}")
+            return None
 
     def save_task_list_state(self, model: str, state: TaskListState) -> None:
         self._put(f"TASK_LIST#{model}", state.model_dump(mode="json"))

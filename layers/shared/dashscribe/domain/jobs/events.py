@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage, WarningDetail
+from dashscribe.domain.jobs.pause import Announcement
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE
 from dashscribe.domain.timestamps import Timestamp
@@ -22,6 +23,9 @@ DETAIL_TYPES = {
     Status.SUCCEEDED: "Transcription Succeeded",
     Status.FAILED: "Transcription Failed",
 }
+
+
+PAUSED, RESUMED = "Submissions Paused", "Submissions Resumed"
 
 
 class Timing(BaseModel):
@@ -84,3 +88,35 @@ def detail_of(job: Job, published_at: datetime) -> Detail:
             "error": job.failure.model_dump() if job.failure else None,
         }
     )
+
+
+class PauseDetail(BaseModel):
+    """The `detail` of the events about a pause. Delivery is at least once; `scope`, `model` and `paused_at` identify a
+    pause."""
+
+    model_config = ConfigDict(frozen=True, protected_namespaces=())
+
+    schema_version: str = SCHEMA_VERSION
+    scope: Literal["account", "model"] = Field(description="what is paused: every submission, or those of one model")
+    model: str | None = Field(description="the paused model; null if the account is paused")
+    reason: str = Field(description="the error code of the cause")
+    message: str
+    paused_at: Timestamp
+    resumed_at: Timestamp | None = Field(description="null while submissions are paused")
+
+
+def pause_detail(announcement: Announcement) -> PauseDetail:
+    """The detail of the event about the start or the end of a pause."""
+    pause = announcement.pause
+    return PauseDetail(
+        scope="account" if pause.model is None else "model",
+        model=pause.model,
+        reason=pause.reason,
+        message=pause.message,
+        paused_at=pause.paused_at,
+        resumed_at=announcement.resumed_at,
+    )
+
+
+def pause_detail_type(announcement: Announcement) -> str:
+    return PAUSED if announcement.resumed_at is None else RESUMED

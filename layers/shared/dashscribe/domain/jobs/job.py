@@ -95,7 +95,7 @@ class WarningDetail(BaseModel):
 class Job(BaseModel):
     """One record of the jobs table (`pk` = `JOB#<job_id>`). `revision` counts its writes.
 
-    `model` is the model whose backlog the job joined last. The index projects it, so that backlogs can be told apart.
+    `model` is the model for which the job waited last, in its backlog or for the end of a pause. The index projects it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -144,6 +144,11 @@ class Job(BaseModel):
 
 def _changed(job: Job, **changes: object) -> Job:
     return Job.model_validate({**job.model_dump(), **changes})
+
+
+def model_of(job: Job) -> str | None:
+    """The model that the job is submitted with. None while its options are not known."""
+    return job.options.model if job.options else None
 
 
 def _waiting(job: Job, error_code: str | None, **changes: object) -> Job:
@@ -251,7 +256,8 @@ def apply_retry(job: Job, decision: RetryDecision, error_code: str, now: datetim
     if decision.failure is not None:
         return fail(job, decision.failure, now)
     if decision.pauses_submissions:
-        return pause(job, error_code)
+        at = now if decision.goes_to_the_back else job.received_at
+        return pause(job, error_code, at, is_failed_attempt=decision.is_failed_attempt)
     return retry(
         job,
         error_code,
@@ -290,15 +296,21 @@ def response_lost(job: Job) -> Job:
     return _changed(job, ambiguous_submissions=job.ambiguous_submissions + 1)
 
 
-def pause(job: Job, reason: str) -> Job:
-    """Wait for the end of the pause. Paused jobs continue in the order of receipt."""
-    return _waiting(job, reason, due_kind=Due.PAUSED, due_at=job.received_at)
+def pause(job: Job, reason: str, at: datetime | None = None, *, is_failed_attempt: bool = False) -> Job:
+    """Wait for the end of the pause. Paused jobs continue in the order of receipt, or of `at`."""
+    return _waiting(
+        job,
+        reason,
+        failed_attempts=job.failed_attempts + int(is_failed_attempt),
+        model=model_of(job),
+        due_kind=Due.PAUSED,
+        due_at=at or job.received_at,
+    )
 
 
 def rate_limited(job: Job) -> Job:
     """Join the backlog of the model. This is no error, so nothing is counted."""
-    model = job.options.model if job.options else None
-    return _waiting(job, "RATE_LIMITED", model=model, due_kind=Due.RATE_LIMITED, due_at=job.received_at)
+    return _waiting(job, "RATE_LIMITED", model=model_of(job), due_kind=Due.RATE_LIMITED, due_at=job.received_at)
 
 
 def requeued(job: Job, now: datetime) -> Job:

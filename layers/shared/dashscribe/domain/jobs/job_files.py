@@ -85,6 +85,6 @@ def usage_of(job: Job, transcript: Transcript, billed_seconds: int | None, regio
     seconds = billed_seconds
     if seconds is None and transcript.speech_ms is not None:
         seconds = sum(-(-(channel.speech_ms or 0) // 1000) for channel in transcript.channels)
-    price = job.options.spec.price(region) if job.options else None
+    price = job.options.spec.price(region) if job.options and job.options.is_known else None
     cost = None if seconds is None or price is None else round(seconds * price, 8)
     return Usage(billed_seconds=seconds, estimated_cost_usd=cost)

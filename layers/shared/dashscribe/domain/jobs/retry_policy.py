@@ -50,11 +50,15 @@ ABOUT_SEVERAL_FILES = ("InvalidParameter", "BadRequest", "REQUEST_")
 
 @dataclass(frozen=True)
 class RetryDecision:
-    """What happens to a job: it fails, it waits for the end of a pause, or it is submitted again at `retry_at`."""
+    """What happens to a job: it fails, it waits for the end of a pause, or it is submitted again at `retry_at`.
+
+    `goes_to_the_back`: other jobs that wait for the end of the pause go first.
+    """
 
     retry_at: datetime | None = None
     failure: Failure | None = None
     pauses_submissions: bool = False
+    goes_to_the_back: bool = False
     is_failed_attempt: bool = False
     single_file_task: bool = False
     split_from: SplitFrom | None = None
@@ -75,10 +79,17 @@ def may_be_resubmitted(job: Job) -> bool:
     return job.attempts <= MAX_RESUBMISSIONS
 
 
-def after_refusal(job: Job, error: VendorError, files_in_submission: int, now: datetime) -> RetryDecision:
-    """The vendor refused a submission or a call with this error: it accepted nothing."""
+def after_refusal(
+    job: Job, error: VendorError, files_in_submission: int, now: datetime, *, is_probe: bool = False
+) -> RetryDecision:
+    """The vendor refused a submission or a call with this error: it accepted nothing.
+
+    `is_probe`: the pause that the error leads to was in force already.
+    """
     if error.error_class is ErrorClass.ACCOUNT_WIDE:
-        return RetryDecision(pauses_submissions=True)
+        return RetryDecision(pauses_submissions=True, goes_to_the_back=is_probe)
+    if error.error_class is ErrorClass.MODEL_WIDE:
+        return _after_model_refusal(job, error, is_probe=is_probe)
     if error.error_class is ErrorClass.THROTTLED:
         return RetryDecision(retry_at=now + retry_delay(THROTTLED_LIKE_ATTEMPT))
     if files_in_submission > 1 and error.code.startswith(ABOUT_THE_REQUEST):
@@ -87,6 +98,17 @@ def after_refusal(job: Job, error: VendorError, files_in_submission: int, now: d
     if error.error_class is ErrorClass.PERMANENT:
         return RetryDecision(failure=failure(error.code, error.message))
     return after_failed_attempt(job, error, now)
+
+
+def _after_model_refusal(job: Job, error: VendorError, *, is_probe: bool) -> RetryDecision:
+    """Pause the model. A job that pauses it again and again, while other jobs end the pause, is itself the cause."""
+    if is_probe:
+        return RetryDecision(pauses_submissions=True, goes_to_the_back=True)
+    attempts = job.failed_attempts + 1
+    if attempts < MAX_REJECTED_ATTEMPTS:
+        return RetryDecision(pauses_submissions=True, is_failed_attempt=True)
+    message = f"{error.message} (refused {attempts} times, while DashScope accepted other files of this model)"
+    return RetryDecision(failure=failure(error.code, message))
 
 
 def after_failed_attempt(job: Job, error: VendorError, now: datetime) -> RetryDecision:
@@ -158,8 +180,8 @@ def finalize_delay(task: Task) -> timedelta:
 
 def query_delay_after(error: VendorError) -> timedelta:
     """How long to wait after a query that failed."""
-    is_account_wide = error.error_class is ErrorClass.ACCOUNT_WIDE
-    return retry_delay(ACCOUNT_QUERY_DELAY_LIKE_ATTEMPT if is_account_wide else QUERY_DELAY_LIKE_ATTEMPT)
+    is_lasting = error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.MODEL_WIDE)
+    return retry_delay(ACCOUNT_QUERY_DELAY_LIKE_ATTEMPT if is_lasting else QUERY_DELAY_LIKE_ATTEMPT)
 
 
 def reconcile_delay(task: Task, now: datetime) -> timedelta:

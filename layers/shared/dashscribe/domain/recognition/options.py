@@ -54,6 +54,11 @@ class Options(BaseModel):
     subtitles: SubtitleOptions | None = None
 
     @property
+    def is_known(self) -> bool:
+        """Whether this version knows the model. A job may be older than the version."""
+        return find_spec(self.model, self.family) is not None
+
+    @property
     def spec(self) -> ModelSpec:
         spec = find_spec(self.model, self.family)
         if spec is None:
@@ -72,6 +77,20 @@ class Options(BaseModel):
             outputs=self.outputs,
             subtitles=self.subtitles,
         )
+
+
+UNKNOWN_MODEL = "UNKNOWN_MODEL"
+"""The error code of options that name a model without a row in the catalogue."""
+
+
+def find_dropped_model(options: Options | None) -> tuple[str, str] | None:
+    """Return the code and the message if a new version of the stack no longer knows the model of these options."""
+    if options is None or options.is_known:
+        return None
+    return UNKNOWN_MODEL, (
+        f"This version of dashscribe does not have the model {quote(options.model)}. "
+        "Choose another model and upload the file again."
+    )
 
 
 MAX_DIARIZATION_MS = 2 * 3600 * 1000
@@ -118,7 +137,7 @@ def resolve_options(
     spec, fault = find_model(model, profile.family)
     if spec is None:
         faults.append(fault)
-        raise InvalidOptions(_limit_faults(faults), code="UNKNOWN_MODEL" if len(faults) == 1 else "INVALID_OPTIONS")
+        raise InvalidOptions(_limit_faults(faults), code=UNKNOWN_MODEL if len(faults) == 1 else "INVALID_OPTIONS")
     faults += filter(None, [fault, find_region_fault(spec, region)])
     parameters, parameter_faults = check_parameters(spec, merged)
     faults += parameter_faults

@@ -16,18 +16,18 @@ _HTTP_LEVEL = {
     "invalid_api_key": ErrorClass.ACCOUNT_WIDE,
     "NOT AUTHORIZED": ErrorClass.ACCOUNT_WIDE,
     "Arrearage": ErrorClass.ACCOUNT_WIDE,
-    "AccessDenied": ErrorClass.ACCOUNT_WIDE,
-    "access_denied": ErrorClass.ACCOUNT_WIDE,
-    "AccessDenied.Unpurchased": ErrorClass.ACCOUNT_WIDE,
-    "Workspace.AccessDenied": ErrorClass.ACCOUNT_WIDE,
     "WorkSpaceNotFound": ErrorClass.ACCOUNT_WIDE,
-    "AllocationQuota.FreeTierOnly": ErrorClass.ACCOUNT_WIDE,
     "CommodityNotPurchased": ErrorClass.ACCOUNT_WIDE,
     "PrepaidBillOverdue": ErrorClass.ACCOUNT_WIDE,
     "PostpaidBillOverdue": ErrorClass.ACCOUNT_WIDE,
-    # The account may not use this one model. Uploads with other models must not be paused.
-    "Model.AccessDenied": ErrorClass.PERMANENT,
-    "App.AccessDenied": ErrorClass.PERMANENT,
+    # Entitlement: the account, or its workspace, may not use this model. Each model has its own free quota.
+    "AccessDenied": ErrorClass.MODEL_WIDE,
+    "access_denied": ErrorClass.MODEL_WIDE,
+    "AccessDenied.Unpurchased": ErrorClass.MODEL_WIDE,
+    "Model.AccessDenied": ErrorClass.MODEL_WIDE,
+    "App.AccessDenied": ErrorClass.MODEL_WIDE,
+    "Workspace.AccessDenied": ErrorClass.MODEL_WIDE,
+    "AllocationQuota.FreeTierOnly": ErrorClass.MODEL_WIDE,
     "ModelNotFound": ErrorClass.PERMANENT,
     "Model.NotExist": ErrorClass.PERMANENT,
     "model_not_found": ErrorClass.PERMANENT,
@@ -106,6 +106,8 @@ NO_WORDS = "ASR_RESPONSE_HAVE_NO_WORDS"
 """The vendor's code for a recording without speech (docs/vendor-api.md#file-error-codes)."""
 
 _FREE_QUOTA_PHRASES = ("free allocated quota", "free tier", "free quota")
+_WRONG_ENDPOINT_PHRASES = ("does not support synchronous calls", "does not support asynchronous calls")
+"""`AccessDenied` with one of these texts is about the request (docs/vendor-api.md#error-codes)."""
 
 
 def is_task_list_unsupported(error_class: ErrorClass, http_status: int | None) -> bool:
@@ -123,10 +125,16 @@ def classify(code: str, message: str = "", http_status: int | None = None) -> Er
     """
     if code in ("Throttling.AllocationQuota", "insufficient_quota"):
         is_free_quota = any(phrase in message.lower() for phrase in _FREE_QUOTA_PHRASES)
-        return ErrorClass.ACCOUNT_WIDE if is_free_quota else ErrorClass.THROTTLED
+        return ErrorClass.MODEL_WIDE if is_free_quota else ErrorClass.THROTTLED
+    if code in ("AccessDenied", "access_denied") and any(
+        phrase in message.lower() for phrase in _WRONG_ENDPOINT_PHRASES
+    ):
+        return ErrorClass.PERMANENT
     known = ERROR_CLASSES.get(code)
     if known is not None:
         return known
+    if "AccessDenied" in code:
+        return ErrorClass.MODEL_WIDE
     if code.startswith("Throttling") or http_status == 429:
         return ErrorClass.THROTTLED
     return ErrorClass.ACCOUNT_WIDE if http_status == 401 else ErrorClass.RETRYABLE

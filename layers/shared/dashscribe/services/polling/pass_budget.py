@@ -30,6 +30,7 @@ class PassBudget:
     files: int = 0
     files_being_queried: int = 0
     queries: int = 0
+    answers: int = 0
     ended_tasks: int = 0
     postponed: int = 0
     failures: int = 0
@@ -53,6 +54,10 @@ class PassBudget:
     def count_query(self) -> None:
         with self.lock:
             self.queries += 1
+
+    def count_answer(self) -> None:
+        with self.lock:
+            self.answers += 1
 
     def count_ended(self, files: int, now: datetime) -> None:
         with self.lock:

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
 from dashscribe.domain.jobs import job as jobs
-from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs.job import Due, Job, Status
+from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.task import MAX_WAIT, TaskPhase
 from dashscribe.domain.jobs.timeouts import PUBLISH_AGAIN_AFTER, TASK_SAFETY_NET
-from dashscribe.errors import StaleRecord
+from dashscribe.errors import RecordUnreadable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.pauses import PauseKeeper
 from dashscribe.services.polling.backlog import Backlog
+from dashscribe.services.polling.dead_letters import DeadLetterRecovery
+from dashscribe.services.polling.paused_jobs import PausedJobs
 from dashscribe.services.polling.task_poller import FinalizeWork, TaskPoller, TaskPollReport
-from dashscribe.services.ports import Clock, JobQueue, JobRecords, PauseStore
+from dashscribe.services.ports import Clock, EventPublisher, JobQueue, JobRecords
 
 JOBS_PER_PASS = 100
 """Keeps the output of a pass far below the 256 KB that Step Functions allows."""
@@ -52,8 +55,11 @@ class PassRequest(BaseModel):
 
 @dataclass
 class PassReport(TaskPollReport):
-    """What one pass did."""
+    """What one pass did. `pauses` is None when they could not be read; no waiting job is released then."""
 
+    pauses: Pauses | None = None
+    has_backlog: bool = False
+    recovered: int = 0
     requeued: int = 0
     longest_overdue_seconds: float = 0
     oldest_job_seconds: float = 0
@@ -66,16 +72,26 @@ class PollService:
 
     task_poller: TaskPoller
     records: JobRecords
-    pauses: PauseStore
+    pauses: PauseKeeper
+    paused_jobs: PausedJobs
     queue: JobQueue
     backlog: Backlog
+    events: Callable[[], EventPublisher]
+    dead_letters: DeadLetterRecovery
     clock: Clock
     concurrent_requeues: int = CONCURRENT_REQUEUES
 
     def run(self, being_finalized: Sequence[FinalizeRequest] = ()) -> PassReport:
         """Run a pass. It leaves out what is `being_finalized`: the tasks and their jobs."""
         began, report, work = self.clock(), PassReport(), FinalizeWork(being_finalized)
-        for step in (self.task_poller.poll, self._requeue_due_jobs, self._release_backlog, self._resume_paused_jobs):
+        for step in (
+            self.task_poller.poll,
+            self._requeue_due_jobs,
+            self._follow_pauses,
+            self._release_backlog,
+            self._resume_paused_jobs,
+            self._recover_dead_letters,
+        ):
             try:
                 step(work, report)
             except Exception:
@@ -100,46 +116,66 @@ class PollService:
         for job in self.records.find_many([record.record_id for record in due]).values():
             if job.is_finished or job.due_at is None or job.due_at > now or work.has_job(job.job_id):
                 continue
-            if job.is_terminal:
-                # Postponed first: events that cannot be published must not take the place of other due jobs.
-                publishes = self._save(jobs.check_again(job, now + PUBLISH_AGAIN_AFTER))
-            elif job.status is Status.SUBMITTED:
-                self._save(self._checked(job, now))
-                continue
-            elif retry_policy.has_failed_too_often(job):
-                publishes = self._save(jobs.fail(job, retry_policy.internal_error(job), now))
-            else:
-                to_requeue.append(job)
-                continue
-            if publishes:
-                work.requests.append(FinalizeRequest(submission_id=None, job_ids=[job.job_id]))
+            try:
+                if self._is_requeued(job, now, work):
+                    to_requeue.append(job)
+            except Exception:
+                logger.exception("due job not handled", job_id=job.job_id)  # the other jobs continue
+                report.failed_steps += 1
         self._requeue(to_requeue, report)
+
+    def _is_requeued(self, job: Job, now: datetime, work: FinalizeWork) -> bool:
+        """Whether this due job is requeued. Any other is handled here."""
+        if job.is_terminal:
+            # Postponed first: events that cannot be published must not take the place of other due jobs.
+            publishes = self._save(jobs.check_again(job, now + PUBLISH_AGAIN_AFTER))
+        elif job.status is Status.SUBMITTED:
+            self._save(self._checked(job, now))
+            return False
+        elif retry_policy.has_failed_too_often(job):
+            publishes = self._save(jobs.fail(job, retry_policy.internal_error(job), now))
+        else:
+            return True
+        if publishes:
+            work.requests.append(FinalizeRequest(submission_id=None, job_ids=[job.job_id]))
+        return False
 
     def _checked(self, job: Job, now: datetime) -> Job:
         """A submitted job at its safety net: its task makes progress, or the job is submitted again."""
-        task = self.records.find_task(job.submission_id or "")
+        try:
+            task = self.records.find_task(job.submission_id or "")
+        except RecordUnreadable:
+            task = None
         if task is not None and task.phase in (TaskPhase.IN_FLIGHT, TaskPhase.ENDED):
             return jobs.check_again(job, now + TASK_SAFETY_NET)
         return jobs.apply_retry(job, retry_policy.after_lost_task(job, now), "TASK_LOST", now)
 
+    def _follow_pauses(self, _: FinalizeWork, report: PassReport) -> None:
+        """Read the pauses, and publish what changed. An answered query ends a pause that only queries have started."""
+        report.pauses = self.pauses.current()
+        account = report.pauses.account
+        if account is not None and account.by_query and report.answered_queries:
+            self.pauses.end([None])
+            report.pauses = self.pauses.current()
+        if report.pauses.announcements:
+            self.pauses.announce(report.pauses, self.events())
+
     def _release_backlog(self, _: FinalizeWork, report: PassReport) -> None:
         """During a pause no job is released: it would only become paused."""
-        if self.pauses.current_pause() is None:
-            self._requeue(self.backlog.due_jobs(self.clock()), report)
+        if report.pauses is None or report.pauses.account is not None:
+            return
+        release = self.backlog.release(self.clock(), report.pauses.of_models)
+        report.failed_steps += release.failures
+        report.has_backlog = release.models > 0
+        self._requeue(release.jobs, report)
 
     def _resume_paused_jobs(self, _: FinalizeWork, report: PassReport) -> None:
-        """Without a pause, requeue the paused jobs in the order of receipt. During a pause, one probe at a time."""
-        now = self.clock()
-        pause = self.pauses.current_pause()
-        if pause is not None:
-            report.pause_reason = pause.reason
-            if not pauses.probe_is_due(pause, now):
-                return
-        waiting = self.records.due(Due.PAUSED, now, JOBS_PER_PASS if pause is None else 1)
-        if pause is not None and not waiting:  # the pause began while all jobs were in the backlog: one of them probes
-            waiting = self.records.due(Due.RATE_LIMITED, now, 1)
-        found = self.records.find_many([record.record_id for record in waiting])
-        self._requeue([job for job in found.values() if job.due_kind in (Due.PAUSED, Due.RATE_LIMITED)], report)
+        """Requeue the jobs that no pause holds, in the order of receipt, and one probe at a time for each pause."""
+        if report.pauses is not None:
+            self._requeue(self.paused_jobs.due_jobs(report.pauses), report)
+
+    def _recover_dead_letters(self, _: FinalizeWork, report: PassReport) -> None:
+        report.recovered = self.dead_letters.run()
 
     def _requeue(self, waiting: Sequence[Job], report: PassReport) -> None:
         """Write each record before its message is sent: the receiver must find a record that does not change under it.
@@ -173,7 +209,7 @@ class PollService:
 
     def _next_pass(self, requests: list[FinalizeRequest], report: PassReport, began: datetime) -> PassResult:
         now = self.clock()
-        has_backlog = report.pause_reason is None and self.records.next_due(Due.RATE_LIMITED) is not None
+        has_backlog = report.has_backlog and self.records.next_due(Due.RATE_LIMITED) is not None
         backlog_at = now if has_backlog else None
         if requests:
             # With nothing to poll meanwhile, the next pass waits for the finalizers and then closes their tasks.

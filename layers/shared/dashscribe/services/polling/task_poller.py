@@ -14,12 +14,13 @@ from dashscribe.domain.jobs.job import Due
 from dashscribe.domain.jobs.task import MAX_WAIT, TaskPhase
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
+from dashscribe.services.pauses import PauseKeeper
 from dashscribe.services.polling.list_knowledge import ListKnowledge
 from dashscribe.services.polling.pass_budget import PASS_TIME, PassBudget
 from dashscribe.services.polling.task_query import TaskQuery
 from dashscribe.services.polling.task_selection import TaskSelector
 from dashscribe.services.polling.vendor_calls import VendorCalls
-from dashscribe.services.ports import Clock, DueTask, JobRecords, PauseStore
+from dashscribe.services.ports import Clock, DueTask, JobRecords
 
 MAX_TASKS_READ = 10_000
 """How many tasks of the due list a pass reads. It must be all in flight, or every pass would see the same ones."""
@@ -39,7 +40,7 @@ class TaskPollReport:
     list_pages: int = 0
     finished_tasks: int = 0
     failed_steps: int = 0
-    pause_reason: str | None = None
+    answered_queries: int = 0
     next_task_at: datetime | None = None
     next_query_at: datetime | None = None
 
@@ -72,7 +73,7 @@ class TaskPoller:
     """Polls the tasks of one pass. Several queries run concurrently, each for another task."""
 
     records: JobRecords
-    pauses: PauseStore
+    pauses: PauseKeeper
     vendor: VendorCalls
     selector: TaskSelector
     clock: Clock
@@ -88,10 +89,11 @@ class TaskPoller:
         looked_at = self.clock()
         ended: list[FinalizeRequest] = []
         try:
-            ended = self._query_all(selected, budget, knowledge, report)
+            ended = self._query_all(selected, budget, knowledge)
         finally:
             work.requests += _shared_out(ended)
             report.queries, report.list_pages = budget.queries, knowledge.pages
+            report.answered_queries = budget.answers
             report.finished_tasks = budget.ended_tasks
             report.failed_steps += budget.failures
         self.selector.record_inconsistent_lists(knowledge)
@@ -106,15 +108,11 @@ class TaskPoller:
             report.next_query_at = next_poll
 
     def _query_all(
-        self, selected: Sequence[DueTask], budget: PassBudget, knowledge: ListKnowledge, report: TaskPollReport
+        self, selected: Sequence[DueTask], budget: PassBudget, knowledge: ListKnowledge
     ) -> list[FinalizeRequest]:
         if selected:
             self.vendor.speech()  # made here, before concurrent queries would each make one
-
-        def pause_started(reason: str) -> None:
-            report.pause_reason = reason
-
-        query = TaskQuery(self.records, self.pauses, self.vendor, self.clock, budget, knowledge, pause_started)
+        query = TaskQuery(self.records, self.pauses, self.vendor, self.clock, budget, knowledge)
         found = map_concurrently(query.run, selected, self.concurrent_queries)
         return [request for request in found if request is not None]
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from dashscribe.domain.jobs import job as jobs
-from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
@@ -17,10 +15,11 @@ from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, 
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.pauses import PauseKeeper
 from dashscribe.services.polling.list_knowledge import ListKnowledge
 from dashscribe.services.polling.pass_budget import PassBudget
 from dashscribe.services.polling.vendor_calls import VendorCalls
-from dashscribe.services.ports import Clock, DueTask, JobRecords, PauseStore
+from dashscribe.services.ports import Clock, DueTask, JobRecords
 
 TIMED_OUT = TaskOutput(task_status="TIMED_OUT", code="TASK_TIMED_OUT", message="The task did not end within 4 hours.")
 
@@ -30,12 +29,11 @@ class TaskQuery:
     """Handles one due task. Several run concurrently, each for another task."""
 
     records: JobRecords
-    pauses: PauseStore
+    pauses: PauseKeeper
     vendor: VendorCalls
     clock: Clock
     budget: PassBudget
     knowledge: ListKnowledge
-    pause_started: Callable[[str], None]
 
     def run(self, due_task: DueTask) -> FinalizeRequest | None:
         """Query the task if it is still due. An error affects this task only."""
@@ -118,7 +116,9 @@ class TaskQuery:
     def _reply(self, task: Task) -> TaskReply:
         """The vendor's reply. Without a reply, and long after any result was deleted, the task counts as timed out."""
         try:
-            return self.vendor.speech().query(task.task_id or "")
+            reply = self.vendor.speech().query(task.task_id or "")
+            self.budget.count_answer()
+            return reply
         except VendorError:
             if not tasks.is_beyond_querying(task, self.clock()):
                 raise
@@ -161,8 +161,7 @@ class TaskQuery:
         now = self.clock()
         logger.warning("query failed", submission_id=submission_id, code=error.code, reason=error.message)
         if error.error_class is ErrorClass.ACCOUNT_WIDE:
-            self.pauses.save_pause(pauses.start_pause(error.code, error.message, now, self.pauses.current_pause()))
-            self.pause_started(error.code)
+            self.pauses.start(error.code, error.message, by_query=True)
         if error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.THROTTLED):
             self.budget.stopped = True
         task = self.records.find_task(submission_id)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.pause import Announcement
 from dashscribe.domain.recognition.profiles import Profiles
 
 
@@ -27,6 +28,10 @@ class EventPublisher(Protocol):
     """The event bus. Raises `PublishFailed`, and nothing else, unless every event was accepted."""
 
     def publish(self, jobs: Sequence[Job], now: datetime) -> None: ...
+
+    def announce(self, announcements: Sequence[Announcement]) -> None:
+        """Publish that pauses began or ended."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,28 @@ class DeadLetterQueue(Protocol):
     """Where messages go that can never be processed."""
 
     def send(self, body: str, reason: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A message of the dead-letter queue. `has_reason`: we sent it there, because it can never be processed."""
+
+    message_id: str
+    body: str
+    receipt: str
+    has_reason: bool
+
+
+class DeadLetterSource(Protocol):
+    """The dead-letter queue, for what SQS and EventBridge moved there."""
+
+    def receive(self) -> list[DeadLetter]:
+        """Some messages, which no other call receives until they are put back."""
+        ...
+
+    def put_back(self, letter: DeadLetter) -> None: ...
+
+    def remove(self, letter: DeadLetter) -> None: ...
 
 
 class PollLoop(Protocol):

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from dashscribe.domain.jobs.job import Due, Job
-from dashscribe.domain.jobs.pause import Pause
+from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.task import Task, TaskPhase
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.task_replies import FileOutcome
@@ -16,10 +16,11 @@ from dashscribe.domain.recognition.task_replies import FileOutcome
 
 @dataclass(frozen=True)
 class DueRecord:
-    """An entry of a due list."""
+    """An entry of a due list. `model` is set for jobs that wait for a slot or for the end of a pause."""
 
     record_id: str
     due_at: datetime
+    model: str = ""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class DueTask:
 class JobRecords(Protocol):
     """Jobs, tasks, the outcomes of tasks, and the due lists.
 
+    A record that cannot be read is moved aside and dead-lettered. Lists and `find_many` leave it out; `find` and
+    `find_task` raise `RecordUnreadable`.
+
     `save` and `save_task` write only over the revision that was read, and return the record as it is now. They raise
     `StaleRecord` when another process wrote the record first.
     """
@@ -49,7 +53,7 @@ class JobRecords(Protocol):
     def find(self, job_id: str) -> Job | None: ...
 
     def find_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        """The jobs that exist, by id. A record that cannot be read is logged and left out."""
+        """The jobs that exist, by id."""
         ...
 
     def save(self, job: Job) -> Job: ...
@@ -105,17 +109,13 @@ class RateLimiter(Protocol):
 
 
 class PauseStore(Protocol):
-    """The pause of submissions, at most one."""
+    """The pauses of submissions: of the account, and of models."""
 
-    def current_pause(self) -> Pause | None: ...
+    def pauses(self) -> Pauses: ...
 
-    def save_pause(self, pause: Pause) -> None: ...
-
-    def claim_probe(self, seen: Pause, following: Pause) -> bool:
-        """Replace the pause `seen` by `following`. False when another process claimed this probe."""
+    def replace(self, seen: Pauses, following: Pauses) -> bool:
+        """Replace the record `seen` by `following`. False when another process wrote the record first."""
         ...
-
-    def delete_pause(self) -> None: ...
 
 
 class VendorFacts(Protocol):

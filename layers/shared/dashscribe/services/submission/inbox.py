@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from dashscribe.domain.jobs import job as jobs
-from dashscribe.errors import MalformedMessage, StaleRecord
+from dashscribe.errors import MalformedMessage, RecordUnreadable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.messages import is_requeued_job
 from dashscribe.services.ports import DeadLetterQueue, JobRecords, Message
@@ -40,6 +40,9 @@ class MessageInbox:
             return Processed(handle(message.body), is_done=True)
         except MalformedMessage as error:
             return self._dead_letter(message, str(error))
+        except RecordUnreadable as error:
+            logger.error("message of an unreadable record", reason=str(error), message_id=message.message_id)
+            return Processed(None, is_done=True)
         except StaleRecord:
             logger.info("another process is handling this job", message_id=message.message_id)
             return Processed(None, is_done=True)

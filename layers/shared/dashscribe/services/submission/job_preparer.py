@@ -1,4 +1,4 @@
-"""From a queue message to a job that is ready to be submitted: record it, check it, fix its options."""
+"""From a recorded job to one that is ready to be submitted: check it, fix its options."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.media import is_ignored, refusal, too_large_for
-from dashscribe.domain.recognition.options import Options, resolve_options
-from dashscribe.errors import InvalidOptions, MalformedMessage, MediaArchived, MediaUnusable, ProfilesUnreadable
+from dashscribe.domain.recognition.media import refusal, too_large_for
+from dashscribe.domain.recognition.options import Options, find_dropped_model, resolve_options
+from dashscribe.errors import InvalidOptions, MediaUnusable, ProfilesUnreadable
 from dashscribe.observability import logger
-from dashscribe.services.messages import ObjectCreated, ObjectRestored, RequeuedJob, parse_message
 from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport
@@ -30,7 +29,7 @@ class Preparation:
 
 @dataclass(frozen=True)
 class JobPreparer:
-    """Prepares the job of one message. `results_bucket` is never read as a source of media."""
+    """Prepares one job."""
 
     records: JobRecords
     media: MediaStore
@@ -39,19 +38,9 @@ class JobPreparer:
     pause: SubmissionPause
     synchronous_queue: JobQueue
     clock: Clock
-    results_bucket: str
     default_model: str
     default_outputs: tuple[str, ...]
     region: Region
-
-    def record(self, body: str) -> Job | None:
-        """Record the upload of a message, or find the requeued job. Raises `MalformedMessage`.
-
-        From then on the loop brings the job back, so its message is no longer needed. None for an object that is no
-        recording.
-        """
-        message = parse_message(body)
-        return find_requeued(message, self.records) if isinstance(message, RequeuedJob) else self._received(message)
 
     def prepare(self, job: Job) -> Preparation:
         """Check a recorded job, fix its options, and route it."""
@@ -63,7 +52,7 @@ class JobPreparer:
 
     def validate(self, job: Job) -> Preparation:
         """Check the file and fix the options. A job with a fault fails at once, before anything is paid."""
-        refused = refusal(job.media)
+        refused = refusal(job.media) or find_dropped_model(job.options)
         if refused is not None:
             return self._failed(job, *refused)
         try:
@@ -85,28 +74,11 @@ class JobPreparer:
             return Preparation(report=self.pause.start([job], pauses.PROFILES_UNREADABLE, str(error)))
         return self._routed(job if job.options else jobs.with_options(job, options), options)
 
-    def _received(self, message: ObjectCreated) -> Job | None:
-        """The job of an upload, recorded once. None for an object that is no recording, such as a folder marker."""
-        if is_ignored(message.media, self.results_bucket):
-            return None
-        if isinstance(message, ObjectRestored) and not self._waits_for_restore(message):
-            logger.info("restored object left alone", job_id=message.archived_job_id)
-            return None
-        job = jobs.receive(message.job_id, message.media, message.time, self.clock())
-        if self.records.create(job):
-            return job
-        return self.records.find(message.job_id) or job
-
-    def _waits_for_restore(self, message: ObjectRestored) -> bool:
-        """Whether the upload failed because it was archived. Any other restored object may be transcribed already."""
-        original = self.records.find(message.archived_job_id) if message.archived_job_id else None
-        return original is not None and original.failure is not None and original.failure.code == MediaArchived.code
-
     def _prepare(self, job: Job) -> Preparation:
         if not jobs.can_be_claimed(job, self.clock()):
             logger.info("nothing to do", status=job.status)
             return Preparation()
-        if job.options is not None and job.options.spec.is_synchronous:
+        if job.options is not None and job.options.is_known and job.options.spec.is_synchronous:
             return self._handed_over(job)
         if job.status is Status.SUBMITTING:
             return Preparation(lost=job)
@@ -122,7 +94,9 @@ class JobPreparer:
         if options.fallback is None:
             return self._failed(job, *refused)
         logger.info("too large for a synchronous model", model=options.model, fallback=options.fallback.model)
-        return Preparation(ready=jobs.with_options(job, options.with_fallback_model()))
+        fallback = options.with_fallback_model()
+        dropped = find_dropped_model(fallback)
+        return self._failed(job, *dropped) if dropped else Preparation(ready=jobs.with_options(job, fallback))
 
     def _handed_over(self, job: Job) -> Preparation:
         """Send the job to the queue of the synchronous models, whose calls take long and must not delay this function.
@@ -135,11 +109,3 @@ class JobPreparer:
 
     def _failed(self, job: Job, code: str, message: str) -> Preparation:
         return Preparation(report=self.recorder.fail(job, code, message))
-
-
-def find_requeued(message: RequeuedJob, records: JobRecords) -> Job:
-    """The job that a requeue message names. Raises `MalformedMessage` when it does not exist."""
-    job = records.find(message.job_id)
-    if job is None:
-        raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
-    return job

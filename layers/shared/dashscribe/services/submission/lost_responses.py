@@ -14,7 +14,7 @@ from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import RESPONSE_LOST, Job
 from dashscribe.domain.jobs.task import PostOutcome, Task, TaskPhase
 from dashscribe.domain.recognition.media import Media
-from dashscribe.errors import StaleRecord
+from dashscribe.errors import RecordUnreadable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.ports import Clock, JobRecords, RateLimiter, ResultSource, SpeechService, VendorFacts
 from dashscribe.services.publish import publish_start
@@ -75,7 +75,10 @@ class LostResponses:
 
     def _follow_or_collect(self, submission_id: str, batch: list[Job], posting: dict[str, list[Task]]) -> Reconciled:
         """Follow a task whose outcome is known. Add any other to `posting`, by model, to be reconciled."""
-        task = self.records.find_task(submission_id)
+        try:
+            task = self.records.find_task(submission_id)
+        except RecordUnreadable:  # nothing tells any more whether the vendor accepted it
+            return Reconciled(report=self.recorder.record_lost_responses(batch))
         if task is None or task.phase is not TaskPhase.POSTING:
             return self._by_record(task, batch)
         posting.setdefault(task.model, []).append(task)

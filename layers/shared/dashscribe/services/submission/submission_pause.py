@@ -1,4 +1,4 @@
-"""Pausing and resuming the submissions of the account (a circuit breaker; rules in `domain.jobs.pause`)."""
+"""Which jobs may be submitted while submissions are paused (a circuit breaker; rules in `domain.jobs.pause`)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs.job import Job
-from dashscribe.domain.jobs.pause import Pause
+from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
-from dashscribe.observability import logger
-from dashscribe.services.ports import Clock, PauseStore, ProfilesSource
+from dashscribe.services.pauses import PauseKeeper
+from dashscribe.services.ports import ProfilesSource
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 
@@ -27,52 +27,58 @@ class Admission:
 
 @dataclass(frozen=True)
 class SubmissionPause:
-    """Decides which jobs may be submitted, and starts and ends the pause."""
+    """Decides which jobs may be submitted, and starts and ends pauses."""
 
-    store: PauseStore
+    keeper: PauseKeeper
     api_key: Callable[[], str]
     profiles: ProfilesSource
     recorder: JobRecorder
-    clock: Clock
 
     def admit(self, ready: dict[str, Job]) -> Admission:
-        """All jobs when nothing is paused, one probe when a probe is due, else none. The others become paused."""
+        """The jobs that no pause holds, and one probe of each pause whose probe is due. The others become paused."""
         if not ready:
             return Admission(ready)
-        pause = self.store.current_pause()
-        if pause is None or pause.reason in pauses.LOCALLY_CHECKED:
+        seen = self.keeper.current()
+        account = seen.account
+        if account is None or account.reason in pauses.LOCALLY_CHECKED:
             cause = self._local_cause()
-            if cause is None:
-                if pause is not None:
-                    self._end(pause)
-                return Admission(ready)
-            reason, message = cause
-            logger.error("submissions paused", reason=reason, explanation=message)
-            return Admission({}, self.start(ready.values(), reason, message))
-        probes = self._probe(pause, ready)
-        held = [job for job in ready.values() if job.job_id not in probes]
-        report = self.recorder.record(held, lambda job: jobs.pause(job, pause.reason))
-        return Admission(probes, replace(report, pause_reason=pause.reason))
+            if cause is not None:
+                return Admission({}, self.start(ready.values(), *cause))
+            if account is not None:
+                self.keeper.end([None])
+                seen = self.keeper.current()
+        probes = self._probes(seen, ready.values())
+        admitted, report = dict[str, Job](), NOTHING
+        for job in ready.values():
+            pause = seen.account or seen.find(jobs.model_of(job))
+            if pause is None or job.job_id in probes:
+                admitted[job.job_id] = job
+            else:
+                held = self.recorder.save([jobs.pause(job, pause.reason)])
+                report += replace(held, pause_reason=pause.reason)
+        return Admission(admitted, report)
 
     def start(self, waiting: Iterable[Job], reason: str, message: str) -> SubmitReport:
-        """Start or continue the pause. These jobs wait for its end."""
-        self._save_pause(reason, message)
+        """Start or continue the pause of the account. These jobs wait for its end."""
+        self.keeper.start(reason, message)
         report = self.recorder.record(waiting, lambda job: jobs.pause(job, reason))
         return replace(report, pause_reason=reason)
 
-    def end(self) -> None:
-        """The vendor accepted a submission: whatever was wrong with the account is over."""
-        pause = self.store.current_pause()
-        if pause is not None:
-            self._end(pause)
+    def end(self, model: str) -> None:
+        """The vendor accepted a submission: whatever was wrong with the account, or with this model, is over."""
+        if any(pause.model in (None, model) for pause in self.keeper.current().pauses):
+            self.keeper.end([None, model])
 
     def record_refusal(self, claimed: list[Job], error: VendorError) -> SubmitReport:
         """Apply the retry policy to jobs whose submission the vendor refused: it accepted nothing."""
-        now, files = self.clock(), len(claimed)
-        decisions = [retry_policy.after_refusal(job, error, files, now) for job in claimed]
+        now, files = self.recorder.clock(), len(claimed)
+        model = jobs.model_of(claimed[0]) if error.error_class is ErrorClass.MODEL_WIDE else None
+        is_pausing = error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.MODEL_WIDE)
+        is_probe = is_pausing and self.keeper.current().find(model) is not None
+        decisions = [retry_policy.after_refusal(job, error, files, now, is_probe=is_probe) for job in claimed]
         pauses_submissions = any(decision.pauses_submissions for decision in decisions)
         if pauses_submissions:
-            self._save_pause(error.code, error.message)
+            self.keeper.start(error.code, error.message, model=model)
         report = self.recorder.save(
             jobs.apply_retry(job, decision, error.code, now) for job, decision in zip(claimed, decisions, strict=True)
         )
@@ -82,19 +88,27 @@ class SubmissionPause:
             pause_reason=error.code if pauses_submissions else None,
         )
 
-    def _save_pause(self, reason: str, message: str) -> None:
-        self.store.save_pause(pauses.start_pause(reason, message, self.clock(), self.store.current_pause()))
+    def _probes(self, seen: Pauses, ready: Iterable[Job]) -> set[str]:
+        """The jobs to submit as probes: one for each paused model whose probe is due, or one for the account.
 
-    def _probe(self, pause: Pause, ready: dict[str, Job]) -> dict[str, Job]:
-        """One job to submit as a probe, if a probe is due and no other process claims it."""
-        now = self.clock()
-        if not pauses.probe_is_due(pause, now):
-            return {}
-        following = pauses.start_pause(pause.reason, pause.message, now, pause)
-        if not self.store.claim_probe(pause, following):
-            return {}
-        first = next(iter(ready.values()))
-        return {first.job_id: first}
+        Another process that claims a probe at the same time gets all of them.
+        """
+        now = self.recorder.clock()
+        models = seen.of_models
+        by_model: dict[str | None, Job] = {}
+        for job in ready:
+            model = jobs.model_of(job)
+            if model not in models or models[model].probe_is_due(now):
+                by_model.setdefault(model, job)
+        if seen.account is not None:
+            first = dict(list(by_model.items())[:1]) if seen.account.probe_is_due(now) else {}
+            probes, scopes = first, {None, *(models.keys() & first.keys())} if first else set()
+        else:
+            probes = {model: job for model, job in by_model.items() if model in models}
+            scopes = set(probes)
+        if not scopes or not self.keeper.claim_probes(seen, scopes):
+            return set()
+        return {job.job_id for job in probes.values()}
 
     def _local_cause(self) -> tuple[str, str] | None:
         """Reason and message of a cause that shows without a call to the vendor."""
@@ -106,7 +120,3 @@ class SubmissionPause:
         except ProfilesUnreadable as error:
             return pauses.PROFILES_UNREADABLE, str(error)
         return None
-
-    def _end(self, pause: Pause) -> None:
-        self.store.delete_pause()
-        logger.info("submissions resumed", after=pause.reason)

@@ -98,7 +98,7 @@ class TaskSubmitter:
         if self._shows_one_file_only(claimed[0]):
             logger.warning("the vendor takes one file a task", model=task.model, after=claimed[0].last_error_code)
             self.facts.remember_one_file_only(task.model, now + ONE_FILE_ONLY_FOR)
-        self.pause.end()
+        self.pause.end(task.model)
         accepted = [jobs.submitted(job, task_id, task.posted_at) for job in claimed]
         publish_start(accepted, self.recorder.publisher.events, self.clock)
         return self.recorder.save(accepted)
