@@ -31,6 +31,7 @@ class Part(StrEnum):
     SUBMIT = "Submitting"
     QUERY = "Querying a task"
     RESULT = "Downloading a result"
+    MODEL = "Errors of one model, while the other models go on"
     ACCOUNT = "Errors of the whole account"
 
 
@@ -71,7 +72,8 @@ class Row:
     """One fault. The files of a row are one task, unless the fault prevents it.
 
     `faults` apply to the requests about these files only. Rows with the same `behaviour` of the simulator are played
-    concurrently. `lost_responses` counts the POSTs of one file whose response is lost.
+    concurrently. `lost_responses` counts the POSTs of one file whose response is lost. `model` is a model that no other
+    row uses, for a fault that pauses its submissions.
     """
 
     name: str
@@ -82,6 +84,7 @@ class Row:
     behaviour: Mapping[str, Any] = field(default_factory=lambda: UNLISTED)
     lost_responses: int = 0
     pause: Pause | None = None
+    model: str | None = None
 
     def key(self, number: int) -> str:
         """The media key of a file; the first one has the number 1."""
@@ -161,6 +164,11 @@ def _task(status: str, **more: Any) -> Fault:
 
 def _paused(name: str, fault: str, pause: Pause, *faults: Fault, answer: Answer | None = None) -> Row:
     return Row(name, Part.ACCOUNT, fault, (File(_succeeds(), (answer,) if answer else ()),), faults, pause=pause)
+
+
+def _model_paused(name: str, fault: str, model: str, refusal: Fault) -> Row:
+    """The first submission is refused. The probe, at least 30 seconds later, is accepted."""
+    return Row(name, Part.MODEL, fault, (File(_succeeds()),), [{"operation": "submit", **refusal}], model=model)
 
 
 _SLOW: Answer = {"seconds": 8}
@@ -413,6 +421,31 @@ ROWS: tuple[Row, ...] = (
         _fails("RESULT_HOST_NOT_ALLOWED"),
         answer={"transcription_url": "https://oss.aliyuncs.com@10.0.0.1/result.json"},
     ),
+    # one model
+    _model_paused(
+        "free-tier",
+        "403 `AllocationQuota.FreeTierOnly` until paid use is switched on",
+        "paraformer-8k-v1",
+        _refusal(403, "AllocationQuota.FreeTierOnly"),
+    ),
+    _model_paused(
+        "free-quota",
+        "429 `Throttling.AllocationQuota` because the free quota is used up",
+        "paraformer-mtl-v1",
+        _refusal(429, "Throttling.AllocationQuota", "Free allocated quota exceeded."),
+    ),
+    _model_paused(
+        "unpurchased",
+        "403 `AccessDenied.Unpurchased` until the model is activated",
+        "qwen-audio-3.0-asr-flash-filetrans",
+        _refusal(403, "AccessDenied.Unpurchased"),
+    ),
+    _model_paused(
+        "model-denied",
+        "403 `Model.AccessDenied` until the permission is granted",
+        "qwen-audio-3.1-asr-flash-filetrans",
+        _refusal(403, "Model.AccessDenied"),
+    ),
     # the whole account
     _paused(
         "arrearage",
@@ -431,12 +464,6 @@ ROWS: tuple[Row, ...] = (
         "401 `InvalidApiKey` until the key is right",
         Pause.CAUSES,
         {"operation": "submit", **_refusal(401, "InvalidApiKey", "Invalid API-key provided.")},
-    ),
-    _paused(
-        "free-quota",
-        "429 `Throttling.AllocationQuota` because the free quota is used up",
-        Pause.CAUSES,
-        {"operation": "submit", **_refusal(429, "Throttling.AllocationQuota", "Free allocated quota exceeded.")},
     ),
     _paused("while-paused", "uploaded while submissions are paused", Pause.WAITS),
     _paused(

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -142,11 +142,14 @@ class Player:
             metadata = {"dashscribe-parameters": json.dumps({"vocabulary_id": row.name})}
             if row in several:
                 metadata["dashscribe-model"] = list(CATALOGUE)[several.index(row) % len(CATALOGUE)]
+            if row.model is not None:
+                metadata = {"dashscribe-model": row.model}
             self._deployment.upload(key, b"scripted", metadata)
 
     def _upload_one_by_one(self, rows: Sequence[Row]) -> None:
-        """Upload the next row when an earlier one has ended; rows with many submissions first."""
-        waiting = deque(sorted(rows, key=lambda row: row.files[0].end.accepted, reverse=True))
+        """Upload the next row when an earlier one has ended; rows that wait for a probe first, then those
+        with many submissions."""
+        waiting = deque(sorted(rows, key=lambda row: (row.model is None, -row.files[0].end.accepted)))
         in_flight: list[Row] = []
         until = time.monotonic() + MAX_SECONDS
         while waiting and time.monotonic() < until:
@@ -194,7 +197,8 @@ class Player:
         pause = self._deployment.info.client("dynamodb").get_item(
             TableName=self._deployment.info.outputs["JobsTableName"], Key={"pk": {"S": "PAUSE"}}
         )
-        return "Item" not in pause or datetime.fromisoformat(pause["Item"]["probe_at"]["S"]) <= datetime.now(UTC)
+        account = [each["M"] for each in pause["Item"]["pauses"]["L"] if "S" not in each["M"].get("model", {})]
+        return all(datetime.fromisoformat(each["probe_at"]["S"]) <= datetime.now(UTC) for each in account)
 
     def _tick(self) -> None:
         """Start the loop, as the schedule does every minute: the loop ends when nothing is in flight."""
@@ -335,6 +339,16 @@ def test_an_upload_waits_while_submissions_are_paused(played: Played, row: Row) 
     if row.pause is Pause.CAUSES:
         assert played.waited[row.key(1)] == row.faults[0]["body"]["code"]
     assert row.key(1) in played.waited
+
+
+@pytest.mark.parametrize("row", [row for row in ROWS if row.model is not None], ids=lambda row: row.name)
+def test_an_upload_waits_for_its_model_while_the_other_models_go_on(played: Played, row: Row) -> None:
+    detail = played.ends(row.key(1))[0]["detail"]
+    assert detail["model"] == row.model
+    waited_from, waited_until = detail["timing"]["uploaded_at"], detail["timing"]["submitted_at"]
+    assert datetime.fromisoformat(waited_until) - datetime.fromisoformat(waited_from) >= timedelta(seconds=25)
+    others = [end for key in played.events for end in played.ends(key) if end["detail"]["model"] != row.model]
+    assert any(waited_from < end["detail"]["timing"]["submitted_at"] < waited_until for end in others)
 
 
 def test_a_task_in_flight_is_finalized_while_submissions_are_paused(played: Played) -> None:

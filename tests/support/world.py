@@ -158,11 +158,18 @@ class Records:
             fields = job.model_copy(update={"revision": job.revision + 1}).model_dump(mode="json")
             following = Job.model_validate(from_item(to_item(fields)))  # as DynamoDB returns it
             self.jobs[job.job_id] = following
+            self._made_readable(job.job_id)
             self.saves.append(following)
             return following
 
         saved: Job = self.crashes.around(f"save job as {job.status}", effect)
         return saved
+
+    def _made_readable(self, record_id: str) -> None:
+        """A process that read the record earlier has written it again."""
+        self.unreadable.discard(record_id)
+        if record_id in self.moved_aside:
+            self.moved_aside.remove(record_id)
 
     def save_task(self, task: Task) -> Task:
         def effect() -> Task:
@@ -171,6 +178,7 @@ class Records:
                 raise StaleRecord(task.submission_id)
             following = task.model_copy(update={"revision": task.revision + 1})
             self.tasks[task.submission_id] = following
+            self._made_readable(task.submission_id)
             return following
 
         saved: Task = self.crashes.around(f"save task as {task.phase}", effect)

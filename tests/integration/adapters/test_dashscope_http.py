@@ -172,7 +172,7 @@ REFUSALS = [
     (401, "InvalidApiKey", "Invalid API-key provided.", ErrorClass.ACCOUNT_WIDE),
     (401, "SomethingNew", "", ErrorClass.ACCOUNT_WIDE),
     (403, "AllocationQuota.FreeTierOnly", "", ErrorClass.MODEL_WIDE),
-    (403, "Model.AccessDenied", "", ErrorClass.PERMANENT),
+    (403, "Model.AccessDenied", "", ErrorClass.MODEL_WIDE),
     (404, "ModelNotFound", "", ErrorClass.PERMANENT),
     (408, "RequestTimeOut", "", ErrorClass.RETRYABLE),
     (429, "Throttling.RateQuota", "Requests rate limit exceeded", ErrorClass.THROTTLED),

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_RESPONSES, MAX_RESUBMISSIONS
 from dashscribe.domain.jobs.task import TaskPhase
-from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
+from dashscribe.domain.jobs.timeouts import TASK_DEADLINE, TASK_SAFETY_NET
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
@@ -61,6 +61,8 @@ REFUSALS: list[Callable[[], VendorError]] = [
             ("InternalError", ErrorClass.RETRYABLE),
             ("Throttling.RateQuota", ErrorClass.THROTTLED),
             ("Arrearage", ErrorClass.ACCOUNT_WIDE),
+            ("AllocationQuota.FreeTierOnly", ErrorClass.MODEL_WIDE),
+            ("AccessDenied", ErrorClass.MODEL_WIDE),
             ("InvalidURL.Timeout", ErrorClass.URL_DIED),
             (SILENCE, ErrorClass.NO_SPEECH),
         ]
@@ -80,6 +82,10 @@ def is_unrecorded(world: World, task_id: str) -> bool:
 def needs_resubmission(world: World, task_id: str, media: Media) -> bool:
     """Whether this task returned no transcript of the file, and a resubmission is the right reaction."""
     task = world.vendor.tasks[task_id]
+    if any(
+        world.records.tasks[name].task_id == task_id for name in world.records.unreadable & world.records.tasks.keys()
+    ):
+        return True
     if task_id in world.vendor.forgotten or task_id in world.vendor.endings:
         return True
     if task.ready_at - task.accepted_at > TASK_DEADLINE:
@@ -270,6 +276,14 @@ class JobHistories(RuleBasedStateMachine):
             case "object" if self.world.media.objects:
                 del self.world.media.objects[data.draw(st.sampled_from(sorted(self.world.media.objects)))]
 
+    @precondition(lambda self: len(self.world.records.unreadable) < 2)
+    @rule(data=st.data())
+    def record_becomes_unreadable(self, data: st.DataObject) -> None:
+        records = self.world.records
+        known = [*records.jobs, *records.tasks]  # in the order of creation: the ids of submissions are random
+        if known:
+            records.unreadable.add(known[data.draw(st.integers(0, len(known) - 1))])
+
     @rule()
     def remove_lasting_faults(self) -> None:
         world = self.world
@@ -299,10 +313,15 @@ class JobHistories(RuleBasedStateMachine):
 
     @invariant()
     def every_unfinished_record_is_due(self) -> None:
+        aside = self.world.records.moved_aside
         for job in self.world.records.jobs.values():
-            assert job.is_finished or (job.due_kind is not None and job.due_at is not None)
+            assert job.is_finished or job.job_id in aside or (job.due_kind is not None and job.due_at is not None)
         for task in self.world.records.tasks.values():
-            assert task.phase in (TaskPhase.POSTING, TaskPhase.CLOSED) or (task.due_kind and task.due_at)
+            assert (
+                task.submission_id in aside
+                or task.phase in (TaskPhase.POSTING, TaskPhase.CLOSED)
+                or (task.due_kind and task.due_at)
+            )
 
     @invariant()
     def no_transcript_is_paid_twice(self) -> None:
@@ -325,18 +344,22 @@ class JobHistories(RuleBasedStateMachine):
         self._remove_faults()
         faults_removed_at = self.world.now
         self.world.run_until_quiet(faults=True)
-        assert self.world.now - faults_removed_at < MAX_RECOVERY_TIME
+        longest = MAX_RECOVERY_TIME + (TASK_SAFETY_NET if self.world.records.unreadable else timedelta(0))
+        assert self.world.now - faults_removed_at < longest
         submitted = len(self.world.vendor.tasks)
         self.world.deliver(self.uploaded)
         for request in self.requests:
             self.world.finalize(request)
-        self.world.run_until_quiet()
+        self.world.run_until_quiet(faults=bool(self.world.records.unreadable))
         assert len(self.world.vendor.tasks) == submitted
         self._check_all()
         for body in self.uploaded:
             message = parse_message(body)
             assert isinstance(message, ObjectCreated)
-            self._check_end(self.world.records.jobs[message.job_id])
+            if message.job_id in self.world.records.unreadable:
+                assert message.job_id in self.world.records.moved_aside
+            else:
+                self._check_end(self.world.records.jobs[message.job_id])
 
     def _remove_faults(self) -> None:
         world = self.world
@@ -362,8 +385,9 @@ class JobHistories(RuleBasedStateMachine):
             for task in self.world.records.tasks.values()
             if task.task_id is not None and job.job_id in task.job_ids
         ]
-        assert job.attempts == len(accepted)
-        assert bool(submitted) == bool(accepted)
+        if not any(task.submission_id in self.world.records.unreadable for task in accepted):
+            assert job.attempts == len(accepted)
+            assert bool(submitted) == bool(accepted)
         if job.status is Status.SUCCEEDED:
             assert job.result is not None
             files = self.world.results.files

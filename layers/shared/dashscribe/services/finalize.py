@@ -35,6 +35,7 @@ from dashscribe.errors import (
     DashscribeError,
     LargeResult,
     PublishFailed,
+    RecordUnreadable,
     ResultNotJson,
     ResultRefused,
     ResultUnavailable,
@@ -92,7 +93,11 @@ class FinalizeService:
 
     def run(self, submission_id: str | None, job_ids: list[str]) -> FinalizeReport:
         """Finalize these jobs. Without a submission, publish the terminal events of these jobs."""
-        task = self.records.find_task(submission_id) if submission_id else None
+        try:
+            task = self.records.find_task(submission_id) if submission_id else None
+        except RecordUnreadable as error:
+            logger.error("nothing to finalize", reason=str(error))
+            return FinalizeReport(unfinished=list(job_ids))
         outcomes = self.records.find_outcomes(task.submission_id) if task else {}
         batch = _Batch(task, outcomes, small_only=self.concurrent_files > 1 and len(job_ids) > 1)
         handled = map_concurrently(partial(self._finalize_or_leave, batch), job_ids, self.concurrent_files)

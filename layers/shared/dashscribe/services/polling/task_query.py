@@ -12,7 +12,7 @@ from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
 from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, TaskReply, read_outcomes
-from dashscribe.errors import ErrorClass, StaleRecord, VendorError
+from dashscribe.errors import ErrorClass, RecordUnreadable, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.pauses import PauseKeeper
@@ -164,9 +164,9 @@ class TaskQuery:
             self.pauses.start(error.code, error.message, by_query=True)
         if error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.THROTTLED):
             self.budget.stopped = True
-        task = self.records.find_task(submission_id)
-        if task is not None:
-            with suppress(StaleRecord):
+        with suppress(StaleRecord, RecordUnreadable):
+            task = self.records.find_task(submission_id)
+            if task is not None:
                 self.records.save_task(tasks.still_running(task, now, delay=retry_policy.query_delay_after(error)))
 
 
