@@ -33,6 +33,5 @@ def count(report: PassReport) -> None:
     metrics.add_metric("LongestOverdue", MetricUnit.Seconds, report.longest_overdue_seconds)
     metrics.add_metric("OldestJobAge", MetricUnit.Seconds, report.oldest_job_seconds)
     if report.pauses is not None:
-        metrics.add_metric("SubmissionsPaused", MetricUnit.Count, int(report.pauses.account is not None))
-        if report.pauses.of_models:
-            metrics.add_metric("ModelsPaused", MetricUnit.Count, len(report.pauses.of_models))
+        metrics.add_metric("SubmissionsPaused", MetricUnit.Count, len(report.pauses.pauses))
+        add_nonzero_counts(ModelsPaused=len(report.pauses.of_models))

@@ -41,7 +41,7 @@ ERRORS = [
     (400, "Arrearage", ErrorClass.ACCOUNT_WIDE),
     (401, "InvalidApiKey", ErrorClass.ACCOUNT_WIDE),
     (401, "invalid_api_key", ErrorClass.ACCOUNT_WIDE),
-    (403, "Model.AccessDenied", ErrorClass.PERMANENT),
+    (403, "Model.AccessDenied", ErrorClass.MODEL_WIDE),
     (404, "ModelNotFound", ErrorClass.PERMANENT),
     (404, "model_not_found", ErrorClass.PERMANENT),
     (429, "Throttling.RateQuota", ErrorClass.THROTTLED),

@@ -62,7 +62,7 @@ def test_every_outcome_is_counted_and_logged(serve: Serve, emitted: Metrics, log
         "LongestOverdue": [6.5],
         "OldestJobAge": [7.5],
         "ModelsPaused": [1],
-        "SubmissionsPaused": [1],
+        "SubmissionsPaused": [2],
     }
     [line] = [line for line in log_lines() if line["message"] == "pass ended"]
     counts = {name: line[name] for name in ("loop", "queries", "list_pages", "tasks_ended", "requeued")}

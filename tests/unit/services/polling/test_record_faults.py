@@ -10,7 +10,8 @@ from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.timeouts import TASK_SAFETY_NET
 from dashscribe.domain.recognition.options import Options
-from dashscribe.errors import ResponseLost
+from dashscribe.domain.recognition.task_replies import TaskList
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from tests.support.world import ENVIRON, FAILED, SUCCEEDED, World
 
 
@@ -154,3 +155,72 @@ def test_a_due_job_that_raises_an_error_does_not_stop_the_others(monkeypatch: py
     assert report.failed_steps == 1
     assert (world.job_of("b.wav").due_at or world.now) > world.now
     world.run_until_quiet(faults=True)
+
+
+@pytest.mark.parametrize("is_paused", [False, True])
+def test_a_job_that_cannot_be_written_does_not_stop_its_batch(monkeypatch: pytest.MonkeyPatch, is_paused: bool) -> None:
+    world = World()
+    for key in ("a.wav", "b.wav", "c.wav"):
+        world.upload(key)
+    if is_paused:
+        world.pause()
+    save = world.records.save
+
+    def refuse_one(job: Job) -> Job:
+        if job.media.key == "a.wav":
+            raise ConnectionError("the record is too large")
+        return save(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.records, "save", refuse_one)
+        report = world.deliver()
+    assert report.broken_batches == 1
+    reached = report.waiting if is_paused else report.submitted
+    assert {job.media.key for job in reached} == {"b.wav", "c.wav"}
+    world.run_until_quiet(faults=True)
+    assert all(ends(world, key) == [SUCCEEDED] for key in ("a.wav", "b.wav", "c.wav"))
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_an_error_that_cannot_be_recorded_does_not_lose_the_other_tasks_of_a_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(max_files_per_task=1)
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+    world.deliver()
+    world.now += timedelta(seconds=10)
+    world.vendor.query_errors = [VendorError("InvalidApiKey", "rotated", ErrorClass.RETRYABLE, 401)]
+    find_task, calls = world.records.find_task, 0
+
+    def fail_at_the_second_look(submission_id: str) -> object:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise ConnectionError("the table does not answer")
+        return find_task(submission_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.records, "find_task", fail_at_the_second_look)
+        report = world.poll_pass()
+    assert report is not None
+    assert report.failed_steps == 1
+    assert sum(len(request.job_ids) for request in report.result.finalize) == 1
+
+
+@pytest.mark.parametrize("created", [-1, 10**30, "soon", None, 253_402_300_799_000, 0])
+def test_a_listed_task_with_an_odd_time_breaks_no_scan_and_no_reconciliation(created: object) -> None:
+    odd = TaskList.model_validate({"data": [{"task_id": "odd", "status": "RUNNING", "gmt_create": created}]})
+    world = World(max_files_per_task=1)
+    list_page = world.vendor.list_page
+
+    def with_an_odd_task(model: str, page: int, page_size: int) -> TaskList:
+        found = list_page(model, page, page_size)
+        return found.model_copy(update={"data": [*odd.data, *found.data]})
+
+    world.vendor.list_page = with_an_odd_task  # type: ignore[method-assign]
+    for number in range(6):
+        world.upload(f"{number}.wav")
+    world.vendor.responses_to_lose = 1
+    world.run_until_quiet()
+    assert all(ends(world, f"{number}.wav") == [SUCCEEDED] for number in range(6))

@@ -44,21 +44,25 @@ class TaskQuery:
         if self.knowledge.skips(submission_id):
             return None
         try:
-            task = self.records.find_task(submission_id)
-            if task is None or task.due_at is None or task.due_at > self.clock():
-                return None
-            job_ids = self._handle(task)
+            job_ids = self._handle_if_due(submission_id)
         except StaleRecord:
             logger.info("another pass handled this task", submission_id=submission_id)
-            return None
-        except VendorError as error:
-            self._record_error(submission_id, error)
             return None
         except Exception:
             logger.exception("task not handled", submission_id=submission_id)
             self.budget.count_failure()
             return None
         return FinalizeRequest(submission_id=submission_id, job_ids=job_ids) if job_ids else None
+
+    def _handle_if_due(self, submission_id: str) -> list[str]:
+        task = self.records.find_task(submission_id)
+        if task is None or task.due_at is None or task.due_at > self.clock():
+            return []
+        try:
+            return self._handle(task)
+        except VendorError as error:
+            self._record_error(submission_id, error)
+            return []
 
     def _handle(self, task: Task) -> list[str]:
         """The jobs of this task that are ready for a finalizer. Jobs are read only when the task is over."""

@@ -11,6 +11,7 @@ from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
+from dashscribe.observability import logger
 from dashscribe.services.pauses import PauseKeeper
 from dashscribe.services.ports import ProfilesSource
 from dashscribe.services.submission.job_recorder import JobRecorder
@@ -54,8 +55,7 @@ class SubmissionPause:
             if pause is None or job.job_id in probes:
                 admitted[job.job_id] = job
             else:
-                held = self.recorder.save([jobs.pause(job, pause.reason)])
-                report += replace(held, pause_reason=pause.reason)
+                report += self._held(job, pause.reason)
         return Admission(admitted, report)
 
     def start(self, waiting: Iterable[Job], reason: str, message: str) -> SubmitReport:
@@ -87,6 +87,14 @@ class SubmissionPause:
             throttled=int(error.error_class is ErrorClass.THROTTLED),
             pause_reason=error.code if pauses_submissions else None,
         )
+
+    def _held(self, job: Job, reason: str) -> SubmitReport:
+        """A record that cannot be written must not stop the others: the job stays due, and the loop brings it back."""
+        try:
+            return replace(self.recorder.save([jobs.pause(job, reason)]), pause_reason=reason)
+        except Exception:
+            logger.exception("job not paused", job_id=job.job_id)
+            return SubmitReport(broken_batches=1, pause_reason=reason)
 
     def _probes(self, seen: Pauses, ready: Iterable[Job]) -> set[str]:
         """The jobs to submit as probes: one for each paused model whose probe is due, or one for the account.

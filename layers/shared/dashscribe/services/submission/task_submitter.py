@@ -60,17 +60,23 @@ class TaskSubmitter:
             return self.join_backlog(batch)
         slot_at = self.clock() + wait
         submission_id = uuid.uuid4().hex
-        claimed = self._claimed(batch, submission_id)
-        return self._post(claimed, submission_id, options, slot_at) if claimed else NOTHING
+        claimed, failures = self._claimed(batch, submission_id)
+        report = self._post(claimed, submission_id, options, slot_at) if claimed else NOTHING
+        return report + SubmitReport(broken_batches=failures)
 
-    def _claimed(self, batch: list[Job], submission_id: str) -> list[Job]:
+    def _claimed(self, batch: list[Job], submission_id: str) -> tuple[list[Job], int]:
+        """The claimed jobs, and how many could not be written: these must not stop the others, and stay due."""
         claimed: list[Job] = []
+        failures = 0
         for job in batch:
             try:
                 claimed.append(self.records.save(jobs.claim(job, submission_id, self.clock())))
             except StaleRecord:
                 logger.info("another process claimed this job", job_id=job.job_id)
-        return claimed
+            except Exception:
+                logger.exception("job not claimed", job_id=job.job_id)
+                failures += 1
+        return claimed, failures
 
     def _post(self, claimed: list[Job], submission_id: str, options: Options, slot_at: datetime) -> SubmitReport:
         file_urls = [self.media.presign(job.media) for job in claimed]
