@@ -188,12 +188,11 @@ def test_an_unknown_model_works_with_its_declared_family(family: str, region: Re
     assert options.spec.price(region) is None
 
 
-def test_an_unknown_model_accepts_any_language_but_not_any_parameter() -> None:
+def test_an_unknown_model_accepts_any_language() -> None:
     fields: dict[str, object] = {"model": "fun-asr-2027", "family": "fun-asr"}
     assert resolve(profiles=profile(**fields, parameters={"language_hints": ["tlh"]})).parameters == {
         "language_hints": ["tlh"]
     }
-    assert "'speed' is not known to fun-asr-2027" in profile_faults(fields | {"parameters": {"speed": 2}})[0]
 
 
 @pytest.mark.parametrize(
