@@ -28,7 +28,8 @@ OPEN_TIMEOUT_SECONDS = 20
 
 @dataclass(frozen=True)
 class Measured:
-    """One recording of the sample. `usd` is None for a model that bills tokens; `seconds` is None if unreadable."""
+    """One recording of the sample. `usd` is None if the vendor publishes no price of a second; `seconds` is None if
+    the recording is unreadable."""
 
     seconds: float | None
     usd: float | None
@@ -49,7 +50,11 @@ class Estimate:
         text = f"about {self.hours:,.1f} hours of audio, about {self.usd:,.2f} USD at DashScope's list prices"
         text += f" (estimated from {self.sampled} of {self.files:,} files"
         text += f"; {self.unreadable} more could not be read" if self.unreadable else ""
-        text += f"; {self.unpriced} use a model that bills tokens and are not in the price" if self.unpriced else ""
+        text += (
+            f"; {self.unpriced} use a model without a price per second and are not in the price"
+            if self.unpriced
+            else ""
+        )
         return text + ")"
 
 
@@ -125,8 +130,7 @@ class _Meter:
         except (InvalidOptions, ClientError):
             return 0.0  # it fails before it costs anything
         price = options.spec.price(self._region)
-        channels = options.parameters.get("channel_id")
-        return None if price is None else price * seconds * (len(channels) if isinstance(channels, list) else 1)
+        return None if price is None else price * seconds * options.requested_channels
 
 
 def _profiles(target: Target) -> Profiles:
