@@ -16,6 +16,7 @@ from dashscribe.domain.recognition.catalogue import region_of
 from dashscribe.domain.recognition.media import Media, is_ignored, refusal
 from dashscribe.domain.recognition.options import resolve_options
 from dashscribe.domain.recognition.profiles import Profiles
+from dashscribe.domain.recognition.watched_keys import WatchedKeys, parse_list
 from dashscribe.errors import InvalidOptions, ProfilesUnreadable
 from local.target import Target
 
@@ -85,6 +86,10 @@ def extrapolate(measured: Iterable[Measured], files: int) -> Estimate:
 def _candidates(target: Target, request: Mapping[str, Any]) -> Iterator[str]:
     """The keys that the filters select, of the first `MAX_LISTED` objects."""
     bucket, results = target.output("MediaBucketName"), target.output("ResultsBucketName")
+    watched = WatchedKeys(
+        parse_list(target.parameters.get("MediaKeyPrefixes", "")),
+        parse_list(target.parameters.get("MediaKeySuffixes", "")),
+    )
     newer, older = request.get("newer_than"), request.get("older_than")
     pages = target.client("s3").get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=bucket, Prefix=request["prefix"], PaginationConfig={"MaxItems": MAX_LISTED}):
@@ -94,6 +99,7 @@ def _candidates(target: Target, request: Mapping[str, Any]) -> Iterator[str]:
                 item["Key"].endswith(request["suffix"])
                 and (newer is None or item["LastModified"] > datetime.fromisoformat(newer))
                 and (older is None or item["LastModified"] < datetime.fromisoformat(older))
+                and item["Key"] in watched
                 and not is_ignored(media, results)
                 and refusal(media) is None
             ):

@@ -131,6 +131,17 @@ def test_the_event_warns_about_diarization_of_more_than_two_hours() -> None:
     ]
 
 
+def test_a_mixed_bucket_with_watched_suffixes_has_no_failed_jobs() -> None:
+    world = World(submit_environ={"MEDIA_KEY_SUFFIXES": ".wav, .mp3", "MEDIA_KEY_PREFIXES": "calls/"})
+    for key in ("calls/a.WAV", "calls/a.srt", "calls/a.json", "calls/a.txt", "calls/thumbnails/a.jpg", "other/a.wav"):
+        world.upload(key)
+    world.run_until_quiet()
+    assert [job.media.key for job in world.records.jobs.values()] == ["calls/a.WAV"]
+    assert world.bus.events_of("calls/a.WAV") == [SUBMITTED, SUCCEEDED]
+    assert len(world.bus.events) == 2
+    assert world.dead_lettered == []
+
+
 def test_the_event_warns_about_options_about_which_the_vendors_pages_disagree() -> None:
     world = World()
     world.vendor.file_outcomes["quiet.wav"] = ["SUCCESS_WITH_NO_VALID_FRAGMENT"]
