@@ -156,7 +156,7 @@ def _sayings(family: str) -> dict[Place, str]:
         return {("the text",): "Welcome to Alibaba Cloud."}
     if family == "chat stream":
         pieces = [frame["choices"][0]["delta"].get("content") for frame in CHAT_STREAM[FRAMES][:-1]]
-        return {(FRAMES, n): piece for n, piece in enumerate(pieces) if piece}
+        return {(FRAMES, n, "choices", 0, "delta", "content"): piece for n, piece in enumerate(pieces) if piece}
     if family == "flash stream":
         return {(FRAMES, n, "output", "sentence"): s["text"] for n, s in enumerate(SENTENCES)}
     if family == "flash":
@@ -179,9 +179,11 @@ def _check(family: str, path: Place, value: object) -> None:
     is_revised = family.startswith("flash") and path[-1:] == ("text",) and isinstance(value, str)
     has_times = family not in ("004_native_reply", "004_openai_reply", "chat stream")
     for place, text in _sayings(family).items():
-        if path[: len(place)] == place or place[: len(path)] == path:
-            continue  # the value is part of this sentence, or contains it
-        for name in ("json", "txt") if is_revised or not has_times else ("json", "txt", "srt"):
+        part = path[len(place) :][:1] if path[: len(place)] == place else None
+        if part in ((), ("text",)) or place[: len(path)] == path:
+            continue  # the value is this text, or contains it
+        is_timed = has_times and not is_revised and part not in (("words",), ("sentence_end",))
+        for name in ("json", "txt", "srt") if is_timed else ("json", "txt"):
             found = _squeezed(files[name])
             parts = text.split() if name == "srt" else [text]
             assert all(_squeezed(part) in found for part in parts), (name, text, path, value)
