@@ -76,6 +76,7 @@ _OMNI_TOKEN_PRICE = MappingProxyType({Region.INTERNATIONAL: (0.15, 0.47)})
 _NO_TOKEN_PRICE: Mapping[Region, tuple[float, float]] = MappingProxyType({})
 
 
+_THIRD_PARTY = "the price is that of a third party's list"
 _SINGING = "transcribes singing; Chinese dialects; far speakers and noise"
 
 
@@ -237,8 +238,10 @@ CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType(
             _paraformer_v1("paraformer-v1", "legacy"),
             _paraformer_v1("paraformer-8k-v1", "legacy; Chinese telephone speech, 8 kHz"),
             _paraformer_v1("paraformer-mtl-v1", "legacy; several languages, 16 kHz or more"),
-            _qwen3_filetrans("qwen3-asr-flash-filetrans", "the stable name of qwen3-asr-flash-filetrans-2025-11-17"),
-            _qwen3_filetrans("qwen3-asr-flash-filetrans-2025-11-17"),
+            _qwen3_filetrans(
+                "qwen3-asr-flash-filetrans", f"the stable name of qwen3-asr-flash-filetrans-2025-11-17; {_THIRD_PARTY}"
+            ),
+            _qwen3_filetrans("qwen3-asr-flash-filetrans-2025-11-17", _THIRD_PARTY),
             _qwen_audio_filetrans("qwen-audio-3.0-asr-flash-filetrans", _ASR_PRICE),
             _qwen_audio_filetrans(
                 "qwen-audio-3.1-asr-flash-filetrans", token_prices=_TOKEN_PRICE, note="billed by tokens"
@@ -246,8 +249,8 @@ CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType(
             _qwen3_flash("qwen3-asr-flash"),
             _qwen3_flash("qwen3-asr-flash-2025-09-08"),
             _qwen3_flash("qwen3-asr-flash-2026-02-10"),
-            _qwen3_flash("qwen3-asr-flash-us", "US host only", us=True),
-            _qwen3_flash("qwen3-asr-flash-2025-09-08-us", "US host only", us=True),
+            _qwen3_flash("qwen3-asr-flash-us", f"US host only; {_THIRD_PARTY}", us=True),
+            _qwen3_flash("qwen3-asr-flash-2025-09-08-us", f"US host only; {_THIRD_PARTY}", us=True),
             _synchronous(
                 "fun-asr-flash-2026-06-15",
                 "fun-asr-flash",
