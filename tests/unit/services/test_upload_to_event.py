@@ -154,8 +154,8 @@ def test_the_event_warns_about_options_about_which_the_vendors_pages_disagree() 
         "SUCCESS_WITH_NO_VALID_FRAGMENT",
     ]
     report = json.loads(world.results.files[f"a.wav/{world.job_of('a.wav').job_id}/job.json"])
-    [warning] = report["options"]["warnings"]
-    assert "disagree that fun-asr takes disfluency_removal_enabled" in warning["message"]
+    [message] = report["options"]["warning_messages"]
+    assert "disagree that fun-asr takes disfluency_removal_enabled" in message
 
 
 def test_a_terminal_event_that_was_not_published_is_published_within_a_minute() -> None:

@@ -43,6 +43,7 @@ def test_the_report_has_the_options_times_attempts_and_cost(job: Job, now: datet
             "stream": False,
             "fallback": None,
             "warnings": [],
+            "warning_messages": [],
             "outputs": ["txt", "vtt"],
             "subtitles": None,
         },

@@ -23,7 +23,7 @@ def task_body(options: Options) -> Json:
 
 
 def warnings_of(options: Options) -> list[tuple[str, str]]:
-    return [(warning.code, warning.message) for warning in options.warnings]
+    return list(zip(options.warnings, options.warning_messages, strict=True))
 
 
 # extra_parameters

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, EQUIVALENT_LANGUAGE_CODES, ModelSpec, Region
 from dashscribe.domain.recognition.option_checks import check_parameters, find_model, find_region_fault
-from dashscribe.domain.recognition.option_warnings import OptionWarning, find_option_doubts
+from dashscribe.domain.recognition.option_warnings import find_option_doubts
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profile
 
@@ -19,7 +19,8 @@ class Fallback(BaseModel):
     model: str
     family: str
     parameters: JsonObject
-    warnings: tuple[OptionWarning, ...] = ()
+    warnings: tuple[str, ...] = ()
+    warning_messages: tuple[str, ...] = ()
 
 
 def resolve_fallback(
@@ -47,8 +48,14 @@ def resolve_fallback(
         fallback, translate_parameters(given, fallback) if own_parameters is None else own_parameters
     )
     faults = [f"Option 'fallback_model': {fault}" for fault in [*filter(None, [fault, region_fault]), *faults]]
-    warnings = find_option_doubts(fallback, parameters, region)
-    return Fallback(model=fallback.name, family=fallback.family, parameters=parameters, warnings=warnings), faults
+    doubts = find_option_doubts(fallback, parameters, region)
+    return Fallback(
+        model=fallback.name,
+        family=fallback.family,
+        parameters=parameters,
+        warnings=tuple(dict.fromkeys(doubt.code for doubt in doubts)),
+        warning_messages=tuple(doubt.message for doubt in doubts),
+    ), faults
 
 
 def translate_parameters(given: JsonObject, fallback: ModelSpec) -> JsonObject:

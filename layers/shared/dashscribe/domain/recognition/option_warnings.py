@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import NamedTuple
 
 from dashscribe.domain.recognition.catalogue import ModelSpec, Region
 from dashscribe.domain.recognition.parameters import JsonObject
@@ -13,10 +13,8 @@ VENDOR_PAGES_DISAGREE = "VENDOR_PAGES_DISAGREE"
 """One page of the vendor allows the option and another does not."""
 
 
-class OptionWarning(BaseModel):
+class OptionWarning(NamedTuple):
     """A warning about an option. The event of the job has the code, and `job.json` also has the message."""
-
-    model_config = ConfigDict(frozen=True)
 
     code: str
     message: str

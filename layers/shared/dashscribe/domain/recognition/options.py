@@ -21,7 +21,7 @@ from dashscribe.domain.recognition.option_checks import (
     find_region_fault,
     quote,
 )
-from dashscribe.domain.recognition.option_warnings import OptionWarning, find_option_doubts
+from dashscribe.domain.recognition.option_warnings import find_option_doubts
 from dashscribe.domain.recognition.output_options import check_subtitles, resolve_outputs
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import BYTE_ORDER_MARK, DEFAULT_PROFILE, Profile, Profiles
@@ -51,9 +51,8 @@ class Options(BaseModel):
     endpoint: Endpoint | None = None
     stream: bool = False
     fallback: Fallback | None = None
-    warnings: tuple[OptionWarning, ...] = Field(
-        default=(), description="options that are accepted, although the vendor may not accept them"
-    )
+    warnings: tuple[str, ...] = Field(default=(), description="warnings about the options, which the job gets too")
+    warning_messages: tuple[str, ...] = Field(default=(), description="what these warnings are about")
     outputs: tuple[str, ...] = Field(default=FIRST_OUTPUTS, description="the files that are rendered (docs/outputs.md)")
     subtitles: SubtitleOptions | None = None
 
@@ -80,6 +79,7 @@ class Options(BaseModel):
             family=self.fallback.family,
             parameters=self.fallback.parameters,
             warnings=self.fallback.warnings,
+            warning_messages=self.fallback.warning_messages,
             outputs=self.outputs,
             subtitles=self.subtitles,
         )
@@ -93,7 +93,7 @@ def find_option_warnings(options: Options | None, duration_ms: int | None) -> li
     """Return the codes of the warnings about the options. Some depend on the duration of the recording."""
     if options is None:
         return []
-    found = list(dict.fromkeys(warning.code for warning in options.warnings))
+    found = [*options.warnings]
     if options.parameters.get("diarization_enabled") is True and (duration_ms or 0) > MAX_DIARIZATION_MS:
         found.append("DIARIZATION_OVER_TWO_HOURS")
     return found
@@ -142,6 +142,7 @@ def resolve_options(
     faults += fallback_faults
     if faults:
         raise InvalidOptions(_limit_faults(faults))
+    doubts = find_option_doubts(spec, parameters, region)
     return Options(
         profile=profile_name,
         model=model,
@@ -150,7 +151,8 @@ def resolve_options(
         endpoint=(profile.endpoint or spec.endpoints[0]) if spec.is_synchronous else None,
         stream=spec.is_synchronous and (spec.streams_by_default if profile.stream is None else profile.stream),
         fallback=fallback,
-        warnings=find_option_doubts(spec, parameters, region),
+        warnings=tuple(dict.fromkeys(doubt.code for doubt in doubts)),
+        warning_messages=tuple(doubt.message for doubt in doubts),
         outputs=outputs,
         subtitles=subtitles,
     )

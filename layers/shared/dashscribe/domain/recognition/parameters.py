@@ -40,6 +40,13 @@ class ModelParameters(BaseModel):
     sent_outside_parameters: ClassVar[frozenset[str]] = frozenset()
     disputed: ClassVar[frozenset[str]] = frozenset()
 
+    @classmethod
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """A family sends outside `parameters` what any of its base classes does."""
+        super().__init_subclass__(**settings)
+        families = [base for base in cls.__mro__ if issubclass(base, ModelParameters)]
+        cls.sent_outside_parameters = frozenset().union(*(family.sent_outside_parameters for family in families))
+
     extra_parameters: JsonObject | None = Field(
         default=None, description="an object of further parameters, which is sent without a check"
     )
