@@ -171,7 +171,7 @@ class TranscribeService:
         return self.recorder.record_lost_responses([job], MAX_LOST_CALL_RESPONSES) + SubmitReport(ambiguous=1)
 
     def _fall_back(self, job: Job, code: str, message: str = "") -> SubmitReport:
-        logger.info("too large for a synchronous model", error_code=code, reason=message)
+        logger.info("not for a synchronous model", error_code=code, reason=message)
         return self.recorder.record([job], lambda each: jobs.fall_back(each, code, self.clock()))
 
     def _call(self, job: Job, options: Options) -> SubmitReport:

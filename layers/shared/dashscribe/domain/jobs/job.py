@@ -186,7 +186,7 @@ def hand_over(job: Job, now: datetime) -> Job:
 
 
 def fall_back(job: Job, error_code: str, now: datetime) -> Job:
-    """The recording is too large or too long for its synchronous model: use the fallback model of its profile."""
+    """The synchronous model does not take the recording: use the fallback model of its profile."""
     if job.options is None:
         raise ValueError("a job without options has no fallback model")
     return with_options(retry(job, error_code, now), job.options.with_fallback_model())

@@ -12,7 +12,8 @@ from dashscribe.domain.recognition.profiles import Profile
 
 
 class Fallback(BaseModel):
-    """The asynchronous model for a recording that is too large or too long for a synchronous model."""
+    """The asynchronous model for a recording that is too large or too long for a synchronous model, or whose format it
+    refuses."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -30,7 +30,8 @@ class Profile(BaseModel):
     stream: bool | None = Field(default=None, description="whether a synchronous model streams its reply")
     fallback_model: str | None = Field(
         default=None,
-        description="the asynchronous model for recordings that are too large or too long for a synchronous model",
+        description="the asynchronous model for recordings that are too large or too long for a synchronous model, or "
+        "whose format it refuses",
     )
     fallback_family: str | None = Field(
         default=None, description="the model family of a fallback model that is not in the catalogue"
