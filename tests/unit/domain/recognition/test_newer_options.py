@@ -186,6 +186,13 @@ def test_what_no_page_denies_is_accepted_without_a_warning(model: str, parameter
     assert options.warnings == ()
 
 
+def test_a_chat_model_in_the_us_is_accepted_with_a_warning() -> None:
+    options = resolve({MODEL_KEY: "qwen3.8-omni-flash"}, region=Region.US)
+    [(code, message)] = warnings_of(options)
+    assert code == VENDOR_PAGES_DISAGREE
+    assert "has an OpenAI-compatible endpoint" in message
+
+
 # phrase hotwords
 
 

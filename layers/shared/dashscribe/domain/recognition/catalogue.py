@@ -205,7 +205,11 @@ def _qwen_audio_flash(name: str) -> ModelSpec:
     )
 
 
-def _omni(name: str, token_prices: Mapping[Region, tuple[float, float]] = _NO_TOKEN_PRICE) -> ModelSpec:
+def _omni(
+    name: str,
+    token_prices: Mapping[Region, tuple[float, float]] = _NO_TOKEN_PRICE,
+    regions: frozenset[Region] = _EVERYWHERE,
+) -> ModelSpec:
     """A model for prompted transcription. No page of the vendor has a limit of its files."""
     return replace(
         _synchronous(
@@ -214,6 +218,7 @@ def _omni(name: str, token_prices: Mapping[Region, tuple[float, float]] = _NO_TO
             OmniParameters,
             RequestShape.PROMPTED_AUDIO,
             (),
+            regions=regions,
             endpoints=(Endpoint.OPENAI,),
             must_stream=True,
             note="generated text without times; billed by tokens",
@@ -265,7 +270,7 @@ CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType(
             _qwen_audio_flash("qwen-audio-3.1-asr-flash"),
             _omni("qwen3-omni-flash"),
             _omni("qwen3.5-omni-flash"),
-            _omni("qwen3.8-omni-flash", _OMNI_TOKEN_PRICE),
+            _omni("qwen3.8-omni-flash", _OMNI_TOKEN_PRICE, _EVERYWHERE | _US_ONLY),
         )
     }
 )

@@ -73,7 +73,8 @@ def find_call_faults(spec: ModelSpec, profile: Profile, region: Region) -> list[
             f"Option 'endpoint' is {profile.endpoint.value!r}, but {spec.name} is available on "
             f"{' and '.join(endpoint.value for endpoint in spec.endpoints)} only."
         )
-    if region is Region.US and (profile.endpoint or spec.endpoints[0]) is Endpoint.OPENAI:
+    has_other_endpoint = Endpoint.DASHSCOPE in spec.endpoints
+    if region is Region.US and has_other_endpoint and profile.endpoint is Endpoint.OPENAI:
         faults.append("The US region has no OpenAI-compatible endpoint (option 'endpoint'); use 'dashscope'.")
     if profile.stream is False and spec.must_stream:
         faults.append(f"Option 'stream' is false, but {spec.name} always streams; leave it out.")

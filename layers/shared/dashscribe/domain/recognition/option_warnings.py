@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from dashscribe.domain.recognition.catalogue import ModelSpec, Region
+from dashscribe.domain.recognition.catalogue import Endpoint, ModelSpec, Region
 from dashscribe.domain.recognition.parameters import JsonObject
 
 PARAMETERS_NOT_CHECKED = "PARAMETERS_NOT_CHECKED"
@@ -25,6 +25,8 @@ def find_option_doubts(spec: ModelSpec, parameters: JsonObject, region: Region) 
     doubts: list[str] = []
     if region in spec.disputed_regions:
         doubts.append(f"that {spec.name} is available in the region {region} (docs/vendor-api.md#us-region)")
+    if region is Region.US and spec.endpoints == (Endpoint.OPENAI,):
+        doubts.append(f"that the region {region} has an OpenAI-compatible endpoint (docs/vendor-api.md#us-region)")
     doubts += [
         f"that {spec.name} takes {name} (docs/vendor-api.md#{spec.parameters.source})"
         for name in sorted(spec.parameters.disputed & parameters.keys())
