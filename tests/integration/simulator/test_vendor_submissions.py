@@ -140,11 +140,18 @@ def test_the_number_of_files_can_be_limited_to_one(post_task: PostTask, configur
     assert post_task(ANY_URL).status_code == 200
 
 
-def test_a_submission_without_parameters_is_accepted_and_fails_later(
+def test_a_submission_without_parameters_is_transcribed(submit: Submit, until: Until, configure: Configure) -> None:
+    """docs/vendor-api.md#qwen3-asr-filetrans-parameters: each parameter is optional."""
+    configure(behaviour={"queue_seconds": 0}, scripts=[{"match": "hello", "answers": [{"text": "hello"}]}])
+    body = {"model": ONE_FILE, "input": {"file_url": "http://127.0.0.1:9/hello.wav"}}
+    assert until(submit(body=body))["output"]["task_status"] == "SUCCEEDED"
+
+
+def test_a_submission_without_parameters_to_a_workspace_host_is_accepted_and_fails_later(
     submit: Submit, until: Until, configure: Configure
 ) -> None:
     """docs/vendor-api.md#workspace-hosts."""
-    configure(behaviour={"queue_seconds": 0})
+    configure(behaviour={"queue_seconds": 0, "missing_parameters_fail_the_task": True})
     output = until(submit(body={"model": MODEL, "input": {"file_urls": [ANY_URL]}}))["output"]
     assert output["task_status"] == "FAILED"
     assert output["code"] == "InvalidParameter"
