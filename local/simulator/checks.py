@@ -34,7 +34,7 @@ def invalid(message: str = NOT_VALID) -> RequestRefusedError:
 def check_key(authorization: str, behaviour: Behaviour, tokens: Collection[str] = ()) -> None:
     """Check the API key. `tokens` are the valid temporary keys."""
     scheme, _, key = authorization.partition(" ")
-    if scheme != "Bearer" or not key.strip():
+    if scheme.lower() != "bearer" or not key.strip():  # RFC 9110: schemes are case-insensitive
         raise RequestRefusedError(401, "InvalidApiKey", "No API-key provided.")
     if key.strip() in tokens:
         return
@@ -78,6 +78,13 @@ def model_served(model: object, behaviour: Behaviour) -> ModelSpec | None:
     if spec is None or (behaviour.region is not Region.OTHER and behaviour.region not in spec.regions):
         return None
     return spec
+
+
+def documented_submits_per_second(model: str, behaviour: Behaviour) -> int:
+    """Return 20 for Paraformer and 10 for Fun-ASR. The simulator uses 10 for models without a documented limit too
+    (docs/vendor-api.md#rate-limits)."""
+    spec = model_served(model, behaviour)
+    return 20 if spec is not None and spec.family == "paraformer" else 10
 
 
 def check_submission(headers: Mapping[str, str], raw: bytes, behaviour: Behaviour) -> tuple[ModelSpec, dict[str, Any]]:

@@ -111,8 +111,9 @@ class Behaviour(BaseModel):
     queue_seconds: float = 0.2
     running_seconds: float = 0.0
     result_seconds_to_live: float = 24 * 3600
-    submits_per_second: int = 10
-    """For each model. Tasks and synchronous calls are counted separately."""
+    submits_per_second: int | None = None
+    """For each model; None is the documented limit (docs/vendor-api.md#rate-limits). Tasks and synchronous calls are
+    counted separately."""
     queries_per_second: int = 20
     region: Region = Region.OTHER
     """Models and endpoints that this region does not have are refused. `OTHER` has all."""

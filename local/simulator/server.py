@@ -24,7 +24,14 @@ from starlette.routing import Route
 
 from dashscribe.domain.recognition.catalogue import CHAT_PATH, GENERATION_PATH, TASKS_PATH, TRANSCRIPTION_PATH, Endpoint
 from local.simulator.calls import Call, audio_urls, chat_call, generation_call
-from local.simulator.checks import RequestRefusedError, check_key, check_submission, file_urls, invalid
+from local.simulator.checks import (
+    RequestRefusedError,
+    check_key,
+    check_submission,
+    documented_submits_per_second,
+    file_urls,
+    invalid,
+)
 from local.simulator.connection import CutConnection
 from local.simulator.errors import error_body, refuse_path, report_failure
 from local.simulator.scenario import SYNCHRONOUS, Behaviour, Fault, FileScript, Recorded, Scenario
@@ -152,10 +159,12 @@ class Simulator:
         tasks share one."""
         behaviour = self.scenario.behaviour
         kind = "submit" if name == "submit" else "call" if name in SYNCHRONOUS else "tasks"
-        rate = behaviour.queries_per_second if kind == "tasks" else behaviour.submits_per_second
+        model = "" if kind == "tasks" or not isinstance(body, dict) else str(body.get("model"))
+        rate = behaviour.queries_per_second
         if name == "upload_policy":
             kind, rate = "policies", _POLICIES_PER_SECOND
-        model = "" if kind == "tasks" or not isinstance(body, dict) else str(body.get("model"))
+        elif kind != "tasks":
+            rate = behaviour.submits_per_second or documented_submits_per_second(model, behaviour)
         if not self._limits.hit(RateLimitItemPerSecond(rate), kind, model):
             raise RequestRefusedError(
                 429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later."

@@ -77,13 +77,17 @@ class Uploads:
             raise UploadRefusedError(403, "AccessDenied")
         if key in self._files:
             raise UploadRefusedError(409, "FileAlreadyExists")
+        self._files = {each: file for each, file in self._files.items() if self._is_kept(file[0])}
         self._files[key] = (time.time(), fields["file"])
         return 200 if fields.get("success_action_status") == b"200" else 204
 
     def find(self, url: str) -> bytes | None:
         """Return an uploaded file; None if it does not exist or has expired."""
         stored_at, content = self._files.get(url.removeprefix(OSS), (0.0, b""))
-        return content if time.time() < stored_at + self._scenario.behaviour.upload_seconds_to_live else None
+        return content if self._is_kept(stored_at) else None
+
+    def _is_kept(self, stored_at: float) -> bool:
+        return time.time() < stored_at + self._scenario.behaviour.upload_seconds_to_live
 
     def _sign(self, policy: str) -> str:
         return base64.b64encode(hmac.new(self._signing_key, policy.encode(), hashlib.sha1).digest()).decode()

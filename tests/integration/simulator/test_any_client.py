@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
 from dashscribe.domain.recognition.catalogue import CHAT_PATH, GENERATION_PATH, TASKS_PATH, TRANSCRIPTION_PATH
+from local.simulator.server import Simulator
 
 URL = "http://127.0.0.1:9/walk.wav"
 SPOKEN = "We walked."
@@ -159,6 +162,16 @@ def test_a_path_or_method_that_the_vendor_does_not_have_gets_a_json_error(
     assert (answer.status_code, body.get("error", body)["code"]) == (status, code)
     assert ("error" in body) is path.startswith("/compatible-mode")
     assert body["request_id"]
+
+
+def test_a_fault_of_the_simulator_gets_a_json_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    with ThreadPoolExecutor() as recognisers:
+        simulator = Simulator("http://127.0.0.1:9", recognisers)
+        monkeypatch.setattr(simulator.task_store, "tasks", None)
+        with TestClient(simulator.application(), raise_server_exceptions=False) as client:
+            answer = client.get(f"{TASKS_PATH}/some-task", headers={"Authorization": "Bearer any"})
+            monkeypatch.undo()
+    assert (answer.status_code, answer.json()["code"]) == (500, "InternalError")
 
 
 # local files

@@ -188,12 +188,16 @@ def test_a_reset_of_the_scenario_restores_the_api_keys(base_url: str, configure:
 # rates
 
 
-def test_the_eleventh_submission_of_a_second_is_throttled(post_task: PostTask, configure: Configure) -> None:
+@pytest.mark.parametrize(("model", "limit"), [("fun-asr", 10), ("paraformer-v2", 20)])
+def test_a_submission_above_the_limit_of_its_model_is_throttled(
+    model: str, limit: int, post_task: PostTask, configure: Configure
+) -> None:
     configure(behaviour={"queue_seconds": 60})
-    for _ in range(10):
-        assert post_task(ANY_URL).status_code == 200
-    for _ in range(40):  # one is enough, unless a slow machine needs more than a second for ten submissions
-        answer = post_task(ANY_URL)
+    body = {"model": model, "input": {"file_urls": [ANY_URL]}, "parameters": {}}
+    for _ in range(limit):
+        assert post_task(body=body).status_code == 200
+    for _ in range(60):  # one is enough, unless a slow machine needs more than a second for as many submissions
+        answer = post_task(body=body)
         if answer.status_code != 200:
             break
     assert answer.status_code == 429
