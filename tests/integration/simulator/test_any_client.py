@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -178,9 +177,9 @@ def test_a_fault_of_the_simulator_gets_a_json_error(monkeypatch: pytest.MonkeyPa
 
 
 @pytest.fixture
-def uploaded(vendor: httpx.Client, http: httpx.Client, samples: Path) -> str:
-    """The `oss://` URL of an uploaded sample."""
-    return upload(vendor, http, (samples / "morning-walk.wav").read_bytes())
+def uploaded(vendor: httpx.Client, http: httpx.Client, walk_pcm: bytes, as_wav: Callable[..., bytes]) -> str:
+    """The `oss://` URL of an uploaded recording."""
+    return upload(vendor, http, as_wav(walk_pcm))
 
 
 def upload(vendor: httpx.Client, http: httpx.Client, content: bytes, **changed: str) -> str:
