@@ -53,7 +53,11 @@ def resource_policies(resources: Resources) -> Iterator[tuple[str, Statement]]:
             "s3",
             {(f"{name}Function", "PutObject") for name in ("SubmitTranscription", "FinalizeTranscription")}
             | {("TranscribeAudioFunction", action) for action in ("PutObject", "GetObject", "ListBucket")}
-            | {("BackfillUploadsFunction", action) for action in ("GetObject", "ListBucket")},
+            | {
+                (f"{name}Function", action)
+                for name in ("SubmitTranscription", "BackfillUploads")
+                for action in ("GetObject", "ListBucket")
+            },
         ),
         (
             "MediaBucket",
@@ -84,11 +88,14 @@ def test_only_the_named_roles_may_access_it_and_only_with_the_named_actions(
     assert found == allowed
 
 
-def test_a_backfill_reads_job_reports_and_no_transcript(resources: Resources) -> None:
+@pytest.mark.parametrize("function", ["SubmitTranscriptionFunction", "BackfillUploadsFunction"])
+def test_what_skips_transcribed_recordings_reads_job_reports_and_no_transcript(
+    resources: Resources, function: str
+) -> None:
     read = [
         statement["Resource"]
         for name, statement in granted(resources)
-        if name == "BackfillUploadsFunction"
+        if name == function
         and "s3:GetObject" in as_list(statement["Action"])
         and "ResultsBucket" in json.dumps(statement["Resource"])
     ]
