@@ -97,7 +97,7 @@ def place(resource: Any) -> str:
 def policies(resources: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """The role, the name of the policy, and a statement."""
     for name, resource in resources.items():
-        properties = resource["Properties"]
+        properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::IAM::Policy":
             for role in properties["Roles"]:
                 for statement in properties["PolicyDocument"]["Statement"]:
