@@ -130,7 +130,7 @@ $(BIN)/uv: requirements/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-$(VENV)/.ready: $(BIN)/uv requirements/dev.txt requirements/cli.in pyproject.toml layers/deps/requirements.in
+$(VENV)/.ready: $(BIN)/uv requirements/dev.txt pyproject.toml layers/deps/requirements.in
 	@echo "installing the project's packages, the simulator's recogniser and the checks into $(VENV)"
 	@$(UV_INSTALL) --python $(BIN)/python -r requirements/dev.txt | grep -Ev '^ [+~-]'
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
