@@ -21,7 +21,7 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 
 def count(report: PassReport) -> None:
-    add_nonzero_counts(FailedSteps=report.failed_steps, DeadLettersRecovered=report.recovered)
+    add_nonzero_counts(FailedSteps=report.failed_steps, DeadLettersRedriven=report.redriven)
     if report.queries or report.list_pages or report.requeued:
         logger.info(
             "pass ended",

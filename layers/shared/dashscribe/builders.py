@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         ResultStore,
         SpeechService,
         SynchronousSpeech,
+        TranscriptFinder,
         VendorFacts,
     )
     from dashscribe.services.submission.submission_pause import SubmissionPause
@@ -84,6 +85,7 @@ def build_submit_service(
     results: ResultSource,
     messages: MessageSource,
     synchronous_queue: JobQueue,
+    transcripts: TranscriptFinder,
     concurrent_records: int | None = None,
 ) -> SubmitService:
     from dashscribe.services.submission.inbox import MessageInbox
@@ -91,20 +93,22 @@ def build_submit_service(
     from dashscribe.services.submission.lost_responses import LostResponses
     from dashscribe.services.submission.submit import CONCURRENT_RECORDS, SubmitService
     from dashscribe.services.submission.task_submitter import TaskSubmitter
-    from dashscribe.services.uploads import UploadRecorder
 
     table, pause = ports.table, ports.pause()
     preparer = JobPreparer(
         records=table.records,
         media=ports.media,
         profiles=ports.profiles,
+        transcripts=transcripts,
         recorder=pause.recorder,
         pause=pause,
         synchronous_queue=synchronous_queue,
         clock=ports.clock,
+        results_bucket=settings.results_bucket_name,
         default_model=settings.default_model,
         default_outputs=settings.outputs,
         region=region_of(settings.dashscope_base_url),
+        watched_keys=settings.watched_keys,
     )
     lost_responses = LostResponses(
         records=table.records,
@@ -131,7 +135,6 @@ def build_submit_service(
     )
     return SubmitService(
         inbox=MessageInbox(ports.dead_letter_queue, table.records),
-        uploads=UploadRecorder(table.records, ports.clock, settings.results_bucket_name),
         preparer=preparer,
         lost_responses=lost_responses,
         pause=pause,
@@ -192,8 +195,7 @@ class PollQueues:
     """The queues of the poll function."""
 
     submit_queue: JobQueue
-    dead_letter_queue: DeadLetterQueue
-    dead_letter_source: DeadLetterSource
+    dead_letters: DeadLetterSource
 
 
 def build_poll_service(
@@ -207,13 +209,12 @@ def build_poll_service(
 ) -> PollService:
     from dashscribe.services.pauses import PauseKeeper
     from dashscribe.services.polling.backlog import Backlog
-    from dashscribe.services.polling.dead_letters import DeadLetterRecovery
+    from dashscribe.services.polling.dead_letters import DeadLetterRedriver
     from dashscribe.services.polling.paused_jobs import PausedJobs
     from dashscribe.services.polling.poll import CONCURRENT_REQUEUES, PollService
     from dashscribe.services.polling.task_poller import CONCURRENT_QUERIES, TaskPoller
     from dashscribe.services.polling.task_selection import TaskSelector
     from dashscribe.services.polling.vendor_calls import VendorCalls
-    from dashscribe.services.uploads import UploadRecorder
 
     tuning = tuning or PollTuning()
     vendor = VendorCalls(speech, table.rate_limiter, clock, settings.query_requests_per_second, tuning.sleep)
@@ -242,12 +243,7 @@ def build_poll_service(
         queue=queues.submit_queue,
         backlog=backlog,
         events=events,
-        dead_letters=DeadLetterRecovery(
-            queues.dead_letter_source,
-            queues.dead_letter_queue,
-            UploadRecorder(table.records, clock, settings.results_bucket_name),
-            clock,
-        ),
+        dead_letters=DeadLetterRedriver(queues.dead_letters, clock),
         clock=clock,
         concurrent_requeues=tuning.concurrent_requeues or CONCURRENT_REQUEUES,
     )

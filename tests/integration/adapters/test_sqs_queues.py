@@ -84,7 +84,8 @@ def test_dead_letters_of_our_own_are_distinguished_from_those_that_sqs_moved(sqs
         MessageBody="undelivered",
         MessageAttributes={"ERROR_CODE": {"DataType": "String", "StringValue": "NO_PERMISSIONS"}},
     )
-    source = SqsDeadLetterSource(sqs, queue_url)
+    submit_queue_url = sqs.create_queue(QueueName="submit")["QueueUrl"]
+    source = SqsDeadLetterSource(sqs, queue_url, submit_queue_url)
     letters = {letter.body: letter for letter in source.receive()}
     assert {body: letter.has_reason for body, letter in letters.items()} == {
         "ours": True,
@@ -93,5 +94,6 @@ def test_dead_letters_of_our_own_are_distinguished_from_those_that_sqs_moved(sqs
     }
     assert source.receive() == []
     source.put_back(letters["ours"])
-    source.remove(letters["moved"])
+    source.redrive(letters["moved"])
+    assert only_message(sqs, submit_queue_url)["Body"] == "moved"
     assert [letter.body for letter in source.receive()] == ["ours"]

@@ -49,7 +49,7 @@ def test_every_outcome_is_counted_and_logged(serve: Serve, emitted: Metrics, log
         finished_tasks=3,
         requeued=4,
         failed_steps=5,
-        recovered=2,
+        redriven=2,
         longest_overdue_seconds=6.5,
         oldest_job_seconds=7.5,
         pauses=start_pause(start_pause(Pauses(), "Arrearage", "", NOW), "AccessDenied", "", NOW, model="fun-asr"),
@@ -57,7 +57,7 @@ def test_every_outcome_is_counted_and_logged(serve: Serve, emitted: Metrics, log
     serve(app, "poll_service", report)
     invoke(app, EVENT)
     assert emitted() == {
-        "DeadLettersRecovered": [2],
+        "DeadLettersRedriven": [2],
         "FailedSteps": [5],
         "LongestOverdue": [6.5],
         "OldestJobAge": [7.5],

@@ -11,7 +11,7 @@ from tests.support.world import World
 def test_hours_without_a_submit_function_fail_no_job() -> None:
     world = World()
     body = world.upload("a.wav", queued=False)
-    world.submit_service().uploads.record(body)
+    world.submit_service().preparer.record(body)
     began = world.now
     while world.now - began < timedelta(hours=3):
         world.loop_pass()

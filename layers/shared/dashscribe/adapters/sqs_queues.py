@@ -100,9 +100,10 @@ class SqsDeadLetterQueue:
 class SqsDeadLetterSource:
     """`DeadLetterSource` on SQS."""
 
-    def __init__(self, client: SQSClient, queue_url: str) -> None:
+    def __init__(self, client: SQSClient, queue_url: str, submit_queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
+        self._submit_queue_url = submit_queue_url
 
     def receive(self) -> list[DeadLetter]:
         reply = self._client.receive_message(
@@ -126,7 +127,9 @@ class SqsDeadLetterSource:
             QueueUrl=self._queue_url, ReceiptHandle=letter.receipt, VisibilityTimeout=0
         )
 
-    def remove(self, letter: DeadLetter) -> None:
+    def redrive(self, letter: DeadLetter) -> None:
+        """Send it before it is deleted. A message that is sent twice finds the job of the first one."""
+        self._client.send_message(QueueUrl=self._submit_queue_url, MessageBody=letter.body)
         self._client.delete_message(QueueUrl=self._queue_url, ReceiptHandle=letter.receipt)
 
 

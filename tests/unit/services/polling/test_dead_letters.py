@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from dashscribe.services.ports import DeadLetter
 from tests.support.world import SUCCEEDED, World
 
 
@@ -54,28 +55,29 @@ def test_a_moved_message_that_cannot_be_parsed_stays_with_a_reason() -> None:
     world = World()
     world.moved_by_sqs.append("{broken")
     world.poll_pass()
+    world.deliver()
     assert world.moved_by_sqs == []
     [(body, reason)] = world.dead_lettered
     assert (body, reason) == ("{broken", "The message is not JSON.")
 
 
-def test_a_message_that_cannot_be_recorded_stays_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_message_that_cannot_be_redriven_stays_and_stops_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
-    moved_upload(world, "a.wav")
+    first = moved_upload(world, "a.wav")
     moved_upload(world, "b.wav")
-    create = world.records.create
+    redrive = world.redrive
 
-    def refuse_the_first(job: object) -> bool:
-        if getattr(job, "media", None) and job.media.key == "a.wav":  # type: ignore[attr-defined]
-            raise ConnectionError("the table refuses writes")
-        return create(job)  # type: ignore[arg-type]
+    def refuse_the_first(letter: DeadLetter) -> None:
+        if letter.body == first:
+            raise ConnectionError("the queue does not answer")
+        redrive(letter)
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.records, "create", refuse_the_first)
+        patch.setattr(world, "redrive", refuse_the_first)
         report = world.poll_pass()
     assert report is not None
-    assert (report.recovered, report.failed_steps) == (1, 0)
-    assert len(world.moved_by_sqs) == 1
+    assert (report.redriven, report.failed_steps) == (1, 0)
+    assert world.moved_by_sqs == [first]
     world.now += timedelta(minutes=5)
     world.poll_pass()
     world.run_until_quiet()

@@ -20,7 +20,7 @@ from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.pauses import PauseKeeper
 from dashscribe.services.polling.backlog import Backlog
-from dashscribe.services.polling.dead_letters import DeadLetterRecovery
+from dashscribe.services.polling.dead_letters import DeadLetterRedriver
 from dashscribe.services.polling.paused_jobs import PausedJobs
 from dashscribe.services.polling.task_poller import FinalizeWork, TaskPoller, TaskPollReport
 from dashscribe.services.ports import Clock, EventPublisher, JobQueue, JobRecords
@@ -59,7 +59,7 @@ class PassReport(TaskPollReport):
 
     pauses: Pauses | None = None
     has_backlog: bool = False
-    recovered: int = 0
+    redriven: int = 0
     requeued: int = 0
     longest_overdue_seconds: float = 0
     oldest_job_seconds: float = 0
@@ -77,7 +77,7 @@ class PollService:
     queue: JobQueue
     backlog: Backlog
     events: Callable[[], EventPublisher]
-    dead_letters: DeadLetterRecovery
+    dead_letters: DeadLetterRedriver
     clock: Clock
     concurrent_requeues: int = CONCURRENT_REQUEUES
 
@@ -90,7 +90,7 @@ class PollService:
             self._follow_pauses,
             self._release_backlog,
             self._resume_paused_jobs,
-            self._recover_dead_letters,
+            self._redrive_dead_letters,
         ):
             try:
                 step(work, report)
@@ -174,8 +174,8 @@ class PollService:
         if report.pauses is not None:
             self._requeue(self.paused_jobs.due_jobs(report.pauses), report)
 
-    def _recover_dead_letters(self, _: FinalizeWork, report: PassReport) -> None:
-        report.recovered = self.dead_letters.run()
+    def _redrive_dead_letters(self, _: FinalizeWork, report: PassReport) -> None:
+        report.redriven = self.dead_letters.run()
 
     def _requeue(self, waiting: Sequence[Job], report: PassReport) -> None:
         """Write each record before its message is sent: the receiver must find a record that does not change under it.

@@ -25,6 +25,7 @@ from dashscribe.services.ports.records import (
 from dashscribe.services.ports.storage import (
     MediaStore,
     ResultStore,
+    StoredTranscript,
     TranscriptFinder,
     Upload,
     UploadFinder,
@@ -53,6 +54,7 @@ __all__ = [
     "ResultSource",
     "ResultStore",
     "SpeechService",
+    "StoredTranscript",
     "SynchronousSpeech",
     "TranscriptFinder",
     "Upload",

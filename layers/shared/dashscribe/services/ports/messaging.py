@@ -87,7 +87,9 @@ class DeadLetterSource(Protocol):
 
     def put_back(self, letter: DeadLetter) -> None: ...
 
-    def remove(self, letter: DeadLetter) -> None: ...
+    def redrive(self, letter: DeadLetter) -> None:
+        """Move the message to the submit queue."""
+        ...
 
 
 class PollLoop(Protocol):

@@ -1,18 +1,21 @@
-"""From a recorded job to one that is ready to be submitted: check it, fix its options."""
+"""From a queue message to a job that is ready to be submitted: record it, check it, fix its options."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.media import refusal, too_large_for
+from dashscribe.domain.recognition.media import Media, is_ignored, refusal, too_large_for
 from dashscribe.domain.recognition.options import Options, find_dropped_model, resolve_options
-from dashscribe.errors import InvalidOptions, MediaUnusable, ProfilesUnreadable
+from dashscribe.domain.recognition.watched_keys import WatchedKeys
+from dashscribe.errors import InvalidOptions, MalformedMessage, MediaArchived, MediaUnusable, ProfilesUnreadable
 from dashscribe.observability import logger
-from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource
+from dashscribe.services.messages import ObjectCreated, ObjectRestored, RequeuedJob, parse_message
+from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource, TranscriptFinder
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 from dashscribe.services.submission.submission_pause import SubmissionPause
@@ -29,18 +32,30 @@ class Preparation:
 
 @dataclass(frozen=True)
 class JobPreparer:
-    """Prepares one job."""
+    """Prepares the job of one message. `results_bucket` is never read as a source of media."""
 
     records: JobRecords
     media: MediaStore
     profiles: ProfilesSource
+    transcripts: TranscriptFinder
     recorder: JobRecorder
     pause: SubmissionPause
     synchronous_queue: JobQueue
     clock: Clock
+    results_bucket: str
     default_model: str
     default_outputs: tuple[str, ...]
     region: Region
+    watched_keys: WatchedKeys
+
+    def record(self, body: str) -> Job | None:
+        """Record the upload of a message, or find the requeued job. Raises `MalformedMessage`.
+
+        From then on the loop brings the job back, so its message is no longer needed. None for an object that is no
+        recording.
+        """
+        message = parse_message(body)
+        return find_requeued(message, self.records) if isinstance(message, RequeuedJob) else self._received(message)
 
     def prepare(self, job: Job) -> Preparation:
         """Check a recorded job, fix its options, and route it."""
@@ -57,14 +72,7 @@ class JobPreparer:
             return self._failed(job, *refused)
         try:
             metadata = self.media.head(job.media)
-            options = job.options or resolve_options(
-                job.media.key,
-                metadata,
-                self.profiles.profiles(),
-                default_model=self.default_model,
-                default_outputs=self.default_outputs,
-                region=self.region,
-            )
+            options = job.options or self._options(job.media, metadata)
         except MediaUnusable as error:
             return self._failed(job, error.code, str(error))
         except InvalidOptions as error:
@@ -73,6 +81,58 @@ class JobPreparer:
             logger.error("profiles unreadable; submissions paused", reason=str(error))
             return Preparation(report=self.pause.start([job], pauses.PROFILES_UNREADABLE, str(error)))
         return self._routed(job if job.options else jobs.with_options(job, options), options)
+
+    def _received(self, message: ObjectCreated) -> Job | None:
+        """The job of an upload, recorded once. None for an object that is no recording, such as a folder marker."""
+        if is_ignored(message.media, self.results_bucket):
+            return None
+        if message.media.key not in self.watched_keys:
+            logger.info("key not watched", key=message.media.key)
+            return None
+        if isinstance(message, ObjectRestored) and not self._waits_for_restore(message):
+            logger.info("restored object left alone", job_id=message.archived_job_id)
+            return None
+        if message.is_copy and self._is_transcribed_copy(message):
+            return None
+        job = jobs.receive(message.job_id, message.media, message.time, self.clock())
+        if self.records.create(job):
+            return job
+        return self.records.find(message.job_id) or job
+
+    def _is_transcribed_copy(self, message: ObjectCreated) -> bool:
+        """Whether an object was copied in place: the same bytes under the same key have a transcript with the same
+        options. A copy that has a job already, because its bytes had no transcript then, keeps it.
+        """
+        if self.records.find(message.job_id) is not None:
+            return False
+        stored = list(self.transcripts.find_transcripts(message.media))
+        if not stored:
+            return False
+        try:
+            options = self._options(message.media, self.media.head(message.media, archived_too=True))
+        except (MediaUnusable, InvalidOptions, ProfilesUnreadable):
+            return False  # `validate` reports it
+        effective = [options] if options.fallback is None else [options, options.with_fallback_model()]
+        for transcript in stored:
+            if transcript.options in effective:
+                logger.info("copy in place left alone", job_id=message.job_id, transcribed_by=transcript.job_id)
+                return True
+        return False
+
+    def _options(self, media: Media, metadata: Mapping[str, str]) -> Options:
+        return resolve_options(
+            media.key,
+            metadata,
+            self.profiles.profiles(),
+            default_model=self.default_model,
+            default_outputs=self.default_outputs,
+            region=self.region,
+        )
+
+    def _waits_for_restore(self, message: ObjectRestored) -> bool:
+        """Whether the upload failed because it was archived. Any other restored object may be transcribed already."""
+        original = self.records.find(message.archived_job_id) if message.archived_job_id else None
+        return original is not None and original.failure is not None and original.failure.code == MediaArchived.code
 
     def _prepare(self, job: Job) -> Preparation:
         if not jobs.can_be_claimed(job, self.clock()):
@@ -109,3 +169,11 @@ class JobPreparer:
 
     def _failed(self, job: Job, code: str, message: str) -> Preparation:
         return Preparation(report=self.recorder.fail(job, code, message))
+
+
+def find_requeued(message: RequeuedJob, records: JobRecords) -> Job:
+    """The job that a requeue message names. Raises `MalformedMessage` when it does not exist."""
+    job = records.find(message.job_id)
+    if job is None:
+        raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
+    return job

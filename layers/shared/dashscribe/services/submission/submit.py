@@ -20,7 +20,6 @@ from dashscribe.services.submission.lost_responses import LostResponses
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 from dashscribe.services.submission.submission_pause import SubmissionPause
 from dashscribe.services.submission.task_submitter import TaskSubmitter
-from dashscribe.services.uploads import UploadRecorder
 
 RUN_TIME = timedelta(seconds=25)
 """After this a run submits no further batch. Its last batch may wait 8 s for a slot and 25 s for the response; the
@@ -59,7 +58,6 @@ class SubmitService:
     """One run handles one batch of queue messages. Running it again with the same messages has no further effect."""
 
     inbox: MessageInbox
-    uploads: UploadRecorder
     preparer: JobPreparer
     lost_responses: LostResponses
     pause: SubmissionPause
@@ -133,7 +131,7 @@ class SubmitService:
             logger.warning("jobs left to the loop", waiting=left)
 
     def _record(self, message: Message) -> Processed[Job | None]:
-        return self.inbox.process(message, self.uploads.record)
+        return self.inbox.process(message, self.preparer.record)
 
     def _prepare_job(self, job: Job, _: str) -> Preparation:
         return self.preparer.prepare(job)
