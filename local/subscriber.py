@@ -6,15 +6,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from dashscribe.domain.jobs.events import PAUSED, RESUMED
 from local.stack import StackInfo
 
 
 class Subscriber:
-    """Receives every event of one source from one bus; by default those of dashscribe from the stack's bus."""
+    """Receives every event of one source from one bus; by default those of dashscribe from the stack's bus.
+
+    `pauses` has the events about pauses, which name no upload.
+    """
 
     def __init__(
         self, info: StackInfo, name: str = "local-subscriber", *, bus: str = "", source: str = "dashscribe"
     ) -> None:
+        self.pauses: list[dict[str, Any]] = []
         self._sqs = info.client("sqs")
         self._events = info.client("events")
         bus = bus or info.outputs["EventBusName"]
@@ -41,8 +46,13 @@ class Subscriber:
         self._events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
 
     def receive(self, wait_seconds: int = 1) -> Iterator[dict[str, Any]]:
-        """Receive and delete the waiting events; wait at most `wait_seconds` for the first one."""
+        """Receive and delete the waiting events; wait at most `wait_seconds` for the first one. Return those that are
+        not about a pause."""
         reply = self._sqs.receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=wait_seconds)
         for message in reply.get("Messages", []):
-            yield json.loads(message["Body"])
+            event = json.loads(message["Body"])
+            if event["detail-type"] in (PAUSED, RESUMED):
+                self.pauses.append(event)
+            else:
+                yield event
             self._sqs.delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])

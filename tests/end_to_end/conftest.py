@@ -69,6 +69,11 @@ class Deployment:
     def upload(self, key: str, body: bytes, metadata: dict[str, str] | None = None) -> None:
         self.s3.put_object(Bucket=self.media_bucket, Key=key, Body=body, Metadata=metadata or {})
 
+    @property
+    def pauses(self) -> list[dict[str, Any]]:
+        """The events about pauses so far."""
+        return self._subscriber.pauses
+
     def events_of(self, key: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["detail"]["media"]["key"] == key]
 

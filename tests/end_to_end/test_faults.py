@@ -32,7 +32,8 @@ class Played:
     """What happened to each upload of the table, by its key.
 
     `first_tasks`: the number of URLs in the first submission of each row. `left_over`: faults and answers that no
-    request used. `waited`: why each upload waited during the pause.
+    request used. `waited`: why each upload waited during the pause. `pauses`: the events about pauses, each
+    with its model, or None for the account.
     """
 
     events: dict[str, list[dict[str, Any]]]
@@ -42,6 +43,7 @@ class Played:
     left_over: list[str]
     waited: dict[str, str]
     lost_responses: int
+    pauses: list[tuple[str, str | None]]
 
     def ends(self, key: str) -> list[dict[str, Any]]:
         return [event for event in self.events[key] if event["detail-type"] in ENDS]
@@ -293,6 +295,7 @@ def played(deployment: Deployment, request: pytest.FixtureRequest) -> Iterator[P
         left_over=_left_over(state),
         waited=waited,
         lost_responses=_ambiguous_submissions(deployment) - ambiguous,
+        pauses=[(event["detail-type"], event["detail"]["model"]) for event in deployment.pauses],
     )
     yield table
     capture = request.config.pluginmanager.get_plugin("capturemanager")
@@ -349,6 +352,12 @@ def test_an_upload_waits_for_its_model_while_the_other_models_go_on(played: Play
     assert datetime.fromisoformat(waited_until) - datetime.fromisoformat(waited_from) >= timedelta(seconds=25)
     others = [end for key in played.events for end in played.ends(key) if end["detail"]["model"] != row.model]
     assert any(waited_from < end["detail"]["timing"]["submitted_at"] < waited_until for end in others)
+
+
+@pytest.mark.parametrize("model", [None, *(row.model for row in ROWS if row.model is not None)])
+def test_subscribers_hear_that_submissions_were_paused_and_resumed(played: Played, model: str | None) -> None:
+    assert ("Submissions Paused", model) in played.pauses
+    assert ("Submissions Resumed", model) in played.pauses
 
 
 def test_a_task_in_flight_is_finalized_while_submissions_are_paused(played: Played) -> None:
