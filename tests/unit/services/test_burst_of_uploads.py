@@ -8,8 +8,9 @@ from tests.benchmarks.figures import percentiles
 from tests.benchmarks.simulated_aws import SimulatedAws, SimulatedRun
 
 
-def burst(files: int, max_files_per_task: int) -> SimulatedRun:
+def burst(files: int, max_files_per_task: int, seed: int = 1) -> SimulatedRun:
     aws = SimulatedAws(max_files_per_task=max_files_per_task)
+    aws.latencies.seed(seed)
     for number in range(files):
         aws.upload_later(f"f/{number:03}.wav", number / 1000)
     return aws.run()
@@ -49,6 +50,9 @@ def test_terminal_events_of_a_burst_are_published_soon_after_the_tasks_end(
     run: str, request: pytest.FixtureRequest
 ) -> None:
     """A submit function runs for up to half a minute after its first task."""
-    median, p95, _ = percentiles(request.getfixturevalue(run).lags)
+    lags = list(request.getfixturevalue(run).lags)
+    if run == "many_files_per_task":  # ten tasks are few: the median depends on the latencies of one run
+        lags += burst(1000, max_files_per_task=100, seed=2).lags + burst(1000, max_files_per_task=100, seed=3).lags
+    median, p95, _ = percentiles(lags)
     assert median <= 2
     assert p95 <= 5
