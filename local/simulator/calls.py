@@ -174,5 +174,5 @@ def _check_audio(spec: ModelSpec, audio: str, headers: Mapping[str, str]) -> str
 def check_size(spec: ModelSpec, size: int) -> None:
     """Refuse audio above the size limit. The size of a data URL is its encoded length
     (docs/vendor-api.md#file-limits)."""
-    if size > spec.max_size_bytes:
+    if spec.max_size_bytes is not None and size > spec.max_size_bytes:
         raise RequestRefusedError(400, "BadRequest.TooLarge", "The file size exceeds the limit of 10 MB.")

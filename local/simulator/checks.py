@@ -74,7 +74,8 @@ def read_parameters(body: dict[str, Any]) -> dict[str, Any]:
 def model_served(model: object, behaviour: Behaviour) -> ModelSpec | None:
     """Return the row of a request's model; None if the region does not have it."""
     name = str(model)
-    spec = CATALOGUE.get(name) or find_spec(name, behaviour.extra_models.get(name, ""))
+    family = behaviour.extra_models.get(name)
+    spec = find_spec(name, family) if family else CATALOGUE.get(name)
     if spec is None or (behaviour.region is not Region.OTHER and behaviour.region not in spec.regions):
         return None
     return spec
