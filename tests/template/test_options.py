@@ -182,7 +182,7 @@ def test_a_first_deployment_raises_no_alarm(template: Template) -> None:
 
 
 def test_a_loop_that_does_not_run_notifies(template: Template) -> None:
-    alarm = with_options(template, AlarmTopicArn=TOPIC)["OverdueJobAlarm"]["Properties"]
+    alarm = with_options(template, AlarmTopicArn=TOPIC)["LoopStoppedAlarm"]["Properties"]
     assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", alarm["AlarmActions"])
 
 
