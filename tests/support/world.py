@@ -78,6 +78,7 @@ ENVIRON = {
     "PRESIGN_EXPIRY_SECONDS": "43200",
     "SUBMIT_QUEUE_URL": "submit",
     "SYNCHRONOUS_QUEUE_URL": "synchronous",
+    "ASYNCHRONOUS_MODELS_ONLY": "false",
 }
 """The settings of every function."""
 
@@ -522,6 +523,7 @@ class World:
         self.key: str | None = "sk-test"
         self.profiles_document = profiles
         self.max_files_per_task = max_files_per_task
+        self.asynchronous_models_only = False
         self.uploads = 0
         self.batch_size: int | None = None
         self.invisible: set[int] = set()
@@ -600,7 +602,13 @@ class World:
         )
 
     def submit_service(self) -> SubmitService:
-        settings = SubmitSettings.from_environ({**ENVIRON, "MAX_FILES_PER_TASK": str(self.max_files_per_task)})
+        settings = SubmitSettings.from_environ(
+            {
+                **ENVIRON,
+                "MAX_FILES_PER_TASK": str(self.max_files_per_task),
+                "ASYNCHRONOUS_MODELS_ONLY": str(self.asynchronous_models_only),
+            }
+        )
         return build_submit_service(
             settings,
             self.submission_ports(),

@@ -21,6 +21,7 @@ OPTIONS = {
     "ExistingResultsBucketName": "results",
     "ExistingJobsTableName": "jobs",
     "InventoryBucketName": "lists",
+    "AsynchronousModelsOnly": "true",
     "MediaExpiryDays": "90",
     "ResultsExpiryDays": "90",
     "TableDeletionProtection": "true",
@@ -32,6 +33,8 @@ OPTIONS = {
     "Tracing": "Active",
 }
 """Each option with a value that switches it on."""
+PASSED_ON = {"AsynchronousModelsOnly", "Tracing"}
+"""Options whose value a function receives, on or off."""
 FREE_ALARMS = 10
 """CloudWatch bills 0.10 USD a month for each alarm after these."""
 
@@ -60,7 +63,7 @@ def test_no_option_is_on_by_default(template: Template) -> None:
     for name, parameter in template["Parameters"].items():
         if name in OPTIONS:
             assert parameter["Default"] in ("", 0, "false", "Disabled"), name
-            assert name == "Tracing" or f'"{name}"' not in default, f"{name} is used although it is off"
+            assert name in PASSED_ON or f'"{name}"' not in default, f"{name} is used although it is off"
     assert len(alarms(with_options(template))) <= FREE_ALARMS
 
 

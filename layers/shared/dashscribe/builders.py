@@ -102,6 +102,7 @@ def build_submit_service(
         results_bucket=settings.results_bucket_name,
         default_model=settings.default_model,
         default_outputs=settings.outputs,
+        asynchronous_models_only=settings.asynchronous_models_only,
         region=region_of(settings.dashscope_base_url),
     )
     lost_responses = LostResponses(
