@@ -80,6 +80,7 @@ ENVIRON = {
     "PRESIGN_EXPIRY_SECONDS": "43200",
     "SUBMIT_QUEUE_URL": "submit",
     "SYNCHRONOUS_QUEUE_URL": "synchronous",
+    "ASYNCHRONOUS_MODELS_ONLY": "false",
 }
 """The settings of every function."""
 

@@ -11,7 +11,7 @@ from dashscribe.services.finalize import FinalizeReport
 from functions.finalize_transcription import app
 from local.documents import sample_job
 from tests.support.world import START
-from tests.unit.functions.conftest import NO_METRICS, Metrics, Serve, invoke
+from tests.unit.functions.conftest import Metrics, Serve, invoke
 
 EVENT = {"submission_id": "s-1", "job_ids": ["j-1", "j-2"]}
 SUCCEEDED, FAILED = sample_job(Status.SUCCEEDED), sample_job(Status.FAILED)
@@ -64,7 +64,6 @@ def test_the_lag_of_each_published_job_is_measured_from_the_end_of_its_task(serv
     assert emitted()["LagFromTaskEndToEvent"] == [2, 0, 5]
 
 
-@pytest.mark.filterwarnings(NO_METRICS)
 def test_an_event_of_another_shape_is_refused(serve: Serve) -> None:
     service = serve(app, "finalize_service", FinalizeReport())
     with pytest.raises(ValidationError):

@@ -68,6 +68,33 @@ def test_a_synchronous_upload_does_not_delay_an_asynchronous_one() -> None:
     assert world.caller.calls == []
 
 
+def test_a_stack_of_asynchronous_models_only_fails_the_upload_and_says_what_to_do() -> None:
+    """Nothing polls the queue of the synchronous models there."""
+    world = world_with_profiles()
+    world.submit_environ["ASYNCHRONOUS_MODELS_ONLY"] = "true"
+    world.upload("notes/a.wav")
+    world.upload("board.wav")
+    world.run_until_quiet()
+    failure = world.job_of("notes/a.wav").failure
+    assert failure is not None
+    assert failure.code == "INVALID_OPTIONS"
+    assert "'qwen3-asr-flash' is synchronous" in failure.message
+    assert "AsynchronousModelsOnly=false" in failure.message
+    assert world.caller.calls == []
+    assert world.job_of("board.wav").status is Status.SUCCEEDED
+
+
+def test_an_accepted_upload_fails_too_when_the_stack_drops_the_synchronous_models() -> None:
+    world = world_with_profiles()
+    world.upload("notes/a.wav")
+    assert world.deliver().handed_over
+    world.synchronous_queue.messages.clear()
+    world.submit_environ["ASYNCHRONOUS_MODELS_ONLY"] = "true"
+    world.now += timedelta(days=1)
+    world.run_until_quiet()
+    assert world.job_of("notes/a.wav").status is Status.FAILED
+
+
 def test_a_repeated_event_causes_one_synchronous_call() -> None:
     world = world_with_profiles()
     body = world.upload("notes/a.wav")
