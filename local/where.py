@@ -51,6 +51,7 @@ OUR_CODES = {
     "DashScope accepted the file.",
     "TASK_LOST": "The record of its task was lost; the file is submitted again.",
     "MISSING_FROM_RESULTS": "The task succeeded without a result for this file; the file is submitted again.",
+    "AMBIGUOUS_IN_RESULTS": "The results named the file without its version; it is submitted by itself.",
     "ONE_OF_MANY_IN_RESULTS": "The task transcribed only one of its files; this one is submitted again.",
     "VENDOR_UNREACHABLE": "No connection to DashScope; the submission is repeated, for about three hours.",
     "TASK_TIMED_OUT": "The task did not end within 4 hours; the file is submitted again.",

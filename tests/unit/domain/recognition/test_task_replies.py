@@ -12,14 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dashscribe.domain.recognition.file_urls import is_url_of_media, parse_file_url
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.task_replies import (
     FileOutcome,
     TaskList,
     TaskOutput,
     TaskReply,
-    is_url_of_media,
-    parse_file_url,
     read_outcomes,
 )
 from dashscribe.domain.timestamps import to_iso

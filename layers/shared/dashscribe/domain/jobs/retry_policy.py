@@ -15,7 +15,7 @@ from dashscribe.domain.jobs.failure import Failure, failure
 from dashscribe.domain.jobs.job import Job, SplitFrom
 from dashscribe.domain.jobs.task import PostOutcome, Task
 from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER, RECONCILE_AFTER, RECONCILE_WITHIN, TASK_LIST_WINDOW
-from dashscribe.domain.recognition.task_replies import MISSING_FROM_RESULTS
+from dashscribe.domain.recognition.task_replies import AMBIGUOUS_IN_RESULTS, MISSING_FROM_RESULTS
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, VendorError
 
@@ -116,7 +116,7 @@ def after_lost_response(job: Job, now: datetime, limit: int = MAX_LOST_RESPONSES
 
 def after_failed_file(job: Job, code: str, message: str, files_in_task: int, now: datetime) -> RetryDecision:
     """A task ended without a transcript of this file, with this code."""
-    if code == MISSING_FROM_RESULTS:
+    if code in (MISSING_FROM_RESULTS, AMBIGUOUS_IN_RESULTS):
         return _resubmission(job, code, message, ErrorClass.RETRYABLE, now, single_file_task=True)
     error_class = classify(code, message)
     if error_class is not ErrorClass.PERMANENT:
@@ -160,6 +160,11 @@ def query_delay_after(error: VendorError) -> timedelta:
     """How long to wait after a query that failed."""
     is_account_wide = error.error_class is ErrorClass.ACCOUNT_WIDE
     return retry_delay(ACCOUNT_QUERY_DELAY_LIKE_ATTEMPT if is_account_wide else QUERY_DELAY_LIKE_ATTEMPT)
+
+
+def unknown_task_delay() -> timedelta:
+    """How long to wait before a task that the vendor does not know is queried again."""
+    return retry_delay(QUERY_DELAY_LIKE_ATTEMPT)
 
 
 def reconcile_delay(task: Task, now: datetime) -> timedelta:

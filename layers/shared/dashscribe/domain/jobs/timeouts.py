@@ -21,6 +21,9 @@ TASK_SAFETY_NET = timedelta(hours=6)
 TASK_DEADLINE = timedelta(hours=4)
 """The vendor fails a task after 3 hours (`InternalError.Timeout`, docs/vendor-api.md#processing-time). One more hour is
 for the vendor's queue."""
+UNKNOWN_CONFIRMED_AFTER = timedelta(minutes=2)
+"""A task counts as unknown when every query of this time says so. A server that has not heard of a new task yet, or has
+lost its state for a moment, must not cost a second submission."""
 RESULTS_LIVE = timedelta(hours=23)
 """The vendor deletes results 24 hours after the task's end (docs/vendor-api.md#result-retention)."""
 RESULT_MAY_BECOME_JSON = timedelta(minutes=10)

@@ -13,7 +13,7 @@ from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
-from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, TaskReply, read_outcomes
+from dashscribe.domain.recognition.task_replies import UNKNOWN, FileOutcome, TaskOutput, TaskReply, read_outcomes
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest
@@ -98,10 +98,13 @@ class TaskQuery:
         reply = self._reply(task)
         output = reply.output
         now = self.clock()
+        if output.task_status == UNKNOWN and not tasks.is_unknown_for_good(task, now):
+            self.records.save_task(tasks.unknown(task, now, retry_policy.unknown_task_delay()))
+            return []
         self.knowledge.compare(task, output)
         if not output.is_over:
             if not tasks.is_overdue(task, now):
-                if task.submission_id in self.knowledge.recorded:
+                if task.submission_id in self.knowledge.recorded or tasks.has_odd_queries(task):
                     self.records.save_task(tasks.still_running(task, now))
                 return []
             self._cancel(task)
@@ -129,7 +132,15 @@ class TaskQuery:
     ) -> None:
         """Write the task before its outcomes: of two passes that query it at once, only one may write outcomes."""
         media = {job_id: job.media for job_id, job in waiting.items()}
-        found = read_outcomes(output, media, len(task.job_ids), reply.usage)
+        others = self.records.find_many([job_id for job_id in task.job_ids if job_id not in waiting])
+        found = read_outcomes(
+            output,
+            media,
+            len(task.job_ids),
+            reply.usage,
+            others=[job.media for job in others.values()],
+            url_marks=task.mark_of_job,
+        )
         task = self.records.save_task(tasks.ended(task, now))
         ended_at = output.ended_at or task.ended_at or now
         self.records.save_outcomes(
@@ -168,7 +179,7 @@ class TaskQuery:
         task = self.records.find_task(submission_id)
         if task is not None:
             with suppress(StaleRecord):
-                self.records.save_task(tasks.still_running(task, now, delay=retry_policy.query_delay_after(error)))
+                self.records.save_task(tasks.query_failed(task, now, retry_policy.query_delay_after(error)))
 
 
 def _ended_by(outcome: FileOutcome, moment: datetime) -> FileOutcome:
