@@ -24,7 +24,7 @@ from dashscribe.builders import (
     build_submit_service,
     build_transcribe_service,
 )
-from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, detail_of
+from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, delay_detail_of, detail_of
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.pause import Pause
 from dashscribe.domain.jobs.task import Task
@@ -60,6 +60,7 @@ from tests.support.crashes import Crashes, Kill
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+DELAYED = "Transcription Delayed"
 MEDIA_BUCKET, RESULTS_BUCKET = "media", "results"
 ENVIRON = {
     "JOBS_TABLE_NAME": "jobs",
@@ -105,6 +106,7 @@ class Records:
     list_states: dict[str, TaskListState] = field(default_factory=dict)
     saves: list[Job] = field(default_factory=list)
     split_accepted: dict[str, int] = field(default_factory=dict)
+    delay_watches: dict[str, datetime] = field(default_factory=dict)
 
     def create(self, job: Job) -> bool:
         def effect() -> bool:
@@ -163,6 +165,9 @@ class Records:
         return self.crashes.read("find outcomes", self.outcomes.get(submission_id, {}))
 
     def _due_list(self, kind: Due) -> list[DueRecord]:
+        if kind is Due.DELAY:
+            watches = [DueRecord(job_id, at) for job_id, at in self.delay_watches.items()]
+            return sorted(watches, key=lambda record: record.due_at)
         records: Mapping[str, Job | Task] = self.tasks if kind is Due.TASK else self.jobs
         found = [
             DueRecord(record_id, record.due_at)
@@ -178,6 +183,12 @@ class Records:
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
         found = [record.record_id for record in self._due_list(Due.TASK) if record.due_at <= until][:limit]
         return self.crashes.read("due tasks", [due_task(self.tasks[submission_id]) for submission_id in found])
+
+    def watch_delay(self, job_id: str, at: datetime) -> None:
+        self.crashes.around("watch delay", partial(self.delay_watches.__setitem__, job_id, at))
+
+    def end_delay_watch(self, job_id: str, now: datetime) -> None:
+        self.crashes.around("end delay watch", partial(self.delay_watches.pop, job_id, None))
 
     def rate_limited_jobs(self, limit: int) -> dict[str, list[str]]:
         backlog: dict[str, list[str]] = {}
@@ -472,12 +483,19 @@ class Bus:
         accepted = [(DETAIL_TYPES[job.status], detail_of(job, now)) for job in jobs]
         self.crashes.around("publish", lambda: self.events.extend(accepted))
 
+    def publish_delay(self, job: Job, now: datetime) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise PublishFailed("refused")
+        event = (DELAYED, delay_detail_of(job, now))
+        self.crashes.around("publish delay", lambda: self.events.append(event))
+
     def events_of(self, key: str) -> list[str]:
         """The detail-types of the key's events, in order."""
         return [kind for kind, detail in self.events if detail.media.key == key]
 
     def terminal_events_of(self, key: str) -> list[Detail]:
-        return [detail for kind, detail in self.events if detail.media.key == key and kind != SUBMITTED]
+        return [detail for kind, detail in self.events if detail.media.key == key and kind in (SUCCEEDED, FAILED)]
 
 
 @dataclass

@@ -14,7 +14,13 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from dashscribe.domain.jobs.job import Due
-from dashscribe.domain.jobs.timeouts import KEEP_RECORDS, RESULTS_LIVE, TASK_DEADLINE, UNKNOWN_CONFIRMED_AFTER
+from dashscribe.domain.jobs.timeouts import (
+    DELAYED_AFTER,
+    KEEP_RECORDS,
+    RESULTS_LIVE,
+    TASK_DEADLINE,
+    UNKNOWN_CONFIRMED_AFTER,
+)
 from dashscribe.domain.timestamps import Timestamp
 
 SHARE_OF_AGE = 0.2
@@ -73,6 +79,7 @@ class Task(BaseModel):
     accepted_at: Timestamp | None = None
     unknown_since: Timestamp | None = None
     query_failing_since: Timestamp | None = None
+    is_delay_reported: bool = False
     ended_at: Timestamp | None = None
     finalize_attempts: int = 0
     due_kind: Due | None = None
@@ -173,6 +180,16 @@ def unknown(task: Task, now: datetime, delay: timedelta) -> Task:
     """A query found that the vendor does not know the task. The next query is due after the delay."""
     since = task.unknown_since or now
     return _changed(task, unknown_since=since, query_failing_since=None, due_at=now + delay)
+
+
+def is_delayed_by_queries(task: Task, now: datetime) -> bool:
+    """Whether the queries have failed for so long that its jobs are delayed, and this is not recorded with them yet."""
+    since = task.query_failing_since
+    return since is not None and now - since >= DELAYED_AFTER and not task.is_delay_reported
+
+
+def delay_reported(task: Task) -> Task:
+    return _changed(task, is_delay_reported=True)
 
 
 def has_odd_queries(task: Task) -> bool:
