@@ -35,19 +35,6 @@ def test_no_file_and_no_event_contains_a_signature() -> None:
     ] == ("s3://media/a.wav")
 
 
-def test_no_result_url_remains_in_the_table_when_the_files_of_a_task_have_ended() -> None:
-    world = World()
-    world.vendor.file_outcomes["bad.wav"] = ["DECODE_ERROR"]
-    for key in ("a.wav", "bad.wav"):
-        world.upload(key)
-    world.deliver()
-    world.now += timedelta(seconds=10)
-    world.poll_pass()
-    assert "Signature=secret" in str(world.records.outcomes)
-    world.run_until_quiet()
-    assert "secret" not in f"{world.records.outcomes} {world.records.tasks} {world.records.jobs}"
-
-
 def test_a_hundred_files_are_submitted_as_one_task_and_need_few_queries() -> None:
     world = World()
     for number in range(100):
