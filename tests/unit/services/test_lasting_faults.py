@@ -381,6 +381,26 @@ def test_a_result_that_is_never_a_transcript_fails_after_five_downloads_within_1
     assert world.now - began <= 15 * MINUTE
 
 
+def test_a_result_that_is_no_transcript_is_tried_for_minutes_though_another_file_of_its_task_is_tried_sooner() -> None:
+    world = World()
+    times: list[timedelta] = []
+    began = world.now
+
+    def download(url: str, *, small_only: bool = False) -> JsonObject:
+        if "/a.wav" in url:
+            times.append(world.now - began)
+            raise ResultUnreadable("not JSON", b"<html>")
+        raise ResultUnavailable("HTTP 503")
+
+    world.vendor.download = download  # type: ignore[method-assign]
+    world.upload("a.wav")
+    world.upload("b.wav")
+    play(world, 15 * MINUTE)
+    assert world.bus.events_of("a.wav") == [SUBMITTED, FAILED]
+    assert len(times) == 5
+    assert times[-1] - times[0] >= 8 * MINUTE
+
+
 def test_a_lost_response_that_stays_unclear_is_reported() -> None:
     world = World()
     world.vendor.refusals = [ResponseLost("reset")] * 2
