@@ -382,6 +382,12 @@ ROWS: tuple[Row, ...] = (
     _result("result-page", "200, an HTML page, once", _succeeds(), _page(200)),
     _result(
         "result-odd-shape",
+        "JSON without readable text",
+        _fails("RESULT_UNREADABLE"),
+        {"status": 200, "body": {"transcripts": [{"text": 7}]}},
+    ),
+    _result(
+        "result-other-json",
         "JSON of an unknown shape, once",
         _succeeds(),
         {"status": 200, "body": {"transcripts": "none"}},

@@ -178,17 +178,19 @@ def _result_source(settings: SubmitSettings | FinalizeSettings) -> ResultDownloa
 
 @build_once
 def submit_service() -> SubmitService:
+    from dashscribe.adapters.s3_results import S3Transcripts
     from dashscribe.adapters.sqs_queues import SqsJobQueue, SqsMessages
 
     settings = SubmitSettings.from_environ(os.environ)
-    api_key, sqs = _api_key(settings), boto3.client("sqs", config=AWS)
+    api_key, sqs, s3 = _api_key(settings), boto3.client("sqs", config=AWS), _s3_client()
     return build_submit_service(
         settings,
-        _submission_ports(settings, api_key, sqs, _s3_client()),
+        _submission_ports(settings, api_key, sqs, s3),
         speech=_speech(settings, api_key),
         results=_result_source(settings),
         messages=SqsMessages(sqs, settings.submit_queue_url),
         synchronous_queue=SqsJobQueue(sqs, settings.synchronous_queue_url),
+        transcripts=S3Transcripts(s3, settings.results_bucket_name),
     )
 
 
@@ -263,4 +265,5 @@ def backfill_service() -> BackfillService:
         media_bucket=settings.media_bucket_name,
         results_bucket=settings.results_bucket_name,
         files_per_second=settings.backfill_files_per_second,
+        watched_keys=settings.watched_keys,
     )
