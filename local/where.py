@@ -31,6 +31,7 @@ WAITING = {
     Due.RATE_LIMITED: "It waits in the backlog of {model}, oldest first: the rate limit of the model is used up.",
     Due.PAUSED: "Submissions are paused for the account. It is submitted within two minutes after the cause is fixed.",
     Due.TASK: "The loop queries its task.",
+    Due.DELAY: "The loop publishes Transcription Delayed if it still makes no progress.",
 }
 """What happens next to a RECEIVED job, by its `due_kind`."""
 NEXT = {

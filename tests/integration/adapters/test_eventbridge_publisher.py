@@ -90,7 +90,6 @@ def test_a_subscriber_receives_the_event_in_the_documented_shape(
                 "text": "会议 +.wav/j/transcript.txt",
                 "srt": "会议 +.wav/j/transcript.srt",
                 "vtt": "会议 +.wav/j/transcript.vtt",
-                "html": "会议 +.wav/j/transcript.html",
                 "job": "会议 +.wav/j/job.json",
             },
         },
