@@ -35,12 +35,24 @@ def test_the_answer_says_what_was_finalized_and_what_was_not(serve: Serve) -> No
 
 
 def test_every_outcome_is_counted(serve: Serve, emitted: Metrics) -> None:
-    report = FinalizeReport(succeeded=[SUCCEEDED] * 3, failed=[FAILED] * 2, resubmitted=[SUCCEEDED])
+    report = FinalizeReport(
+        succeeded=[SUCCEEDED] * 3,
+        failed=[FAILED] * 2,
+        resubmitted=[SUCCEEDED],
+        not_downloaded=["j-1", "j-2"],
+        delayed=[SUCCEEDED] * 4,
+    )
     serve(app, "finalize_service", report)
     invoke(app, EVENT)
     counts = emitted()
     counts.pop("LagFromTaskEndToEvent", None)
-    assert counts == {"FilesSucceeded": [3], "FilesFailed": [2], "FilesResubmitted": [1]}
+    assert counts == {
+        "FilesSucceeded": [3],
+        "FilesFailed": [2],
+        "FilesResubmitted": [1],
+        "FilesDelayed": [4],
+        "DownloadsFailed": [2],
+    }
 
 
 def test_a_run_without_faults_emits_no_counter_of_faults(serve: Serve, emitted: Metrics) -> None:
