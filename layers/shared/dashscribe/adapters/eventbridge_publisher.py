@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dashscribe.domain.jobs.events import DETAIL_TYPES, SOURCE, detail_of, pause_detail, pause_detail_type
+from dashscribe.domain.jobs.delay import Delay
+from dashscribe.domain.jobs.events import (
+    DELAYED,
+    DETAIL_TYPES,
+    SOURCE,
+    Detail,
+    delay_detail_of,
+    detail_of,
+    pause_detail,
+    pause_detail_type,
+)
+from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.pause import Announcement
 from dashscribe.errors import PublishFailed
@@ -41,7 +52,11 @@ class EventBridgePublisher:
 
     def publish(self, jobs: Sequence[Job], now: datetime) -> None:
         """Publish each job's current state. Raises `PublishFailed` if any event was not accepted."""
-        self._put([_Event(job.job_id, DETAIL_TYPES[job.status], _detail_json(job, now)) for job in jobs])
+        self._put([_Event(job.job_id, DETAIL_TYPES[job.status], _detail_json(detail_of(job, now))) for job in jobs])
+
+    def publish_delay(self, job: Job, now: datetime) -> None:
+        """Publish `Transcription Delayed`. Raises `PublishFailed` if the event was not accepted."""
+        self._put([_Event(job.job_id, DELAYED, _detail_json(delay_detail_of(job, now)))])
 
     def announce(self, announcements: Sequence[Announcement]) -> None:
         """Publish that pauses began or ended. Raises `PublishFailed` if any event was not accepted."""
@@ -79,14 +94,16 @@ class EventBridgePublisher:
             raise PublishFailed(f"EventBridge refused {len(refused)} of {len(events)} events: {', '.join(refused)}")
 
 
-def _detail_json(job: Job, now: datetime) -> str:
-    """The detail of the event. Its error is redacted again: an older version stored the vendor's text unredacted."""
-    detail = detail_of(job, now)
-    if detail.error is not None:
-        code, message = redact_signatures(detail.error.code), redact_signatures(detail.error.message)
-        error = detail.error.model_copy(update={"code": code, "message": message})
-        detail = detail.model_copy(update={"error": error})
-    return detail.model_dump_json()
+def _detail_json(detail: Detail) -> str:
+    """The detail of the event. Its reason is redacted again: an older version stored the vendor's text unredacted."""
+    reasons = {"error": detail.error, "delay": detail.delay}
+    redacted = {name: _redacted(reason) for name, reason in reasons.items() if reason is not None}
+    return detail.model_copy(update=redacted).model_dump_json()
+
+
+def _redacted(reason: Failure | Delay) -> Failure | Delay:
+    code, message = redact_signatures(reason.code), redact_signatures(reason.message)
+    return reason.model_copy(update={"code": code, "message": message})
 
 
 def _split_into_calls(events: Iterable[_Event]) -> Iterator[list[_Event]]:

@@ -34,7 +34,7 @@ _Entry = TypeVar("_Entry", DueRecord, DueTask)
 
 
 class DynamoDbJobRecords(Table):
-    """`pk` is `JOB#<job_id>`, `TASK#<submission_id>` or `OUTCOMES#<submission_id>`."""
+    """`pk` is `JOB#<job_id>`, `DELAY#<job_id>`, `TASK#<submission_id>` or `OUTCOMES#<submission_id>`."""
 
     # jobs
 
@@ -109,6 +109,13 @@ class DynamoDbJobRecords(Table):
 
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
         return self._readable(self._entries(Due.TASK, until, limit), _due_task)
+
+    def watch_delay(self, job_id: str, at: datetime) -> None:
+        self._put(f"DELAY#{job_id}", {"due_kind": Due.DELAY, "due_at": to_iso(at)})
+
+    def end_delay_watch(self, job_id: str, now: datetime) -> None:
+        """Write an item that is on no list, which DynamoDB deletes later."""
+        self._put(f"DELAY#{job_id}", {"expires_at": int(now.timestamp())})
 
     def rate_limited_jobs(self, limit: int) -> dict[str, list[str]]:
         by_model: dict[str, list[str]] = {}

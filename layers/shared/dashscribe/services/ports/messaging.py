@@ -29,6 +29,9 @@ class EventPublisher(Protocol):
 
     def publish(self, jobs: Sequence[Job], now: datetime) -> None: ...
 
+    def publish_delay(self, job: Job, now: datetime) -> None:
+        """Publish `Transcription Delayed` for a stalled job."""
+
     def announce(self, announcements: Sequence[Announcement]) -> None:
         """Publish that pauses began or ended."""
         ...
