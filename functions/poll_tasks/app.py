@@ -35,5 +35,6 @@ def count(report: PassReport) -> None:
         metrics.add_metric("LongestOverdue", MetricUnit.Seconds, report.longest_overdue_seconds)
     if report.oldest_job_seconds:
         metrics.add_metric("OldestJobAge", MetricUnit.Seconds, report.oldest_job_seconds)
-    if report.pauses is not None:
-        add_nonzero_counts(SubmissionsPaused=len(report.pauses.pauses), ModelsPaused=len(report.pauses.of_models))
+    if report.pauses is not None and report.pauses.pauses:
+        metrics.add_metric("SubmissionsPaused", MetricUnit.Count, len(report.pauses.pauses))
+        add_nonzero_counts(ModelsPaused=len(report.pauses.of_models))
