@@ -30,6 +30,10 @@ TAIL_FIRST = 6.0
 """The last part of a sentence before a whole one."""
 PASSED_COMMA = 16.0
 """The cue ends inside a phrase, though its second half has a comma."""
+LENGTH_DIFFERENCE = 6.0
+"""Two lines of which one is longer by a whole line's width; less in proportion."""
+LABEL_ALONE = 8.0
+"""A label that has a line of its own."""
 UNBALANCED = 26.0
 """A line shorter than half of the other, or an upper line longer by a fifth, and no punctuation between them."""
 TOP_HEAVY_PHRASE = 18.0
@@ -182,7 +186,7 @@ class _Divider:
                 base += self._cost_of_text(begin, end)
             if base >= best:
                 continue
-            cost, starts = self._lines(begin, end)
+            cost, starts = self._lines(begin, end, best - base)
             if base + cost < best:
                 best = base + cost
                 self.best[end], self.shape[end] = best, Shape(begin, end, starts)
@@ -231,43 +235,53 @@ class _Divider:
             return end - begin == 1 and width < 15
         return width <= 4 or (end - begin == 1 and width <= 8)
 
-    def _lines(self, begin: int, end: int) -> tuple[float, tuple[int, ...]]:
-        """The best way to put atoms of one voice on lines: its cost, and where the further lines begin."""
+    def _lines(self, begin: int, end: int, limit: float) -> tuple[float, tuple[int, ...]]:
+        """The best way to put atoms of one voice on lines: its cost, and where the further lines begin.
+
+        The cost is infinite where it would be `limit` or more.
+        """
         label = self.labels[begin]
         width = label + self.ends[end - 1] - self.begins[begin]
         if width <= self.line:
             return 0.0, ()
-        return self._broken(begin, end, label, self.options.lines)
+        return self._broken(begin, end, label, self.options.lines, limit)
 
-    def _broken(self, begin: int, end: int, label: int, lines: int) -> tuple[float, tuple[int, ...]]:
+    def _broken(self, begin: int, end: int, label: int, lines: int, limit: float) -> tuple[float, tuple[int, ...]]:
         if lines == 1:
             excess = label + self.ends[end - 1] - self.begins[begin] - self.line
             return IMPOSSIBLE + 100.0 * excess, ()
         origin, right = self.begins[begin] - label, self.ends[end - 1]
         lowest = bisect_left(self.begins, right - self.line * (lines - 1), begin, end)
         highest = bisect_right(self.ends, origin + self.line, begin, end) + 1
-        best = float("inf")
-        no_more: tuple[int, ...] = ()
-        starts = no_more
         if lines == 2:
             middle = bisect_left(self.begins, (origin + right) // 2, begin, end)
             lowest, highest = max(lowest, middle - NEAR_THE_MIDDLE), min(highest, middle + NEAR_THE_MIDDLE)
-        for at in range(max(lowest, begin if label else begin + 1), min(highest, end)):
-            upper = self.ends[at - 1] - origin if at > begin else label
-            rest, more = 0.0, no_more
-            if lines > 2 and right - self.begins[at] > self.line:
-                rest, more = self._broken(at, end, 0, lines - 1)
-            cost = rest + (self.line_cost[at] if at > begin else 8.0)
-            cost += self._imbalance(begin, at, end, upper, right - self.begins[at])
+        choices = range(max(lowest, begin if label else begin + 1), min(highest, end))
+        if not choices:
+            return IMPOSSIBLE * 2, (min(max(lowest, begin + 1), end - 1),) if end - begin > 1 else ()
+        best = limit
+        no_more: tuple[int, ...] = ()
+        starts = no_more
+        for at in choices:
+            upper, lower = self.ends[at - 1] - origin if at > begin else label, right - self.begins[at]
+            cost = (self.line_cost[at] if at > begin else LABEL_ALONE) + LENGTH_DIFFERENCE * abs(
+                upper - lower
+            ) / self.line
+            if cost >= best:
+                continue
+            more = no_more
+            if lines > 2 and lower > self.line:
+                rest, more = self._broken(at, end, 0, lines - 1, best - cost)
+                cost += rest
+            cost += self._imbalance(begin, at, end, upper, lower)
             if cost < best:
                 best, starts = cost, (at, *more)
-        if best == float("inf"):
-            return IMPOSSIBLE * 2, (min(max(lowest, begin + 1), end - 1),) if end - begin > 1 else ()
-        return best, starts
+        return (best, starts) if starts else (float("inf"), ())
 
     def _imbalance(self, begin: int, at: int, end: int, upper: int, lower: int) -> float:
+        """The cost of two lines that are unequal where no punctuation is between them, or of a lone word on one."""
         longer, shorter = (upper, lower) if upper > lower else (lower, upper)
-        cost = 6.0 * (longer - shorter) / self.line
+        cost = 0.0
         if self.quality[at] > Break.CLAUSE:
             if shorter * 2 < longer:
                 cost += UNBALANCED
