@@ -134,6 +134,13 @@ def test_a_text_that_begins_with_a_mark_gets_a_blank_to_stand_on() -> None:
     assert cue.text == "\u00a0ิดว่า"
 
 
+def test_the_last_words_are_shown_long_enough_where_the_recording_ends_with_them() -> None:
+    text = "We will come back to that in a later lecture, and then we shall see it. Any questions?"
+    sentence = spoken(text, ms_a_word=230)
+    last = subtitles(transcript([sentence], duration_ms=sentence.end_ms)).cues[-1]
+    assert last.end_ms - last.begin_ms >= 833
+
+
 def test_fast_speech_is_reported() -> None:
     result = subtitles(transcript([said(0, 1000, "a" * 20 + " " + "b" * 20 + " " + "c" * 20)], duration_ms=1000))
     assert result.warnings["reading_speed"] == 1

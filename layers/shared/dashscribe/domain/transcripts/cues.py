@@ -14,6 +14,7 @@ from dashscribe.domain.transcripts.graphemes import is_mark
 from dashscribe.domain.transcripts.interleaving import interleaved
 from dashscribe.domain.transcripts.phrase_words import guessed_language, language_of
 from dashscribe.domain.transcripts.script_rules import (
+    GAP_MS,
     SILENCE_MS,
     SYNC_MS,
     Script,
@@ -122,7 +123,8 @@ class _Maker:
                 atoms.append(atom)
                 end = max(end, atom.end_ms) if len(atoms) > 1 else atom.end_ms
         if atoms:
-            yield self._stretch(atoms, rules, voice, None)
+            duration = self.transcript.duration_ms
+            yield self._stretch(atoms, rules, voice, None if duration is None else max(duration, end) + GAP_MS)
 
     def _stretch(self, atoms: list[Atom], rules: ScriptRules, voice: int | None, next_begin: int | None) -> Stretch:
         return Stretch(atoms, rules, voice, next_begin, self.label_cells, self.options)
