@@ -47,13 +47,16 @@ tr: ve veya ama fakat çünkü ki ile
 id: dan atau tetapi tapi karena bahwa yang jika kalau ketika di ke dari pada untuk dengan oleh dalam
 vi: và hoặc nhưng vì nên nếu khi mà rằng của ở trong trên cho với từ đến để
 el: και ή αλλά ότι που όταν αν γιατί σε από με για στο στη στον στην στα
-uk: і й та а але або чи що щоб як коли якщо бо тому який яка яке які де у в на з із зі до по від о про за для без при через
+uk: і й та а але або чи що щоб як коли якщо бо тому який яка яке які де у в на з із зі до по від о про за для без при
+    через
     під над між після перед
 cs: a i ale nebo ani že aby když jestli protože který která které kde jak v ve na s se z ze do od po o u k ke za pro při
     přes pod nad mezi před bez
-sv: och men eller att som om när där för därför medan innan i på av till från med vid hos över under mellan genom utan mot
+sv: och men eller att som om när där för därför medan innan i på av till från med vid hos över under mellan genom
+    utan mot
     efter
-da: og men eller at som der hvis når hvor fordi mens i på af til fra med ved hos over under mellem gennem uden mod efter om
+da: og men eller at som der hvis når hvor fordi mens i på af til fra med ved hos over under mellem gennem uden mod
+    efter om
 no: og men eller at som hvis når hvor fordi mens i på av til fra med ved hos over under mellom gjennom uten mot etter om
 fi: ja mutta tai että joka jotka jos kun koska missä kuin vaikka sekä
 hu: és de vagy hogy ha mert aki ami amely amikor ahol mint
@@ -102,7 +105,8 @@ sv: en ett den det de min mitt mina din sin sitt sina vår jag du han hon vi ni 
     bara så mycket
 da: en et den det de min mit mine din sin sit sine vores jeg du han hun vi er var har havde skal kan må ikke også kun så
     meget
-no: en et ei den det de min mitt mine din sin sitt sine vår jeg du han hun vi er var har hadde skal kan må ikke også bare
+no: en et ei den det de min mitt mine din sin sitt sine vår jeg du han hun vi er var har hadde skal kan må ikke også
+    bare
     så veldig
 fi: on ovat oli olivat ei en se tämä nämä minä sinä hän me te he minun sinun hänen hyvin
 hu: a az egy ez nem is én te ő mi ti ők van volt nagyon
@@ -131,7 +135,8 @@ ja: は が を に で と も の へ や か ね よ な から まで より
     いただき ください ござい しまい おき たい れる られる せる させ ている について ついて よって おいて
     とって いただ ござい によって として に対して
     たち さん 的 性 化 者 さ れ ば
-hi: का की के को में से पर ने तक भी ही है हैं था थी थे हो हुआ हुई हुए रहा रही रहे गया गई गए कर करके वाला वाली वाले लिए साथ
+hi: का की के को में से पर ने तक भी ही है हैं था थी थे हो हुआ हुई हुए रहा रही रहे गया गई गए कर करके वाला वाली वाले लिए
+    साथ
     बाद पहले द्वारा
 ko: 수 것 것은 것이 것을 것입니다 것인데 때 때문에 있습니다 없습니다 합니다 됩니다 있다 없다 줄 뿐 만큼 대로
     중 등 동안 후 전에

@@ -7,7 +7,6 @@ have none, words are found by the commonest function words of the language, and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
