@@ -73,7 +73,7 @@ class Stretch:
     rules: ScriptRules
     voice_before: int | None
     next_begin_ms: int | None
-    """When the next cue may begin: at the speech after the stretch; at the end of the recording, where that is known."""
+    """When the next cue may begin: at the speech after the stretch; at the recording's end, where that is known."""
     label_cells: Sequence[int]
     """The width of each voice's label with its colon and blank, by voice; 0 without labels."""
     options: SubtitleOptions
