@@ -196,6 +196,14 @@ def test_exported_srt_has_the_escapes_of_the_rendered_one(open_page: OpenPage) -
     assert line.removeprefix("Speaker 1: ") == expected
 
 
+def test_exported_arabic_srt_goes_from_right_to_left(open_page: OpenPage) -> None:
+    page = open_page(samples.arabic(), speaker_names={"1": "ليلى", "2": "سمير"})
+    lines = [line for line in exported(page, "srt").split("\n") if line and not line[0].isdigit()]
+    arabic = [line for line in lines if line.strip("\u202b\u202c")[0] > "\u0600"]
+    assert arabic
+    assert all(line.startswith("\u202b") and line.endswith("\u202c") for line in arabic)
+
+
 def test_without_times_no_subtitles_are_invented(open_page: OpenPage) -> None:
     page = open_page(samples.without_times())
     page.locator("#export summary").click()

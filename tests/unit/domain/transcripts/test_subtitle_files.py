@@ -45,7 +45,7 @@ def cue(*lines: str, speakers: tuple[str, ...] = ()) -> Cue:
 
 def plain(text: str) -> str:
     """The text as a reader sees it: invisible characters do not count, full-width braces are braces."""
-    return text.replace("\u2060", "").replace("｛", "{").replace("｝", "}")
+    return re.sub("[\u2060\u202b\u202c]", "", text).replace("｛", "{").replace("｝", "}")
 
 
 def ffmpeg_texts(document: str) -> list[str]:
@@ -92,6 +92,11 @@ def test_players_of_vtt_show_what_was_said(text: str) -> None:
     assert (html.unescape(first.raw_text), second.raw_text) == (f"{text}\nsecond", "after")
     assert "<" not in first.raw_text
     assert "-->" not in first.raw_text
+
+
+def test_right_to_left_lines_of_srt_are_embedded() -> None:
+    lines = ("\u200fNEOM أعلنت عن مشروع.", "Speaker 1: שלום", "שלום.")
+    assert srt([cue(*lines)]).split("\n")[2:5] == [f"\u202b{lines[0]}\u202c", lines[1], f"\u202b{lines[2]}\u202c"]
 
 
 def test_control_characters_are_left_out() -> None:

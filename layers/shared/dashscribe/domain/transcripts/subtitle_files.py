@@ -5,6 +5,7 @@ SubRip has no standard and no escapes. Players take `<b>` and `{\\an8}` for mark
 invisible character saves what is between braces: libass and pysubs2 hide it, so braces that form a pair are written as
 full-width braces. WebVTT (https://www.w3.org/TR/webvtt1/) has escapes.
 
+libass lays out each line from left to right unless an embedding says otherwise, so right-to-left lines are embedded.
 Control characters are left out: they show nothing, and FFmpeg ends the file at U+0000.
 """
 
@@ -12,11 +13,13 @@ from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from dashscribe.domain.transcripts.cues import Cue
 
 _WORD_JOINER = "\u2060"
+_EMBEDDING, _END_OF_EMBEDDING = "\u202b", "\u202c"
 _MARKUP = re.compile(r"<(?=\s*/?\s*[A-Za-z/!?])|\\(?=[Nnh{}])|&(?=#?\w+;)|\d:(?=\d{1,2}:\d{1,2}[.,]\d)|--(?=>)")
 """What a player takes for markup when a certain sign follows, which is then kept apart from it."""
 _BRACES = re.compile(r"\{.*\}", re.DOTALL)
@@ -38,7 +41,18 @@ def _srt_text(cue: Cue) -> str:
     text = _BRACES.sub(lambda pair: pair[0].translate(_FULL_WIDTH), text)
     text = _MARKUP.sub(f"\\g<0>{_WORD_JOINER}", text)
     last = text.rpartition("\n")[2]
-    return text + _WORD_JOINER if _ONLY_DIGITS.fullmatch(last) else text
+    text = text + _WORD_JOINER if _ONLY_DIGITS.fullmatch(last) else text
+    return text if text.isascii() else "\n".join(map(_embedded, text.split("\n")))
+
+
+def _embedded(line: str) -> str:
+    for sign in line:
+        direction = unicodedata.bidirectional(sign)
+        if direction in ("R", "AL"):
+            return f"{_EMBEDDING}{line}{_END_OF_EMBEDDING}"
+        if direction == "L":
+            break
+    return line
 
 
 def vtt(cues: Sequence[Cue], language: str | None = None, *, note: str = "") -> str:

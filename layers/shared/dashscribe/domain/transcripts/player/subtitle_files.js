@@ -6,6 +6,8 @@ const WORD_JOINER = "\u2060";
 /** What a player takes for markup when a certain sign follows, which is then kept apart from it. */
 const MARKUP = /<(?=\s*\/?\s*[A-Za-z/!?])|\\(?=[Nnh{}])|&(?=#?\w+;)|\d:(?=\d{1,2}:\d{1,2}[.,]\d)|--(?=>)/g;
 
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u200f]/;
+
 /** SubRip has no escapes. `subtitle_files.py` has the same rules and says why each is needed. */
 export function srtFile(cues) {
   return cues
@@ -33,7 +35,13 @@ function srtText(text) {
   const shown = withoutControls(text).replace(braces, (pair) => pair.replaceAll("{", "｛").replaceAll("}", "｝"));
   const safe = shown.replace(MARKUP, (sign) => sign + WORD_JOINER);
   const isNumber = /^\d+\s*$/.test(safe.slice(safe.lastIndexOf("\n") + 1));
-  return isNumber ? safe + WORD_JOINER : safe;
+  return (isNumber ? safe + WORD_JOINER : safe).split("\n").map(embedded).join("\n");
+}
+
+/** libass lays out a line from left to right unless an embedding says otherwise. */
+function embedded(line) {
+  const [first] = line.match(/[\p{L}\u200e\u200f]/u) ?? [""];
+  return RIGHT_TO_LEFT.test(first) ? `\u202b${line}\u202c` : line;
 }
 
 function withoutControls(text) {
