@@ -177,11 +177,17 @@ class _Divider:
         earliest = self.end_ms[end - 1] - self.options.maximum_ms
         first = max(run, bisect_left(self.begins, right - widest, run, end))
         first = max(first, bisect_left(self.begin_ms, earliest, run, end))
+        until, room = self._time_of(end)
+        minimum, speed = self.options.minimum_ms, self.rules.cells_per_second
+        begin_ms, begins, labels, reached = self.begin_ms, self.begins, self.labels, self.best
+        closing += CUE
         for begin in range(min(first, end - 1), end):
-            base = self.best[begin] + CUE + closing
+            base = reached[begin] + closing
             if base >= best:
                 continue
-            base += self._cost_of_time(begin, end, right - self.begins[begin] + self.labels[begin])
+            at, width = begin_ms[begin], right - begins[begin] + labels[begin]
+            if room - at < minimum or width * 1000 > (until - at) * speed:
+                base += self._cost_of_time(at, until, room, width)
             if base < best:
                 base += self._cost_of_text(begin, end)
             if base >= best:
@@ -193,14 +199,18 @@ class _Divider:
         if run and self.options.lines > 1:
             self._join_voices(run, end, best)
 
-    def _cost_of_time(self, begin: int, end: int, width: int) -> float:
-        """Too little time to read, or to notice the cue at all."""
-        begin_ms, end_ms = self.begin_ms[begin], self.end_ms[end - 1]
+    def _time_of(self, end: int) -> tuple[int, int]:
+        """Until when a cue that ends before the atom `end` may be shown, and until when there is room for it."""
+        end_ms = self.end_ms[end - 1]
         following = self.begin_ms[end] if end < self.count else self.stretch.next_begin_ms
         room = end_ms + EXTENSION_MS if following is None else following - GAP_MS
-        shown = max(1, min(end_ms + EXTENSION_MS, room) - begin_ms)
+        return min(end_ms + EXTENSION_MS, room), room
+
+    def _cost_of_time(self, begin_ms: int, until_ms: int, room_ms: int, width: int) -> float:
+        """Too little time to read, or to notice the cue at all."""
+        shown = max(1, until_ms - begin_ms)
         cost = 0.0
-        missing = self.options.minimum_ms - (room - begin_ms)
+        missing = self.options.minimum_ms - (room_ms - begin_ms)
         if missing > 0:
             cost += TOO_SHORT + TOO_SHORT_A_SECOND * missing / 1000
         speed = width * 1000 / shown / self.rules.cells_per_second
@@ -307,12 +317,14 @@ class _Divider:
         closing = self.boundary[end] + CUE + TWO_VOICES
         closing += TORN_TURN if self.quality[end] > Break.SENTENCE else 0.0
         earliest = max(self.end_ms[end - 1], self.end_ms[run - 1]) - self.options.maximum_ms
+        until, room = self._time_of(end)
         for begin in range(run - 1, self.run[run - 1] - 1, -1):
             first = self.ends[run - 1] - self.begins[begin]
             first += self.labels[begin] + len(DASH) if self.labels[begin] else 0
             if first > self.line or self.begin_ms[begin] < earliest:
                 break
-            cost = self.best[begin] + closing + self._cost_of_time(begin, end, first + second + 1)
+            cost = self.best[begin] + closing
+            cost += self._cost_of_time(self.begin_ms[begin], until, room, first + second + 1)
             cost += self._cost_of_text(run, end) + self._cost_of_text(begin, run)
             if cost < best:
                 best = cost
