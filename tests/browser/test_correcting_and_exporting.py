@@ -10,6 +10,7 @@ import pysubs2
 import webvtt
 
 from dashscribe.domain.transcripts.cues import Cue
+from dashscribe.domain.transcripts.script_rules import cells
 from dashscribe.domain.transcripts.subtitle_files import srt
 from dashscribe.domain.transcripts.transcript import Transcript
 from tests.browser import samples
@@ -152,7 +153,7 @@ def test_subtitles_have_the_corrections_and_names(open_page: OpenPage) -> None:
     correct(page, "Hanna, when", "Hanna, at what time does your <i>day</i> begin?")
     subrip, vtt = exported(page, "srt"), exported(page, "vtt")
     cues = check_subtitles(subrip, vtt)
-    assert all(len(line) <= 42 + len("Speaker 3: ") for block in subrip.split("\n\n") for line in block.split("\n")[2:])
+    assert all(len(line) <= 42 for block in subrip.split("\n\n") for line in block.split("\n")[2:])
     assert all(len(cue.text.split("\\N")) <= 2 for cue in cues)
     assert "Marta: Hanna, at what time" in subrip
     assert "<\u2060i>day" in subrip
@@ -164,6 +165,7 @@ def test_chinese_subtitles_are_short_and_whole(open_page: OpenPage) -> None:
     page = open_page(samples.chinese())
     cues = check_subtitles(exported(page, "srt"), exported(page, "vtt"))
     lines = [line for cue in cues for line in cue.text.split("\\N")]
+    assert all(cells(line) <= 32 for line in lines)
     assert not [line for line in lines if line[0] in "，。？、"]
     said = "".join(text.replace(" ", "") for _, _, text in samples.CHINESE)
     shown = "".join(line.split(": ")[-1].replace(" ", "") for line in lines)
