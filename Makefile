@@ -8,6 +8,10 @@ export UV_NO_PROGRESS = 1
 # Installed only where there is no AWS CLI: the commands of the documents use it.
 AWS_CLI := $(if $(shell command -v aws),,.local/aws/.ready)
 
+# The SDKs of the simulator's contract tests: each in an environment of its own, because their versions exclude each other.
+SDKS := $(patsubst requirements/%.txt,.local/%/.sdk,$(wildcard requirements/dashscope-*.txt)) \
+	$(if $(shell command -v npm),.local/openai-node/.sdk)
+
 # The variables that each target reads. Others are refused: `make backfill PREFX=calls/` must not take the whole bucket.
 VARIABLES_run := FILES OUT
 VARIABLES_test := PYTEST_ARGUMENTS
@@ -36,7 +40,7 @@ help: ## print this
 run: install ## transcribe the sample recordings, or FILES="a.wav folder *.mp4", on a local stack; OUT=out
 	@$(BIN)/python -m local run --files="$$FILES" --out="$${OUT:-out}"
 
-test: install $(AWS_CLI) ## every test
+test: install $(AWS_CLI) $(SDKS) ## every test
 	@$(BIN)/python -m pytest --numprocesses 2 $(PYTEST_ARGUMENTS)
 
 check: install .local/checkov/.ready ## linters, types, template
@@ -146,3 +150,15 @@ NAME_aws := the AWS CLI, because there is no aws command here,
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .local/$*
 	@$(UV_INSTALL) --python .local/$*/bin/python -r requirements/$*.txt | grep -Ev '^ [+~-]'
 	@touch $@
+
+# The tests of an SDK that cannot be installed are skipped, and say so.
+.local/dashscope-%/.sdk: requirements/dashscope-%.txt $(BIN)/uv
+	@echo "installing dashscope $* for its contract tests into .local/dashscope-$*"
+	@{ $(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .local/dashscope-$* && \
+		$(BIN)/uv pip install --quiet --require-hashes --python .local/dashscope-$*/bin/python -r $< && touch $@; } \
+		|| echo "dashscribe: dashscope $* cannot be installed, so its contract tests are skipped" >&2
+
+.local/openai-node/.sdk: requirements/node/package.json requirements/node/package-lock.json
+	@echo "installing OpenAI's Node.js SDK for its contract tests into .local/openai-node"
+	@{ mkdir -p $(@D) && cp $^ $(@D) && npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(@D) && touch $@; } \
+		|| echo "dashscribe: OpenAI's Node.js SDK cannot be installed, so its contract tests are skipped" >&2

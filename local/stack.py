@@ -258,7 +258,7 @@ class Stack:
         self._serve(_MINISTACK, [LOCAL / "ministack" / "bin" / "ministack"], port, environment)
 
     def _start_simulator(self, port: int) -> None:
-        command = [sys.executable, "-m", "local.simulator", "--port", str(port), "--key", API_KEY]
+        command = [sys.executable, "-m", "local.simulator", "--port", str(port), "--key", API_KEY, "--latency", "0"]
         self._serve("DashScope simulator", command, port, clean_environment())
 
     def _serve(self, name: str, command: Sequence[str | Path], port: int, environment: Mapping[str, str]) -> None:

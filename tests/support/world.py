@@ -504,7 +504,14 @@ class World:
     more.
     """
 
-    def __init__(self, *, max_files_per_task: int = 100, profiles: str = '{"profiles": {}, "rules": []}') -> None:
+    def __init__(
+        self,
+        *,
+        max_files_per_task: int = 100,
+        profiles: str = '{"profiles": {}, "rules": []}',
+        submit_environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.submit_environ = {**ENVIRON, "MAX_FILES_PER_TASK": str(max_files_per_task), **(submit_environ or {})}
         self.now = START
         self.crashes = Crashes()
         self.records = Records(self.crashes)
@@ -600,7 +607,7 @@ class World:
         )
 
     def submit_service(self) -> SubmitService:
-        settings = SubmitSettings.from_environ({**ENVIRON, "MAX_FILES_PER_TASK": str(self.max_files_per_task)})
+        settings = SubmitSettings.from_environ(self.submit_environ)
         return build_submit_service(
             settings,
             self.submission_ports(),

@@ -103,6 +103,7 @@ def build_submit_service(
         default_model=settings.default_model,
         default_outputs=settings.outputs,
         region=region_of(settings.dashscope_base_url),
+        watched_keys=settings.watched_keys,
     )
     lost_responses = LostResponses(
         records=table.records,

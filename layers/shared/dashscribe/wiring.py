@@ -263,4 +263,5 @@ def backfill_service() -> BackfillService:
         media_bucket=settings.media_bucket_name,
         results_bucket=settings.results_bucket_name,
         files_per_second=settings.backfill_files_per_second,
+        watched_keys=settings.watched_keys,
     )

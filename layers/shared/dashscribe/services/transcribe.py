@@ -26,11 +26,11 @@ from dashscribe.domain.jobs.retry_policy import MAX_LOST_CALL_RESPONSES
 from dashscribe.domain.jobs.timeouts import CALL_CLAIM_LASTS
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, too_long_for
-from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.options import Options, find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.stored_replies import remove_secrets
-from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
-from dashscribe.domain.recognition.vendor_codes import NO_WORDS
+from dashscribe.domain.recognition.synchronous_replies import read_recognition, read_usage
+from dashscribe.domain.recognition.vendor_codes import NO_WORDS, is_format_refusal
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
@@ -85,6 +85,9 @@ class SynchronousCaller:
 
     def length_refusal(self, job: Job, options: Options) -> tuple[str, str] | None:
         """Code and message when the recording is too long for the model. Raises `MediaUnusable`."""
+        if options.spec.max_duration_seconds is None:
+            self.media.head(job.media)  # the recording may be too large to be read
+            return None
         return too_long_for(self.audio_length(self.media.read(job.media)), options.spec)
 
     def wait_for_slot(self, options: Options) -> bool:
@@ -168,7 +171,7 @@ class TranscribeService:
         return self.recorder.record_lost_responses([job], MAX_LOST_CALL_RESPONSES) + SubmitReport(ambiguous=1)
 
     def _fall_back(self, job: Job, code: str, message: str = "") -> SubmitReport:
-        logger.info("too large for a synchronous model", error_code=code, reason=message)
+        logger.info("not for a synchronous model", error_code=code, reason=message)
         return self.recorder.record([job], lambda each: jobs.fall_back(each, code, self.clock()))
 
     def _call(self, job: Job, options: Options) -> SubmitReport:
@@ -193,7 +196,8 @@ class TranscribeService:
         if error.error_class is ErrorClass.NO_SPEECH:
             note: JsonObject = {"code": error.code, "message": error.message}
             return self._conclude(claimed, read_stored(note, claimed), started)
-        if error.code in _TOO_LARGE_FOR_A_CALL and options.fallback is not None:
+        is_for_fallback = error.code in _TOO_LARGE_FOR_A_CALL or is_format_refusal(error.code, error.message)
+        if is_for_fallback and options.fallback is not None:
             return self._fall_back(claimed, error.code, error.message)
         return self.pause.record_refusal([claimed], error)
 
@@ -203,11 +207,18 @@ class TranscribeService:
         folder = job_result_folder(self.results_bucket, job)
         self.results.store([result_file(result_json(result.response, job), folder)])
         accepted = jobs.submitted(job, None, started)
+        usage = read_usage(result.response)
         ended = jobs.succeed(
             accepted,
             folder,
             result.transcript.facts,
-            usage_of(accepted, result.transcript, read_billed_seconds(result.response), self.region),
+            usage_of(
+                accepted,
+                result.transcript,
+                usage.billed_seconds if usage else None,
+                self.region,
+                usage.tokens if usage else None,
+            ),
             result.warnings,
             now,
             now,
@@ -231,12 +242,18 @@ def read_response(response: JsonObject, job: Job) -> CallResult:
     transcript = neutral(recognition, **transcript_names(job))
     pointers = recognition.odd_values.pointers
     details = [WarningDetail(code=RESULT_PARTLY_UNDERSTOOD, pointers=pointers)] if pointers else []
-    warnings = [*([] if transcript.text else [NO_WORDS]), *(detail.code for detail in details)]
+    warnings = find_option_warnings(job.options, transcript.duration_ms)
+    warnings += [*([] if transcript.text else [NO_WORDS]), *(detail.code for detail in details)]
     return CallResult(response, transcript, warnings, details)
 
 
 def read_stored(stored: JsonObject, job: Job) -> CallResult:
     """Read a stored response. One with only a code and a message is our own note that there is no speech."""
     if set(stored) <= {"code", "message"}:
-        return CallResult(stored, empty(**transcript_names(job)), [str(stored.get("code"))], [])
+        return CallResult(
+            stored,
+            empty(**transcript_names(job)),
+            [*find_option_warnings(job.options, None), str(stored.get("code"))],
+            [],
+        )
     return read_response(stored, job)

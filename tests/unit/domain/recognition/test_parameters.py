@@ -10,18 +10,20 @@ from pydantic import ValidationError
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.domain.recognition.parameters import (
-    MAX_CONTEXT_CHARACTERS,
     MAX_TURN_CHARACTERS,
     MAX_TURNS,
     FunAsrFlashParameters,
     FunAsrParameters,
     ModelParameters,
-    OmniParameters,
     ParaformerV2Parameters,
-    Qwen3FiletransParameters,
-    Qwen3FlashParameters,
     QwenAudioFiletransParameters,
     QwenAudioFlashParameters,
+)
+from dashscribe.domain.recognition.qwen_parameters import (
+    MAX_CONTEXT_CHARACTERS,
+    OmniParameters,
+    Qwen3FiletransParameters,
+    Qwen3FlashParameters,
 )
 
 FAMILIES = sorted({spec.parameters for spec in CATALOGUE.values()}, key=lambda family: family.__name__)

@@ -10,6 +10,7 @@ from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.media import is_ignored, refusal, too_large_for
 from dashscribe.domain.recognition.options import Options, resolve_options
+from dashscribe.domain.recognition.watched_keys import WatchedKeys
 from dashscribe.errors import InvalidOptions, MalformedMessage, MediaArchived, MediaUnusable, ProfilesUnreadable
 from dashscribe.observability import logger
 from dashscribe.services.messages import ObjectCreated, ObjectRestored, RequeuedJob, parse_message
@@ -43,6 +44,7 @@ class JobPreparer:
     default_model: str
     default_outputs: tuple[str, ...]
     region: Region
+    watched_keys: WatchedKeys
 
     def record(self, body: str) -> Job | None:
         """Record the upload of a message, or find the requeued job. Raises `MalformedMessage`.
@@ -88,6 +90,9 @@ class JobPreparer:
     def _received(self, message: ObjectCreated) -> Job | None:
         """The job of an upload, recorded once. None for an object that is no recording, such as a folder marker."""
         if is_ignored(message.media, self.results_bucket):
+            return None
+        if message.media.key not in self.watched_keys:
+            logger.info("key not watched", key=message.media.key)
             return None
         if isinstance(message, ObjectRestored) and not self._waits_for_restore(message):
             logger.info("restored object left alone", job_id=message.archived_job_id)
