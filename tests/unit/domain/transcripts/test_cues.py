@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 
 import pytest
@@ -139,6 +140,20 @@ def test_the_last_words_are_shown_long_enough_where_the_recording_ends_with_them
     sentence = spoken(text, ms_a_word=230)
     last = subtitles(transcript([sentence], duration_ms=sentence.end_ms)).cues[-1]
     assert last.end_ms - last.begin_ms >= 833
+
+
+def test_hours_without_a_silence_need_no_more_memory_than_minutes() -> None:
+    text = "We will come back to that in a later lecture."
+    channel = [spoken(text, number * 3000, ms_a_word=300) for number in range(1500)]
+    source = transcript(channel, channel)
+    tracemalloc.start()
+    try:
+        found = subtitles(source).cues
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert squeezed("".join(cue.text for cue in found)).count("comeback") == 3000
+    assert peak < 8 * 2**20
 
 
 def test_fast_speech_is_reported() -> None:
