@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ResultStore,
         SpeechService,
         SynchronousSpeech,
+        TranscriptFinder,
         VendorFacts,
     )
     from dashscribe.services.submission.submission_pause import SubmissionPause
@@ -82,6 +83,7 @@ def build_submit_service(
     results: ResultSource,
     messages: MessageSource,
     synchronous_queue: JobQueue,
+    transcripts: TranscriptFinder,
     concurrent_records: int | None = None,
 ) -> SubmitService:
     from dashscribe.services.submission.inbox import MessageInbox
@@ -95,6 +97,7 @@ def build_submit_service(
         records=table.records,
         media=ports.media,
         profiles=ports.profiles,
+        transcripts=transcripts,
         recorder=pause.recorder,
         pause=pause,
         synchronous_queue=synchronous_queue,
@@ -102,6 +105,7 @@ def build_submit_service(
         results_bucket=settings.results_bucket_name,
         default_model=settings.default_model,
         default_outputs=settings.outputs,
+        asynchronous_models_only=settings.asynchronous_models_only,
         region=region_of(settings.dashscope_base_url),
         watched_keys=settings.watched_keys,
     )

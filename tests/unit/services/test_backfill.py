@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from dashscribe.domain.jobs.pause import Pause
 from dashscribe.domain.recognition.media import MAX_SIZE_BYTES, Media
 from dashscribe.domain.recognition.watched_keys import WatchedKeys
-from dashscribe.domain.transcripts.result_files import results_of
 from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillReport, BackfillService
 from dashscribe.services.messages import BACKFILL, ObjectCreated, parse_message
 from dashscribe.services.ports import Upload
@@ -58,17 +57,6 @@ class OldBucket:
             raise OSError("S3 is not reachable")
         return self.uploads.get(key)
 
-    def has_transcript(self, media: Media, since: datetime) -> bool:
-        reports = [
-            json.loads(body)
-            for key, body in self.world.results.files.items()
-            if key.startswith(results_of(media.key)) and key.endswith("/job.json")
-        ]
-        return any(
-            report["media"]["etag"] == media.etag and datetime.fromisoformat(report["timing"]["completed_at"]) >= since
-            for report in reports
-        )
-
     def backlog(self) -> int:
         return self.waiting
 
@@ -91,7 +79,7 @@ class OldBucket:
             pauses=records,
             rate_limiter=records,
             uploads=self,
-            transcripts=self,
+            transcripts=self.world.results,
             queue=self,
             ledger=self,
             clock=self.world.clock,

@@ -204,7 +204,7 @@ class BackfillService:
         # bucket. So the results bucket decides about objects without a record.
         unknown = [(event, upload) for event, upload in named if event.job_id not in known]
         checked = _each(
-            lambda pair: (pair[0], self.transcripts.has_transcript(pair[1].media, pair[1].uploaded_at)), unknown, counts
+            lambda pair: (pair[0], any(True for _ in self.transcripts.find_transcripts(pair[1].media))), unknown, counts
         )
         new = [event for event, has_transcript in checked if not has_transcript]
         counts["skipped_done"] += len(known) + len(checked) - len(new)

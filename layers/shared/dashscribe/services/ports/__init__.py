@@ -23,6 +23,7 @@ from dashscribe.services.ports.records import (
 from dashscribe.services.ports.storage import (
     MediaStore,
     ResultStore,
+    StoredTranscript,
     TranscriptFinder,
     Upload,
     UploadFinder,
@@ -49,6 +50,7 @@ __all__ = [
     "ResultSource",
     "ResultStore",
     "SpeechService",
+    "StoredTranscript",
     "SynchronousSpeech",
     "TranscriptFinder",
     "Upload",

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.media import is_ignored, refusal, too_large_for
+from dashscribe.domain.recognition.media import Media, is_ignored, refusal, too_large_for
 from dashscribe.domain.recognition.options import Options, resolve_options
 from dashscribe.domain.recognition.watched_keys import WatchedKeys
 from dashscribe.errors import InvalidOptions, MalformedMessage, MediaArchived, MediaUnusable, ProfilesUnreadable
 from dashscribe.observability import logger
 from dashscribe.services.messages import ObjectCreated, ObjectRestored, RequeuedJob, parse_message
-from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource
+from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource, TranscriptFinder
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 from dashscribe.services.submission.submission_pause import SubmissionPause
@@ -36,6 +37,7 @@ class JobPreparer:
     records: JobRecords
     media: MediaStore
     profiles: ProfilesSource
+    transcripts: TranscriptFinder
     recorder: JobRecorder
     pause: SubmissionPause
     synchronous_queue: JobQueue
@@ -45,6 +47,7 @@ class JobPreparer:
     default_outputs: tuple[str, ...]
     region: Region
     watched_keys: WatchedKeys
+    asynchronous_models_only: bool = False
 
     def record(self, body: str) -> Job | None:
         """Record the upload of a message, or find the requeued job. Raises `MalformedMessage`.
@@ -70,14 +73,7 @@ class JobPreparer:
             return self._failed(job, *refused)
         try:
             metadata = self.media.head(job.media)
-            options = job.options or resolve_options(
-                job.media.key,
-                metadata,
-                self.profiles.profiles(),
-                default_model=self.default_model,
-                default_outputs=self.default_outputs,
-                region=self.region,
-            )
+            options = job.options or self._options(job.media, metadata)
         except MediaUnusable as error:
             return self._failed(job, error.code, str(error))
         except InvalidOptions as error:
@@ -97,10 +93,42 @@ class JobPreparer:
         if isinstance(message, ObjectRestored) and not self._waits_for_restore(message):
             logger.info("restored object left alone", job_id=message.archived_job_id)
             return None
+        if message.is_copy and self._is_transcribed_copy(message):
+            return None
         job = jobs.receive(message.job_id, message.media, message.time, self.clock())
         if self.records.create(job):
             return job
         return self.records.find(message.job_id) or job
+
+    def _is_transcribed_copy(self, message: ObjectCreated) -> bool:
+        """Whether an object was copied in place: the same bytes under the same key have a transcript with the same
+        options. A copy that has a job already, because its bytes had no transcript then, keeps it.
+        """
+        if self.records.find(message.job_id) is not None:
+            return False
+        stored = list(self.transcripts.find_transcripts(message.media))
+        if not stored:
+            return False
+        try:
+            options = self._options(message.media, self.media.head(message.media, archived_too=True))
+        except (MediaUnusable, InvalidOptions, ProfilesUnreadable):
+            return False  # `validate` reports it
+        effective = [options] if options.fallback is None else [options, options.with_fallback_model()]
+        for transcript in stored:
+            if transcript.options in effective:
+                logger.info("copy in place left alone", job_id=message.job_id, transcribed_by=transcript.job_id)
+                return True
+        return False
+
+    def _options(self, media: Media, metadata: Mapping[str, str]) -> Options:
+        return resolve_options(
+            media.key,
+            metadata,
+            self.profiles.profiles(),
+            default_model=self.default_model,
+            default_outputs=self.default_outputs,
+            region=self.region,
+        )
 
     def _waits_for_restore(self, message: ObjectRestored) -> bool:
         """Whether the upload failed because it was archived. Any other restored object may be transcribed already."""
@@ -112,7 +140,7 @@ class JobPreparer:
             logger.info("nothing to do", status=job.status)
             return Preparation()
         if job.options is not None and job.options.spec.is_synchronous:
-            return self._handed_over(job)
+            return self._handed_over(job, job.options)
         if job.status is Status.SUBMITTING:
             return Preparation(lost=job)
         return self.validate(job)
@@ -123,17 +151,23 @@ class JobPreparer:
             return Preparation(ready=job)
         refused = too_large_for(job.media, options.spec)
         if refused is None:
-            return self._handed_over(job)
+            return self._handed_over(job, options)
         if options.fallback is None:
             return self._failed(job, *refused)
         logger.info("too large for a synchronous model", model=options.model, fallback=options.fallback.model)
         return Preparation(ready=jobs.with_options(job, options.with_fallback_model()))
 
-    def _handed_over(self, job: Job) -> Preparation:
+    def _handed_over(self, job: Job, options: Options) -> Preparation:
         """Send the job to the queue of the synchronous models, whose calls take long and must not delay this function.
 
         The record is written before the message is sent. After a crash in between, our own message is delivered again.
         """
+        if self.asynchronous_models_only:
+            reason = (
+                f"Model {options.model!r} is synchronous, and this stack has AsynchronousModelsOnly=true; choose an "
+                "asynchronous model such as 'fun-asr', or update the stack with AsynchronousModelsOnly=false."
+            )
+            return self._failed(job, "INVALID_OPTIONS", reason)
         handed_over = self.records.save(jobs.hand_over(job, self.clock()))
         self.synchronous_queue.requeue(job.job_id)
         return Preparation(report=SubmitReport(handed_over=[handed_over]))
