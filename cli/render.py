@@ -23,6 +23,8 @@ from dashscribe.errors import UnknownResult
 from dashscribe.services.render import Choice, Rendered, render_again, render_files
 
 if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
     from cli.target import Target
 
 EPILOG = """
@@ -112,11 +114,16 @@ def _subtitles(text: str) -> SubtitleOptions:
     try:
         return SubtitleOptions.model_validate_json(text)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'options'}: {fault['msg'].removeprefix('Value error, ')}"
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)
-        )
-        raise argparse.ArgumentTypeError(faults) from error
+        faults = error.errors(include_url=False, include_context=False)
+        raise argparse.ArgumentTypeError("; ".join(map(_fault, faults))) from error
+
+
+def _fault(fault: ErrorDetails) -> str:
+    """What is wrong with one option. The sentences of our own rules name what was given, those of pydantic do not."""
+    place = ".".join(map(str, fault["loc"])) or "options"
+    if fault["type"] == "value_error":
+        return f"{place}: {fault['msg'].removeprefix('Value error, ')}"
+    return f"{place}: {fault['msg']}; given was {fault['input']!r:.60}"
 
 
 def run(options: argparse.Namespace) -> int:

@@ -40,6 +40,7 @@ def test_memory_and_time_of_finalizing(hours: float, channels: int, words: tuple
     growth = (run.peak_mb - run.base_mb) * 2**20 / len(result)
     print(
         f"\n{hours:.3g} h, {channels} channel(s), {' '.join(words)}: JSON {len(result) / 1e6:.1f} MB,"
-        f" peak {run.peak_mb:.0f} MB ({run.base_mb:.0f} MB + {growth:.1f} x the JSON), {run.seconds:.1f} s"
+        f" peak {run.peak_mb:.0f} MB ({run.base_mb:.0f} MB + {growth:.1f} x the JSON), {run.seconds:.1f} s,"
+        f" {run.cpu_seconds:.1f} s of CPU"
     )
-    assert len(run.digests) == 6
+    assert len(run.digests) == 7

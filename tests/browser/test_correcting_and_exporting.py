@@ -9,6 +9,9 @@ import jsonschema
 import pysubs2
 import webvtt
 
+from dashscribe.domain.transcripts.cues import Cue
+from dashscribe.domain.transcripts.script_rules import cells
+from dashscribe.domain.transcripts.subtitle_files import srt
 from dashscribe.domain.transcripts.transcript import Transcript
 from tests.browser import samples
 from tests.browser.conftest import OpenPage
@@ -148,21 +151,21 @@ def test_subtitles_have_the_corrections_and_names(open_page: OpenPage) -> None:
     page = open_page(samples.interview(), speaker_names={"1": "Marta"})
     page.get_by_role("button", name="Correct", exact=True).click()
     correct(page, "Hanna, when", "Hanna, at what time does your <i>day</i> begin?")
-    srt, vtt = exported(page, "srt"), exported(page, "vtt")
-    cues = check_subtitles(srt, vtt)
-    assert all(len(line) <= 42 + len("Speaker 3: ") for block in srt.split("\n\n") for line in block.split("\n")[2:])
+    subrip, vtt = exported(page, "srt"), exported(page, "vtt")
+    cues = check_subtitles(subrip, vtt)
+    assert all(len(line) <= 42 for block in subrip.split("\n\n") for line in block.split("\n")[2:])
     assert all(len(cue.text.split("\\N")) <= 2 for cue in cues)
-    assert "Marta: Hanna, at what time" in srt
-    assert "<\u200bi>day" in srt
+    assert "Marta: Hanna, at what time" in subrip
+    assert "<\u2060i>day" in subrip
     assert "<v Marta>Hanna, at what time" in vtt
     assert "&lt;i&gt;day&lt;/i&gt;" in vtt
 
 
 def test_chinese_subtitles_are_short_and_whole(open_page: OpenPage) -> None:
     page = open_page(samples.chinese())
-    srt = exported(page, "srt")
-    cues = check_subtitles(srt, exported(page, "vtt"))
+    cues = check_subtitles(exported(page, "srt"), exported(page, "vtt"))
     lines = [line for cue in cues for line in cue.text.split("\\N")]
+    assert all(cells(line) <= 32 for line in lines)
     assert not [line for line in lines if line[0] in "，。？、"]
     said = "".join(text.replace(" ", "") for _, _, text in samples.CHINESE)
     shown = "".join(line.split(": ")[-1].replace(" ", "") for line in lines)
@@ -178,11 +181,29 @@ def test_hostile_texts_are_whole_in_every_file(open_page: OpenPage) -> None:
     page = open_page(samples.hostile(), title="# not a <heading>")
     cues = check_subtitles(exported(page, "srt"), exported(page, "vtt"))
     assert len(cues) >= len(samples.HOSTILE)
-    assert "{\u200b\\an8}<\u200bi>markup<\u200b/i>" in exported(page, "srt")
+    assert "｛\\an8｝<\u2060i>markup<\u2060/i>" in exported(page, "srt")
     assert "{\\an8}<i>markup</i>" in exported(page, "txt")
     markdown = exported(page, "md")
     assert markdown.startswith("# \\# not a \\<heading\\>\n")
     assert "\n\\<img src=x" in markdown
+
+
+def test_exported_srt_has_the_escapes_of_the_rendered_one(open_page: OpenPage) -> None:
+    page = open_page(samples.interview())
+    page.get_by_role("button", name="Correct", exact=True).click()
+    said = "{ {x} } &amp; C:\\new <b> 1 < 2"
+    correct(page, "Hanna, when", said)
+    line = next(line for line in exported(page, "srt").split("\n") if "x" in line and "new" in line)
+    expected = srt([Cue(0, 1, (said,))]).split("\n")[2]
+    assert line.removeprefix("Speaker 1: ") == expected
+
+
+def test_exported_arabic_srt_goes_from_right_to_left(open_page: OpenPage) -> None:
+    page = open_page(samples.arabic(), speaker_names={"1": "ليلى", "2": "سمير"})
+    lines = [line for line in exported(page, "srt").split("\n") if line and not line[0].isdigit()]
+    arabic = [line for line in lines if line.strip("\u202b\u202c")[0] > "\u0600"]
+    assert arabic
+    assert all(line.startswith("\u202b") and line.endswith("\u202c") for line in arabic)
 
 
 def test_without_times_no_subtitles_are_invented(open_page: OpenPage) -> None:

@@ -204,6 +204,29 @@ def test_wrong_usage_is_explained_and_ends_with_exit_code_2(
     assert "error:" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ('{"lines": 9}', ["lines", "less than or equal to 3", "9"]),
+        ('{"line_width": 3}', ["line_width", "3", "from 8 to 200"]),
+        ('{"speakers": {"0": "Anna"}}', ["speakers", "'0'", "from 1"]),
+    ],
+)
+def test_a_refused_subtitle_option_is_named_with_what_was_given_and_what_is_allowed(
+    capsys: pytest.CaptureFixture[str], options: str, said: list[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["render", "result.json", "--subtitles", options])
+    error = capsys.readouterr().err.rpartition("error:")[2]
+    assert [part for part in said if part not in error] == []
+
+
+def test_null_is_not_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "result.json").write_text("null")
+    assert main(["render", str(tmp_path / "result.json")]) == 2
+    assert "not an object" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("source", ["missing.json", "result.json --prefix", "s3:///key"])
 def test_a_source_that_cannot_be_meant_ends_with_exit_code_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], source: str

@@ -136,9 +136,12 @@ def _parsed(folder: FileFolder, name: str) -> Any:
     if body is None:
         return None
     try:
-        return json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise UnknownResult(f"{name} is not JSON.") from error
+    if document is None:
+        raise UnknownResult(f"{name} is JSON, but not an object.")
+    return document
 
 
 def _named_recording(document: Any) -> str:

@@ -11,6 +11,7 @@ from dashscribe.domain.transcripts.line_breaks import NEVER_FIRST, NEVER_LAST, B
 from dashscribe.domain.transcripts.phrase_words import language_of
 from dashscribe.domain.transcripts.script_rules import RULES, Script, cells, script_of
 from dashscribe.domain.transcripts.transcript import Word
+from dashscribe.domain.transcripts.unspaced_words import word_starts
 from dashscribe.domain.transcripts.word_times import TimedText
 from tests.unit.domain.transcripts.speech import SAMPLES
 
@@ -143,3 +144,61 @@ def test_a_vendor_word_of_two_words_is_divided() -> None:
 def test_thai_and_japanese_without_word_times_break_between_words() -> None:
     assert "อากาศ" in texts(atoms(SAMPLES["thai"]))
     assert texts(atoms("本日はお忙しいのですが")) == ["本日は", "お忙しいのですが"]
+
+
+def test_thai_clusters_from_the_vendor_do_not_tear_words() -> None:
+    text = "วันนี้เราจะมาพูดคุยกันเรื่องการท่องเที่ยว"
+    clusters = regex.findall(r"\X", text)
+    assert {"พูด", "ท่องเที่ยว"} <= set(texts(atoms(text, clusters)))
+
+
+def test_traditional_chinese_breaks_between_its_words() -> None:
+    found = atoms("我們要介紹的是臺灣東部最美麗的海岸線。")
+    assert {"臺灣", "東部", "海岸線。"} <= set(texts(found))
+
+
+def test_a_bound_inside_of_a_word_is_worse_than_those_around_it() -> None:
+    text = "我们今天要讲的是人工智能在医疗领域的应用"
+    words = word_starts(text, Script.CHINESE)
+    assert text.index("智能") + 1 not in words.sure
+    assert {text.index("在医疗"), text.index("领域")} & words.sure
+    assert words.sure < set(words.possible)
+
+
+@pytest.mark.parametrize(
+    ("text", "bounds_marked"),
+    [
+        ("ພວກເຮົາຈະມາເວົ້າກ່ຽວກັບການທ່ອງທ່ຽວໃນປະເທດລາວ", "ພວກເຮົາ|ຈະ|ມາ|ເວົ້າ|ກ່ຽວກັບ|ການທ່ອງທ່ຽວ|ໃນ|ປະເທດ|ລາວ"),
+        ("ប្រាសាទនេះត្រូវបានសាងសង់នៅដើមសតវត្សរ៍ទីដប់ពីរ", "ប្រាសាទ|នេះ|ត្រូវ|បាន|សាងសង់|នៅ|ដើម|សតវត្សរ៍|ទី|ដប់ពីរ"),
+        ("မုန့်ဟင်းခါးဟာနံနက်စာအဖြစ်လူကြိုက်အများဆုံးဖြစ်ပြီး", "မုန့်ဟင်းခါး|ဟာ|နံနက်စာ|အဖြစ်|လူ|ကြိုက်|အများဆုံး|ဖြစ်ပြီး"),
+    ],
+    ids=["lao", "khmer", "burmese"],
+)  # fmt: skip
+def test_lao_khmer_and_burmese_break_best_between_words(text: str, bounds_marked: str) -> None:
+    words = bounds_marked.split("|")
+    assert "".join(words) == text
+    bounds = {sum(map(len, words[:number])) for number in range(1, len(words) + 1)}
+    at, best = 0, []
+    for atom in atoms(text):
+        at += len(atom.text)
+        best += [at] if atom.after is Break.WORD else []
+    assert best
+    assert set(best) <= bounds
+
+
+@pytest.mark.parametrize("text", ["ເວົ້າກັນເລື່ອງໃໝ່ຂອງພວກເຮົາ", "พูดคุยกันเรื่องใหม่ของพวกเรา"])
+def test_a_vowel_stays_with_its_consonant(text: str) -> None:
+    found = texts(atoms(text, list(text)))
+    assert all(part[-1] not in "เแโใไເແໂໃໄ" and part[0] not in "ะาະາຽ" for part in found)
+
+
+def test_a_german_ordinal_ends_no_sentence() -> None:
+    found = after(atoms("Das Gesetz gilt für alle ab dem 1. Januar und nicht mehr."))
+    assert found["1."] is Break.WEAK
+    assert (
+        after(atoms("The train leaves for the city on track 9. Nobody waits for the others."))["9."] is Break.SENTENCE
+    )
+
+
+def test_a_long_katakana_compound_breaks_after_a_long_vowel() -> None:
+    assert "コンピューター" in texts(atoms("コンピューターソフトウェアエンジニアリング"))

@@ -37,6 +37,16 @@ def test_a_short_gap_is_closed_and_a_long_one_stays() -> None:
     assert times((0, 2000, 500), (2600, 4000, 500))[0] == (0, 2000)
 
 
+def test_a_gap_that_is_a_little_too_long_to_be_closed_is_closed_by_an_earlier_begin() -> None:
+    found = times((0, 2000, 2500), (2680, 5000, 500))
+    assert found == [(0, 2500), (2500 + GAP_MS, 5000)]
+
+
+def test_a_gap_that_is_a_little_too_short_becomes_a_pause_by_a_later_begin() -> None:
+    found = times((0, 2000, 2500), (2900, 5000, 500))
+    assert found == [(0, 2500), (3000, 5000)]
+
+
 def test_a_cue_begins_a_little_later_where_the_one_before_lacks_the_time() -> None:
     found = times((0, 1000, 1000), (1000, 4000, 1000))
     assert found == [(0, 1000), (1000 + GAP_MS, 4000)]

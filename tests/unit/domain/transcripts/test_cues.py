@@ -6,11 +6,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dashscribe.domain.transcripts.cues import Cue, subtitles
+from dashscribe.domain.transcripts.atoms import Atom
+from dashscribe.domain.transcripts.cues import MANY_ATOMS, Cue, subtitles
 from dashscribe.domain.transcripts.graphemes import is_mark
-from dashscribe.domain.transcripts.line_breaks import NEVER_FIRST, NEVER_LAST
+from dashscribe.domain.transcripts.interleaving import interleaved
+from dashscribe.domain.transcripts.line_breaks import NEVER_FIRST, NEVER_LAST, Break
 from dashscribe.domain.transcripts.script_rules import GAP_MS, RULES, SubtitleOptions, cells, script_of
+from dashscribe.domain.transcripts.segmentation import Shape, Stretch, segmented
 from dashscribe.domain.transcripts.transcript import Sentence, Transcript, Word
+from dashscribe.domain.transcripts.word_times import TimedSentence
 from tests.unit.domain.transcripts.speech import SAMPLES, said, spoken, transcript
 
 
@@ -132,6 +136,44 @@ def test_sentences_of_two_scripts_have_cues_of_their_own() -> None:
 def test_a_text_that_begins_with_a_mark_gets_a_blank_to_stand_on() -> None:
     [cue] = cues([said(0, 3000, "ิดว่า")])
     assert cue.text == "\u00a0ิดว่า"
+
+
+def test_the_last_words_are_shown_long_enough_where_the_recording_ends_with_them() -> None:
+    text = "We will come back to that in a later lecture, and then we shall see it. Any questions?"
+    sentence = spoken(text, ms_a_word=230)
+    last = subtitles(transcript([sentence], duration_ms=sentence.end_ms)).cues[-1]
+    assert last.end_ms - last.begin_ms >= 833
+
+
+def test_speech_without_a_silence_is_divided_in_parts_at_the_ends_of_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def noted(stretch: Stretch) -> list[Shape]:
+        sizes.append(len(stretch.atoms))
+        assert stretch.atoms[-1].ends
+        return segmented(stretch)
+
+    monkeypatch.setattr("dashscribe.domain.transcripts.cues.segmented", noted)
+    text = "We will come back to that in a later lecture."
+    found = subtitles(transcript([spoken(text, number * 3000) for number in range(250)])).cues
+    assert sizes == [MANY_ATOMS, 250 * 10 - MANY_ATOMS]
+    assert squeezed("".join(cue.text for cue in found)) == squeezed(text) * 250
+
+
+def test_overlapping_channels_become_atoms_only_when_they_are_needed() -> None:
+    sentences = [
+        TimedSentence(number % 2, said(0, 1, "a"), "a", number * 1000, number * 1000 + 1500) for number in range(100)
+    ]
+    cut: list[TimedSentence] = []
+
+    def noted(sentence: TimedSentence) -> tuple[list[Atom], int]:
+        cut.append(sentence)
+        return [Atom(sentence.begin_ms, sentence.end_ms, "a", " ", 1, sentence.channel_id, Break.SENTENCE, True)], 40
+
+    made = interleaved(sentences, noted)
+    assert next(made)[0] is sentences[0]
+    assert len(cut) <= 3
+    assert [sentence for sentence, _ in made] == sentences[1:]
 
 
 def test_fast_speech_is_reported() -> None:

@@ -78,6 +78,9 @@ def test_an_option_by_script_leaves_the_other_scripts_alone() -> None:
         {"lines": 4},
         {"minimum_ms": 4000, "maximum_ms": 3000},
         {"line_widht": 40},
+        {"speakers": {"0": "Anna"}},
+        {"speakers": {"Speaker 1": "Anna"}},
+        {"speakers": {"1.": "Anna"}},
     ],
 )
 def test_an_impossible_or_unknown_option_is_refused(option: dict[str, object]) -> None:

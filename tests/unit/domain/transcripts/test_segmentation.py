@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from dashscribe.domain.transcripts.atoms import Atom, atoms_of
-from dashscribe.domain.transcripts.script_rules import RULES, Script, SubtitleOptions
+from dashscribe.domain.transcripts.script_rules import GAP_MS, RULES, Script, SubtitleOptions
 from dashscribe.domain.transcripts.segmentation import Shape, Stretch, segmented
 from dashscribe.domain.transcripts.word_times import TimedText
 
@@ -87,6 +87,16 @@ def test_no_cue_lasts_longer_than_the_maximum() -> None:
     shapes = segmented(stretch(found, SubtitleOptions(maximum_ms=4000)))
     assert all(found[s.end - 1].end_ms - found[s.begin].begin_ms <= 4000 for s in shapes)
     assert len(shapes) > 1
+
+
+def test_the_last_words_are_not_alone_where_the_recording_ends_with_them() -> None:
+    found = atoms(
+        "We will come back to that in a later lecture, and then we shall see it. Any questions?", ms_a_word=230
+    )
+    speech = stretch(found)
+    assert lines(found, segmented(speech))[-1] == ["Any questions?"]
+    speech.next_begin_ms = found[-1].end_ms + GAP_MS
+    assert lines(found, segmented(speech))[-1] == ["and then we shall see it. Any questions?"]
 
 
 def test_two_voices_share_a_cue_where_each_alone_would_be_too_short() -> None:

@@ -29,6 +29,13 @@ HOSTILE = [
     "WEBVTT",
     "NOTE this",
     "a <00:00:01.000> b <v Bob> c",
+    "C:\\new\\home\\Nina",
+    "\\N",
+    "a \\{x\\} b",
+    "{ {x} }",
+    "{a} and {b",
+    "}{ } {",
+    "<!-- c -->",
 ]
 
 
@@ -38,7 +45,7 @@ def cue(*lines: str, speakers: tuple[str, ...] = ()) -> Cue:
 
 def plain(text: str) -> str:
     """The text as a reader sees it: invisible characters do not count, full-width braces are braces."""
-    return text.replace("\u2060", "").replace("｛", "{").replace("｝", "}")
+    return re.sub("[\u2060\u202b\u202c]", "", text).replace("｛", "{").replace("｝", "}")
 
 
 def ffmpeg_texts(document: str) -> list[str]:
@@ -47,7 +54,8 @@ def ffmpeg_texts(document: str) -> list[str]:
         packets = [packet for packet in container.demux() if packet.size]
         found = [subtitle.ass for packet in packets for subtitle in packet.decode()]  # type: ignore[union-attr]
     texts = [text.decode().split(",", 8)[8] for text in found]
-    return [re.sub(r"\{[^}]*\}", "", text).replace("\\N", "\n") for text in texts]
+    shown = [re.sub(r"\{[^}]*\}", "", text).replace("\\N", "\n") for text in texts]
+    return [text.replace("\\n", " ").replace("\\h", "\u00a0") for text in shown]
 
 
 def test_srt_is_numbered_from_one_and_ends_in_a_line_break() -> None:
@@ -86,6 +94,24 @@ def test_players_of_vtt_show_what_was_said(text: str) -> None:
     assert "-->" not in first.raw_text
 
 
+def test_right_to_left_lines_of_srt_are_embedded() -> None:
+    lines = ("\u200fNEOM أعلنت عن مشروع.", "Speaker 1: שלום", "שלום.")
+    assert srt([cue(*lines)]).split("\n")[2:5] == [f"\u202b{lines[0]}\u202c", lines[1], f"\u202b{lines[2]}\u202c"]
+
+
+def test_control_characters_are_left_out() -> None:
+    cues = [cue("a\x00b\x07\x1b", "\x85c"), Cue(3000, 4000, ("after",))]
+    assert ffmpeg_texts(srt(cues)) == ["ab\nc", "after"]
+    assert "\nab\nc\n" in vtt(cues)
+
+
+@pytest.mark.parametrize("text", ["a &lt;b&gt; c", "&amp;", "&#60;"])
+def test_a_player_that_knows_entities_shows_them_as_said(text: str) -> None:
+    shown = html.unescape(srt([cue(text)]))
+    assert plain(shown) == plain(srt([cue(text)]))
+    assert f"\n{text}\n" in plain(shown)
+
+
 def test_ordinary_signs_stay_as_they_are_in_srt() -> None:
     assert "1 < 2, a <3 you, and {" in srt([cue("1 < 2, a <3 you, and {")])
 
@@ -117,12 +143,11 @@ LINES = st.lists(WORDS.map(" ".join), min_size=1, max_size=2).map(tuple)
 @given(st.lists(LINES, max_size=4))
 @example([("{a}{b", "c}")])
 @example([("<", "b>")])
+@example([("\\n", "{\\h}")])
 def test_both_files_are_read_back_with_their_text(texts: list[tuple[str, ...]]) -> None:
     found = [Cue(number * 2000, number * 2000 + 1500, lines) for number, lines in enumerate(texts)]
     read = pysubs2.SSAFile.from_string(srt(found), format_="srt")
     expected = [plain("\n".join(lines)) for lines in texts]
-    assert [plain(event.plaintext.replace("\\N", "\n")) for event in read] == [
-        text.replace("\\h", " ").replace("\\n", "\n").replace("\\N", "\n") for text in expected
-    ]
+    assert [plain(event.plaintext) for event in read] == expected
     captions = webvtt.from_string(vtt(found)).captions
     assert [html.unescape(caption.raw_text) for caption in captions] == ["\n".join(lines) for lines in texts]

@@ -62,9 +62,25 @@ def _begin(
         begin += min(lack, spare, SYNC_MS)
     elif lack < 0 and spare < 0:
         begin -= min(-lack, -spare, SYNC_MS)
+    begin = _without_flicker(previous, previous_begin, span, begin, spare, options)
     noticed = previous_begin + options.minimum_ms + GAP_MS
     latest = max(span.begin_ms + SYNC_MS, span.end_ms - options.minimum_ms)
     return max(begin, min(noticed, latest), previous_begin + SHORTEST_MS + GAP_MS)
+
+
+def _without_flicker(
+    previous: Span, previous_begin: int, span: Span, begin: int, spare: int, options: SubtitleOptions
+) -> int:
+    """A begin that leaves no short gap, where the cue before can neither stay until it nor end well before it."""
+    latest = _latest_end(previous, previous_begin, options)
+    needed_end = min(max(previous.end_ms, previous_begin + _needed(previous, options)), latest)
+    too_early, too_late = begin - GAP_MS - latest, needed_end + CLOSED_GAP_MS - begin
+    if too_early <= 0 or too_late <= 0:
+        return begin
+    if begin - too_early >= span.begin_ms - SYNC_MS:
+        return begin - too_early
+    moved = begin + too_late
+    return moved if moved <= span.begin_ms + min(SYNC_MS, max(0, spare)) else begin
 
 
 def _end(span: Span, begin: int, next_begin: int | None, options: SubtitleOptions, duration_ms: int | None) -> int:

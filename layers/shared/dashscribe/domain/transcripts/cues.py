@@ -14,6 +14,7 @@ from dashscribe.domain.transcripts.graphemes import is_mark
 from dashscribe.domain.transcripts.interleaving import interleaved
 from dashscribe.domain.transcripts.phrase_words import guessed_language, language_of
 from dashscribe.domain.transcripts.script_rules import (
+    GAP_MS,
     SILENCE_MS,
     SYNC_MS,
     Script,
@@ -29,6 +30,8 @@ from dashscribe.domain.transcripts.word_times import TimedSentence, timed_senten
 
 NO_BREAK_SPACE = "\u00a0"
 RIGHT_TO_LEFT_MARK = "\u200f"
+MANY_ATOMS = 2_000
+"""A stretch of so many atoms ends with its sentence, so that hours without a silence need little memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +112,22 @@ class _Maker:
         return sorted(found, key=lambda timed: (timed.begin_ms, timed.channel_id)), untimed
 
     def _stretches(self, sentences: Sequence[TimedSentence]) -> Iterator[Stretch]:
-        """The atoms of all sentences, divided at long silences and where the rules change."""
+        """The atoms of all sentences, divided at long silences, where the rules change, and where they are many."""
         atoms: list[Atom] = []
         rules, voice, end = self.rules[self.main_script], None, 0
         for sentence, part in interleaved(sentences, self._cut):
             its_rules = self._rules(sentence)
             for atom in part:
-                if atoms and (atom.begin_ms - end >= SILENCE_MS or its_rules is not rules):
+                is_full = len(atoms) >= MANY_ATOMS and atoms[-1].ends
+                if atoms and (is_full or atom.begin_ms - end >= SILENCE_MS or its_rules is not rules):
                     yield self._stretch(atoms, rules, voice, atom.begin_ms)
                     voice, atoms = atoms[-1].voice, []
                 rules = its_rules
                 atoms.append(atom)
                 end = max(end, atom.end_ms) if len(atoms) > 1 else atom.end_ms
         if atoms:
-            yield self._stretch(atoms, rules, voice, None)
+            duration = self.transcript.duration_ms
+            yield self._stretch(atoms, rules, voice, None if duration is None else max(duration, end) + GAP_MS)
 
     def _stretch(self, atoms: list[Atom], rules: ScriptRules, voice: int | None, next_begin: int | None) -> Stretch:
         return Stretch(atoms, rules, voice, next_begin, self.label_cells, self.options)

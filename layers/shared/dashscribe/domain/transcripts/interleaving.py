@@ -6,7 +6,6 @@ it begins, so that both can be shown in one cue.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from dashscribe.domain.transcripts.atoms import Atom
@@ -17,7 +16,7 @@ PAUSE_MS = 300
 """A pause that parts a sentence as a comma does."""
 TAIL_MS = 1_000
 """A sentence that overlaps the next speaker by less than this is not divided."""
-Queues = dict[int, deque[tuple[TimedSentence, list[Atom]]]]
+Clause = tuple[TimedSentence, list[Atom]]
 Cut = Callable[[TimedSentence], tuple[list[Atom], int]]
 """Gives the atoms of a sentence, and how many cells a clause of it may have beside another turn."""
 
@@ -41,25 +40,33 @@ def _ordered(group: Sequence[TimedSentence], cut: Cut) -> Iterator[tuple[TimedSe
         for sentence in group:
             yield sentence, cut(sentence)[0]
         return
-    queues: Queues = {}
+    by_channel: dict[int, list[TimedSentence]] = {}
     for sentence in group:
-        atoms, width = cut(sentence)
-        queue = queues.setdefault(sentence.channel_id, deque())
-        queue.extend((sentence, clause) for clause in clauses(atoms, width))
+        by_channel.setdefault(sentence.channel_id, []).append(sentence)
+    # Atoms are made when they are needed: a group may be the whole recording.
+    rest = {channel: _clauses_of(sentences, cut) for channel, sentences in by_channel.items()}
+    heads = {channel: next(found) for channel, found in rest.items()}
     last: TimedSentence | None = None
-    while queues:
-        channel = _next_channel(queues, last)
-        last, atoms = queues[channel].popleft()
+    while heads:
+        channel = _next_channel(heads, last)
+        last, atoms = heads.pop(channel)
         yield last, atoms
-        if not queues[channel]:
-            del queues[channel]
+        following = next(rest[channel], None)
+        if following is not None:
+            heads[channel] = following
 
 
-def _next_channel(queues: Queues, last: TimedSentence | None) -> int:
+def _clauses_of(sentences: Iterable[TimedSentence], cut: Cut) -> Iterator[Clause]:
+    for sentence in sentences:
+        atoms, width = cut(sentence)
+        yield from ((sentence, clause) for clause in clauses(atoms, width))
+
+
+def _next_channel(heads: dict[int, Clause], last: TimedSentence | None) -> int:
     """The channel whose next clause begins first. A sentence that is about to end is not interrupted."""
-    first = min(queues, key=lambda channel: (queues[channel][0][1][0].begin_ms, channel))
-    begin = queues[first][0][1][0].begin_ms
-    if last is not None and last.channel_id in queues and queues[last.channel_id][0][0] is last:
+    first = min(heads, key=lambda channel: (heads[channel][1][0].begin_ms, channel))
+    begin = heads[first][1][0].begin_ms
+    if last is not None and last.channel_id in heads and heads[last.channel_id][0] is last:
         return last.channel_id if last.end_ms - begin <= TAIL_MS else first
     return first
 

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
-from functools import lru_cache
 from itertools import accumulate, pairwise
-from typing import Any
 
 from dashscribe.domain.transcripts import graphemes
 from dashscribe.domain.transcripts.phrase_words import (
@@ -24,6 +22,7 @@ from dashscribe.domain.transcripts.phrase_words import (
     starts_to_avoid,
 )
 from dashscribe.domain.transcripts.script_rules import HAN, KANA, Script, ScriptRules, cells
+from dashscribe.domain.transcripts.unspaced_words import WordStarts, word_starts
 
 SENTENCE_MARKS = ".?!。？！｡．…।॥؟۔។။‽"
 CLAUSE_MARKS = ",;:、，；：､،؛—–၊"
@@ -33,10 +32,13 @@ NEVER_FIRST = frozenset(
     ",.!?;:%‰°)]}»”’、，。．！？；：％）］｝」』】》〉〕〗…‥・·ーｰ～〜"
     "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ々〻ゝゞヽヾ゛゜"
     "｡､｣･ｧｨｩｪｫｬｭｮｯﾞﾟๆຯໆฯ।॥؟،؛۔។៕ៗ၊။"
+    "ะาๅະາຽ"
 )
-"""Kinsoku: marks that no line begins with (JIS X 4051, CLREQ; UAX 14 classes CL, CP, EX, IS, NS, CJ, PO)."""
-NEVER_LAST = frozenset(OPENING_MARKS + "$￥¥£€₩#＃＄￡")
-"""Kinsoku: marks that no line ends with (UAX 14 classes OP and PR)."""
+"""Kinsoku: marks that no line begins with (JIS X 4051, CLREQ; UAX 14 classes CL, CP, EX, IS, NS, CJ, PO), and the
+vowels of Thai and Lao that are letters but written after their consonant."""
+NEVER_LAST = frozenset(OPENING_MARKS + "$￥¥£€₩#＃＄￡" + "เแโใไເແໂໃໄ")
+"""Kinsoku: marks that no line ends with (UAX 14 classes OP and PR), and the vowels of Thai and Lao that are written
+before their consonant."""
 
 
 class Break(IntEnum):
@@ -51,49 +53,50 @@ class Break(IntEnum):
 
 
 _UNSPACED = re.compile(f"[{HAN}{KANA}\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3000-\u303f\uff01-\uff60]")
-_SOUTH_EAST_ASIAN = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f]")
-_THAI = re.compile("[\u0e00-\u0e7f]")
-_WORDS_ARE_SYLLABLES = 1.3
-"""Vendor words that have fewer characters than this on average are characters and tell nothing of words."""
-SYLLABLE_CLUSTERS = 3
-"""Where nothing tells the words, a break may come after so many clusters."""
+_WORDS_ARE_CHARACTERS = 1.3
+"""Vendor words that have fewer grapheme clusters than this on average are characters and tell nothing of words."""
 _LONG_WORD_CELLS = 16
 """A vendor word without blanks that is wider than this is a phrase, and may break at the words inside."""
 
 
-def opportunities(text: str, word_starts: Iterable[int], rules: ScriptRules) -> tuple[list[int], frozenset[int]]:
+def opportunities(text: str, vendor_starts: Iterable[int], rules: ScriptRules) -> tuple[list[int], frozenset[int]]:
     """The positions at which `text` may break, and those of them that are phrase bounds too.
 
-    `word_starts` are the positions at which the vendor's words begin; none where it gives no words.
+    `vendor_starts` are the positions at which the vendor's words begin; none where it gives no words.
     """
     found = {at + 1 for at, sign in enumerate(text) if sign in " \u200b" and 0 < at + 1 < len(text)}
-    phrases: set[int] = set()
+    phrases: frozenset[int] = frozenset()
     if not rules.spaced:
-        starts = [at for at in word_starts if 0 < at < len(text)]
-        known = rules.script is Script.SOUTH_EAST_ASIAN and _tell_words(text, starts)
-        phrases = set(starts if known else _phrase_starts(text, rules.script))
-        found |= _between_words(text, starts, phrases)
+        clusters = graphemes.boundaries(text)
+        starts = [at for at in vendor_starts if 0 < at < len(text)]
+        if not _tell_words(text, starts, clusters):
+            words = word_starts(text, rules.script)
+            found.update(at for at in words.possible if _touches_unspaced(text, at))
+            phrases = words.sure
+        elif rules.script is Script.SOUTH_EAST_ASIAN:
+            found.update(_vendor_bounds(text, starts, lambda: word_starts(text, rules.script)))
+            phrases = frozenset(starts)
+        else:
+            words = word_starts(text, rules.script)
+            found.update(_vendor_bounds(text, starts, lambda: words))
+            phrases = frozenset(words.possible)
     positions = _permitted(text, found)
-    return _with_long_pieces_split(text, positions, rules), frozenset(phrases)
+    return _with_long_pieces_split(text, positions, rules), phrases
 
 
-def _between_words(text: str, starts: list[int], phrases: set[int]) -> set[int]:
-    """Bounds of vendor words, of which at least one side is written without blanks."""
-    if not _tell_words(text, starts):
-        return {at for at in phrases if _touches_unspaced(text, at)}
-    found = {at for at in starts if _touches_unspaced(text, at)}
-    edges = [0, *starts, len(text)]
-    for start, stop in pairwise(edges):
+def _vendor_bounds(text: str, starts: list[int], words: Callable[[], WordStarts]) -> Iterator[int]:
+    """Bounds of vendor words, of which at least one side is written without blanks. A long one is divided at words."""
+    yield from (at for at in starts if _touches_unspaced(text, at))
+    for start, stop in pairwise([0, *starts, len(text)]):
         if cells(text[start:stop]) > _LONG_WORD_CELLS:
-            found |= {at for at in phrases if start < at < stop and _touches_unspaced(text, at)}
-    return found
+            yield from (at for at in words().possible if start < at < stop and _touches_unspaced(text, at))
 
 
-def _tell_words(text: str, starts: list[int]) -> bool:
+def _tell_words(text: str, starts: list[int], clusters: list[int]) -> bool:
     """Whether the vendor's bounds are those of words: not of single characters, nor of whole clauses."""
     inner = 1 + sum(_touches_unspaced(text, at) for at in starts)
-    unspaced = len(_UNSPACED.findall(text))
-    return inner > 1 and _WORDS_ARE_SYLLABLES <= unspaced / inner <= _LONG_WORD_CELLS
+    unspaced = sum(bool(_UNSPACED.match(text[at])) for at in (0, *clusters))
+    return inner > 1 and _WORDS_ARE_CHARACTERS <= unspaced / inner <= _LONG_WORD_CELLS
 
 
 def _touches_unspaced(text: str, at: int) -> bool:
@@ -129,8 +132,8 @@ def _with_long_pieces_split(text: str, positions: list[int], rules: ScriptRules)
     return sorted(found)
 
 
-_JOINT = re.compile("schafts?|ungs|heits|keits|täts|ions|tums|-")
-"""Where a German compound has a joint."""
+_JOINT = re.compile("schafts?|ungs|heits|keits|täts|ions|tums|-|ー(?=[\u30a1-\u30f4])")
+"""Where a German compound has a joint, and where a Japanese one that is written in katakana may have one."""
 
 
 def _parts_of(piece: str, limit: int) -> list[int]:
@@ -160,37 +163,11 @@ def _class(piece: str, at: int, joints: set[int]) -> int:
     return 1 if at in joints else 2
 
 
-@lru_cache(maxsize=8)
-def _budoux(name: str) -> Any:
-    """A BudouX parser, or None where the package is not installed. Imported late: only some scripts need it."""
-    try:
-        import budoux
-    except ImportError:
-        return None
-    load = {
-        "th": budoux.load_default_thai_parser,
-        "ja": budoux.load_default_japanese_parser,
-        "zh": budoux.load_default_simplified_chinese_parser,
-    }
-    return load[name]()
-
-
-def _phrase_starts(text: str, script: Script) -> list[int]:
-    """Where the phrases begin that BudouX finds; where it knows no such text, every few clusters."""
-    name = {Script.JAPANESE: "ja", Script.CHINESE: "zh"}.get(script, "th")
-    parser = _budoux(name)
-    unknown = name == "th" and _SOUTH_EAST_ASIAN.search(text) and not _THAI.search(text)
-    if parser is None or unknown:
-        return graphemes.boundaries(text)[SYLLABLE_CLUSTERS - 1 :: SYLLABLE_CLUSTERS]
-    found, at = [], 0
-    for phrase in parser.parse(text):
-        at += len(phrase)
-        found.append(at)
-    return found[:-1]
-
-
 _TRIMMED = OPENING_MARKS + CLOSING_MARKS + SENTENCE_MARKS + CLAUSE_MARKS
 _NUMBER = re.compile(r"^[\W_]*\d[\d.,:/]*$")
+_ORDINAL = re.compile(r"^[\W_]*\d{1,2}\.$")
+"""A number with a dot, which in many languages counts (German `am 1. Januar`) and ends no sentence before a word."""
+_ORDINAL_LANGUAGES = frozenset("de pl tr cs da no fi hu".split())
 _INITIAL = re.compile(r"^(?:[^\W\d_]\.)+$")
 _TITLES = frozenset(
     "mr. mrs. ms. dr. prof. st. mt. sr. sra. hr. fr. frau herr m. mme. no. nr. fig. vs. т. г. ул. д-р".split()
@@ -210,6 +187,8 @@ def quality(before: str, after: str, rules: ScriptRules, language: str, is_phras
     if core and core[-1] in SENTENCE_MARKS:
         if last.lower() in _TITLES or (_INITIAL.match(last.strip(OPENING_MARKS + CLOSING_MARKS)) and rules.spaced):
             return Break.TIED
+        if language in _ORDINAL_LANGUAGES and _ORDINAL.match(last) and first[:1].isalpha():
+            return Break.WEAK
         if core[-1] != "." or not first[:1].islower():
             return Break.SENTENCE
     if core and core[-1] in CLAUSE_MARKS:

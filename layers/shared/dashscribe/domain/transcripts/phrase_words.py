@@ -47,6 +47,22 @@ tr: ve veya ama fakat çünkü ki ile
 id: dan atau tetapi tapi karena bahwa yang jika kalau ketika di ke dari pada untuk dengan oleh dalam
 vi: và hoặc nhưng vì nên nếu khi mà rằng của ở trong trên cho với từ đến để
 el: και ή αλλά ότι που όταν αν γιατί σε από με για στο στη στον στην στα
+uk: і й та а але або чи що щоб як коли якщо бо тому який яка яке які де у в на з із зі до по від о про за для без при
+    через
+    під над між після перед
+cs: a i ale nebo ani že aby když jestli protože který která které kde jak v ve na s se z ze do od po o u k ke za pro při
+    přes pod nad mezi před bez
+sv: och men eller att som om när där för därför medan innan i på av till från med vid hos över under mellan genom
+    utan mot
+    efter
+da: og men eller at som der hvis når hvor fordi mens i på af til fra med ved hos over under mellem gennem uden mod
+    efter om
+no: og men eller at som hvis når hvor fordi mens i på av til fra med ved hos over under mellom gjennom uten mot etter om
+fi: ja mutta tai että joka jotka jos kun koska missä kuin vaikka sekä
+hu: és de vagy hogy ha mert aki ami amely amikor ahol mint
+ro: și dar sau că care dacă când unde pentru cu de la în din pe prin fără despre între după până
+ms: dan atau tetapi kerana bahawa yang jika apabila di ke dari pada untuk dengan oleh dalam kepada
+tl: at o pero ngunit dahil kung kapag na ng sa para mula
 ar: في من على إلى عن مع أن إن لكن بل أو ثم حتى منذ خلال بين بعد قبل عند حول ضد دون كما لأن الذي التي از به
     در با که و برای تا اور کہ
 he: של את על עם אל כי אם או אבל בין כדי לפני אחרי אצל מן
@@ -83,6 +99,20 @@ tr: bir bu şu o çok en daha her
 id: ini itu saya kami kita dia mereka tidak akan sudah telah sangat para sebuah seorang
 vi: một các những này tôi anh chị không đã sẽ đang rất
 el: ο η το οι τα του της των τον την ένα ένας μια δεν δε θα να μου σου
+uk: не ні цей ця це ці мій моя наш його її їх я ти він вона ми ви вони дуже найбільш так ще б же є
+cs: ne ten ta to ti tyto tento tato můj moje náš jeho její já ty on ona my jsem jsi je jsou byl byla bylo velmi už
+sv: en ett den det de min mitt mina din sin sitt sina vår jag du han hon vi ni är var har hade ska kan måste inte också
+    bara så mycket
+da: en et den det de min mit mine din sin sit sine vores jeg du han hun vi er var har havde skal kan må ikke også kun så
+    meget
+no: en et ei den det de min mitt mine din sin sitt sine vår jeg du han hun vi er var har hadde skal kan må ikke også
+    bare
+    så veldig
+fi: on ovat oli olivat ei en se tämä nämä minä sinä hän me te he minun sinun hänen hyvin
+hu: a az egy ez nem is én te ő mi ti ők van volt nagyon
+ro: un o niște acest această acești nu eu tu el ea noi voi ei este sunt era am ai are au foarte mai cel cea să
+ms: ini itu saya kami kita dia mereka tidak akan sudah telah sangat para sebuah seorang
+tl: ang mga si ni ay ito iyan ako ikaw siya kami tayo sila hindi
 ar: هل لا لم لن ما هذا هذه ذلك تلك هو هي هم نحن أنا قد سوف كل أي يا این آن یک ہر یہ وہ
 he: הוא היא הם אני אתה אנחנו זה זאת זו לא גם מה כל יש אין מאוד כבר רק עוד יותר
 hi: एक यह वह ये वे इस उस इन उन हर किसी मेरे मेरा मेरी अपने अपना अपनी बहुत नहीं न
@@ -105,7 +135,8 @@ ja: は が を に で と も の へ や か ね よ な から まで より
     いただき ください ござい しまい おき たい れる られる せる させ ている について ついて よって おいて
     とって いただ ござい によって として に対して
     たち さん 的 性 化 者 さ れ ば
-hi: का की के को में से पर ने तक भी ही है हैं था थी थे हो हुआ हुई हुए रहा रही रहे गया गई गए कर करके वाला वाली वाले लिए साथ
+hi: का की के को में से पर ने तक भी ही है हैं था थी थे हो हुआ हुई हुए रहा रही रहे गया गई गए कर करके वाला वाली वाले लिए
+    साथ
     बाद पहले द्वारा
 ko: 수 것 것은 것이 것을 것입니다 것인데 때 때문에 있습니다 없습니다 합니다 됩니다 있다 없다 줄 뿐 만큼 대로
     중 등 동안 후 전에

@@ -41,6 +41,8 @@ def player_data(
         "model": transcript.model,
         "media": _without_signature(transcript.media),
         "duration_ms": transcript.duration_ms,
+        "audio_format": transcript.audio_format,
+        "sample_rate": transcript.sample_rate,
         "speech_ms": transcript.speech_ms,
         "timing": transcript.timing,
         "unit": unit,

@@ -72,6 +72,9 @@ SYNC_MS = 120
 """A cue may begin this much before or after its first word (three frames)."""
 
 
+_VOICE_NUMBER = re.compile(r"[1-9]\d*(?:\.[1-9]\d*)?")
+
+
 class SubtitleOptions(BaseModel):
     """The subtitle options of a profile. None means: the rule of the script.
 
@@ -104,6 +107,12 @@ class SubtitleOptions(BaseModel):
         for width in _values(self.line_width):
             if not 8 <= width <= 200:
                 raise ValueError(f"line_width is {width}; it must be from 8 to 200")
+        for number in self.speakers:
+            if not _VOICE_NUMBER.fullmatch(number):
+                raise ValueError(
+                    f"speakers has the key {number!r}; a key is the number of a speaker or channel from 1 on, "
+                    "or channel.speaker, for example 1.2"
+                )
         for speed in _values(self.reading_speed):
             if not 1 <= speed <= 100:
                 raise ValueError(f"reading_speed is {speed}; it must be from 1 to 100 characters a second")

@@ -30,6 +30,10 @@ TAIL_FIRST = 6.0
 """The last part of a sentence before a whole one."""
 PASSED_COMMA = 16.0
 """The cue ends inside a phrase, though its second half has a comma."""
+LENGTH_DIFFERENCE = 6.0
+"""Two lines of which one is longer by a whole line's width; less in proportion."""
+LABEL_ALONE = 8.0
+"""A label that has a line of its own."""
 UNBALANCED = 26.0
 """A line shorter than half of the other, or an upper line longer by a fifth, and no punctuation between them."""
 TOP_HEAVY_PHRASE = 18.0
@@ -69,7 +73,7 @@ class Stretch:
     rules: ScriptRules
     voice_before: int | None
     next_begin_ms: int | None
-    """When the speech after the stretch begins; None at the end of the recording."""
+    """When the next cue may begin: at the speech after the stretch; at the recording's end, where that is known."""
     label_cells: Sequence[int]
     """The width of each voice's label with its colon and blank, by voice; 0 without labels."""
     options: SubtitleOptions
@@ -173,30 +177,40 @@ class _Divider:
         earliest = self.end_ms[end - 1] - self.options.maximum_ms
         first = max(run, bisect_left(self.begins, right - widest, run, end))
         first = max(first, bisect_left(self.begin_ms, earliest, run, end))
+        until, room = self._time_of(end)
+        minimum, speed = self.options.minimum_ms, self.rules.cells_per_second
+        begin_ms, begins, labels, reached = self.begin_ms, self.begins, self.labels, self.best
+        closing += CUE
         for begin in range(min(first, end - 1), end):
-            base = self.best[begin] + CUE + closing
+            base = reached[begin] + closing
             if base >= best:
                 continue
-            base += self._cost_of_time(begin, end, right - self.begins[begin] + self.labels[begin])
+            at, width = begin_ms[begin], right - begins[begin] + labels[begin]
+            if room - at < minimum or width * 1000 > (until - at) * speed:
+                base += self._cost_of_time(at, until, room, width)
             if base < best:
                 base += self._cost_of_text(begin, end)
             if base >= best:
                 continue
-            cost, starts = self._lines(begin, end)
+            cost, starts = self._lines(begin, end, best - base)
             if base + cost < best:
                 best = base + cost
                 self.best[end], self.shape[end] = best, Shape(begin, end, starts)
         if run and self.options.lines > 1:
             self._join_voices(run, end, best)
 
-    def _cost_of_time(self, begin: int, end: int, width: int) -> float:
-        """Too little time to read, or to notice the cue at all."""
-        begin_ms, end_ms = self.begin_ms[begin], self.end_ms[end - 1]
+    def _time_of(self, end: int) -> tuple[int, int]:
+        """Until when a cue that ends before the atom `end` may be shown, and until when there is room for it."""
+        end_ms = self.end_ms[end - 1]
         following = self.begin_ms[end] if end < self.count else self.stretch.next_begin_ms
         room = end_ms + EXTENSION_MS if following is None else following - GAP_MS
-        shown = max(1, min(end_ms + EXTENSION_MS, room) - begin_ms)
+        return min(end_ms + EXTENSION_MS, room), room
+
+    def _cost_of_time(self, begin_ms: int, until_ms: int, room_ms: int, width: int) -> float:
+        """Too little time to read, or to notice the cue at all."""
+        shown = max(1, until_ms - begin_ms)
         cost = 0.0
-        missing = self.options.minimum_ms - (room - begin_ms)
+        missing = self.options.minimum_ms - (room_ms - begin_ms)
         if missing > 0:
             cost += TOO_SHORT + TOO_SHORT_A_SECOND * missing / 1000
         speed = width * 1000 / shown / self.rules.cells_per_second
@@ -231,43 +245,53 @@ class _Divider:
             return end - begin == 1 and width < 15
         return width <= 4 or (end - begin == 1 and width <= 8)
 
-    def _lines(self, begin: int, end: int) -> tuple[float, tuple[int, ...]]:
-        """The best way to put atoms of one voice on lines: its cost, and where the further lines begin."""
+    def _lines(self, begin: int, end: int, limit: float) -> tuple[float, tuple[int, ...]]:
+        """The best way to put atoms of one voice on lines: its cost, and where the further lines begin.
+
+        The cost is infinite where it would be `limit` or more.
+        """
         label = self.labels[begin]
         width = label + self.ends[end - 1] - self.begins[begin]
         if width <= self.line:
             return 0.0, ()
-        return self._broken(begin, end, label, self.options.lines)
+        return self._broken(begin, end, label, self.options.lines, limit)
 
-    def _broken(self, begin: int, end: int, label: int, lines: int) -> tuple[float, tuple[int, ...]]:
+    def _broken(self, begin: int, end: int, label: int, lines: int, limit: float) -> tuple[float, tuple[int, ...]]:
         if lines == 1:
             excess = label + self.ends[end - 1] - self.begins[begin] - self.line
             return IMPOSSIBLE + 100.0 * excess, ()
         origin, right = self.begins[begin] - label, self.ends[end - 1]
         lowest = bisect_left(self.begins, right - self.line * (lines - 1), begin, end)
         highest = bisect_right(self.ends, origin + self.line, begin, end) + 1
-        best = float("inf")
-        no_more: tuple[int, ...] = ()
-        starts = no_more
         if lines == 2:
             middle = bisect_left(self.begins, (origin + right) // 2, begin, end)
             lowest, highest = max(lowest, middle - NEAR_THE_MIDDLE), min(highest, middle + NEAR_THE_MIDDLE)
-        for at in range(max(lowest, begin if label else begin + 1), min(highest, end)):
-            upper = self.ends[at - 1] - origin if at > begin else label
-            rest, more = 0.0, no_more
-            if lines > 2 and right - self.begins[at] > self.line:
-                rest, more = self._broken(at, end, 0, lines - 1)
-            cost = rest + (self.line_cost[at] if at > begin else 8.0)
-            cost += self._imbalance(begin, at, end, upper, right - self.begins[at])
+        choices = range(max(lowest, begin if label else begin + 1), min(highest, end))
+        if not choices:
+            return IMPOSSIBLE * 2, (min(max(lowest, begin + 1), end - 1),) if end - begin > 1 else ()
+        best = limit
+        no_more: tuple[int, ...] = ()
+        starts = no_more
+        for at in choices:
+            upper, lower = self.ends[at - 1] - origin if at > begin else label, right - self.begins[at]
+            cost = (self.line_cost[at] if at > begin else LABEL_ALONE) + LENGTH_DIFFERENCE * abs(
+                upper - lower
+            ) / self.line
+            if cost >= best:
+                continue
+            more = no_more
+            if lines > 2 and lower > self.line:
+                rest, more = self._broken(at, end, 0, lines - 1, best - cost)
+                cost += rest
+            cost += self._imbalance(begin, at, end, upper, lower)
             if cost < best:
                 best, starts = cost, (at, *more)
-        if best == float("inf"):
-            return IMPOSSIBLE * 2, (min(max(lowest, begin + 1), end - 1),) if end - begin > 1 else ()
-        return best, starts
+        return (best, starts) if starts else (float("inf"), ())
 
     def _imbalance(self, begin: int, at: int, end: int, upper: int, lower: int) -> float:
+        """The cost of two lines that are unequal where no punctuation is between them, or of a lone word on one."""
         longer, shorter = (upper, lower) if upper > lower else (lower, upper)
-        cost = 6.0 * (longer - shorter) / self.line
+        cost = 0.0
         if self.quality[at] > Break.CLAUSE:
             if shorter * 2 < longer:
                 cost += UNBALANCED
@@ -293,12 +317,14 @@ class _Divider:
         closing = self.boundary[end] + CUE + TWO_VOICES
         closing += TORN_TURN if self.quality[end] > Break.SENTENCE else 0.0
         earliest = max(self.end_ms[end - 1], self.end_ms[run - 1]) - self.options.maximum_ms
+        until, room = self._time_of(end)
         for begin in range(run - 1, self.run[run - 1] - 1, -1):
             first = self.ends[run - 1] - self.begins[begin]
             first += self.labels[begin] + len(DASH) if self.labels[begin] else 0
             if first > self.line or self.begin_ms[begin] < earliest:
                 break
-            cost = self.best[begin] + closing + self._cost_of_time(begin, end, first + second + 1)
+            cost = self.best[begin] + closing
+            cost += self._cost_of_time(self.begin_ms[begin], until, room, first + second + 1)
             cost += self._cost_of_text(run, end) + self._cost_of_text(begin, run)
             if cost < best:
                 best = cost

@@ -1,23 +1,30 @@
 """Writes cues as SubRip (SRT) and WebVTT.
 
-SubRip has no standard and no escapes. Players take `<b>` and `{\\an8}` for markup, and some take a time for the next
-cue, also where it was said. So an invisible word joiner stands after such a `<` and inside such a time. No invisible
-character saves what is between braces: libass and pysubs2 hide it, so a pair of braces is written with full-width
-braces. WebVTT (https://www.w3.org/TR/webvtt1/) has escapes.
+SubRip has no standard and no escapes. Players take `<b>` and `{\\an8}` for markup, `\\N` for a line break, `&amp;` for
+`&`, and some take a time for the next cue, also where it was said. So an invisible word joiner follows such a sign. No
+invisible character saves what is between braces: libass and pysubs2 hide it, so braces that form a pair are written as
+full-width braces. WebVTT (https://www.w3.org/TR/webvtt1/) has escapes.
+
+libass lays out each line from left to right unless an embedding says otherwise, so right-to-left lines are embedded.
+Control characters are left out: they show nothing, and FFmpeg ends the file at U+0000.
 """
 
 from __future__ import annotations
 
 import html
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from dashscribe.domain.transcripts.cues import Cue
 
 _WORD_JOINER = "\u2060"
-_TAG = re.compile(r"<(?=\s*/?\s*[A-Za-z/!?])")
-_TIME = re.compile(r"(?<=\d:)(?=\d{1,2}:\d{1,2}[.,]\d)")
-_BRACES = re.compile(r"\{([^{}]*)\}")
+_EMBEDDING, _END_OF_EMBEDDING = "\u202b", "\u202c"
+_MARKUP = re.compile(r"<(?=\s*/?\s*[A-Za-z/!?])|\\(?=[Nnh{}])|&(?=#?\w+;)|\d:(?=\d{1,2}:\d{1,2}[.,]\d)|--(?=>)")
+"""What a player takes for markup when a certain sign follows, which is then kept apart from it."""
+_BRACES = re.compile(r"\{.*\}", re.DOTALL)
+_FULL_WIDTH = str.maketrans("{}", "｛｝")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _ONLY_DIGITS = re.compile(r"\d+\s*")
 
 
@@ -30,13 +37,22 @@ def srt(cues: Sequence[Cue]) -> str:
 
 
 def _srt_text(cue: Cue) -> str:
-    text = "\n".join(cue.lines)
-    text = _TAG.sub("<" + _WORD_JOINER, text)
-    text = _TIME.sub(_WORD_JOINER, text)
-    text = _BRACES.sub("｛\\1｝", text)
-    text = text.replace("-->", f"--{_WORD_JOINER}>")
+    text = _CONTROL.sub("", cue.text)
+    text = _BRACES.sub(lambda pair: pair[0].translate(_FULL_WIDTH), text)
+    text = _MARKUP.sub(f"\\g<0>{_WORD_JOINER}", text)
     last = text.rpartition("\n")[2]
-    return text + _WORD_JOINER if _ONLY_DIGITS.fullmatch(last) else text
+    text = text + _WORD_JOINER if _ONLY_DIGITS.fullmatch(last) else text
+    return text if text.isascii() else "\n".join(map(_embedded, text.split("\n")))
+
+
+def _embedded(line: str) -> str:
+    for sign in line:
+        direction = unicodedata.bidirectional(sign)
+        if direction in ("R", "AL"):
+            return f"{_EMBEDDING}{line}{_END_OF_EMBEDDING}"
+        if direction == "L":
+            break
+    return line
 
 
 def vtt(cues: Sequence[Cue], language: str | None = None, *, note: str = "") -> str:
@@ -53,7 +69,7 @@ def vtt(cues: Sequence[Cue], language: str | None = None, *, note: str = "") -> 
 
 
 def _vtt_text(cue: Cue) -> str:
-    lines = [html.escape(line, quote=False) for line in cue.lines]
+    lines = [html.escape(_CONTROL.sub("", line), quote=False) for line in cue.lines]
     if len(set(cue.speakers)) <= 1:
         text = "\n".join(lines)
         return _voiced(cue.speakers[0], text) if cue.speakers else text

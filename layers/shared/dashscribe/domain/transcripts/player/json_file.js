@@ -8,7 +8,7 @@ const PUNCTUATION = /^(.*?)([\p{P}\s]*)$/su;
 
 /** Uncorrected parts are as the model gave them. `speaker_names` has the name of each numbered voice. */
 export function jsonFile(transcript, voices) {
-  const { schema_version, job_id, model, media, duration_ms, speech_ms, timing } = transcript;
+  const { schema_version, job_id, model, media, duration_ms, audio_format, sample_rate, speech_ms, timing } = transcript;
   const channels = transcript.channels.map((channel) => ({
     channel_id: channel.id,
     speech_ms: channel.speech_ms,
@@ -17,7 +17,8 @@ export function jsonFile(transcript, voices) {
   }));
   const text = channels.map((channel) => channel.text.trim()).filter(Boolean).join("\n");
   const names = Object.fromEntries([...voices.values()].filter(({ id }) => id).map((voice) => [voice.id, nameOf(voice)]));
-  const whole = { schema_version, job_id, model, media, duration_ms, speech_ms, text, channels, timing, speaker_names: names };
+  const facts = { schema_version, job_id, model, media, duration_ms, audio_format, sample_rate, speech_ms };
+  const whole = { ...facts, text, channels, timing, speaker_names: names };
   return `${JSON.stringify(whole)}\n`;
 }
 

@@ -2,16 +2,19 @@
 
 import { cueClock } from "./clock.js";
 
-const ZERO_WIDTH = "\u200b";
+const WORD_JOINER = "\u2060";
+/** What a player takes for markup when a certain sign follows, which is then kept apart from it. */
+const MARKUP = /<(?=\s*\/?\s*[A-Za-z/!?])|\\(?=[Nnh{}])|&(?=#?\w+;)|\d:(?=\d{1,2}:\d{1,2}[.,]\d)|--(?=>)/g;
 
-/** SubRip has no way to write `<`, `{\` or a time as text. A sign without width keeps players from taking them for markup. */
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u200f]/;
+
+/** SubRip has no escapes. `subtitle_files.py` has the same rules and says why each is needed. */
 export function srtFile(cues) {
   return cues
     .map((cue, index) => {
-      const [first, ...rest] = cue.lines.map(srtText);
-      const label = cue.isNewVoice ? `${srtText(cue.name)}: ` : "";
+      const label = cue.isNewVoice ? `${cue.name}: ` : "";
       const times = `${cueClock(cue.begin, ",")} --> ${cueClock(cue.end, ",")}`;
-      return `${index + 1}\n${times}\n${[label + first, ...rest].join("\n")}\n`;
+      return `${index + 1}\n${times}\n${srtText(label + cue.lines.join("\n"))}\n`;
     })
     .join("\n");
 }
@@ -28,9 +31,23 @@ export function vttFile(cues, { isTimed }) {
 }
 
 function srtText(text) {
-  return text.replace(/<|\{(?=\\)|--(?=>)|\d:(?=\d+:\d+[.,])/g, (sign) => sign + ZERO_WIDTH);
+  const braces = /\{[^]*\}/;
+  const shown = withoutControls(text).replace(braces, (pair) => pair.replaceAll("{", "｛").replaceAll("}", "｝"));
+  const safe = shown.replace(MARKUP, (sign) => sign + WORD_JOINER);
+  const isNumber = /^\d+\s*$/.test(safe.slice(safe.lastIndexOf("\n") + 1));
+  return (isNumber ? safe + WORD_JOINER : safe).split("\n").map(embedded).join("\n");
+}
+
+/** libass lays out a line from left to right unless an embedding says otherwise. */
+function embedded(line) {
+  const [first] = line.match(/[\p{L}\u200e\u200f]/u) ?? [""];
+  return RIGHT_TO_LEFT.test(first) ? `\u202b${line}\u202c` : line;
+}
+
+function withoutControls(text) {
+  return text.replace(/[\x00-\x08\x0b-\x1f\x7f-\x9f]/g, "");
 }
 
 function vttText(text) {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+  return withoutControls(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }
