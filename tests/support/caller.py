@@ -41,7 +41,8 @@ class Caller:
         self.crashes.around("call", lambda: self.calls.append(key))
         if answer == "lost":
             raise ResponseLost("ReadTimeout after the request was sent.")
-        return reply("" if answer == "silent" else SAID, "length" if answer == "cut" else "stop")
+        answered = reply("" if answer == "silent" else SAID, "length" if answer == "cut" else "stop")
+        return {**answered, "request_id": f"request-call-{len(self.asked)}"}
 
 
 def reply(text: str, finish_reason: str = "stop") -> JsonObject:

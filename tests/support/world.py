@@ -32,7 +32,7 @@ from dashscribe.domain.recognition.catalogue import ModelSpec, Region
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profiles
-from dashscribe.domain.recognition.task_replies import FileOutcome, ListedTask, TaskList, TaskReply
+from dashscribe.domain.recognition.task_replies import AcceptedTask, FileOutcome, ListedTask, TaskList, TaskReply
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.errors import (
@@ -320,10 +320,10 @@ class Vendor:
     def submissions_of(self, key: str) -> int:
         return sum(f"/{key}?" in url for task in self.tasks.values() for url in task.urls)
 
-    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
         self.api_key()
 
-        def effect() -> str:
+        def effect() -> AcceptedTask:
             if self.refusals:
                 raise self.refusals.pop(0)
             if len(file_urls) > self.max_files:
@@ -334,9 +334,9 @@ class Vendor:
             if self.responses_to_lose:
                 self.responses_to_lose -= 1
                 raise ResponseLost("reset after the request was sent")
-            return task_id
+            return AcceptedTask(task_id, f"request-{task_id}")
 
-        accepted: str = self.crashes.around("POST", effect)
+        accepted: AcceptedTask = self.crashes.around("POST", effect)
         return accepted
 
     def cancel(self, task_id: str) -> None:
@@ -385,7 +385,9 @@ class Vendor:
         self.api_key()
         if self.query_errors:
             raise self.query_errors.pop(0)
-        return self.crashes.read("query", TaskReply.model_validate({"output": self._output(task_id)}))
+        return self.crashes.read(
+            "query", TaskReply.model_validate({"request_id": f"query-{self.queries}", "output": self._output(task_id)})
+        )
 
     def _output(self, task_id: str) -> JsonObject:
         task = self.tasks.get(task_id)

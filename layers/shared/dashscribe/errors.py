@@ -91,14 +91,25 @@ class StaleRecord(DashscribeError):
 
 
 class VendorError(DashscribeError):
-    """DashScope answered with an error. `code` is the vendor's code, `error_class` is our class of it."""
+    """DashScope answered with an error. `code` is the vendor's code, `error_class` is our class of it.
 
-    def __init__(self, code: str, message: str, error_class: ErrorClass, http_status: int | None = None) -> None:
+    `request_id` is the vendor's id of the request, if its response has one.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        error_class: ErrorClass,
+        http_status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.error_class = error_class
         self.http_status = http_status
+        self.request_id = request_id
 
 
 class VendorUnreachable(VendorError):

@@ -22,8 +22,10 @@ from dashscribe.domain.recognition.task_replies import (
     FRAMES,
     MAX_CODE_CHARACTERS,
     MAX_MESSAGE_CHARACTERS,
+    AcceptedTask,
     TaskList,
     TaskReply,
+    read_request_id,
 )
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
@@ -62,15 +64,15 @@ class DashScopeHttp:
         self._api_key = api_key
         self._workspace_id = workspace_id
 
-    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
         for file_url in file_urls:
             register_signed_url(file_url)
         request = build_task_request(spec, file_urls, parameters)
         body = self._call("POST", request.path, headers=request.headers, json=request.body)
-        task_id = _read_task(body).output.task_id
-        if not task_id:
+        reply = _read_task(body)
+        if not reply.output.task_id:
             raise ResponseLost("DashScope accepted the submission, but its response has no task id.")
-        return task_id
+        return AcceptedTask(reply.output.task_id, reply.request_id)
 
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
         register_signed_url(file_url)
@@ -212,7 +214,10 @@ def _read_frames(events: Iterator[str]) -> list[JsonObject]:
         code, message = _find_error(frame)
         if code and not frame.get("output"):
             raise VendorError(
-                code, message or "DashScope ended its stream with an error.", classify(code, message, 500)
+                code,
+                message or "DashScope ended its stream with an error.",
+                classify(code, message, 500),
+                request_id=read_request_id(frame),
             )
         frames.append(frame)
     return frames
@@ -250,7 +255,7 @@ def _read_body(status: int, content: bytes) -> JsonObject:
     error_class = classify(code, message, status)
     if not body and error_class is ErrorClass.PERMANENT:
         error_class = ErrorClass.RETRYABLE  # a body that is not JSON comes from a proxy, not from DashScope
-    raise VendorError(code, message or f"DashScope returned HTTP {status}.", error_class, status)
+    raise VendorError(code, message or f"DashScope returned HTTP {status}.", error_class, status, read_request_id(body))
 
 
 def _read_task(body: JsonObject) -> TaskReply:

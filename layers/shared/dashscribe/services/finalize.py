@@ -132,7 +132,12 @@ class FinalizeService:
             job = concluded
         job = self.publisher.publish(job)
         (batch.report.failed if job.failure else batch.report.succeeded).append(job)
-        logger.info("job ended", status=job.status, code=job.failure.code if job.failure else None)
+        logger.info(
+            "job ended",
+            status=job.status,
+            code=job.failure.code if job.failure else None,
+            request_id=job.request_ids.latest,
+        )
 
     def _conclude(self, job: Job, batch: _Batch) -> Job | None:
         """Write the job's end after its files are stored. None when the job does not end with this task."""
@@ -154,12 +159,13 @@ class FinalizeService:
 
         The record is written at once, so that a repeated run does not publish `Transcription Submitted` again.
         """
-        accepted = jobs.submitted(job, task.task_id or "", task.accepted_at or self.clock())
+        accepted = jobs.submitted(job, task.task_id or "", task.accepted_at or self.clock(), task.request_id)
         publish_start([accepted], self.publisher.events, self.clock)
         return self.records.save(accepted)
 
     def _next_record(self, job: Job, batch: _Batch, files_in_task: int) -> Job:
         outcome, now = batch.outcomes[job.job_id], self.clock()
+        job = jobs.ended_by(job, outcome.request_id)
         decision = decide(job, outcome, files_in_task, now)
         if isinstance(decision, StoreTranscript):
             return self._store_transcript(job, outcome, decision.url, batch.small_only)

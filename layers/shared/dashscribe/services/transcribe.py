@@ -30,6 +30,7 @@ from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
+from dashscribe.domain.recognition.task_replies import read_request_id
 from dashscribe.domain.recognition.vendor_codes import NO_WORDS
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
@@ -187,11 +188,17 @@ class TranscribeService:
         return report
 
     def _refused(self, claimed: Job, options: Options, error: VendorError, started: datetime) -> SubmitReport:
-        logger.warning("call refused", code=error.code, error_class=error.error_class, reason=error.message)
+        logger.warning(
+            "call refused",
+            code=error.code,
+            error_class=error.error_class,
+            reason=error.message,
+            request_id=error.request_id,
+        )
         if isinstance(error, ResponseLost):
             return self._lost(claimed)
         if error.error_class is ErrorClass.NO_SPEECH:
-            note: JsonObject = {"code": error.code, "message": error.message}
+            note: JsonObject = {"code": error.code, "message": error.message, "request_id": error.request_id}
             return self._conclude(claimed, read_stored(note, claimed), started)
         if error.code in _TOO_LARGE_FOR_A_CALL and options.fallback is not None:
             return self._fall_back(claimed, error.code, error.message)
@@ -202,7 +209,7 @@ class TranscribeService:
         now = self.clock()
         folder = job_result_folder(self.results_bucket, job)
         self.results.store([result_file(result_json(result.response, job), folder)])
-        accepted = jobs.submitted(job, None, started)
+        accepted = jobs.submitted(job, None, started, read_request_id(result.response))
         ended = jobs.succeed(
             accepted,
             folder,
@@ -221,7 +228,7 @@ class TranscribeService:
         except PublishFailed:
             logger.exception("event not published; the loop publishes it", job_id=job.job_id)
             self.loop.send_wake_up()
-        logger.info("job ended", status=ended.status)
+        logger.info("job ended", status=ended.status, request_id=ended.request_ids.latest)
         return SubmitReport(succeeded=[ended])
 
 
@@ -237,6 +244,6 @@ def read_response(response: JsonObject, job: Job) -> CallResult:
 
 def read_stored(stored: JsonObject, job: Job) -> CallResult:
     """Read a stored response. One with only a code and a message is our own note that there is no speech."""
-    if set(stored) <= {"code", "message"}:
+    if set(stored) <= {"code", "message", "request_id"}:
         return CallResult(stored, empty(**transcript_names(job)), [str(stored.get("code"))], [])
     return read_response(stored, job)

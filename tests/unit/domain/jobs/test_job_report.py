@@ -46,6 +46,8 @@ def test_the_report_has_the_options_times_attempts_and_cost(job: Job, now: datet
             "subtitles": None,
         },
         "task_id": "t-2",
+        "request_id": None,
+        "request_ids": {"submission": None, "query": None, "error": None},
         "attempts": 2,
         "audio": {"duration_ms": None, "speech_ms": 0, "channels": []},
         "usage": {"billed_seconds": 0, "estimated_cost_usd": 0.0},

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage, WarningDetail
+from dashscribe.domain.jobs.request_ids import RequestIds
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE
 from dashscribe.domain.timestamps import Timestamp
@@ -47,6 +48,8 @@ class Detail(BaseModel):
     model: str | None = Field(description="null if the options could not be read")
     profile: str
     task_id: str | None
+    request_id: str | None = Field(description="the vendor's id of the last request about this file")
+    request_ids: RequestIds
     attempts: int = Field(description="number of submissions of the file")
     result: ResultLocation | None
     audio: AudioFacts | None
@@ -69,6 +72,8 @@ def detail_of(job: Job, published_at: datetime) -> Detail:
             "model": job.options.model if job.options else None,
             "profile": job.options.profile if job.options else DEFAULT_PROFILE,
             "task_id": job.task_id,
+            "request_id": job.request_ids.latest,
+            "request_ids": job.request_ids.model_dump(),
             "attempts": job.attempts,
             "result": result_location(job.result).model_dump() if job.result else None,
             "audio": job.audio.model_dump() if job.audio else None,

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.jobs.failure import Failure
+from dashscribe.domain.jobs.request_ids import RequestIds
 from dashscribe.domain.jobs.timeouts import (
     CLAIM_LASTS,
     KEEP_RECORDS,
@@ -109,6 +110,7 @@ class Job(BaseModel):
     claimed_at: Timestamp | None = None
     claimed_until: Timestamp | None = None
     task_id: str | None = None
+    request_ids: RequestIds = Field(default_factory=RequestIds)
     attempts: int = 0
     single_file_task: bool = False
     split_from: SplitFrom | None = None
@@ -214,12 +216,13 @@ def claim(job: Job, submission_id: str, now: datetime, lasts: timedelta = CLAIM_
     )
 
 
-def submitted(job: Job, task_id: str | None, now: datetime) -> Job:
-    """The vendor accepted the file. From now on its task, if it has one, makes progress."""
+def submitted(job: Job, task_id: str | None, now: datetime, request_id: str | None = None) -> Job:
+    """The vendor accepted the file with this request. From now on its task, if it has one, makes progress."""
     return _changed(
         job,
         status=Status.SUBMITTED,
         task_id=task_id,
+        request_ids={"submission": request_id},
         attempts=job.attempts + 1,
         failed_attempts=0,
         failed_runs=0,
@@ -241,6 +244,16 @@ def await_reconciliation(job: Job, now: datetime, delay: timedelta = RECONCILE_A
         due_kind=Due.JOB,
         due_at=now + delay,
     )
+
+
+def refused_by(job: Job, request_id: str | None) -> Job:
+    """The vendor refused this request about the file."""
+    return _changed(job, request_ids={**job.request_ids.model_dump(), "error": request_id})
+
+
+def ended_by(job: Job, request_id: str | None) -> Job:
+    """This query found the end of the file's task."""
+    return _changed(job, request_ids={**job.request_ids.model_dump(), "query": request_id})
 
 
 # Waiting and retrying

@@ -74,7 +74,8 @@ class SubmissionPause:
         if pauses_submissions:
             self._save_pause(error.code, error.message)
         report = self.recorder.save(
-            jobs.apply_retry(job, decision, error.code, now) for job, decision in zip(claimed, decisions, strict=True)
+            jobs.apply_retry(jobs.refused_by(job, error.request_id), decision, error.code, now)
+            for job, decision in zip(claimed, decisions, strict=True)
         )
         return replace(
             report,

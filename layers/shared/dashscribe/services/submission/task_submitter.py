@@ -85,21 +85,21 @@ class TaskSubmitter:
             )
         )
         try:
-            task_id = self.speech.submit(options.spec, file_urls, options.parameters)
+            accepted = self.speech.submit(options.spec, file_urls, options.parameters)
         except VendorError as error:
             return self._refused(claimed, task, error)
-        return self._accepted(claimed, task, task_id)
+        return self._accepted(claimed, task, *accepted)
 
-    def _accepted(self, claimed: list[Job], task: Task, task_id: str) -> SubmitReport:
+    def _accepted(self, claimed: list[Job], task: Task, task_id: str, request_id: str | None) -> SubmitReport:
         now = self.clock()
-        self.records.save_task(tasks.accepted(task, task_id, now))
+        self.records.save_task(tasks.accepted(task, task_id, now, request_id))
         self.facts.remember_task_id(task_id, task.submission_id)
-        logger.info("submitted", task_id=task_id, model=task.model, job_ids=task.job_ids)
+        logger.info("submitted", task_id=task_id, request_id=request_id, model=task.model, job_ids=task.job_ids)
         if self._shows_one_file_only(claimed[0]):
             logger.warning("the vendor takes one file a task", model=task.model, after=claimed[0].last_error_code)
             self.facts.remember_one_file_only(task.model, now + ONE_FILE_ONLY_FOR)
         self.pause.end()
-        accepted = [jobs.submitted(job, task_id, task.posted_at) for job in claimed]
+        accepted = [jobs.submitted(job, task_id, task.posted_at, request_id) for job in claimed]
         publish_start(accepted, self.recorder.publisher.events, self.clock)
         return self.recorder.save(accepted)
 
@@ -121,6 +121,7 @@ class TaskSubmitter:
             error_class=error.error_class,
             http_status=error.http_status,
             reason=error.message,
+            request_id=error.request_id,
             job_ids=task.job_ids,
         )
         now = self.clock()
