@@ -6,17 +6,18 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from cli import render
+from cli import render, vocabularies
 from cli.report import WrongUsage
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code. `argparse` itself exits with 2 for wrong usage."""
     parser = argparse.ArgumentParser(
-        prog="dashscribe", description="Work with the transcripts of a dashscribe stack.", allow_abbrev=False
+        prog="dashscribe", description="Work with a dashscribe stack and its transcripts.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     render.add_command(commands)
+    vocabularies.add_command(commands)
     options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)

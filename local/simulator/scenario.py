@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dashscribe.domain.recognition.catalogue import Region
 
-Operation = Literal["submit", "query", "list", "cancel", "result", "token", "generate", "chat"]
+Operation = Literal["submit", "query", "list", "cancel", "result", "token", "generate", "chat", "customize"]
 SYNCHRONOUS = ("generate", "chat")
 
 

@@ -297,7 +297,8 @@ class ParallelResults(Results):
             self.files.setdefault(file.key, file.body)
             if number == 0:
                 self._latencies.wait("put result")
-        self._latencies.wait_for_slowest("put result", number)
+        if number:
+            self._latencies.wait_for_slowest("put result", number)
 
 
 class LimitedVendor(Vendor):

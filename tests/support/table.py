@@ -14,12 +14,18 @@ from dashscribe.adapters.dynamodb.job_records import DynamoDbJobRecords
 from dashscribe.adapters.dynamodb.pause_store import DynamoDbPauseStore
 from dashscribe.adapters.dynamodb.rate_limiter import DynamoDbRateLimiter
 from dashscribe.adapters.dynamodb.vendor_facts import DynamoDbVendorFacts
+from dashscribe.adapters.dynamodb.vocabulary_records import DynamoDbVocabularyRecords
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task
 
 
 class JobsTable(
-    DynamoDbJobRecords, DynamoDbRateLimiter, DynamoDbPauseStore, DynamoDbVendorFacts, DynamoDbBackfillLedger
+    DynamoDbJobRecords,
+    DynamoDbRateLimiter,
+    DynamoDbPauseStore,
+    DynamoDbVendorFacts,
+    DynamoDbBackfillLedger,
+    DynamoDbVocabularyRecords,
 ):
     """One client, one table, all ports."""
 

@@ -43,6 +43,7 @@ from dashscribe.errors import (
     ResponseLost,
     ResultUnavailable,
     StaleRecord,
+    TextUnusable,
     VendorError,
 )
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
@@ -56,6 +57,7 @@ from dashscribe.services.transcribe import TranscribeService
 from dashscribe.settings import PollSettings, SubmitSettings, TranscribeSettings
 from tests.support.caller import Caller
 from tests.support.crashes import Crashes, Kill
+from tests.support.vocabularies import VendorVocabularies, VocabularyRecordsFake
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
@@ -240,10 +242,12 @@ class Records:
 
 @dataclass
 class MediaFake:
-    """`objects`: key → user metadata. `signed`: how many URLs were signed. `signed_for`: URL → its upload."""
+    """`objects`: key → user metadata. `texts`: key → text of a context object. `signed`: how many URLs were signed.
+    `signed_for`: URL → its upload."""
 
     crashes: Crashes
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     signed: int = 0
     signed_for: dict[str, Media] = field(default_factory=dict)
 
@@ -255,6 +259,11 @@ class MediaFake:
     def read(self, media: Media) -> bytes:
         self.head(media)
         return media.key.encode()
+
+    def read_text(self, bucket: str, key: str) -> str:
+        if key not in self.texts:
+            raise TextUnusable(f"The object s3://{bucket}/{key} does not exist.")
+        return self.crashes.read("read text", self.texts[key])
 
     def presign(self, media: Media) -> str:
         self.signed += 1
@@ -269,6 +278,7 @@ class VendorTask:
     urls: list[str]
     ready_at: datetime
     accepted_at: datetime
+    parameters: JsonObject = field(default_factory=dict)
     listed_as_ended: bool = False
 
 
@@ -330,7 +340,7 @@ class Vendor:
                 raise VendorError("InvalidParameter", "too many file_urls", ErrorClass.PERMANENT, 400)
             task_id = f"task-{len(self.tasks)}"
             now = self.clock() + (self.accepts_late_by if self.responses_to_lose else timedelta(0))
-            self.tasks[task_id] = VendorTask(list(file_urls), now + timedelta(seconds=self.seconds), now)
+            self.tasks[task_id] = VendorTask(list(file_urls), now + timedelta(seconds=self.seconds), now, parameters)
             if self.responses_to_lose:
                 self.responses_to_lose -= 1
                 raise ResponseLost("reset after the request was sent")
@@ -512,6 +522,8 @@ class World:
         self.records = Records(self.crashes)
         self.media = MediaFake(self.crashes)
         self.vendor = Vendor(self.crashes, self.clock, self.api_key)
+        self.vocabularies = VendorVocabularies(self.crashes, self.api_key)
+        self.vocabulary_records = VocabularyRecordsFake(self.crashes)
         self.bus = Bus(self.crashes)
         self.results = Results(self.crashes)
         self.caller = Caller(self.crashes, self.api_key)
@@ -575,7 +587,7 @@ class World:
     # services
 
     def table(self) -> TablePorts:
-        return TablePorts(self.records, self.records, self.records, self.records)
+        return TablePorts(self.records, self.records, self.records, self.records, self.vocabulary_records)
 
     def submission_ports(self) -> SubmissionPorts:
         return SubmissionPorts(
@@ -610,6 +622,8 @@ class World:
             results=self.vendor,
             messages=self,
             synchronous_queue=self.synchronous_queue,
+            vocabularies=self.vocabularies,
+            texts=self.media,
             concurrent_records=1,
         )
 

@@ -30,8 +30,10 @@ if TYPE_CHECKING:
         ResultStore,
         SpeechService,
         SynchronousSpeech,
+        TextSource,
         VendorFacts,
     )
+    from dashscribe.services.ports.vocabularies import VocabularyRecords, VocabularyService
     from dashscribe.services.submission.submission_pause import SubmissionPause
     from dashscribe.services.submission.submit import SubmitService
     from dashscribe.services.transcribe import TranscribeService
@@ -46,6 +48,7 @@ class TablePorts:
     rate_limiter: RateLimiter
     pauses: PauseStore
     facts: VendorFacts
+    vocabularies: VocabularyRecords
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,8 @@ def build_submit_service(
     results: ResultSource,
     messages: MessageSource,
     synchronous_queue: JobQueue,
+    vocabularies: VocabularyService,
+    texts: TextSource,
     concurrent_records: int | None = None,
 ) -> SubmitService:
     from dashscribe.services.submission.inbox import MessageInbox
@@ -89,6 +94,7 @@ def build_submit_service(
     from dashscribe.services.submission.lost_responses import LostResponses
     from dashscribe.services.submission.submit import CONCURRENT_RECORDS, SubmitService
     from dashscribe.services.submission.task_submitter import TaskSubmitter
+    from dashscribe.services.submission.vocabularies import Vocabularies
 
     table, pause = ports.table, ports.pause()
     preparer = JobPreparer(
@@ -103,6 +109,8 @@ def build_submit_service(
         default_model=settings.default_model,
         default_outputs=settings.outputs,
         region=region_of(settings.dashscope_base_url),
+        texts=texts,
+        has_workspace=settings.has_workspace,
     )
     lost_responses = LostResponses(
         records=table.records,
@@ -123,6 +131,7 @@ def build_submit_service(
         speech=speech,
         recorder=pause.recorder,
         pause=pause,
+        vocabularies=Vocabularies(table.vocabularies, vocabularies, ports.clock, settings.jobs_table_name, ports.sleep),
         clock=ports.clock,
         submit_requests_per_second=settings.submit_requests_per_second,
         sleep=ports.sleep,

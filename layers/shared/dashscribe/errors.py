@@ -4,6 +4,7 @@
   * SettingsError           the function's environment is incomplete: fix the deployment
   * MalformedMessage        a queue message can never be processed: send it to the dead-letter queue
   * InvalidOptions          the uploader's options are wrong: fail the job with the reason
+  * TextUnusable            an object that options name has no usable text: fail the job with the reason
   * ProfilesUnreadable      the profiles document is broken: pause submissions
   * MediaUnusable           the object cannot be read: fail the job with `code`
     * MediaGone             the object version no longer exists
@@ -56,6 +57,10 @@ class InvalidOptions(DashscribeError):
         super().__init__(" ".join(faults))
         self.faults = faults
         self.code = code
+
+
+class TextUnusable(DashscribeError):
+    """An object that options name as context or prompt is absent, too long, or no text. The message is a sentence."""
 
 
 class ProfilesUnreadable(DashscribeError):

@@ -129,6 +129,7 @@ def _table(settings: StackSettings) -> TablePorts:
     from dashscribe.adapters.dynamodb.pause_store import DynamoDbPauseStore
     from dashscribe.adapters.dynamodb.rate_limiter import DynamoDbRateLimiter
     from dashscribe.adapters.dynamodb.vendor_facts import DynamoDbVendorFacts
+    from dashscribe.adapters.dynamodb.vocabulary_records import DynamoDbVocabularyRecords
 
     client, name = boto3.client("dynamodb", config=AWS), settings.jobs_table_name
     return TablePorts(
@@ -136,6 +137,7 @@ def _table(settings: StackSettings) -> TablePorts:
         rate_limiter=DynamoDbRateLimiter(client, name),
         pauses=DynamoDbPauseStore(client, name),
         facts=DynamoDbVendorFacts(client, name),
+        vocabularies=DynamoDbVocabularyRecords(client, name),
     )
 
 
@@ -178,17 +180,22 @@ def _result_source(settings: SubmitSettings | FinalizeSettings) -> ResultDownloa
 
 @build_once
 def submit_service() -> SubmitService:
+    from dashscribe.adapters.dashscope_vocabularies import DashScopeVocabularies
+    from dashscribe.adapters.s3_texts import S3Texts
     from dashscribe.adapters.sqs_queues import SqsJobQueue, SqsMessages
 
     settings = SubmitSettings.from_environ(os.environ)
     api_key, sqs = _api_key(settings), boto3.client("sqs", config=AWS)
+    speech, s3 = _speech(settings, api_key), _s3_client()
     return build_submit_service(
         settings,
-        _submission_ports(settings, api_key, sqs, _s3_client()),
-        speech=_speech(settings, api_key),
+        _submission_ports(settings, api_key, sqs, s3),
+        speech=speech,
         results=_result_source(settings),
         messages=SqsMessages(sqs, settings.submit_queue_url),
         synchronous_queue=SqsJobQueue(sqs, settings.synchronous_queue_url),
+        vocabularies=DashScopeVocabularies(speech),
+        texts=S3Texts(s3),
     )
 
 

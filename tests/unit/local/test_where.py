@@ -44,7 +44,9 @@ def test_every_status_says_what_happens_next(status: Status, due_kind: Due | Non
     assert "{" not in sentence
 
 
-@pytest.mark.parametrize("code", [*where.OUR_CODES, *pause.LOCALLY_CHECKED, "Arrearage", "InternalError", "BrandNew"])
+@pytest.mark.parametrize(
+    "code", [*where.OUR_CODES, *sorted(pause.LOCALLY_CHECKED), "Arrearage", "InternalError", "BrandNew"]
+)
 def test_every_code_is_explained(code: str) -> None:
     assert where.meaning_of(code).endswith(".")
 

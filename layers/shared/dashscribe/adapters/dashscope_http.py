@@ -75,7 +75,8 @@ class DashScopeHttp:
         return AcceptedTask(reply.output.task_id, reply.request_id)
 
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
-        register_signed_url(file_url)
+        if not file_url.startswith("data:"):
+            register_signed_url(file_url)
         request = build_recognition_request(options, file_url, extension)
         accept = {"Accept": _SSE} if options.stream else {}
         sent = {**self._headers(), **accept, **request.headers}
@@ -119,6 +120,10 @@ class DashScopeHttp:
                 "DashScope's response to a request for the task list is not a task list.",
                 ErrorClass.PERMANENT,
             ) from error
+
+    def post(self, path: str, body: JsonObject, timeout: httpx.Timeout) -> JsonObject:
+        """POST to another endpoint of DashScope's own API, and return the body of a successful response."""
+        return self._call("POST", path, json=body, timeout=timeout)
 
     def _call(
         self,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job as jobs
-from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status, WarningDetail
+from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status, WarningDetail, sends_inline
 from dashscribe.domain.jobs.job_files import (
     job_files,
     job_result_folder,
@@ -25,9 +25,10 @@ from dashscribe.domain.jobs.job_files import (
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_CALL_RESPONSES
 from dashscribe.domain.jobs.timeouts import CALL_CLAIM_LASTS
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, too_long_for
-from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, key_refusal, too_large_for, too_long_for
+from dashscribe.domain.recognition.options import Options, find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.requests import data_url
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
 from dashscribe.domain.recognition.task_replies import read_request_id
@@ -84,9 +85,14 @@ class SynchronousCaller:
     submit_requests_per_second: float = 0
     sleep: Callable[[float], None] = time.sleep
 
-    def length_refusal(self, job: Job, options: Options) -> tuple[str, str] | None:
-        """Code and message when the recording is too long for the model. Raises `MediaUnusable`."""
-        return too_long_for(self.audio_length(self.media.read(job.media)), options.spec)
+    def read(self, job: Job) -> bytes:
+        """The recording. Raises `MediaUnusable`."""
+        return self.media.read(job.media)
+
+    def refusal(self, job: Job, options: Options, media: bytes) -> tuple[str, str] | None:
+        """Code and message when the recording is too long for the model, or too large for a request."""
+        too_long = too_long_for(self.audio_length(media), options.spec)
+        return too_long or too_large_for(job.media, options.spec, is_inline=sends_inline(job, options))
 
     def wait_for_slot(self, options: Options) -> bool:
         """Wait for the model's next slot. False when it is too far away."""
@@ -97,10 +103,16 @@ class SynchronousCaller:
         self.sleep(wait.total_seconds())
         return True
 
-    def call(self, job: Job, options: Options) -> JsonObject:
-        """Call the model, and return its response without secrets. Raises `VendorError`."""
-        file_url = self.media.presign(job.media)
-        response = self.speech.transcribe(options, file_url, job.media.format)
+    def call(self, job: Job, options: Options, media: bytes) -> JsonObject:
+        """Call the model, and return its response without secrets. Raises `VendorError`.
+
+        The request contains a presigned URL of the recording, or the recording itself.
+        """
+        if sends_inline(job, options):
+            audio = data_url(media, job.media.format, options.spec)
+        else:
+            audio = self.media.presign(job.media)
+        response = self.speech.transcribe(options, audio, job.media.format)
         return remove_secrets(response, job.media)
 
 
@@ -148,13 +160,15 @@ class TranscribeService:
         if job.status is Status.SUBMITTING:
             return self._resume(job)
         try:
-            refused = self.caller.length_refusal(job, options)
+            media = self.caller.read(job)
         except MediaUnusable as error:
             return self.recorder.fail(job, error.code, str(error))
+        refused = self.caller.refusal(job, options, media)
         if refused is not None:
-            return self._fall_back(job, *refused) if options.fallback else self.recorder.fail(job, *refused)
+            has_fallback = options.fallback is not None and key_refusal(job.media) is None
+            return self._fall_back(job, *refused) if has_fallback else self.recorder.fail(job, *refused)
         admission = self.pause.admit({job.job_id: job})
-        return admission.report + (self._call(job, options) if admission.admitted else NOTHING)
+        return admission.report + (self._call(job, options, media) if admission.admitted else NOTHING)
 
     def _resume(self, job: Job) -> SubmitReport:
         """The function died after its claim, or its response was lost. A response that it stored is used."""
@@ -172,14 +186,14 @@ class TranscribeService:
         logger.info("too large for a synchronous model", error_code=code, reason=message)
         return self.recorder.record([job], lambda each: jobs.fall_back(each, code, self.clock()))
 
-    def _call(self, job: Job, options: Options) -> SubmitReport:
+    def _call(self, job: Job, options: Options, media: bytes) -> SubmitReport:
         """Claim the job, call the model, store the response, and write the end."""
         if not self.caller.wait_for_slot(options):
             return self.recorder.record([job], jobs.rate_limited)
         started = self.clock()
         claimed = self.records.save(jobs.claim(job, uuid.uuid4().hex, started, CALL_CLAIM_LASTS))
         try:
-            response = self.caller.call(claimed, options)
+            response = self.caller.call(claimed, options, media)
             result = read_response(response, claimed)
         except VendorError as error:
             return self._refused(claimed, options, error, started)
@@ -200,8 +214,13 @@ class TranscribeService:
         if error.error_class is ErrorClass.NO_SPEECH:
             note: JsonObject = {"code": error.code, "message": error.message, "request_id": error.request_id}
             return self._conclude(claimed, read_stored(note, claimed), started)
-        if error.code in _TOO_LARGE_FOR_A_CALL and options.fallback is not None:
+        has_fallback = options.fallback is not None and key_refusal(claimed.media) is None
+        if error.code in _TOO_LARGE_FOR_A_CALL and has_fallback:
             return self._fall_back(claimed, error.code, error.message)
+        fits = too_large_for(claimed.media, options.spec, is_inline=True) is None
+        if error.error_class is ErrorClass.URL_DIED and fits:
+            logger.info("the vendor cannot download the recording; the next call contains it", code=error.code)
+            claimed = jobs.send_inline(claimed)
         return self.pause.record_refusal([claimed], error)
 
     def _conclude(self, job: Job, result: CallResult, started: datetime) -> SubmitReport:
@@ -238,7 +257,11 @@ def read_response(response: JsonObject, job: Job) -> CallResult:
     transcript = neutral(recognition, **transcript_names(job))
     pointers = recognition.odd_values.pointers
     details = [WarningDetail(code=RESULT_PARTLY_UNDERSTOOD, pointers=pointers)] if pointers else []
-    warnings = [*([] if transcript.text else [NO_WORDS]), *(detail.code for detail in details)]
+    warnings = [
+        *find_option_warnings(job.options, transcript.duration_ms),
+        *([] if transcript.text else [NO_WORDS]),
+        *(detail.code for detail in details),
+    ]
     return CallResult(response, transcript, warnings, details)
 
 

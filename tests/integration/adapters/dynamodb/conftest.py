@@ -48,6 +48,8 @@ def full_job(make_job: MakeJob, now: datetime) -> Job:
         submission_id="b" * 32,
         task_id="c2e5d63b-96e1-4607-bb91-000000000000",
         request_ids={"submission": "r-1", "query": "r-2", "error": "r-3"},
+        vocabulary_id="vocab-abc-1",
+        send_inline=True,
         attempts=2,
         single_file_task=True,
         warning_details=[{"code": "RESULT_PARTLY_UNDERSTOOD", "pointers": ["/transcripts/0/text"]}],

@@ -29,7 +29,7 @@ from dashscribe.domain.jobs.timeouts import (
     RECONCILE_AFTER,
     TASK_SAFETY_NET,
 )
-from dashscribe.domain.recognition.media import Media
+from dashscribe.domain.recognition.media import Media, key_refusal
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.transcripts.audio_facts import AudioFacts
@@ -111,6 +111,8 @@ class Job(BaseModel):
     claimed_until: Timestamp | None = None
     task_id: str | None = None
     request_ids: RequestIds = Field(default_factory=RequestIds)
+    vocabulary_id: str | None = None
+    send_inline: bool = False
     attempts: int = 0
     single_file_task: bool = False
     split_from: SplitFrom | None = None
@@ -198,7 +200,9 @@ def can_be_claimed(job: Job, now: datetime) -> bool:
     return job.status is Status.SUBMITTING and job.claimed_until is not None and job.claimed_until <= now
 
 
-def claim(job: Job, submission_id: str, now: datetime, lasts: timedelta = CLAIM_LASTS) -> Job:
+def claim(
+    job: Job, submission_id: str, now: datetime, lasts: timedelta = CLAIM_LASTS, vocabulary_id: str | None = None
+) -> Job:
     """Take the job for one submission. Of several writers one succeeds.
 
     A due time shortly after the claim's end stays as it is: each change of `due_at` costs two writes of the index.
@@ -211,6 +215,7 @@ def claim(job: Job, submission_id: str, now: datetime, lasts: timedelta = CLAIM_
         submission_id=submission_id,
         claimed_at=now,
         claimed_until=until,
+        vocabulary_id=vocabulary_id,
         due_kind=Due.JOB,
         due_at=job.due_at if stays else until,
     )
@@ -254,6 +259,16 @@ def refused_by(job: Job, request_id: str | None) -> Job:
 def ended_by(job: Job, request_id: str | None) -> Job:
     """This query found the end of the file's task."""
     return _changed(job, request_ids={**job.request_ids.model_dump(), "query": request_id})
+
+
+def send_inline(job: Job) -> Job:
+    """The vendor cannot download the recording: the next synchronous call contains it."""
+    return _changed(job, send_inline=True)
+
+
+def sends_inline(job: Job, options: Options) -> bool:
+    """Whether a synchronous call must contain the audio, and no URL of it."""
+    return options.send == "inline" or job.send_inline or key_refusal(job.media) is not None
 
 
 # Waiting and retrying

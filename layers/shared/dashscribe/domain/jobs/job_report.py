@@ -56,6 +56,7 @@ class JobReport(BaseModel):
     task_id: str | None
     request_id: str | None = Field(description="the vendor's id of the last request about this file")
     request_ids: RequestIds
+    vocabulary_id: str | None = Field(description="the hotword list that was created for the profile's `vocabulary`")
     attempts: int
     audio: AudioFacts | None
     usage: Usage | None
@@ -82,6 +83,7 @@ def job_report(job: Job, subtitle_warnings: Mapping[str, int] | None = None) -> 
         task_id=job.task_id,
         request_id=job.request_ids.latest,
         request_ids=job.request_ids,
+        vocabulary_id=job.vocabulary_id,
         attempts=job.attempts,
         audio=job.audio,
         usage=job.usage,

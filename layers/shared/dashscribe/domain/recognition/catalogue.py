@@ -19,6 +19,7 @@ from dashscribe.domain.recognition.parameters import (
     FunAsrParameters,
     ModelParameters,
     OmniParameters,
+    Paraformer8kV2Parameters,
     ParaformerParameters,
     ParaformerV2Parameters,
     Qwen3FiletransParameters,
@@ -29,6 +30,7 @@ from dashscribe.domain.recognition.parameters import (
 
 TRANSCRIPTION_PATH = "/api/v1/services/audio/asr/transcription"
 TASKS_PATH = "/api/v1/tasks"
+CUSTOMIZATION_PATH = "/api/v1/services/audio/asr/customization"
 GENERATION_PATH = "/api/v1/services/aigc/multimodal-generation/generation"
 CHAT_PATH = "/compatible-mode/v1/chat/completions"
 
@@ -278,7 +280,9 @@ CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType(
             _fun_asr("fun-asr-mtl", note="the stable name of fun-asr-mtl-2025-08-25"),
             _fun_asr("fun-asr-mtl-2025-08-25"),
             _paraformer("paraformer-v2", _PARAFORMER_V2_LANGUAGES, ParaformerV2Parameters),
-            _paraformer("paraformer-8k-v2", note="Chinese telephone speech, 8 kHz"),
+            _paraformer(
+                "paraformer-8k-v2", parameters=Paraformer8kV2Parameters, note="Chinese telephone speech, 8 kHz"
+            ),
             _paraformer("paraformer-v1", note="legacy"),
             _paraformer("paraformer-8k-v1", note="legacy; Chinese telephone speech, 8 kHz"),
             _paraformer("paraformer-mtl-v1", note="legacy; several languages, 16 kHz or more"),

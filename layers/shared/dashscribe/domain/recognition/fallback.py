@@ -5,7 +5,12 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, EQUIVALENT_LANGUAGE_CODES, ModelSpec, Region
-from dashscribe.domain.recognition.option_checks import check_parameters, find_model, find_region_fault
+from dashscribe.domain.recognition.option_checks import (
+    check_parameters,
+    find_model,
+    find_parameter_warnings,
+    find_region_fault,
+)
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profile
 
@@ -18,10 +23,11 @@ class Fallback(BaseModel):
     model: str
     family: str
     parameters: JsonObject
+    warnings: tuple[str, ...] = ()
 
 
 def resolve_fallback(
-    spec: ModelSpec, profile: Profile, given: JsonObject, region: Region
+    spec: ModelSpec, profile: Profile, given: JsonObject, region: Region, *, has_workspace: bool = False
 ) -> tuple[Fallback | None, list[str]]:
     if not spec.is_synchronous:
         return None, []
@@ -39,11 +45,11 @@ def resolve_fallback(
         ]
     region_fault = find_region_fault(fallback, region)
     own_parameters = profile.fallback_parameters
-    parameters, faults = check_parameters(
-        fallback, translate_parameters(given, fallback) if own_parameters is None else own_parameters
-    )
+    translated = translate_parameters(given, fallback) if own_parameters is None else own_parameters
+    parameters, faults = check_parameters(fallback, translated)
     faults = [f"Option 'fallback_model': {fault}" for fault in [*filter(None, [region_fault]), *faults]]
-    return Fallback(model=fallback.name, family=fallback.family, parameters=parameters), faults
+    warnings = tuple(find_parameter_warnings(fallback, translated, has_workspace=has_workspace))
+    return Fallback(model=fallback.name, family=fallback.family, parameters=parameters, warnings=warnings), faults
 
 
 def translate_parameters(given: JsonObject, fallback: ModelSpec) -> JsonObject:

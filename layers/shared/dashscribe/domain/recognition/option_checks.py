@@ -18,6 +18,9 @@ from dashscribe.domain.recognition.catalogue import (
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profile
 
+HOTWORDS_NEED_PRIMARY_WORKSPACE = "HOTWORDS_NEED_PRIMARY_WORKSPACE"
+"""The warning of hotwords in a stack that names a workspace: they have no effect in other workspaces than the primary
+one (docs/vendor-api.md#hotwords)."""
 MIN_ABSOLUTE_VALUE, MAX_ABSOLUTE_VALUE = 1e-100, 1e100
 """The range of numbers that a record in DynamoDB can store."""
 
@@ -52,7 +55,7 @@ def find_call_faults(spec: ModelSpec, profile: Profile, region: Region) -> list[
     """Check the profile's options that only synchronous models have."""
     faults: list[str] = []
     if not spec.is_synchronous:
-        for name in ("endpoint", "stream", "fallback_model", "fallback_parameters"):
+        for name in ("endpoint", "stream", "send", "fallback_model", "fallback_parameters"):
             if getattr(profile, name) is not None:
                 faults.append(
                     f"Option {name!r} is {quote(getattr(profile, name))}, but {spec.name} is asynchronous and has no "
@@ -79,6 +82,13 @@ def check_parameters(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, li
         conflicts = [f"Parameters conflict: {conflict}." for conflict in spec.parameters.find_conflicts(given)]
         return {}, [*_describe_errors(spec, error), *conflicts, *_find_language_faults(spec, given)]
     return checked, [*_find_range_faults(checked), *_find_language_faults(spec, given)]
+
+
+def find_parameter_warnings(spec: ModelSpec, given: JsonObject, *, has_workspace: bool) -> list[str]:
+    """Return the warnings about valid parameters."""
+    has_hotwords = given.get("vocabulary_id") or (spec.parameters.prepares_vocabulary and given.get("vocabulary"))
+    warnings = [HOTWORDS_NEED_PRIMARY_WORKSPACE] if has_workspace and has_hotwords else []
+    return [*spec.parameters.find_warnings(given), *warnings]
 
 
 def _describe_errors(spec: ModelSpec, error: ValidationError) -> list[str]:

@@ -12,14 +12,18 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator, model_validator
 
+from dashscribe.domain.recognition.context import (
+    CONTEXT_CUT,
+    MAX_CONTEXT_CHARACTERS,
+    MAX_TURN_CHARACTERS,
+    MAX_TURNS,
+    is_cut,
+    split_turns,
+)
+from dashscribe.domain.recognition.vocabulary import PreparedVocabulary
+
 JsonObject = dict[str, Any]  # a JSON object of the vendor or of an uploader, whose shape we do not define
 
-MAX_CONTEXT_CHARACTERS = 10_000
-"""The vendor allows 10,000 tokens (docs/vendor-api.md#qwen3-asr-filetrans-parameters). Metadata (2 KB) and profiles
-(8 KB) are smaller than that."""
-MAX_TURN_CHARACTERS = 400
-MAX_TURNS = 5
-"""The vendor cuts a longer context without an error (docs/vendor-api.md#fun-asr-flash-request), so we refuse it."""
 ITN_LANGUAGES = ("zh", "en")
 WORD_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "es", "it", "pt", "ru")
 AUDIO_FORMATS = ("aac", "amr", "flac", "m4a", "mp3", "ogg", "opus", "pcm", "speex", "wav", "webm", "wma")
@@ -34,6 +38,8 @@ class ModelParameters(BaseModel):
 
     model_config = _STRICT
     sent_outside_parameters: ClassVar[frozenset[str]] = frozenset()
+    prepares_vocabulary: ClassVar[bool] = False
+    """Whether `vocabulary` is sent as the id of a hotword list that is created for it."""
 
     def to_request_parameters(self) -> JsonObject:
         """Return the request's `parameters`, without those that were not given."""
@@ -43,6 +49,11 @@ class ModelParameters(BaseModel):
     def find_languages(cls, given: JsonObject) -> Mapping[str, list[object]]:
         """Return the given language codes by the name of their parameter. `given` may be invalid."""
         return {}
+
+    @classmethod
+    def find_warnings(cls, given: JsonObject) -> list[str]:
+        """Return the warnings about parameters that are valid but not sent as they were given."""
+        return []
 
     @classmethod
     def find_conflicts(cls, given: JsonObject) -> list[str]:
@@ -150,7 +161,27 @@ class _Hinted(ModelParameters):
         return {"language_hints": hints if isinstance(hints, list) else []}
 
 
-class FunAsrParameters(_DiarizingParameters, _Hinted):
+class _PreparedVocabulary(ModelParameters):
+    """The families whose hotwords must be in a list at the vendor (docs/vendor-api.md#hotwords)."""
+
+    sent_outside_parameters: ClassVar[frozenset[str]] = frozenset({"vocabulary"})
+    prepares_vocabulary: ClassVar[bool] = True
+
+    vocabulary: PreparedVocabulary | None = Field(
+        default=None,
+        description="hotwords with weights of 1 to 5 (start with 4), in a profile only: a hotword list is created for "
+        "them and its id is sent; at most 500 words",
+    )
+
+    @classmethod
+    def find_conflicts(cls, given: JsonObject) -> list[str]:
+        found = super().find_conflicts(given)
+        if given.get("vocabulary") and given.get("vocabulary_id"):
+            found.append("vocabulary and vocabulary_id both name hotwords: give one of them")
+        return found
+
+
+class FunAsrParameters(_PreparedVocabulary, _DiarizingParameters, _Hinted):
     """Fun-ASR (docs/vendor-api.md#fun-asr-parameters)."""
 
     language_hints: list[str] | None = Field(
@@ -168,7 +199,11 @@ class ParaformerParameters(_DiarizingParameters):
     timestamp_alignment_enabled: StrictBool | None = Field(default=None, description="calibrate the times (false)")
 
 
-class ParaformerV2Parameters(ParaformerParameters, _Hinted):
+class Paraformer8kV2Parameters(_PreparedVocabulary, ParaformerParameters):
+    """paraformer-8k-v2 (docs/vendor-api.md#paraformer-parameters)."""
+
+
+class ParaformerV2Parameters(_PreparedVocabulary, ParaformerParameters, _Hinted):
     """paraformer-v2, the only Paraformer with language hints (docs/vendor-api.md#paraformer-parameters)."""
 
     language_hints: list[str] | None = Field(default=None, min_length=1, description='language codes (["zh", "en"])')
@@ -194,15 +229,23 @@ class _ConversationContext(ModelParameters):
     context: list[ContextTurn] | None = Field(
         default=None,
         min_length=1,
-        max_length=MAX_TURNS,
-        description="names, terms or a summary of the audio: a text, or up to 5 turns "
-        '`{"role": "user" or "assistant", "text": "…"}` of at most 400 characters each',
+        description='names, terms or a summary of the audio: a text, or turns `{"role": "user" or "assistant", '
+        '"text": "…"}`. A longer text is split into turns of 400 characters; five turns are sent',
     )
 
     @field_validator("context", mode="before")
     @classmethod
-    def _text_to_turn(cls, given: object) -> object:
-        return [{"role": "user", "text": given}] if isinstance(given, str) else given
+    def _split_turns(cls, given: object) -> object:
+        return split_turns(given)
+
+    @field_validator("context")
+    @classmethod
+    def _keep_first_turns(cls, turns: list[ContextTurn] | None) -> list[ContextTurn] | None:
+        return turns[:MAX_TURNS] if turns else turns
+
+    @classmethod
+    def find_warnings(cls, given: JsonObject) -> list[str]:
+        return [CONTEXT_CUT] if is_cut(given.get("context")) else []
 
     def context_messages(self) -> list[JsonObject]:
         return [turn.message() for turn in self.context or []]

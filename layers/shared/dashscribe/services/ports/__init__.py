@@ -23,6 +23,7 @@ from dashscribe.services.ports.records import (
 from dashscribe.services.ports.storage import (
     MediaStore,
     ResultStore,
+    TextSource,
     TranscriptFinder,
     Upload,
     UploadFinder,
@@ -50,6 +51,7 @@ __all__ = [
     "ResultStore",
     "SpeechService",
     "SynchronousSpeech",
+    "TextSource",
     "TranscriptFinder",
     "Upload",
     "UploadFinder",

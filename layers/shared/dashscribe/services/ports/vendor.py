@@ -38,7 +38,7 @@ class SynchronousSpeech(Protocol):
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
         """Transcribe the file and return the response, or `{"frames": [...]}` of a streamed one.
 
-        Raises `VendorError`.
+        `file_url` is its presigned URL, or a data URL that contains it. Raises `VendorError`.
         """
         ...
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import pause as pauses
-from dashscribe.domain.jobs.job import Job, Status
+from dashscribe.domain.jobs.job import Job, Status, sends_inline
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.media import is_ignored, refusal, too_large_for
+from dashscribe.domain.recognition.media import (
+    Media,
+    has_known_extension,
+    is_ignored,
+    key_refusal,
+    refusal,
+    too_large_for,
+)
 from dashscribe.domain.recognition.options import Options, resolve_options
 from dashscribe.errors import InvalidOptions, MalformedMessage, MediaArchived, MediaUnusable, ProfilesUnreadable
 from dashscribe.observability import logger
 from dashscribe.services.messages import ObjectCreated, ObjectRestored, RequeuedJob, parse_message
-from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource
+from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource, TextSource
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 from dashscribe.services.submission.submission_pause import SubmissionPause
@@ -43,6 +51,8 @@ class JobPreparer:
     default_model: str
     default_outputs: tuple[str, ...]
     region: Region
+    texts: TextSource
+    has_workspace: bool = False
 
     def record(self, body: str) -> Job | None:
         """Record the upload of a message, or find the requeued job. Raises `MalformedMessage`.
@@ -75,6 +85,8 @@ class JobPreparer:
                 default_model=self.default_model,
                 default_outputs=self.default_outputs,
                 region=self.region,
+                read_text=partial(self.texts.read_text, job.media.bucket),
+                has_workspace=self.has_workspace,
             )
         except MediaUnusable as error:
             return self._failed(job, error.code, str(error))
@@ -87,7 +99,7 @@ class JobPreparer:
 
     def _received(self, message: ObjectCreated) -> Job | None:
         """The job of an upload, recorded once. None for an object that is no recording, such as a folder marker."""
-        if is_ignored(message.media, self.results_bucket):
+        if is_ignored(message.media, self.results_bucket) or self._is_text_object(message.media):
             return None
         if isinstance(message, ObjectRestored) and not self._waits_for_restore(message):
             logger.info("restored object left alone", job_id=message.archived_job_id)
@@ -96,6 +108,15 @@ class JobPreparer:
         if self.records.create(job):
             return job
         return self.records.find(message.job_id) or job
+
+    def _is_text_object(self, media: Media) -> bool:
+        """Whether a profile names this object as its context or prompt."""
+        if has_known_extension(media):
+            return False
+        try:
+            return media.key in self.profiles.profiles().text_objects
+        except ProfilesUnreadable:
+            return False
 
     def _waits_for_restore(self, message: ObjectRestored) -> bool:
         """Whether the upload failed because it was archived. Any other restored object may be transcribed already."""
@@ -114,12 +135,13 @@ class JobPreparer:
 
     def _routed(self, job: Job, options: Options) -> Preparation:
         """A job of an asynchronous model is ready. A synchronous model has its own queue, or its fallback model."""
+        not_downloadable = key_refusal(job.media)
         if not options.spec.is_synchronous:
-            return Preparation(ready=job)
-        refused = too_large_for(job.media, options.spec)
+            return self._failed(job, *not_downloadable) if not_downloadable else Preparation(ready=job)
+        refused = too_large_for(job.media, options.spec, is_inline=sends_inline(job, options))
         if refused is None:
             return self._handed_over(job)
-        if options.fallback is None:
+        if options.fallback is None or not_downloadable:
             return self._failed(job, *refused)
         logger.info("too large for a synchronous model", model=options.model, fallback=options.fallback.model)
         return Preparation(ready=jobs.with_options(job, options.with_fallback_model()))

@@ -13,6 +13,7 @@ from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, find_url_mark
 from dashscribe.errors import ResponseLost, StaleRecord, VendorError
 from dashscribe.observability import logger
@@ -20,8 +21,9 @@ from dashscribe.services.ports import Clock, JobRecords, MediaStore, RateLimiter
 from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import MAX_SLOT_WAIT, submit_rate, submit_rate_key
 from dashscribe.services.submission.job_recorder import JobRecorder
-from dashscribe.services.submission.report import NOTHING, SubmitReport
+from dashscribe.services.submission.report import NOTHING, SubmitReport, total
 from dashscribe.services.submission.submission_pause import SubmissionPause
+from dashscribe.services.submission.vocabularies import RequestParameters, Vocabularies
 
 ONE_FILE_ONLY_FOR = timedelta(hours=24)
 """How long it is remembered that a model takes one file a task, before several are tried again."""
@@ -38,6 +40,7 @@ class TaskSubmitter:
     speech: SpeechService
     recorder: JobRecorder
     pause: SubmissionPause
+    vocabularies: Vocabularies
     clock: Clock
     submit_requests_per_second: float = 0
     sleep: Callable[[float], None] = time.sleep
@@ -46,33 +49,54 @@ class TaskSubmitter:
         """The rate is used up: the loop releases these jobs when there are slots."""
         return self.recorder.record(batch, jobs.rate_limited)
 
-    def submit(self, batch: list[Job]) -> SubmitReport:
+    def prepare(self, batch: list[Job]) -> RequestParameters | SubmitReport:
+        """Return the parameters of the batch's submission, or a report when there can be none now.
+
+        A hotword list may have to be created first, which takes up to three requests.
+        """
+        try:
+            return self.vocabularies.request_parameters(_options_of(batch))
+        except VendorError as error:
+            logger.warning(
+                "hotword list not usable",
+                code=error.code,
+                error_class=error.error_class,
+                reason=error.message,
+                request_id=error.request_id,
+                job_ids=[job.job_id for job in batch],
+            )
+            # One by one: the number of files is never the cause.
+            return total(self.pause.record_refusal([job], error) for job in batch)
+
+    def submit(self, batch: list[Job], request: RequestParameters) -> SubmitReport:
         """Submit the batch when its slot comes, or let it join the backlog when the slot is too far away.
 
         The jobs are claimed while the slot is waited for. Claims that were made after the wait would delay the POST.
         """
-        options = batch[0].options
-        if options is None:
-            raise ValueError("a batch of jobs without options")
+        options = _options_of(batch)
         rate = submit_rate(options, self.submit_requests_per_second)
         wait = self.rate_limiter.reserve(submit_rate_key(options.model), rate, self.clock(), MAX_SLOT_WAIT)
         if wait is None:
             return self.join_backlog(batch)
         slot_at = self.clock() + wait
         submission_id = uuid.uuid4().hex
-        claimed = self._claimed(batch, submission_id)
-        return self._post(claimed, submission_id, options, slot_at) if claimed else NOTHING
+        claimed = self._claimed(batch, submission_id, request.vocabulary_id)
+        return self._post(claimed, submission_id, options, request.parameters, slot_at) if claimed else NOTHING
 
-    def _claimed(self, batch: list[Job], submission_id: str) -> list[Job]:
+    def _claimed(self, batch: list[Job], submission_id: str, vocabulary_id: str | None) -> list[Job]:
         claimed: list[Job] = []
         for job in batch:
             try:
-                claimed.append(self.records.save(jobs.claim(job, submission_id, self.clock())))
+                claimed.append(
+                    self.records.save(jobs.claim(job, submission_id, self.clock(), vocabulary_id=vocabulary_id))
+                )
             except StaleRecord:
                 logger.info("another process claimed this job", job_id=job.job_id)
         return claimed
 
-    def _post(self, claimed: list[Job], submission_id: str, options: Options, slot_at: datetime) -> SubmitReport:
+    def _post(
+        self, claimed: list[Job], submission_id: str, options: Options, parameters: JsonObject, slot_at: datetime
+    ) -> SubmitReport:
         file_urls = [self.media.presign(job.media) for job in claimed]
         self.sleep(max(0.0, (slot_at - self.clock()).total_seconds()))
         task = self.records.save_task(
@@ -85,7 +109,7 @@ class TaskSubmitter:
             )
         )
         try:
-            accepted = self.speech.submit(options.spec, file_urls, options.parameters)
+            accepted = self.speech.submit(options.spec, file_urls, parameters)
         except VendorError as error:
             return self._refused(claimed, task, error)
         return self._accepted(claimed, task, *accepted)
@@ -131,3 +155,10 @@ class TaskSubmitter:
             return report + SubmitReport(ambiguous=len(claimed))
         self.records.save_task(tasks.closed(task, now))
         return self.pause.record_refusal(claimed, error)
+
+
+def _options_of(batch: list[Job]) -> Options:
+    options = batch[0].options
+    if options is None:
+        raise ValueError("a batch of jobs without options")
+    return options
