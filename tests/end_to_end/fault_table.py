@@ -385,8 +385,8 @@ ROWS: tuple[Row, ...] = (
     _result("result-page", "200, an HTML page, once", _succeeds(), _page(200)),
     _result(
         "result-odd-shape",
-        "JSON of an unknown shape, once",
-        _succeeds(),
+        "JSON without readable text",
+        _fails("RESULT_UNREADABLE"),
         {"status": 200, "body": {"transcripts": "none"}},
     ),
     _result(

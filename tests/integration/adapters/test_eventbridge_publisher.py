@@ -60,7 +60,6 @@ def succeeded(make_job: MakeJob, now: datetime) -> Job:
         result={
             "bucket": "results",
             "prefix": "会议 +.wav/j/",
-            "outputs": ["txt", "srt", "vtt", "html"],
         },
         audio={"duration_ms": 3834, "speech_ms": 2480, "channels": [0]},
         usage={"billed_seconds": 4, "estimated_cost_usd": 0.00014},

@@ -79,15 +79,15 @@ def test_every_sentence_has_times_if_the_reply_has_every_sentence(
     stream: bool, nested: bool, sentences: str, transcribe: Callable[..., Any], configure: Configure, media_url: str
 ) -> None:
     configure(behaviour={"nested_sentence": nested, "json_sentences": sentences})
-    result = transcribe(FUN, stream=stream, url=f"{media_url}/morning-walk.wav").transcripts[0]
+    result = transcribe(FUN, stream=stream, url=f"{media_url}/morning-walk.wav").channels[0]
     assert result.text.startswith("The weather was fine this morning. ")
     if not stream and sentences == "last":
         (whole,) = result.sentences
-        assert (whole.text, whole.begin_time) == (result.text, None)
+        assert (whole.text, whole.begin_ms) == (result.text, None)
     else:
         assert "".join(sentence.text for sentence in result.sentences) == result.text
         assert len(result.sentences) == 3
-        assert all(sentence.words and sentence.begin_time < sentence.end_time for sentence in result.sentences)
+        assert all(sentence.words and sentence.begin_ms < sentence.end_ms for sentence in result.sentences)
 
 
 @pytest.mark.parametrize(("model", "endpoint", "stream"), MAIN_CALLS)
@@ -102,7 +102,7 @@ def test_silence_is_an_empty_text(
 ) -> None:
     (media_folder / "no-speech.wav").write_bytes(as_wav(bytes(2 * 16_000)))
     result = transcribe(model, endpoint, stream=stream, url=f"{media_url}/no-speech.wav")
-    assert (result.transcripts[0].text, result.transcripts[0].sentences) == ("", [])
+    assert (result.channels[0].text, result.channels[0].sentences) == ("", [])
 
 
 @pytest.mark.parametrize("kind", ["break_stream", "truncate_stream", "reset", "reset_after"])
@@ -118,7 +118,7 @@ def test_an_incomplete_response_is_a_lost_response(
     configure(scripts=SCRIPTS, faults=[{"operation": operation_of(endpoint), "kind": kind, "match": "walk.wav"}])
     with pytest.raises(ResponseLost):
         transcribe(model, endpoint, stream=stream)
-    assert transcribe(model, endpoint, stream=stream).transcripts[0].text == "We walked along the river."
+    assert transcribe(model, endpoint, stream=stream).channels[0].text == "We walked along the river."
 
 
 @pytest.mark.parametrize("stream", [True, False])

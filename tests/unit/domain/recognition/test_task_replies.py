@@ -369,6 +369,13 @@ def test_an_odd_entry_of_the_task_list_does_not_cost_the_other_entries(odd: obje
     assert all(task.created_at is None or task.created_at.year == 2025 for task in listed.data)
 
 
+@pytest.mark.parametrize("results", ["see attachment", 7, True])
+def test_results_that_are_no_list_make_the_reply_unreadable(results: object) -> None:
+    """As an empty list they would say that every file is missing, and each file would be paid for again."""
+    with pytest.raises(ValidationError):
+        TaskReply.model_validate({"output": {"task_status": "SUCCEEDED", "results": results}})
+
+
 @pytest.mark.parametrize("order", [1, -1])
 def test_of_two_results_for_one_file_the_success_counts(order: int) -> None:
     media = {"a": Media(bucket="b", key="a.wav", size_bytes=1), "b": Media(bucket="b", key="b.wav", size_bytes=1)}

@@ -149,7 +149,15 @@ def _object_or_empty(value: object) -> object:
 
 
 def _objects(value: object) -> object:
-    """The objects of a list; a single object counts as a list of one."""
+    """The objects of a list; a single object counts as a list of one.
+
+    Anything else makes the reply unreadable, and the task is queried again: as an empty list it would say that every
+    file is missing, and each of them would be submitted and paid for again.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, list | dict):
+        raise ValueError("must be a list")
     found = value if isinstance(value, list) else [value]
     return [entry for entry in found if isinstance(entry, dict)]
 
