@@ -128,11 +128,12 @@ def _users_of_lists(account: Account, profiles: Profiles) -> dict[str, list[str]
     """The profiles whose hotwords need a list, by the list's prefix."""
     users: dict[str, list[str]] = {}
     for name, profile in profiles.profiles.items():
-        words = profile.parameters.get("vocabulary") or profile.vocabulary
-        if isinstance(words, dict) and words:
-            model = profile.model or account.default_model
-            prefix = vocabulary_prefix(account.outputs["JobsTableName"], model, words)
-            users.setdefault(prefix, []).append(name)
+        own = profile.parameters.get("vocabulary") or profile.vocabulary
+        of_fallback = (profile.fallback_parameters or {}).get("vocabulary")
+        for model, words in ((profile.model or account.default_model, own), (profile.fallback_model, of_fallback)):
+            if model and isinstance(words, dict) and words:
+                prefix = vocabulary_prefix(account.outputs["JobsTableName"], model, words)
+                users.setdefault(prefix, []).append(name)
     return users
 
 

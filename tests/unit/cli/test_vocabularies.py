@@ -63,6 +63,17 @@ def test_the_list_says_which_profile_uses_what(lists: Lists, capsys: pytest.Capt
     ]
 
 
+def test_a_list_that_only_a_fallback_model_needs_is_not_deleted(
+    lists: Lists, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fields = {"model": "qwen3-asr-flash", "fallback_model": "fun-asr", "fallback_parameters": {"vocabulary": OLD}}
+    profiles = Profiles.model_validate({"profiles": {"notes": fields, "banks": {"vocabulary": USED}}})
+    monkeypatch.setattr(vocabularies, "_open", lambda _: (lists.vendor, lists.records, profiles))
+    assert main(["vocabularies", "--delete-unused", "--yes"]) == 0
+    assert "No hotword list is unused." in capsys.readouterr().out
+    assert len(lists.vendor.lists) == 3
+
+
 def test_the_list_as_json(lists: Lists, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["vocabularies", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)["vocabularies"]

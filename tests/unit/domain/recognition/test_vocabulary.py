@@ -88,6 +88,16 @@ def test_a_null_in_the_metadata_removes_the_hotwords() -> None:
     )
 
 
+def test_the_hotwords_of_qwen_audio_are_not_passed_on_to_a_fallback_model_with_lists() -> None:
+    fields = {"model": "qwen-audio-3.1-asr-flash", "vocabulary": {"a": 50}, "fallback_model": "fun-asr"}
+    fallback = resolve(profiles=profile(**fields)).fallback
+    assert fallback is not None
+    assert fallback.parameters == {}
+    own = resolve(profiles=profile(**fields, fallback_parameters={"vocabulary": {"a": 5}})).fallback
+    assert own is not None
+    assert own.parameters == {"vocabulary": {"a": 5}}
+
+
 @given(st.dictionaries(st.text(min_size=1, max_size=10), st.integers(1, 5), min_size=1), st.text(max_size=20))
 def test_a_prefix_is_allowed_and_depends_on_content_model_and_stack(words: dict[str, int], scope: str) -> None:
     prefix = vocabulary_prefix(scope, "fun-asr", words)

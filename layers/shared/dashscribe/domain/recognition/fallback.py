@@ -55,7 +55,8 @@ def resolve_fallback(
 def translate_parameters(given: JsonObject, fallback: ModelSpec) -> JsonObject:
     """Translate the parameters of a synchronous model to those of its fallback model.
 
-    A parameter that the fallback model does not have is left out.
+    A parameter that the fallback model does not have is left out. So are hotwords for which a list would be created,
+    because the weights of lists differ.
     """
     options = given.get("asr_options")
     translated = {**given, **(options if isinstance(options, dict) else {})}
@@ -67,6 +68,8 @@ def translate_parameters(given: JsonObject, fallback: ModelSpec) -> JsonObject:
     # `language` can only name one language, so several codes are given as `language_hints` only.
     translated["language"] = known[0] if known and len(codes) == 1 else None
     translated["language_hints"] = known or None
+    if fallback.parameters.prepares_vocabulary:
+        translated["vocabulary"] = None
     return {name: translated[name] for name in fallback.parameters.model_fields if translated.get(name) is not None}
 
 
