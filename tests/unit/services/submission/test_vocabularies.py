@@ -113,6 +113,20 @@ def test_a_run_that_dies_after_the_creation_leaves_no_second_list(world: World) 
     assert end_of(world, "banks/a.wav") == SUCCEEDED
 
 
+def test_a_run_whose_claim_expired_while_it_created_the_list_still_submits(world: World) -> None:
+    second = world.upload("same/b.wav", queued=False)
+
+    def overtake() -> None:
+        world.now += timedelta(minutes=2)
+        world.deliver([second])
+
+    world.upload("banks/a.wav")
+    world.crashes.interleave_at("after query vocabulary", overtake)
+    world.run_until_quiet()
+    assert [end_of(world, key) for key in ("banks/a.wav", "same/b.wav")] == [SUCCEEDED, SUCCEEDED]
+    assert world.vocabularies.created == ["fun-asr"]
+
+
 def test_a_list_that_was_deleted_at_the_vendor_is_created_again_within_an_hour(world: World) -> None:
     world.upload("banks/a.wav")
     world.run_until_quiet()

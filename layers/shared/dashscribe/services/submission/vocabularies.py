@@ -91,9 +91,9 @@ class Vocabularies:
             if content.target_model not in (None, claim.target_model):
                 raise _mismatch(vocabulary_id, content.target_model, claim.target_model)
         except VendorError:
-            self.records.save_vocabulary(claim.released())
+            self._save(claim.released())
             raise
-        self.records.save_vocabulary(claim.prepared(vocabulary_id, self.clock(), is_ready=content.is_usable))
+        self._save(claim.prepared(vocabulary_id, self.clock(), is_ready=content.is_usable))
         if not content.is_usable:
             raise VendorError(
                 "VOCABULARY_NOT_READY",
@@ -101,6 +101,13 @@ class Vocabularies:
                 ErrorClass.RETRYABLE,
             )
         return vocabulary_id
+
+    def _save(self, vocabulary: Vocabulary) -> None:
+        """Write the record, unless the claim has expired and another run has written it."""
+        try:
+            self.records.save_vocabulary(vocabulary)
+        except StaleRecord:
+            logger.info("another run prepares this hotword list", vocabulary_id=vocabulary.vocabulary_id)
 
     def _find_at_vendor(self, claim: Vocabulary, words: Mapping[str, int]) -> str | None:
         for listed in self.service.list_vocabularies(claim.prefix):
