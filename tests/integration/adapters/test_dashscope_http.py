@@ -58,7 +58,7 @@ def breaking(error: type[httpx.TransportError]) -> Answer:
 def test_a_submission_is_one_post_with_all_required_headers_and_fields() -> None:
     vendor = Vendor(answering(200, ACCEPTED))
     urls = ["https://m.s3.us-east-1.amazonaws.com/a%20b.wav?X-Amz-Signature=1", "https://m/会议.wav?x=%2B"]
-    assert vendor.adapter.submit(FUN_ASR, urls, {"channel_id": [0, 1], "language_hints": ["zh"]}).task_id == "task-1"
+    assert vendor.adapter.submit(FUN_ASR, urls, {"channel_id": [0, 1], "language_hints": ["zh"]}) == ("task-1", "r")
     request = vendor.request
     assert (request.method, str(request.url)) == ("POST", f"{BASE}/api/v1/services/audio/asr/transcription")
     assert request.headers["authorization"] == "Bearer sk-secret-key"
