@@ -19,6 +19,7 @@ from dashscribe.domain.jobs.job_files import (
     transcript_names,
     usage_of,
 )
+from dashscribe.domain.jobs.request_ids import ended_by
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import RESULT_MAY_BECOME_JSON, RESULTS_LIVE
 from dashscribe.domain.recognition.catalogue import Region
@@ -165,7 +166,7 @@ class FinalizeService:
 
     def _next_record(self, job: Job, batch: _Batch, files_in_task: int) -> Job:
         outcome, now = batch.outcomes[job.job_id], self.clock()
-        job = jobs.ended_by(job, outcome.request_id)
+        job = ended_by(job, outcome.request_id)
         decision = decide(job, outcome, files_in_task, now)
         if isinstance(decision, StoreTranscript):
             return self._store_transcript(job, outcome, decision.url, batch.small_only)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job as jobs
-from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status, WarningDetail, sends_inline
+from dashscribe.domain.jobs.inline_audio import sends_inline, with_inline_audio
+from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status, WarningDetail
 from dashscribe.domain.jobs.job_files import (
     job_files,
     job_result_folder,
@@ -220,7 +221,7 @@ class TranscribeService:
         fits = too_large_for(claimed.media, options.spec, is_inline=True) is None
         if error.error_class is ErrorClass.URL_DIED and fits:
             logger.info("the vendor cannot download the recording; the next call contains it", code=error.code)
-            claimed = jobs.send_inline(claimed)
+            claimed = with_inline_audio(claimed)
         return self.pause.record_refusal([claimed], error)
 
     def _conclude(self, job: Job, result: CallResult, started: datetime) -> SubmitReport:

@@ -29,7 +29,7 @@ from dashscribe.domain.jobs.timeouts import (
     RECONCILE_AFTER,
     TASK_SAFETY_NET,
 )
-from dashscribe.domain.recognition.media import Media, key_refusal
+from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.transcripts.audio_facts import AudioFacts
@@ -249,26 +249,6 @@ def await_reconciliation(job: Job, now: datetime, delay: timedelta = RECONCILE_A
         due_kind=Due.JOB,
         due_at=now + delay,
     )
-
-
-def refused_by(job: Job, request_id: str | None) -> Job:
-    """The vendor refused this request about the file."""
-    return _changed(job, request_ids={**job.request_ids.model_dump(), "error": request_id})
-
-
-def ended_by(job: Job, request_id: str | None) -> Job:
-    """This query found the end of the file's task."""
-    return _changed(job, request_ids={**job.request_ids.model_dump(), "query": request_id})
-
-
-def send_inline(job: Job) -> Job:
-    """The vendor cannot download the recording: the next synchronous call contains it."""
-    return _changed(job, send_inline=True)
-
-
-def sends_inline(job: Job, options: Options) -> bool:
-    """Whether a synchronous call must contain the audio, and no URL of it."""
-    return options.send == "inline" or job.send_inline or key_refusal(job.media) is not None
 
 
 # Waiting and retrying

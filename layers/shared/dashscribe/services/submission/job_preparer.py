@@ -7,7 +7,8 @@ from functools import partial
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import pause as pauses
-from dashscribe.domain.jobs.job import Job, Status, sends_inline
+from dashscribe.domain.jobs.inline_audio import sends_inline
+from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.media import (
     Media,

@@ -10,6 +10,7 @@ from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.pause import Pause
+from dashscribe.domain.jobs.request_ids import refused_by
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import Clock, PauseStore, ProfilesSource
@@ -74,7 +75,7 @@ class SubmissionPause:
         if pauses_submissions:
             self._save_pause(error.code, error.message)
         report = self.recorder.save(
-            jobs.apply_retry(jobs.refused_by(job, error.request_id), decision, error.code, now)
+            jobs.apply_retry(refused_by(job, error.request_id), decision, error.code, now)
             for job, decision in zip(claimed, decisions, strict=True)
         )
         return replace(
