@@ -1,4 +1,4 @@
-.PHONY: help run test check up down env where backfill redrive simulator invoke deploy build bench interleave soak picture documents lock format install clean
+.PHONY: help run test check up down env where backfill redrive simulator invoke deploy build smoke bench interleave soak picture documents lock format install clean
 .DEFAULT_GOAL := help
 SHELL := bash
 PYTHON ?= python3
@@ -7,6 +7,10 @@ BIN := $(VENV)/bin
 export UV_NO_PROGRESS = 1
 # Installed only where there is no AWS CLI: the commands of the documents use it.
 AWS_CLI := $(if $(shell command -v aws),,.local/aws/.ready)
+
+# The SDKs of the simulator's contract tests: each in an environment of its own, because their versions exclude each other.
+SDKS := $(patsubst requirements/%.txt,.local/%/.sdk,$(wildcard requirements/dashscope-*.txt)) \
+	$(if $(shell command -v npm),.local/openai-node/.sdk)
 
 # The variables that each target reads. Others are refused: `make backfill PREFX=calls/` must not take the whole bucket.
 VARIABLES_run := FILES OUT
@@ -19,6 +23,7 @@ VARIABLES_redrive := DRY_RUN STACK
 VARIABLES_simulator := PORT
 VARIABLES_invoke := FUNCTION EVENT
 VARIABLES_build := PARAMETERS
+VARIABLES_smoke := PARAMETERS YES STACK
 VARIABLES_deploy := PARAMETERS DEPLOY_ARGUMENTS
 VARIABLES_soak := SOAK_ARGUMENTS
 VARIABLES_interleave := SCHEDULES
@@ -36,7 +41,7 @@ help: ## print this
 run: install ## transcribe the sample recordings, or FILES="a.wav folder *.mp4", on a local stack; OUT=out
 	@$(BIN)/python -m local run --files="$$FILES" --out="$${OUT:-out}"
 
-test: install $(AWS_CLI) ## every test
+test: install .local/moto/.ready $(AWS_CLI) $(SDKS) ## every test
 	@$(BIN)/python -m pytest --numprocesses 2 $(PYTEST_ARGUMENTS)
 
 check: install .local/checkov/.ready ## linters, types, template
@@ -90,6 +95,9 @@ deploy: build ## deploy to your AWS account: PARAMETERS="Name=value ..."
 	eval "set -- $$parameters"; \
 	SAM_CLI_TELEMETRY=0 .local/sam/bin/sam deploy $${1:+--parameter-overrides} "$$@" $(DEPLOY_ARGUMENTS)
 
+smoke: build ## a whole run in your AWS account, removed at the end: DASHSCOPE_API_KEY=sk-... STACK=new-name PARAMETERS= YES=1
+	@$(BIN)/python -m local smoke --stack="$$STACK" --parameters="$$PARAMETERS" --yes="$$YES"
+
 bench: install ## measure; never passes or fails on a clock
 	@$(BIN)/python -m pytest -q -s -p no:randomly tests/benchmarks
 
@@ -130,7 +138,7 @@ $(BIN)/uv: requirements/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-$(VENV)/.ready: $(BIN)/uv requirements/dev.txt requirements/cli.in pyproject.toml layers/deps/requirements.in
+$(VENV)/.ready: $(BIN)/uv requirements/dev.txt pyproject.toml layers/deps/requirements.in
 	@echo "installing the project's packages, the simulator's recogniser and the checks into $(VENV)"
 	@$(UV_INSTALL) --python $(BIN)/python -r requirements/dev.txt | grep -Ev '^ [+~-]'
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
@@ -139,6 +147,7 @@ $(VENV)/.ready: $(BIN)/uv requirements/dev.txt requirements/cli.in pyproject.tom
 NAME_ministack := MiniStack, the local AWS,
 NAME_sam := the AWS SAM CLI
 NAME_checkov := checkov, a check of the template,
+NAME_moto := moto, a second local AWS,
 NAME_aws := the AWS CLI, because there is no aws command here,
 
 .local/%/.ready: requirements/%.txt $(BIN)/uv
@@ -146,3 +155,15 @@ NAME_aws := the AWS CLI, because there is no aws command here,
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .local/$*
 	@$(UV_INSTALL) --python .local/$*/bin/python -r requirements/$*.txt | grep -Ev '^ [+~-]'
 	@touch $@
+
+# The tests of an SDK that cannot be installed are skipped, and say so.
+.local/dashscope-%/.sdk: requirements/dashscope-%.txt $(BIN)/uv
+	@echo "installing dashscope $* for its contract tests into .local/dashscope-$*"
+	@{ $(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .local/dashscope-$* && \
+		$(BIN)/uv pip install --quiet --require-hashes --python .local/dashscope-$*/bin/python -r $< && touch $@; } \
+		|| echo "dashscribe: dashscope $* cannot be installed, so its contract tests are skipped" >&2
+
+.local/openai-node/.sdk: requirements/node/package.json requirements/node/package-lock.json
+	@echo "installing OpenAI's Node.js SDK for its contract tests into .local/openai-node"
+	@{ mkdir -p $(@D) && cp $^ $(@D) && npm ci --silent --no-audit --no-fund --ignore-scripts --prefix $(@D) && touch $@; } \
+		|| echo "dashscribe: OpenAI's Node.js SDK cannot be installed, so its contract tests are skipped" >&2

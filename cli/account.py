@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cli.report import WrongUsage
-from cli.target import LOCAL_STACK, local_stack
+from cli.target import LOCAL_STACK, find_local_stack
 
 if TYPE_CHECKING:
     import boto3
@@ -34,7 +34,7 @@ def find_account(stack: str | None, region: str | None, profile: str | None) -> 
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    local = None if stack or region or profile else local_stack()
+    local = None if stack or region or profile else find_local_stack()
     if local is not None:
         session = boto3.Session(
             aws_access_key_id=local["access_key_id"],

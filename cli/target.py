@@ -34,7 +34,7 @@ def find_target(stack: str | None, region: str | None, profile: str | None, buck
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    local = None if stack or region or profile else local_stack()
+    local = None if stack or region or profile else find_local_stack()
     if local is not None and bucket in (None, local["outputs"]["ResultsBucketName"]):
         client = boto3.client(
             "s3",
@@ -60,7 +60,7 @@ def _results_bucket(session: boto3.Session, stack: str) -> str:
     return outputs["ResultsBucketName"]
 
 
-def local_stack() -> dict[str, Any] | None:
+def find_local_stack() -> dict[str, Any] | None:
     """`.local/stack.json` of the working directory or of a folder above it."""
     if "AWS_ENDPOINT_URL" in os.environ or "AWS_ENDPOINT_URL_S3" in os.environ:
         return None

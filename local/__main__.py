@@ -58,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     where = commands.add_parser("where", help="the status of one file, why it waits or failed, and what happens next")
     where.add_argument("--key", default="", help="its key in the media bucket")
     environment = commands.add_parser("env", help='shell variables for a stack: eval "$(make env)"')
+    smoke = commands.add_parser("smoke", help="a whole run in an AWS account; the stack is removed at the end")
+    smoke.add_argument("--stack", default="", help="the name of the new stack")
+    smoke.add_argument("--parameters", default="", help="template parameters: 'Name=value …'")
+    smoke.add_argument("--yes", default="", help="1: do not ask before money is spent")
     for command in (backfill, redrive, where, environment):
         command.add_argument("--stack", default="", help="a deployed stack's name (the local stack)")
     check = commands.add_parser("check-parameters", help="check template parameters; print them quoted for a shell")
@@ -96,6 +100,18 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             parameters = parse_parameters(arguments.parameters)
             print(" ".join(shlex.quote(f"{name}={value}") for name, value in parameters.items()))
             return 0
+        case "smoke":
+            from rich.prompt import Confirm
+
+            from local import smoke
+            from local.parameters import parse_parameters
+
+            confirmed = _flag("YES", arguments.yes)
+            return smoke.command(
+                arguments.stack,
+                parse_parameters(arguments.parameters),
+                lambda question: confirmed or (console.is_terminal and Confirm.ask(question, console=console)),
+            )
         case "invoke":
             from local.invoke import invoke
             from local.stack import StackInfo

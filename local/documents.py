@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.events import DETAIL_TYPES, SOURCE, Detail, detail_of
@@ -109,9 +110,9 @@ def sample_job(status: Status) -> Job:
     if status is Status.SUBMITTED:
         return job
     return jobs.succeed(
-        job,
+        jobs.scheduled(job, now + timedelta(seconds=1)),
         result_folder("results-bucket", media.key, job.job_id),
-        AudioFacts(duration_ms=3834, speech_ms=2480, channels=[0]),
+        AudioFacts(duration_ms=3834, speech_ms=2480, channels=[0], format="pcm_s16le", sample_rate=16000),
         Usage(billed_seconds=3, estimated_cost_usd=0.000105),
         [],
         now + timedelta(seconds=4),
@@ -143,9 +144,12 @@ def models_page() -> str:
             "",
             "Generated from `layers/shared/dashscribe/domain/recognition/` by `python -m local.documents`.",
             "",
-            "- A price is the vendor's list price of one hour of speech in one channel. It is – if the vendor bills "
-            "tokens or publishes no price.",
-            "- A rate is the limit of the whole account for that model.",
+            "- A price is the vendor's list price of one hour of audio in one channel, or of a million tokens of input "
+            "and of output. It is – if the vendor publishes none. [Sources](vendor-api.md#prices).",
+            "- A rate is the vendor's limit of the whole account for that model. A rate marked *ours* is the stack's "
+            "own, because the vendor publishes none. [Sources](vendor-api.md#rate-limits).",
+            "- Which model suits a recording, and how to improve its transcript: "
+            "[Getting good transcripts](good-transcripts.md).",
             "",
             *_asynchronous_models(),
             *_synchronous_models(),
@@ -164,13 +168,13 @@ def _asynchronous_models() -> list[str]:
         "| model | regions | USD an hour | submissions a second | files a task | note |",
         "|---|---|---|---|---|---|",
         *(
-            f"| {spec.name} | {_regions(spec)} | {_prices(spec)} | {spec.submit_requests_per_second:g} "
+            f"| {spec.name} | {_regions(spec)} | {_prices(spec)} | {_rate(spec)} "
             f"| {spec.max_files_per_task} | {spec.note or '–'} |"
             for spec in CATALOGUE.values()
             if not spec.is_synchronous
         ),
         "",
-        "Limits of a file: 2 GB and 12 hours.",
+        "Limits of a file: 2 GB and 12 hours ([sources](vendor-api.md#file-limits)).",
         "",
     ]
 
@@ -184,14 +188,15 @@ def _synchronous_models() -> list[str]:
         "| model | regions | USD an hour | calls a second | endpoints | streams | note |",
         "|---|---|---|---|---|---|---|",
         *(
-            f"| {spec.name} | {_regions(spec)} | {_prices(spec)} | {spec.submit_requests_per_second:g} "
+            f"| {spec.name} | {_regions(spec)} | {_prices(spec)} | {_rate(spec)} "
             f"| {', '.join(spec.endpoints)} | {_streaming(spec)} | {spec.note or '–'} |"
             for spec in CATALOGUE.values()
             if spec.is_synchronous
         ),
         "",
-        "Limits of a file: 10 MB and 5 minutes. A larger or longer file goes to the profile's `fallback_model`. "
-        "Without a fallback model, its job fails.",
+        "Limits of a file: 10 MB and 5 minutes ([sources](vendor-api.md#file-limits)); for Qwen-Omni the vendor "
+        "publishes none. A larger or longer file, and one whose format the vendor refuses, goes to the profile's "
+        "`fallback_model`. Without a fallback model, its job fails.",
         "",
     ]
 
@@ -200,12 +205,18 @@ def _other_models() -> list[str]:
     return [
         "## Models that are not in this list",
         "",
-        "For another model, a profile can name its `family`. The model then gets the parameters of that family, "
-        "without a language list and without a price. "
+        "Another model gets the parameters of its family, without a language list and without a price. The family is "
+        "recognised by the form of the name, such as `fun-asr-2027-01-01` or `qwen4-omni-flash`. For any other name, a "
+        "profile declares it with `family`, and that of a fallback model with `fallback_family`. "
         f"Families: {', '.join(f'`{family}`' for family in sorted(FAMILIES))}.",
         "",
+        "Parameters that the family does not have are sent without a check, and the event has the warning "
+        "`PARAMETERS_NOT_CHECKED`. `extra_parameters` does the same for a model of this list, without a warning: its "
+        "content is added to the request's parameters as it is given.",
+        "",
         "```json",
-        '{"profiles": {"newest": {"model": "fun-asr-2027-01-01", "family": "fun-asr"}}, "rules": []}',
+        '{"profiles": {"newest": {"model": "speech-2027", "family": "fun-asr", "parameters": {"new_switch": true}},',
+        '              "beta": {"model": "fun-asr", "extra_parameters": {"beta_switch": 1}}}, "rules": []}',
         "```",
         "",
     ]
@@ -219,15 +230,34 @@ def _parameters() -> list[str]:
             continue
         written.add(spec.parameters)
         models = [other for other in CATALOGUE.values() if other.parameters is spec.parameters]
-        lines += [f"### {', '.join(model.name for model in models)}", "", f"Family `{spec.family}`.", ""]
+        source = f"[Sources](vendor-api.md#{spec.parameters.source})"
+        lines += [f"### {', '.join(model.name for model in models)}", "", f"Family `{spec.family}`. {source}.", ""]
         lines += ["| parameter | meaning |", "|---|---|"]
-        lines += [f"| `{name}` | {field.description} |" for name, field in spec.parameters.model_fields.items()]
+        lines += [f"| `{name}` | {field.description} |" for name, field in _fields(spec)]
         lines.append("")
+        disputed = sorted(set().union(*(model.disputed_languages for model in models)))
+        if disputed:
+            lines += [
+                f"The vendor's pages disagree about {' '.join(disputed)}. These codes are accepted with the warning "
+                "`VENDOR_PAGES_DISAGREE`.",
+                "",
+            ]
+        if any(model.languages is None for model in models):
+            lines += ["The vendor publishes no list of languages for this model, so no code is refused.", ""]
         for languages in dict.fromkeys(model.languages for model in models if model.languages):
             names = [model.name for model in models if model.languages == languages]
             of_models = "" if len(names) == len(models) else f" of {', '.join(names)}"
             lines += [f"Languages{of_models}: {' '.join(languages)}.", ""]
     return lines
+
+
+def _fields(spec: ModelSpec) -> Iterator[tuple[str, FieldInfo]]:
+    """The parameters of this family. Every family has `extra_parameters`, which the page explains once."""
+    return ((name, field) for name, field in spec.parameters.model_fields.items() if name != "extra_parameters")
+
+
+def _rate(spec: ModelSpec) -> str:
+    return f"{spec.submit_requests_per_second:g}" + ("" if spec.has_documented_rate else " (ours)")
 
 
 def _streaming(spec: ModelSpec) -> str:
@@ -242,7 +272,10 @@ def _regions(spec: ModelSpec) -> str:
 
 def _prices(spec: ModelSpec) -> str:
     prices = [(region, spec.usd_per_second[region]) for region in Region if region in spec.usd_per_second]
-    return " / ".join(f"{usd * 3600:.4f} ({region})" for region, usd in prices) or "–"
+    tokens = spec.usd_per_million_tokens
+    texts = [f"{usd * 3600:.4f} ({region})" for region, usd in prices]
+    texts += [f"{tokens[r][0]:g} and {tokens[r][1]:g} a million tokens ({r})" for r in Region if r in tokens]
+    return " / ".join(texts) or "–"
 
 
 _TABLE_BEGINS = "<!-- This table is generated by python -m local.documents. -->\n"

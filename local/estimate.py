@@ -16,6 +16,7 @@ from dashscribe.domain.recognition.catalogue import region_of
 from dashscribe.domain.recognition.media import Media, is_ignored, refusal
 from dashscribe.domain.recognition.options import resolve_options
 from dashscribe.domain.recognition.profiles import Profiles
+from dashscribe.domain.recognition.watched_keys import WatchedKeys, parse_list
 from dashscribe.errors import InvalidOptions, ProfilesUnreadable
 from local.target import Target
 
@@ -28,7 +29,8 @@ OPEN_TIMEOUT_SECONDS = 20
 
 @dataclass(frozen=True)
 class Measured:
-    """One recording of the sample. `usd` is None for a model that bills tokens; `seconds` is None if unreadable."""
+    """One recording of the sample. `usd` is None if the vendor publishes no price of a second; `seconds` is None if
+    the recording is unreadable."""
 
     seconds: float | None
     usd: float | None
@@ -49,7 +51,11 @@ class Estimate:
         text = f"about {self.hours:,.1f} hours of audio, about {self.usd:,.2f} USD at DashScope's list prices"
         text += f" (estimated from {self.sampled} of {self.files:,} files"
         text += f"; {self.unreadable} more could not be read" if self.unreadable else ""
-        text += f"; {self.unpriced} use a model that bills tokens and are not in the price" if self.unpriced else ""
+        text += (
+            f"; {self.unpriced} use a model without a price per second and are not in the price"
+            if self.unpriced
+            else ""
+        )
         return text + ")"
 
 
@@ -80,6 +86,10 @@ def extrapolate(measured: Iterable[Measured], files: int) -> Estimate:
 def _candidates(target: Target, request: Mapping[str, Any]) -> Iterator[str]:
     """The keys that the filters select, of the first `MAX_LISTED` objects."""
     bucket, results = target.output("MediaBucketName"), target.output("ResultsBucketName")
+    watched = WatchedKeys(
+        parse_list(target.parameters.get("MediaKeyPrefixes", "")),
+        parse_list(target.parameters.get("MediaKeySuffixes", "")),
+    )
     newer, older = request.get("newer_than"), request.get("older_than")
     pages = target.client("s3").get_paginator("list_objects_v2")
     for page in pages.paginate(Bucket=bucket, Prefix=request["prefix"], PaginationConfig={"MaxItems": MAX_LISTED}):
@@ -89,6 +99,7 @@ def _candidates(target: Target, request: Mapping[str, Any]) -> Iterator[str]:
                 item["Key"].endswith(request["suffix"])
                 and (newer is None or item["LastModified"] > datetime.fromisoformat(newer))
                 and (older is None or item["LastModified"] < datetime.fromisoformat(older))
+                and item["Key"] in watched
                 and not is_ignored(media, results)
                 and refusal(media) is None
             ):
@@ -125,8 +136,7 @@ class _Meter:
         except (InvalidOptions, ClientError):
             return 0.0  # it fails before it costs anything
         price = options.spec.price(self._region)
-        channels = options.parameters.get("channel_id")
-        return None if price is None else price * seconds * (len(channels) if isinstance(channels, list) else 1)
+        return None if price is None else price * seconds * options.requested_channels
 
 
 def _profiles(target: Target) -> Profiles:

@@ -67,7 +67,10 @@ def _upload(recordings: list[Recording], info: StackInfo) -> None:
     s3 = info.client("s3")
     for recording in recordings:
         recording.started, recording.status = time.monotonic(), "uploaded"
-        s3.upload_file(str(recording.path), info.outputs["MediaBucketName"], recording.key)
+        given = {"dashscribe-parameters": json.dumps(recording.parameters)} if recording.parameters else {}
+        s3.upload_file(
+            str(recording.path), info.outputs["MediaBucketName"], recording.key, ExtraArgs={"Metadata": given}
+        )
 
 
 def _follow(recordings: list[Recording], subscriber: Subscriber, progress: Progress) -> None:

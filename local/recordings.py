@@ -8,7 +8,7 @@ import shlex
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ TERMINAL = ("SUCCEEDED", "FAILED")
 
 @dataclass
 class Recording:
-    """One file of the run. `started` and `ended` are monotonic seconds."""
+    """One file of the run. `parameters` are those of its upload. `started` and `ended` are monotonic seconds."""
 
     path: Path
     key: str
@@ -31,6 +31,7 @@ class Recording:
     started: float = 0.0
     ended: float | None = None
     event: dict[str, Any] | None = None
+    parameters: dict[str, Any] = field(default_factory=dict)
 
     @property
     def is_terminal(self) -> bool:
@@ -52,7 +53,10 @@ def recordings_of(files: str) -> list[Recording]:
     """
     if not files.strip():
         samples = json.loads((SAMPLES / "samples.json").read_text())
-        return [Recording(SAMPLES / sample["file"], sample["key"]) for sample in samples]
+        return [
+            Recording(SAMPLES / sample["file"], sample["key"], parameters=sample.get("parameters", {}))
+            for sample in samples
+        ]
     paths = list({path.resolve(): path for path in _paths(files)}.values())
     count = Counter(path.name for path in paths)
     return [

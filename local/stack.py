@@ -155,6 +155,20 @@ def _sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path) ->
         )
 
 
+def deploy(
+    template: Path, stack_name: str, parameters: Mapping[str, str], environment: Mapping[str, str], log: Path
+) -> None:
+    """Run `sam deploy` of a built template. Raises `StackError` with the end of its log."""
+    _sam(
+        ["deploy", "--template-file", str(template), "--stack-name", stack_name, "--resolve-s3"]
+        + ["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"]
+        + ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local", "--parameter-overrides"]
+        + [f"{name}={value}" for name, value in parameters.items()],
+        environment,
+        log,
+    )
+
+
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold an exclusive lock on the folder: sam builds into it and deploys from it. Waits for other holders."""
@@ -258,7 +272,7 @@ class Stack:
         self._serve(_MINISTACK, [LOCAL / "ministack" / "bin" / "ministack"], port, environment)
 
     def _start_simulator(self, port: int) -> None:
-        command = [sys.executable, "-m", "local.simulator", "--port", str(port), "--key", API_KEY]
+        command = [sys.executable, "-m", "local.simulator", "--port", str(port), "--key", API_KEY, "--latency", "0"]
         self._serve("DashScope simulator", command, port, clean_environment())
 
     def _serve(self, name: str, command: Sequence[str | Path], port: int, environment: Mapping[str, str]) -> None:
@@ -290,21 +304,8 @@ class Stack:
             **self.parameters,
         }
         environment = clean_environment() | info.aws_environment | {"SAM_CLI_TELEMETRY": "0"}
-        _sam(
-            [
-                "deploy",
-                "--template-file",
-                str(allow_plain_http_from_here(template)),
-                "--stack-name",
-                STACK_NAME,
-                "--resolve-s3",
-            ]
-            + ["--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar"]
-            + ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local", "--parameter-overrides"]
-            + [f"{name}={value}" for name, value in parameters.items()],
-            environment,
-            self.folder / "logs" / "sam-deploy.log",
-        )
+        log = self.folder / "logs" / "sam-deploy.log"
+        deploy(allow_plain_http_from_here(template), STACK_NAME, parameters, environment, log)
         stack = info.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         info.client("secretsmanager").put_secret_value(SecretId=outputs["ApiKeySecretArn"], SecretString=API_KEY)

@@ -29,16 +29,16 @@ class Target:
             return cls.of_local(StackInfo.load())
         try:
             client: Callable[[str], Any] = boto3.Session().client  # type: ignore[assignment]  # the stubs want literals
-            return cls._described(client, stack_name)
+            return cls.of_stack(client, stack_name)
         except (BotoCoreError, ClientError) as error:
             raise StackError(f"The stack {stack_name!r} cannot be read: {error}") from error
 
     @classmethod
     def of_local(cls, info: StackInfo) -> Target:
-        return cls._described(info.client, info.stack_name)
+        return cls.of_stack(info.client, info.stack_name)
 
     @classmethod
-    def _described(cls, client: Callable[[str], Any], stack_name: str) -> Target:
+    def of_stack(cls, client: Callable[[str], Any], stack_name: str) -> Target:
         [stack] = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
         return cls(
             client=client,

@@ -26,10 +26,14 @@ FAULTS = ("tests/end_to_end/test_faults.py", "tests/end_to_end/test_missing_key.
 """These tests mostly wait, and use another stack than the other end-to-end tests."""
 
 
+SDK_VERSIONS = "tests/integration/simulator/test_sdk_versions.py"
+
+
 class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]  # so its base is Any
     """Distributes the end-to-end tests over two processes, each with its own local stack; all other tests as usual.
 
-    The browser tests run in one process, because they share one Chromium.
+    The browser tests run in one process, because they share one Chromium. So do those of the SDK versions, because they
+    share the outcomes of all versions.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -37,6 +41,8 @@ class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]  # so its base
             return "stack of faults"
         if nodeid.startswith("tests/browser/"):
             return "browser"
+        if nodeid.startswith(SDK_VERSIONS):
+            return "SDK versions"
         return "stack" if nodeid.startswith("tests/end_to_end/") else nodeid
 
 

@@ -21,6 +21,16 @@ def main() -> int:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on (%(default)s)")
     parser.add_argument("--key", action="append", help="an API key to accept; may be given several times (any key)")
+    parser.add_argument(
+        "--latency",
+        type=float,
+        default=0.06,
+        help="seconds that every response takes at least, as on a network (%(default)s); with 0, a client that queries "
+        "without a pause exceeds the vendor's 20 queries a second",
+    )
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse requests that no page of the vendor shows; for tests of a client"
+    )
     arguments = parser.parse_args()
     public_url = f"http://{arguments.host}:{arguments.port}"
     recognisers = ProcessPoolExecutor(
@@ -28,7 +38,8 @@ def main() -> int:
         mp_context=multiprocessing.get_context("spawn"),
         initializer=exit_with_server,
     )
-    simulator = Simulator(public_url, recognisers, Behaviour(api_keys=arguments.key))
+    behaviour = Behaviour(api_keys=arguments.key, latency_seconds=arguments.latency, strict=arguments.strict)
+    simulator = Simulator(public_url, recognisers, behaviour)
     print(f"DashScope simulator: {public_url} (SDK: DASHSCOPE_HTTP_BASE_URL={public_url}/api/v1)", flush=True)
     uvicorn.run(
         simulator.application(),

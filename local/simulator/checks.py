@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any
 from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint, ModelSpec, Region, RequestShape, find_spec
 from local.simulator.scenario import Behaviour
 
 NOT_VALID = "Required parameter(s) missing or invalid, please check the request parameters."
 WRONG_ENDPOINT = "url error, check url!"
+OSS = "oss://"
 
 
 class RequestRefusedError(Exception):
@@ -31,7 +34,7 @@ def invalid(message: str = NOT_VALID) -> RequestRefusedError:
 def check_key(authorization: str, behaviour: Behaviour, tokens: Collection[str] = ()) -> None:
     """Check the API key. `tokens` are the valid temporary keys."""
     scheme, _, key = authorization.partition(" ")
-    if scheme != "Bearer" or not key.strip():
+    if scheme.lower() != "bearer" or not key.strip():  # RFC 9110: schemes are case-insensitive
         raise RequestRefusedError(401, "InvalidApiKey", "No API-key provided.")
     if key.strip() in tokens:
         return
@@ -61,16 +64,31 @@ def read_input(body: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
+def read_parameters(body: dict[str, Any]) -> dict[str, Any]:
+    parameters = body.get("parameters") or {}
+    if not isinstance(parameters, dict):
+        raise invalid("parameters must be an object")
+    return parameters
+
+
 def model_served(model: object, behaviour: Behaviour) -> ModelSpec | None:
     """Return the row of a request's model; None if the region does not have it."""
     name = str(model)
-    spec = CATALOGUE.get(name) or find_spec(name, behaviour.extra_models.get(name, ""))
+    family = behaviour.extra_models.get(name)
+    spec = find_spec(name, family) if family else CATALOGUE.get(name)
     if spec is None or (behaviour.region is not Region.OTHER and behaviour.region not in spec.regions):
         return None
     return spec
 
 
-def check_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour) -> tuple[ModelSpec, dict[str, Any]]:
+def documented_submits_per_second(model: str, behaviour: Behaviour) -> int:
+    """Return 20 for Paraformer and 10 for Fun-ASR. The simulator uses 10 for models without a documented limit too
+    (docs/vendor-api.md#rate-limits)."""
+    spec = model_served(model, behaviour)
+    return 20 if spec is not None and spec.family == "paraformer" else 10
+
+
+def check_submission(headers: Mapping[str, str], raw: bytes, behaviour: Behaviour) -> tuple[ModelSpec, dict[str, Any]]:
     """Return the model and the body of a valid submission. Raises `RequestRefusedError`."""
     if behaviour.region is Region.US:  # without a task endpoint (docs/vendor-api.md#us-region)
         raise RequestRefusedError(403, "AccessDenied", "current user api does not support asynchronous calls.")
@@ -89,13 +107,13 @@ def check_submission(headers: dict[str, str], raw: bytes, behaviour: Behaviour) 
         raise invalid(f"input must contain {spec.shape.value}")
     if len(urls) > limit:
         raise invalid(f"The number of file_urls must not exceed {limit}.")
-    if not all(isinstance(url, str) and is_http_url(url) for url in urls):
+    if not all(isinstance(url, str) and is_file_url(url, headers) for url in urls):
         raise invalid("The provided URL does not appear to be valid.")
     if "context" in spec.parameters.sent_outside_parameters:
         check_conversation(given.get("context", []))
-    elif "context" in given:
+    elif "context" in given and behaviour.strict:
         raise invalid()
-    check_parameters(spec, body.get("parameters"))
+    check_parameters(spec, read_parameters(body), strict=behaviour.strict)
     return spec, body
 
 
@@ -113,6 +131,13 @@ def is_http_url(url: str) -> bool:
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:  # an invalid IPv6 address or port
         return False
+
+
+def is_file_url(url: str, headers: Mapping[str, str]) -> bool:
+    """Return whether a request with these headers may name this URL (docs/vendor-api.md#temporary-files)."""
+    if url.startswith(OSS):
+        return headers.get("x-dashscope-ossresourceresolve") == "enable"
+    return is_http_url(url)
 
 
 def check_conversation(turns: object) -> None:
@@ -133,21 +158,60 @@ def check_conversation(turns: object) -> None:
                 raise invalid(f"The content of the role {turn['role']} must be of the type {content_type}.")
 
 
-def check_parameters(spec: ModelSpec, parameters: Any) -> None:
-    """Check `parameters` as sent: without context and prompt, and with two parameters as strings."""
-    if parameters is None:
+class _DocumentedTypes(BaseModel):
+    """The parameters of every model with their documented types (docs/vendor-api.md#task-parameters).
+
+    Other parameters are ignored, because no page says what the vendor does with them.
+    """
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    channel_id: list[Annotated[int, Field(ge=0)]] | None = None
+    language_hints: list[str] | None = None
+    language: str | None = None
+    diarization_enabled: bool | None = None
+    speaker_count: Annotated[int, Field(ge=2, le=100)] | None = None
+    special_word_filter: str | dict[str, Any] | None = None
+    vocabulary_id: str | None = None
+    vocabulary: dict[str, Any] | None = None
+    disfluency_removal_enabled: bool | None = None
+    timestamp_alignment_enabled: bool | None = None
+    speech_noise_threshold: float | None = None
+    enable_itn: bool | None = None
+    enable_words: bool | None = None
+    text: str | None = None
+    format: str | None = None
+    sample_rate: str | int | None = None
+    temperature: float | None = None
+    asr_options: _DocumentedOptions | None = None
+
+
+class _DocumentedOptions(BaseModel):
+    """`asr_options` (docs/vendor-api.md#qwen3-asr-flash-request)."""
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    language: str | None = None
+    enable_itn: bool | None = None
+    enable_lid: bool | None = None
+
+
+def check_parameters(spec: ModelSpec, parameters: dict[str, Any], *, strict: bool) -> None:
+    """Check the types of `parameters` as sent. A strict check refuses everything that dashscribe itself would not send
+    for this model: unknown names, values that it does not offer, and context or prompt in the wrong place."""
+    try:
+        _DocumentedTypes.model_validate(parameters)
+        if strict:
+            spec.parameters.model_validate(parameters)
+    except ValueError as error:
+        raise invalid() from error
+    if not strict:
         return
-    if not isinstance(parameters, dict):
-        raise invalid("parameters must be an object")
     for name in ("special_word_filter", "sample_rate"):
         if name in parameters and not isinstance(parameters[name], str):
             raise invalid(f"{name} must be a string")
     if spec.parameters.sent_outside_parameters & parameters.keys():
         raise invalid()
-    try:
-        spec.parameters.model_validate(parameters)
-    except ValueError as error:
-        raise invalid() from error
 
 
 def check_endpoint(spec: ModelSpec, endpoint: Endpoint) -> None:

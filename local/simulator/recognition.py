@@ -14,6 +14,8 @@ import av
 from av.audio.resampler import AudioResampler
 from pocketsphinx import Decoder, Segmenter  # type: ignore[import-untyped]  # the package has no stubs
 
+from local.simulator.speakers import Diarization, measure_pitch, number_speakers
+
 SAMPLE_RATE = 16_000
 _FRAMES_PER_SECOND = 100
 _BYTES_PER_MS = SAMPLE_RATE * 2 // 1000
@@ -53,12 +55,16 @@ def _decoder() -> Decoder:
 
 
 def recognise(
-    media: bytes, channels: list[int], longest_seconds: int | None = None, silence_fails: bool = True
+    media: bytes,
+    channels: list[int],
+    longest_seconds: int | None = None,
+    silence_fails: bool = True,
+    diarization: Diarization | None = None,
 ) -> dict[str, Any]:
     """Return `properties` and `transcripts` of the result JSON (docs/vendor-api.md#result-file).
 
     `longest_seconds` is the maximum duration of a recording for a synchronous model. With `silence_fails`, a recording
-    without speech is an error, otherwise it has no transcripts.
+    without speech is an error, otherwise it has no transcripts. With `diarization`, each sentence has a `speaker_id`.
     Raises `RecognitionError`.
     """
     properties, tracks = _decode(media)
@@ -70,7 +76,7 @@ def recognise(
     for channel in channels:
         if channel >= len(tracks):
             raise RecognitionError("NO_VALID_AUDIO_ERROR", f"channel_id {channel} is not in the audio")
-        transcript = _transcribe_channel(tracks[channel], channel)
+        transcript = _transcribe_channel(tracks[channel], channel, diarization)
         if transcript is not None:
             transcripts.append(transcript)
     if not transcripts and silence_fails:
@@ -104,22 +110,35 @@ def _decode(media: bytes) -> tuple[dict[str, Any], list[bytes]]:
     )
 
 
-def _transcribe_channel(pcm: bytes, channel: int) -> dict[str, Any] | None:
+def _transcribe_channel(pcm: bytes, channel: int, diarization: Diarization | None) -> dict[str, Any] | None:
     """Transcribe one channel. Voice activity detection finds the utterances, and pauses separate their sentences."""
     sentences: list[dict[str, Any]] = []
-    speech_ms = 0
     segmenter = Segmenter(sample_rate=SAMPLE_RATE)
     if len(pcm) % segmenter.frame_bytes == 0:
         pcm += bytes(2)  # the segmenter returns speech at the end only if the last frame is incomplete
     for segment in segmenter.segment(io.BytesIO(pcm)):
-        speech_ms += round((segment.end_time - segment.start_time) * 1000)
         for words in _recognise_sentences(segment.pcm, round(segment.start_time * 1000)):
             sentences.append(_build_sentence(words, len(sentences) + 1))
     if not sentences:
         return None
+    if diarization is not None:
+        pitches = [measure_pitch(_cut(pcm, sentence)) for sentence in sentences]
+        for sentence, speaker in zip(sentences, number_speakers(pitches, diarization), strict=True):
+            sentence["speaker_id"] = speaker
+    return build_transcript(channel, sentences)
+
+
+def _cut(pcm: bytes, sentence: dict[str, Any]) -> bytes:
+    return pcm[sentence["begin_time"] * _BYTES_PER_MS : sentence["end_time"] * _BYTES_PER_MS]
+
+
+def build_transcript(channel: int, sentences: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the result of one channel. Its speech is the sum of its sentences (docs/vendor-api.md#result-file)."""
     return {
         "channel_id": channel,
-        "content_duration_in_milliseconds": speech_ms,
+        "content_duration_in_milliseconds": sum(
+            sentence["end_time"] - sentence["begin_time"] for sentence in sentences
+        ),
         "text": "".join(sentence["text"] for sentence in sentences),
         "sentences": sentences,
     }

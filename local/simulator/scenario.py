@@ -10,7 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dashscribe.domain.recognition.catalogue import Region
 
-Operation = Literal["submit", "query", "list", "cancel", "result", "token", "generate", "chat", "customize"]
+Operation = Literal[
+    "submit", "query", "list", "cancel", "result", "token", "generate", "chat", "customize", "upload_policy", "upload"
+]
 SYNCHRONOUS = ("generate", "chat")
 
 
@@ -98,12 +100,20 @@ class Behaviour(BaseModel):
     lists_tasks: bool = True
     largest_list_page: int = 100
     """A larger `page_size` is reduced to this without an error. The vendor's maximum is not documented."""
-    missing_parameters_fail_the_task: bool = True
+    strict: bool = False
+    """Refuse what dashscribe itself would not send: unknown names, and forms that no page of the vendor shows. Tests
+    use it to check our own requests."""
+    latency_seconds: float = 0.0
+    """The time that every response takes at least, as on a network."""
+    missing_parameters_fail_the_task: bool = False
+    """Whether a task without `parameters` fails, as on a workspace host (docs/vendor-api.md#workspace-hosts)."""
+    upload_seconds_to_live: float = 48 * 3600
     queue_seconds: float = 0.2
     running_seconds: float = 0.0
     result_seconds_to_live: float = 24 * 3600
-    submits_per_second: int = 10
-    """For each model. Tasks and synchronous calls are counted separately."""
+    submits_per_second: int | None = None
+    """For each model; None is the documented limit (docs/vendor-api.md#rate-limits). Tasks and synchronous calls are
+    counted separately."""
     queries_per_second: int = 20
     region: Region = Region.OTHER
     """Models and endpoints that this region does not have are refused. `OTHER` has all."""

@@ -9,7 +9,6 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import Executor
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -18,6 +17,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import ValidationError
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -30,20 +30,30 @@ from dashscribe.domain.recognition.catalogue import (
     TRANSCRIPTION_PATH,
     Endpoint,
 )
-from dashscribe.domain.timestamps import VENDOR_ZONE
 from local.simulator.calls import Call, audio_urls, chat_call, generation_call
-from local.simulator.checks import RequestRefusedError, check_key, check_submission, file_urls, invalid
+from local.simulator.checks import (
+    RequestRefusedError,
+    check_key,
+    check_submission,
+    documented_submits_per_second,
+    file_urls,
+    invalid,
+)
 from local.simulator.connection import CutConnection
-from local.simulator.errors import error_body
+from local.simulator.errors import error_body, refuse_path, report_failure
 from local.simulator.scenario import SYNCHRONOUS, Behaviour, Fault, FileScript, Recorded, Scenario
 from local.simulator.synchronous import SynchronousModels
-from local.simulator.tasks import SimulatedTask, TaskStore
+from local.simulator.task_list import list_page, parse_positive
+from local.simulator.tasks import TaskStore
 from local.simulator.transcriber import Transcriber
+from local.simulator.uploads import UPLOAD_HOST_PATH, UPLOADS_PATH, UploadRefusedError, Uploads
 from local.simulator.vocabularies import VocabularyStore
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
 _TOKENS_PATH = "/api/v1/tokens"
-_LIST_WINDOW = timedelta(hours=24)
+_WITHOUT_KEY = ("result", "upload")
+_POLICIES_PER_SECOND = 100
+"""docs/vendor-api.md#temporary-files."""
 
 
 class Simulator:
@@ -52,7 +62,8 @@ class Simulator:
     def __init__(self, public_url: str, recognisers: Executor, behaviour: Behaviour | None = None) -> None:
         self._initial = behaviour or Behaviour()
         self.scenario = Scenario(self._initial)
-        self._transcriber = Transcriber(self.scenario, recognisers)
+        self._uploads = Uploads(self.scenario, public_url)
+        self._transcriber = Transcriber(self.scenario, recognisers, self._uploads)
         self.task_store = TaskStore(self.scenario, self._transcriber, public_url)
         self._models = SynchronousModels(self.scenario, self._transcriber)
         self.vocabularies = VocabularyStore()
@@ -73,11 +84,14 @@ class Simulator:
                 Route(CHAT_PATH, operation("chat", self._chat), methods=["POST"]),
                 Route(CUSTOMIZATION_PATH, operation("customize", self._customize), methods=["POST"]),
                 Route(_TOKENS_PATH, operation("token", self._token), methods=["POST"]),
+                Route(UPLOADS_PATH, operation("upload_policy", self._upload_policy), methods=["GET"]),
+                Route(UPLOAD_HOST_PATH, operation("upload", self._upload), methods=["POST"]),
                 Route("/results/{path:path}", operation("result", self._result), methods=["GET"]),
                 Route("/control", self._control, methods=["GET", "POST", "DELETE"]),
                 Route("/health", self._health),
             ],
             lifespan=self._lifespan,
+            exception_handlers={HTTPException: refuse_path, Exception: report_failure},
         )
 
     @asynccontextmanager
@@ -98,7 +112,7 @@ class Simulator:
                 method=request.method,
                 path=request.url.path,
                 headers=dict(request.headers),
-                body=_parse_body(raw),
+                body=None if name == "upload" else _parse_body(raw),
             )
             self.scenario.recorded.append(record)
             fault = self.scenario.take_fault(name, self._find_file_urls(name, request, record.body))
@@ -139,7 +153,8 @@ class Simulator:
             if isinstance(fault.body, str):
                 return HTMLResponse(fault.body, fault.status, fault.headers)
             return JSONResponse({"request_id": str(uuid.uuid4()), **fault.body}, fault.status, fault.headers)
-        if name != "result":
+        await asyncio.sleep(self.scenario.behaviour.latency_seconds)
+        if name not in _WITHOUT_KEY:
             alive = {token for token, until in self._tokens.items() if time.time() < until}
             check_key(request.headers.get("authorization", ""), self.scenario.behaviour, alive)
             self._check_rate(name, _parse_body(await request.body()))
@@ -154,8 +169,12 @@ class Simulator:
         tasks share one."""
         behaviour = self.scenario.behaviour
         kind = "submit" if name == "submit" else "call" if name in SYNCHRONOUS else "tasks"
-        rate = behaviour.queries_per_second if kind == "tasks" else behaviour.submits_per_second
         model = "" if kind == "tasks" or not isinstance(body, dict) else str(body.get("model"))
+        rate = behaviour.queries_per_second
+        if name == "upload_policy":
+            kind, rate = "policies", _POLICIES_PER_SECOND
+        elif kind != "tasks":
+            rate = behaviour.submits_per_second or documented_submits_per_second(model, behaviour)
         if not self._limits.hit(RateLimitItemPerSecond(rate), kind, model):
             raise RequestRefusedError(
                 429, "Throttling.RateQuota", "Requests rate limit exceeded, please try again later."
@@ -176,7 +195,7 @@ class Simulator:
         return await self._answer_call(request, call, Endpoint.DASHSCOPE)
 
     async def _chat(self, request: Request) -> Response:
-        call = chat_call(await request.body(), self.scenario.behaviour)
+        call = chat_call(dict(request.headers), await request.body(), self.scenario.behaviour)
         return await self._answer_call(request, call, Endpoint.OPENAI)
 
     async def _answer_call(self, request: Request, call: Call, endpoint: Endpoint) -> Response:
@@ -187,7 +206,7 @@ class Simulator:
 
     async def _token(self, request: Request) -> Response:
         """Make a temporary key (docs/vendor-api.md#temporary-keys)."""
-        seconds = _parse_positive(request.query_params.get("expire_in_seconds", "60"))
+        seconds = parse_positive(request.query_params.get("expire_in_seconds", "60"))
         if seconds > 1800:
             raise invalid("expire_in_seconds must be between 1 and 1800.")
         token, expires_at = f"st-{uuid.uuid4().hex}", int(time.time()) + seconds
@@ -196,6 +215,18 @@ class Simulator:
 
     async def _customize(self, request: Request) -> Response:
         return JSONResponse(self.vocabularies.answer(await request.body()))
+
+    async def _upload_policy(self, request: Request) -> Response:
+        if request.query_params.get("action") != "getPolicy" or not request.query_params.get("model"):
+            raise invalid()
+        return JSONResponse({"request_id": str(uuid.uuid4()), "data": self._uploads.policy()})
+
+    async def _upload(self, request: Request) -> Response:
+        try:
+            status = self._uploads.store(request.headers.get("content-type", ""), await request.body())
+        except UploadRefusedError as refused:
+            return Response(f"<Error><Code>{refused.code}</Code></Error>", refused.status, media_type="application/xml")
+        return Response(status_code=status)
 
     async def _query(self, request: Request) -> Response:
         task_id = request.path_params["task_id"]
@@ -209,28 +240,9 @@ class Simulator:
         """Return a page of the task list (docs/vendor-api.md#task-list)."""
         if not self.scenario.behaviour.lists_tasks:
             raise RequestRefusedError(404, "NotFound", "The simulator is configured without a task list.")
-        filters = request.query_params
-        earliest, latest = _parse_time_range(filters.get("start_time"), filters.get("end_time"))
-        found = [
-            _list_entry(task)
-            for task in reversed(self.task_store.tasks.values())
-            if earliest <= task.submitted_at <= latest
-            and filters.get("task_id") in (None, task.task_id)
-            and filters.get("model_name") in (None, task.model)
-            and filters.get("status") in (None, task.status)
-        ]
-        page = _parse_positive(filters.get("page_no", "1"))
-        size = min(_parse_positive(filters.get("page_size", "10")), self.scenario.behaviour.largest_list_page)
-        return JSONResponse(
-            {
-                "request_id": str(uuid.uuid4()),
-                "total": len(found),
-                "total_page": -(-len(found) // size),
-                "page_no": page,
-                "page_size": size,
-                "data": found[(page - 1) * size : page * size],
-            }
-        )
+        newest_first = reversed(self.task_store.tasks.values())
+        page = list_page(newest_first, request.query_params, self.scenario.behaviour.largest_list_page)
+        return JSONResponse({"request_id": str(uuid.uuid4()), **page})
 
     async def _cancel(self, request: Request) -> Response:
         task = self.task_store.tasks.get(request.path_params["task_id"])
@@ -292,46 +304,6 @@ class Simulator:
 
     async def _health(self, _: Request) -> Response:
         return JSONResponse({"status": "ok", "tasks": len(self.task_store.tasks)})
-
-
-def _list_entry(task: SimulatedTask) -> dict[str, Any]:
-    return {
-        "api_key_id": task.api_key_id,
-        "gmt_create": int(task.submitted_at * 1000),
-        "start_time": int((task.scheduled_at or task.submitted_at) * 1000),
-        **({"end_time": int(task.ended_at * 1000)} if task.ended_at else {}),
-        "model_name": task.model,
-        "region": "ap-southeast-1",
-        "request_id": task.task_id,
-        "status": task.status,
-        "task_id": task.task_id,
-        "user_api_unique_key": f"apikey:v1:audio:asr:transcription:{task.model}",
-    }
-
-
-def _parse_positive(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) == 0:
-        raise invalid()
-    return int(text)
-
-
-def _parse_time_range(start: str | None, end: str | None) -> tuple[float, float]:
-    """Parse a time range of at most 24 hours in the form `YYYYMMDDhhmmss`; by default, the last 24 hours.
-
-    The documentation does not name the time zone, so UTC+8 is assumed (docs/vendor-api.md#task-list).
-    """
-    try:
-        given = [
-            datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=VENDOR_ZONE) if text else None
-            for text in (start, end)
-        ]
-    except ValueError:
-        raise invalid() from None
-    latest = given[1] or (given[0] + _LIST_WINDOW if given[0] else datetime.now(VENDOR_ZONE))
-    earliest = given[0] or latest - _LIST_WINDOW
-    if not timedelta() <= latest - earliest <= _LIST_WINDOW:
-        raise invalid("The time range must not exceed 24 hours.")
-    return earliest.timestamp(), latest.timestamp()
 
 
 def _parse_body(raw: bytes) -> Any:

@@ -14,7 +14,8 @@ from local.simulator.frames import Answer, json_answer, native_stream, openai_st
 from local.simulator.recognition import RecognitionError
 from local.simulator.results import EMOTION, LANGUAGE, build_flash_sentence
 from local.simulator.scenario import Scenario
-from local.simulator.transcriber import Transcriber, audio_seconds, document_for_text
+from local.simulator.transcriber import Transcriber, document_for_text
+from local.simulator.usage import audio_tokens, duration_ms, full_seconds, started_seconds
 
 _CALL_ERROR_CODES = {
     # The error code of a task (docs/vendor-api.md#file-error-codes): that of a synchronous call
@@ -28,7 +29,6 @@ _CALL_ERROR_CODES = {
     "DECODE_ERROR": "BadRequest.UnsupportedFileFormat",
     "NO_VALID_AUDIO_ERROR": "BadRequest.UnsupportedFileFormat",
 }
-_AUDIO_TOKENS_PER_SECOND = 25
 _PIECES = re.compile(r"\s*(?:\w+|[^\w\s]+)")
 """A word or its punctuation, with leading blanks (docs/vendor-api.md#openai-compatible-stream)."""
 
@@ -88,15 +88,15 @@ class SynchronousModels:
         if not call.stream:
             gives_all = complete and self._scenario.behaviour.json_sentences == "all"
             fields = {"sentences": complete} if gives_all else last
-            return json_answer(frame(_join_text(recognised), fields, audio_seconds(recognised)))
+            return json_answer(frame(_join_text(recognised), fields, started_seconds(duration_ms(recognised))))
         frames, before = [], ""
         for sentence, ended in zip(sentences, complete, strict=True):
             for words in range(1, len(sentence["words"]) + 1):
                 part = build_flash_sentence(sentence, words, ended=False)
                 frames.append(frame(before + part["text"], {"sentence": part}, None))
             before += ended["text"]
-            frames.append(frame(before, {"sentence": ended}, -(-ended["end_time"] // 1000)))
-        return native_stream([*frames[:-1], frame(before, last, audio_seconds(recognised))])
+            frames.append(frame(before, {"sentence": ended}, started_seconds(ended["end_time"])))
+        return native_stream([*frames[:-1], frame(before, last, started_seconds(duration_ms(recognised)))])
 
 
 def _sentences(recognised: Json) -> list[Json]:
@@ -132,7 +132,7 @@ def _message(call: Call, recognised: Json, reason: str) -> Answer:
         usage = {
             "input_tokens_details": {"text_tokens": 0},
             "output_tokens_details": {"text_tokens": tokens},
-            "seconds": audio_seconds(recognised),
+            "seconds": full_seconds(duration_ms(recognised)),
         }
         return {"output": {"choices": [choice]}, "usage": usage, "request_id": request_id}
 
@@ -149,7 +149,7 @@ def _message(call: Call, recognised: Json, reason: str) -> Answer:
 def _chat(call: Call, recognised: Json, reason: str) -> Answer:
     """Return a reply of either family on the OpenAI-compatible endpoint."""
     pieces, annotations = _text_pieces(call, recognised)
-    usage = _chat_usage(call, len(pieces), audio_seconds(recognised))
+    usage = _chat_usage(call, len(pieces), duration_ms(recognised))
     head = {"model": call.spec.name, "id": f"chatcmpl-{uuid.uuid4()}", "created": int(time.time())}
     if not call.stream:
         message = {**annotations, "content": "".join(pieces), "role": "assistant"}
@@ -165,13 +165,15 @@ def _chat(call: Call, recognised: Json, reason: str) -> Answer:
     return openai_stream(chunks)
 
 
-def _chat_usage(call: Call, text_tokens: int, seconds: int) -> Json:
-    audio_tokens = _AUDIO_TOKENS_PER_SECOND * seconds
+def _chat_usage(call: Call, output_tokens: int, milliseconds: int) -> Json:
+    """Return the usage. A prompt has a token for each word, which is about what it is."""
+    of_audio = audio_tokens(milliseconds)
+    prompt_tokens = of_audio + call.prompt_words
     usage: Json = {
-        "completion_tokens": text_tokens,
-        "completion_tokens_details": {"text_tokens": text_tokens},
-        "prompt_tokens": audio_tokens,
-        "prompt_tokens_details": {"audio_tokens": audio_tokens, "text_tokens": 0},
-        "total_tokens": audio_tokens + text_tokens,
+        "completion_tokens": output_tokens,
+        "completion_tokens_details": {"text_tokens": output_tokens},
+        "prompt_tokens": prompt_tokens,
+        "prompt_tokens_details": {"audio_tokens": of_audio, "text_tokens": call.prompt_words},
+        "total_tokens": prompt_tokens + output_tokens,
     }
-    return usage if call.spec.shape is RequestShape.PROMPTED_AUDIO else {**usage, "seconds": seconds}
+    return usage if call.spec.shape is RequestShape.PROMPTED_AUDIO else {**usage, "seconds": full_seconds(milliseconds)}

@@ -17,9 +17,11 @@ from urllib.parse import quote
 from dashscribe.domain.recognition.catalogue import ModelSpec, RequestShape
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from local.simulator.recognition import RecognitionError
-from local.simulator.results import qwen3_document
+from local.simulator.results import task_document
 from local.simulator.scenario import Scenario
-from local.simulator.transcriber import Transcriber, audio_seconds, document_for_text
+from local.simulator.speakers import Diarization
+from local.simulator.transcriber import Transcriber, document_for_text
+from local.simulator.usage import duration_ms, full_seconds, speech_seconds
 
 
 @dataclass
@@ -27,7 +29,8 @@ class FileResult:
     """One file of a task.
 
     `document` is its result JSON. `scripted_result_url` replaces the URL of that document. `billed` is the number of
-    billed seconds: of speech or of the recording, depending on the model family (docs/vendor-api.md#usage).
+    seconds in the task's usage: of speech or of the recording, depending on the model family
+    (docs/vendor-api.md#usage).
     """
 
     url: str
@@ -65,6 +68,10 @@ class SimulatedTask:
     def takes_one_file(self) -> bool:
         """Whether its reply has `result` for one file, and not `results`."""
         return self.spec.shape is RequestShape.FILE_URL
+
+
+def _read_diarization(parameters: dict[str, Any]) -> Diarization | None:
+    return Diarization(parameters.get("speaker_count")) if parameters.get("diarization_enabled") else None
 
 
 def vendor_time(moment: float) -> str:
@@ -136,7 +143,7 @@ class TaskStore:
         try:
             if "result" in answer:
                 file.document = dict(answer["result"])
-                file.billed = _speech_seconds(file.document)
+                file.billed = speech_seconds(file.document)
             elif "transcription_url" in answer:
                 file.document, file.scripted_result_url = {}, answer["transcription_url"]
             elif "code" in answer:
@@ -156,16 +163,16 @@ class TaskStore:
 
     async def _transcribe(self, task: SimulatedTask, file: FileResult, text: str | None) -> None:
         parameters = task.parameters or {}
+        diarization = None if task.takes_one_file else _read_diarization(parameters)
         if text is not None:
-            recognised = document_for_text(text)
+            recognised = document_for_text(text, diarization)
         else:
             media = await self._transcriber.download(file.url)
-            recognised = await self._transcriber.recognise(media, parameters.get("channel_id") or [0])
-        if task.takes_one_file:
-            file.document = qwen3_document(file.url, recognised, parameters)
-            file.billed = audio_seconds(recognised) * len(recognised["transcripts"])
-        else:
-            file.document, file.billed = recognised, _speech_seconds(recognised)
+            channels = parameters.get("channel_id") or [0]
+            recognised = await self._transcriber.recognise(media, channels, diarization=diarization)
+        file.document = task_document(task.spec, file.url, recognised, parameters)
+        # Qwen3-ASR reports the recording, whatever the number of channels (docs/vendor-api.md#usage).
+        file.billed = full_seconds(duration_ms(recognised)) if task.takes_one_file else speech_seconds(file.document)
 
     # replies
 
@@ -239,12 +246,3 @@ class TaskStore:
         if not hmac.compare_digest(signature.encode(), self._signature(path, int(expires)).encode()):
             return None
         return self.results.get(path) if time.time() < int(expires) else None
-
-
-def _speech_seconds(document: dict[str, Any]) -> int:
-    """Return the seconds of speech of all channels (docs/vendor-api.md#usage). A scripted result may have any shape."""
-    channels = document.get("transcripts")
-    if not isinstance(channels, list):
-        return 0
-    lengths = [channel.get("content_duration_in_milliseconds") for channel in channels if isinstance(channel, dict)]
-    return sum(-(-length // 1000) for length in lengths if isinstance(length, int))

@@ -9,8 +9,11 @@ from typing import Any
 
 import httpx
 
-from local.simulator.recognition import RecognitionError, recognise
+from local.simulator.checks import OSS
+from local.simulator.recognition import RecognitionError, build_transcript, recognise
 from local.simulator.scenario import Scenario, decode_path
+from local.simulator.speakers import Diarization
+from local.simulator.uploads import Uploads
 
 CONTAINER_HOST = "host.docker.internal"
 """The name of this machine inside a container. Presigned URLs that were made in a container have this host name."""
@@ -19,8 +22,9 @@ CONTAINER_HOST = "host.docker.internal"
 class Transcriber:
     """The steps that tasks and synchronous calls share."""
 
-    def __init__(self, scenario: Scenario, recognisers: Executor) -> None:
+    def __init__(self, scenario: Scenario, recognisers: Executor, uploads: Uploads | None = None) -> None:
         self._scenario = scenario
+        self._uploads = uploads
         self._recognisers = recognisers
         # No time-out for a free connection: in a burst, downloads wait in our own queue, not for the file server.
         self._downloads = httpx.AsyncClient(timeout=httpx.Timeout(30, pool=None), follow_redirects=False)
@@ -36,13 +40,19 @@ class Transcriber:
         return answer
 
     async def recognise(
-        self, media: bytes, channels: list[int], longest_seconds: int | None = None, *, silence_fails: bool = True
+        self,
+        media: bytes,
+        channels: list[int],
+        longest_seconds: int | None = None,
+        *,
+        silence_fails: bool = True,
+        diarization: Diarization | None = None,
     ) -> dict[str, Any]:
         """Run `recognition.recognise` in another process."""
         loop = asyncio.get_running_loop()
         try:
             return await loop.run_in_executor(
-                self._recognisers, recognise, media, channels, longest_seconds, silence_fails
+                self._recognisers, recognise, media, channels, longest_seconds, silence_fails, diarization
             )
         except RecognitionError:
             raise
@@ -53,8 +63,13 @@ class Transcriber:
     async def download(self, url: str) -> bytes:
         """Download a presigned URL, which is used byte by byte. `CONTAINER_HOST` is this machine.
 
-        Raises `RecognitionError` with the vendor's code.
+        An `oss://` URL is an uploaded file. Raises `RecognitionError` with the vendor's code.
         """
+        if url.startswith(OSS):
+            uploaded = self._uploads.find(url) if self._uploads else None
+            if uploaded is None:
+                raise RecognitionError("FILE_404_NOT_FOUND")
+            return uploaded
         if not url.isascii() or " " in url:  # the vendor does not encode URLs (docs/vendor-api.md#file-urls)
             raise RecognitionError("InvalidFile.DownloadFailed", "The audio file cannot be downloaded.")
         try:
@@ -80,14 +95,15 @@ class Transcriber:
         return response.content
 
 
-def document_for_text(text: str) -> dict[str, Any]:
-    """Return the result JSON of a scripted text: one sentence, with 300 ms for each word."""
+def document_for_text(text: str, diarization: Diarization | None = None) -> dict[str, Any]:
+    """Return the result JSON of a scripted text: one sentence of one speaker, with 300 ms for each word."""
     words = [
         {"begin_time": 300 * n, "end_time": 300 * n + 280, "text": (" " if n else "") + word, "punctuation": ""}
         for n, word in enumerate(text.split())
     ]
     length = 300 * len(words)
-    sentence = {"begin_time": 0, "end_time": length, "text": text, "sentence_id": 1, "words": words}
+    speaker = {} if diarization is None else {"speaker_id": 0}
+    sentence = {"begin_time": 0, "end_time": length, "text": text, "sentence_id": 1, **speaker, "words": words}
     return {
         "properties": {
             "audio_format": "pcm_s16le",
@@ -95,13 +111,5 @@ def document_for_text(text: str) -> dict[str, Any]:
             "original_sampling_rate": 16000,
             "original_duration_in_milliseconds": length + 500,
         },
-        "transcripts": [
-            {"channel_id": 0, "content_duration_in_milliseconds": length, "text": text, "sentences": [sentence]}
-        ],
+        "transcripts": [build_transcript(0, [sentence])],
     }
-
-
-def audio_seconds(document: dict[str, Any]) -> int:
-    """Return the duration of the recording in whole seconds, at least one (docs/vendor-api.md#usage)."""
-    milliseconds: int = document["properties"]["original_duration_in_milliseconds"]
-    return max(1, -(-milliseconds // 1000))

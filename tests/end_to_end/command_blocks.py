@@ -21,11 +21,13 @@ NOT_RUN = {
     r"make simulator\b": "it runs until it is interrupted; tests/integration/simulator/test_process.py starts it",
     r"make invoke\b": "it needs Docker and the Lambda base image; tests/end_to_end/test_container.py runs it",
     r"make run FILES=\"'my talk": "the file is an example; tests/unit/local/test_recordings.py has such names",
+    r"make smoke\b": "it needs an AWS account; tests/end_to_end/test_smoke.py runs it on the local stack",
     r"git clone\b": "it needs the internet",
 }
 """Commands that the test does not run, by pattern, each with the reason."""
 
 REPLACED = {
+    "doctor --stack dashscribe": ("doctor --stack dashscribe-local", "the stack's name on the local stack"),
     "STACK=dashscribe": ("STACK=dashscribe-local", "the stack's name on the local stack"),
     "sk-your-key": ("sk-local", "the key that the simulator accepts"),
 }

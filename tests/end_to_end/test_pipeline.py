@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import wave
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -23,7 +24,7 @@ WAV = (SAMPLES / "morning-walk.wav").read_bytes()
 
 @pytest.fixture(scope="module")
 def sample_events(deployment: Deployment) -> dict[str, dict[str, Any]]:
-    """The three samples, uploaded together with files that fail."""
+    """The samples, uploaded together with files that fail."""
     for sample in SAMPLE_LIST:
         deployment.upload(sample["key"], (SAMPLES / sample["file"]).read_bytes())
     deployment.upload("notes/minutes.docx", b"no recording")
@@ -108,6 +109,18 @@ def test_the_presigned_url_works_only_with_its_own_signature(
     forged = url.replace(signature, signature[::-1])
     assert httpx.get(forged).status_code == 403
     assert httpx.get(url.partition("?")[0]).status_code == 403
+
+
+def test_the_speakers_of_a_conversation_are_named_and_its_words_are_filtered(deployment: Deployment) -> None:
+    (sample,) = (sample for sample in SAMPLE_LIST if "turns" in sample)
+    deployment.upload(
+        "conversation.mp3",
+        (SAMPLES / sample["file"]).read_bytes(),
+        metadata={"dashscribe-parameters": json.dumps(sample["parameters"])},
+    )
+    text = deployment.result(deployment.end_of("conversation.mp3"), "text").decode()
+    assert re.findall(r"^\[[\d:]+\] (.*)$", text, re.MULTILINE) == ["Speaker 1", "Speaker 2"] * 2
+    assert "before the ***." in text
 
 
 def test_options_come_from_the_profile_and_the_metadata(deployment: Deployment) -> None:

@@ -21,7 +21,8 @@ class Caller:
     """Answers synchronous calls.
 
     `answers` maps an object key to the answers of its calls, in order: `ok`, `silent` (no speech), `lost` (transcribed,
-    but the response is lost), `cut` (`finish_reason` is `length`), or an error code. Further calls get `ok`.
+    but the response is lost), `cut` (`finish_reason` is `length`), or an error code, also with `: ` and its message.
+    Further calls get `ok`.
     `calls` are the keys that were transcribed and therefore paid for. `asked` are all calls, and `urls` their URLs.
     """
 
@@ -40,7 +41,8 @@ class Caller:
         answer = remaining.pop(0) if remaining else "ok"
         self.asked.append((options, extension))
         if answer not in ("ok", "silent", "lost", "cut"):
-            raise VendorError(answer, f"the vendor says {answer}", classify(answer, "", 400), 400)
+            code, _, reason = answer.partition(": ")
+            raise VendorError(code, reason or f"the vendor says {code}", classify(code, "", 400), 400)
         self.crashes.around("call", lambda: self.calls.append(key))
         if answer == "lost":
             raise ResponseLost("ReadTimeout after the request was sent.")

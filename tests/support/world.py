@@ -30,11 +30,13 @@ from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec, Region
 from dashscribe.domain.recognition.media import Media
+from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.recognition.task_replies import AcceptedTask, FileOutcome, ListedTask, TaskList, TaskReply
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.domain.transcripts.output_files import OutputFile
+from dashscribe.domain.transcripts.result_files import results_of
 from dashscribe.errors import (
     ErrorClass,
     LargeResult,
@@ -49,7 +51,7 @@ from dashscribe.errors import (
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PollService
-from dashscribe.services.ports import DueRecord, DueTask, Message
+from dashscribe.services.ports import DueRecord, DueTask, Message, StoredTranscript
 from dashscribe.services.publish import EndPublisher
 from dashscribe.services.submission.report import SubmitReport
 from dashscribe.services.submission.submit import SubmitService
@@ -251,7 +253,7 @@ class MediaFake:
     signed: int = 0
     signed_for: dict[str, Media] = field(default_factory=dict)
 
-    def head(self, media: Media) -> Mapping[str, str]:
+    def head(self, media: Media, *, archived_too: bool = False) -> Mapping[str, str]:
         if media.key not in self.objects:
             raise MediaGone(f"The object {media.s3_uri} no longer exists.")
         return self.crashes.read("head", self.objects[media.key])
@@ -495,6 +497,19 @@ class Results:
     def find_json(self, key: str) -> JsonObject | None:
         return self.crashes.read("find result", json.loads(self.files[key]) if key in self.files else None)
 
+    def find_transcripts(self, media: Media) -> list[StoredTranscript]:
+        reports = [
+            json.loads(body)
+            for key, body in self.files.items()
+            if key.startswith(results_of(media.key)) and key.endswith("/job.json")
+        ]
+        return [
+            StoredTranscript(report["job_id"], Options.model_validate(report["options"]))
+            for report in self.crashes.read("find transcripts", reports)
+            if (report["media"]["etag"], report["media"]["size_bytes"]) == (media.etag, media.size_bytes)
+            and report["status"] == "SUCCEEDED"
+        ]
+
 
 @dataclass
 class Queue:
@@ -516,7 +531,14 @@ class World:
     more.
     """
 
-    def __init__(self, *, max_files_per_task: int = 100, profiles: str = '{"profiles": {}, "rules": []}') -> None:
+    def __init__(
+        self,
+        *,
+        max_files_per_task: int = 100,
+        profiles: str = '{"profiles": {}, "rules": []}',
+        submit_environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.submit_environ = {**ENVIRON, "MAX_FILES_PER_TASK": str(max_files_per_task), **(submit_environ or {})}
         self.now = START
         self.crashes = Crashes()
         self.records = Records(self.crashes)
@@ -614,7 +636,7 @@ class World:
         )
 
     def submit_service(self) -> SubmitService:
-        settings = SubmitSettings.from_environ({**ENVIRON, "MAX_FILES_PER_TASK": str(self.max_files_per_task)})
+        settings = SubmitSettings.from_environ(self.submit_environ)
         return build_submit_service(
             settings,
             self.submission_ports(),
@@ -624,6 +646,7 @@ class World:
             synchronous_queue=self.synchronous_queue,
             vocabularies=self.vocabularies,
             texts=self.media,
+            transcripts=self.results,
             concurrent_records=1,
         )
 

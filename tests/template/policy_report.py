@@ -21,8 +21,8 @@ REASONS = {
     "DistinguishMissingFromForbidden": "Without it S3 answers 403 for an object that does not exist",
     "StoreReason": "job.json of a failed upload, with the reason",
     "StoreResults": "Transcripts. The function of the synchronous models also reads a response that it stored",
-    "FindTranscripts": "A backfill skips recordings that have a transcript",
-    "ReadReports": "A backfill compares the ETag in job.json. It cannot read transcripts",
+    "FindTranscripts": "A backfill, and an object that was copied in place, skip recordings that have a transcript",
+    "ReadReports": "The ETag and the options in job.json. It cannot read transcripts",
     "ListMedia": "The distributed Map lists the recordings of a backfill",
     "Records": "Jobs, tasks, the pause and the rate limiter",
     "DueLists": "What is due, from the index only",
@@ -97,7 +97,7 @@ def place(resource: Any) -> str:
 def policies(resources: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """The role, the name of the policy, and a statement."""
     for name, resource in resources.items():
-        properties = resource["Properties"]
+        properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::IAM::Policy":
             for role in properties["Roles"]:
                 for statement in properties["PolicyDocument"]["Statement"]:

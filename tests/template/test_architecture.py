@@ -122,9 +122,27 @@ def test_every_imported_package_is_in_the_layer_or_in_the_lambda_runtime() -> No
     assert needed - STANDARD - provided == set()
 
 
-def test_the_deps_layer_has_our_packages_and_leaves_boto3_to_the_lambda_runtime() -> None:
-    text = (ROOT / "layers/deps/requirements.txt").read_text()
-    pinned = set(re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE))
-    assert {"aws-lambda-powertools", "httpx", "pydantic"} <= pinned
-    assert pinned & {"boto3", "botocore", "s3transfer", "moto", "pytest"} == set()
-    assert text.count("--hash=sha256:") >= len(pinned)
+def pinned(path: str) -> dict[str, str]:
+    """The version of each package in a lock file."""
+    return dict(re.findall(r"^([A-Za-z0-9._-]+)==(\S+)", (ROOT / path).read_text(), re.MULTILINE))
+
+
+def test_the_deps_layer_has_our_packages_in_the_versions_that_the_tests_use() -> None:
+    """boto3 too: the runtime's own changes without notice, and it signs the URLs."""
+    layer, tests = pinned("layers/deps/requirements.txt"), pinned("requirements/dev.txt")
+    assert {"aws-lambda-powertools", "boto3", "botocore", "httpx", "pydantic"} <= set(layer)
+    assert set(layer) & {"moto", "pytest"} == set()
+    assert {name: tests.get(name) for name in layer} == layer
+    assert (ROOT / "layers/deps/requirements.txt").read_text().count("--hash=sha256:") >= len(layer)
+
+
+def test_the_deps_layer_describes_the_aws_services_that_the_functions_use() -> None:
+    used = {
+        str(call.args[0].value)
+        for path in files("layers/shared/dashscribe", "functions")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "boto3.client"
+        if isinstance(call.args[0], ast.Constant)
+    }
+    [kept] = re.findall(r"^AWS_SERVICES = (.*)$", (ROOT / "layers/deps/Makefile").read_text(), re.MULTILINE)
+    assert set(kept.split()) == used

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -118,6 +119,23 @@ def test_every_action_exists(statements: list[tuple[str, Statement]]) -> None:
             if OPERATION_OF_ACTION.get(action, operation) not in model.operation_names:
                 unknown.append((name, action))
     assert unknown == []
+
+
+MAX_INLINE_CHARACTERS = 10_240
+"""IAM's limit for all inline policies of one role, without white space."""
+LONGEST_NAME = "x" * 128
+"""The longest name that CloudFormation gives a resource: the stack's name has at most 128 characters."""
+
+
+def test_the_policies_of_every_role_fit_into_a_role(resources: Resources) -> None:
+    """With every option on, and every name at its longest."""
+    sizes: dict[str, int] = {}
+    for role, _, statement in policy_report.policies(resources):
+        text = re.sub(r"\s", "", json.dumps(statement))
+        text = re.sub(r"\$\{\w+(\.\w+)?\}|\{\"(Ref|Fn::GetAtt)\":[^}]*\}", LONGEST_NAME, text)
+        sizes[role] = sizes.get(role, len('{"Version":"2012-10-17","Statement":[]}')) + len(text) + 1
+    assert len(sizes) == 8
+    assert max(sizes.values()) < MAX_INLINE_CHARACTERS, sizes
 
 
 def test_a_role_is_assumed_by_one_aws_service_only(resources: Resources) -> None:

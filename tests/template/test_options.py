@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -72,6 +73,52 @@ def test_every_option_changes_the_stack(template: Template, name: str) -> None:
     assert globals_use_it or with_options(template, **{name: OPTIONS[name]}) != with_options(template)
 
 
+@pytest.mark.parametrize(
+    ("name", "given", "fits"),
+    [
+        ("ExistingMediaBucketName", "my.media-bucket", True),
+        ("ExistingMediaBucketName", "arn:aws:s3:::my-bucket", False),
+        ("ExistingResultsBucketName", "s3://results", False),
+        ("ExistingJobsTableName", "dashscribe-JobsTable-1A2B", True),
+        ("ExistingJobsTableName", "arn:aws:dynamodb:us-east-1:123456789012:table/jobs", False),
+        ("MoreMediaBucketArns", "arn:aws:s3:::one,arn:aws-cn:s3:::two", True),
+        ("MoreMediaBucketArns", "one,two", False),
+        ("MoreMediaBucketArns", "arn:aws:s3:::one, arn:aws:s3:::two", False),
+        ("MoreMediaBucketArns", "arn:aws:s3:::one/*", False),
+        ("KmsKeyArn", "arn:aws-cn:kms:cn-north-1:123456789012:key/mrk-12ab", True),
+        ("KmsKeyArn", "arn:aws:kms:us-east-1:123456789012:alias/mine", False),
+        ("PermissionsBoundaryArn", "arn:aws:iam::aws:policy/PowerUserAccess", True),
+        ("PermissionsBoundaryArn", "arn:aws-us-gov:iam::123456789012:policy/team/boundary", True),
+        ("PermissionsBoundaryArn", "boundary", False),
+        ("AlarmTopicArn", "arn:aws:sns:us-east-1:123456789012:alarms", True),
+        ("AlarmTopicArn", "arn:aws:sns:us-east-1:123456789012:alarms.fifo", False),
+        ("AlarmEmail", "you@example.com", True),
+        ("AlarmEmail", "example.com", False),
+    ],
+)
+def test_a_wrong_name_is_refused_before_anything_is_deployed(
+    template: Template, name: str, given: str, fits: bool
+) -> None:
+    parameter = template["Parameters"][name]
+    assert (re.fullmatch(parameter["AllowedPattern"], given) is not None) is fits
+    assert re.fullmatch(parameter["AllowedPattern"], "") is not None
+    assert parameter["ConstraintDescription"]
+
+
+def test_a_schedule_group_of_its_own_tells_two_stacks_apart(template: Template) -> None:
+    resources = with_options(template, DetailedAlarms="true")
+    assert resources["EveryMinuteSchedule"]["Properties"]["GroupName"] == {"Ref": "ScheduleGroup"}
+    [dimension] = resources["FailedScheduleAlarm"]["Properties"]["Dimensions"]
+    assert dimension["Value"] == {"Ref": "ScheduleGroup"}
+    [statement] = resources["EveryMinuteScheduleRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Condition"]["StringEquals"]["aws:SourceArn"] == {"Fn::GetAtt": ["ScheduleGroup", "Arn"]}
+
+
+def test_the_tags_of_functions_and_state_machines_are_on_their_roles_too(template: Template) -> None:
+    for kind in ("Function", "StateMachine"):
+        assert template["Globals"][kind]["PropagateTags"] is True
+
+
 def test_every_role_has_the_permissions_boundary(template: Template) -> None:
     resources = with_options(template, PermissionsBoundaryArn="b")
     boundary = {"Ref": "PermissionsBoundaryArn"}
@@ -115,21 +162,23 @@ def test_the_roles_that_read_recordings_may_decrypt_them(template: Template) -> 
     assert (statement["Action"], statement["Resource"]) == ("kms:Decrypt", {"Ref": "MediaKmsKeyArn"})
 
 
-def test_further_buckets_have_a_rule_and_can_be_read(template: Template) -> None:
+MORE = {"Fn::Sub": ",${MoreMediaBucketArns}"}
+
+
+def test_further_buckets_send_their_uploads_and_can_be_read(template: Template) -> None:
     resources = with_options(template, MoreMediaBucketArns="arn:aws:s3:::one,arn:aws:s3:::two", MediaKeyPattern="a/*")
-    first, more = (resources[name]["Properties"] for name in ("MediaUploadedRule", "MoreMediaUploadedRule"))
-    assert more["EventPattern"]["resources"] == {"Fn::Split": [",", {"Ref": "MoreMediaBucketArns"}]}
-    for name in ("source", "detail-type"):
-        assert more["EventPattern"][name] == first["EventPattern"][name]
-    assert more["EventPattern"]["detail"]["object"] == first["EventPattern"]["detail"]["object"]
-    assert more["Targets"] == first["Targets"]
+    [rule] = properties(resources, "AWS::Events::Rule").values()
+    own = {"Fn::Sub": ["arn:${AWS::Partition}:s3:::${Bucket}${More}", {"Bucket": {"Ref": "MediaBucket"}, "More": MORE}]}
+    assert rule["EventPattern"]["resources"] == {"Fn::Split": [",", own]}
     assert "ReadMoreMediaPolicy" in resources
+    [without] = properties(with_options(template), "AWS::Events::Rule").values()
+    assert without["EventPattern"]["resources"]["Fn::Split"][1]["Fn::Sub"][1]["More"] == ""
 
 
 def test_a_key_pattern_filters_uploads(template: Template) -> None:
     rule = with_options(template, MediaKeyPattern="calls/*.wav")["MediaUploadedRule"]["Properties"]
     assert rule["EventPattern"]["detail"]["object"] == {"key": [{"wildcard": {"Ref": "MediaKeyPattern"}}]}
-    assert "object" not in with_options(template)["MediaUploadedRule"]["Properties"]["EventPattern"]["detail"]
+    assert "detail" not in with_options(template)["MediaUploadedRule"]["Properties"]["EventPattern"]
 
 
 def test_a_stack_with_existing_data_creates_neither_buckets_nor_a_table(template: Template) -> None:
@@ -194,7 +243,7 @@ def test_detailed_alarms_report_each_cause(template: Template) -> None:
         ("AWS/Lambda", "Errors"),
         ("AWS/Lambda", "Throttles"),
         ("AWS/States", "ExecutionsTimedOut"),
-        ("AWS/Events", "FailedInvocations"),
+        ("AWS/Events", "InvocationsFailedToBeSentToDlq"),
         ("AWS/Scheduler", "TargetErrorCount"),
     }
     billed = f"{(len(every) - len(without)) * 0.10:.2f} USD"

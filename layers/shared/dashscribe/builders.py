@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         SpeechService,
         SynchronousSpeech,
         TextSource,
+        TranscriptFinder,
         VendorFacts,
     )
     from dashscribe.services.ports.vocabularies import VocabularyRecords, VocabularyService
@@ -87,6 +88,7 @@ def build_submit_service(
     synchronous_queue: JobQueue,
     vocabularies: VocabularyService,
     texts: TextSource,
+    transcripts: TranscriptFinder,
     concurrent_records: int | None = None,
 ) -> SubmitService:
     from dashscribe.services.submission.inbox import MessageInbox
@@ -101,6 +103,7 @@ def build_submit_service(
         records=table.records,
         media=ports.media,
         profiles=ports.profiles,
+        transcripts=transcripts,
         recorder=pause.recorder,
         pause=pause,
         synchronous_queue=synchronous_queue,
@@ -111,6 +114,7 @@ def build_submit_service(
         region=region_of(settings.dashscope_base_url),
         texts=texts,
         has_workspace=settings.has_workspace,
+        watched_keys=settings.watched_keys,
     )
     lost_responses = LostResponses(
         records=table.records,

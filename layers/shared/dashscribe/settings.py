@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from dashscribe.domain.recognition.watched_keys import WatchedKeys, parse_list
 from dashscribe.domain.transcripts.outputs import parse_outputs
 from dashscribe.errors import SettingsError
 
@@ -105,7 +106,23 @@ class _ResultHosts(_Settings):
         return tuple(host for host in hosts if host)
 
 
-class SubmitSettings(_ResultHosts, VendorSettings):
+class _WatchedKeySettings(_Settings):
+    """Lists with commas. Empty means every key."""
+
+    media_key_prefixes: tuple[str, ...] = ()
+    media_key_suffixes: tuple[str, ...] = ()
+
+    @field_validator("media_key_prefixes", "media_key_suffixes", mode="before")
+    @classmethod
+    def _parse_list(cls, given: str) -> tuple[str, ...]:
+        return parse_list(given)
+
+    @property
+    def watched_keys(self) -> WatchedKeys:
+        return WatchedKeys(self.media_key_prefixes, self.media_key_suffixes)
+
+
+class SubmitSettings(_ResultHosts, _WatchedKeySettings, VendorSettings):
     """Settings of functions/submit_transcription. A rate of 0 means the model's own limit from the catalogue."""
 
     profiles_parameter_name: str
@@ -149,7 +166,7 @@ class FinalizeSettings(_ResultHosts, StackSettings):
     """Settings of functions/finalize_transcription."""
 
 
-class BackfillSettings(StackSettings):
+class BackfillSettings(_WatchedKeySettings, StackSettings):
     """Settings of functions/backfill_uploads."""
 
     media_bucket_name: str

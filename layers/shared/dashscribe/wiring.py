@@ -181,12 +181,13 @@ def _result_source(settings: SubmitSettings | FinalizeSettings) -> ResultDownloa
 @build_once
 def submit_service() -> SubmitService:
     from dashscribe.adapters.dashscope_vocabularies import DashScopeVocabularies
+    from dashscribe.adapters.s3_results import S3Transcripts
     from dashscribe.adapters.s3_texts import S3Texts
     from dashscribe.adapters.sqs_queues import SqsJobQueue, SqsMessages
 
     settings = SubmitSettings.from_environ(os.environ)
-    api_key, sqs = _api_key(settings), boto3.client("sqs", config=AWS)
-    speech, s3 = _speech(settings, api_key), _s3_client()
+    api_key, sqs, s3 = _api_key(settings), boto3.client("sqs", config=AWS), _s3_client()
+    speech = _speech(settings, api_key)
     return build_submit_service(
         settings,
         _submission_ports(settings, api_key, sqs, s3),
@@ -196,6 +197,7 @@ def submit_service() -> SubmitService:
         synchronous_queue=SqsJobQueue(sqs, settings.synchronous_queue_url),
         vocabularies=DashScopeVocabularies(speech),
         texts=S3Texts(s3),
+        transcripts=S3Transcripts(s3, settings.results_bucket_name),
     )
 
 
@@ -270,4 +272,5 @@ def backfill_service() -> BackfillService:
         media_bucket=settings.media_bucket_name,
         results_bucket=settings.results_bucket_name,
         files_per_second=settings.backfill_files_per_second,
+        watched_keys=settings.watched_keys,
     )

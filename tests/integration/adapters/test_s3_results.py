@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import boto3
@@ -12,13 +11,12 @@ from botocore.exceptions import ClientError
 
 from dashscribe.adapters.s3_results import S3Results, S3Transcripts
 from dashscribe.domain.recognition.media import Media
+from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.domain.transcripts.result_files import result_folder
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -96,47 +94,60 @@ def test_an_access_error_is_raised(s3: S3Client, monkeypatch: pytest.MonkeyPatch
 REPORT = f"{'0' * 32}/job.json"
 
 
-def report(s3: S3Client, key: str, etag: str) -> None:
-    s3.put_object(Bucket="results", Key=key, Body=json.dumps({"media": {"etag": etag}}).encode())
+def report(s3: S3Client, key: str, etag: str, *, status: str = "SUCCEEDED", options: object = None) -> None:
+    document = {
+        "job_id": key.split("/")[-2],
+        "status": status,
+        "media": {"etag": etag, "size_bytes": 1},
+        "options": options,
+    }
+    s3.put_object(Bucket="results", Key=key, Body=json.dumps(document).encode())
 
 
-def test_a_transcript_is_found_by_key_and_etag(s3: S3Client) -> None:
+def find(s3: S3Client, key: str, etag: str = "e1", size: int = 1) -> list[str]:
+    """The ids of the jobs that transcribed this upload."""
+    media = Media(bucket="media", key=key, etag=etag, size_bytes=size)
+    return [found.job_id for found in S3Transcripts(s3, "results").find_transcripts(media)]
+
+
+def test_a_transcript_is_found_by_key_etag_and_size(s3: S3Client) -> None:
     key = "会议/录音 +%20'.wav"
     report(s3, f"{key}/{REPORT}", "e1")
     report(s3, f"{key}/{'1' * 32}/job.json", "e2")
-    transcripts = S3Transcripts(s3, "results")
+    assert find(s3, key, "e1") == ["0" * 32]
+    assert find(s3, key, "e2") == ["1" * 32]
+    assert find(s3, key, "e3") == []
+    assert find(s3, key, "e1", size=2) == []
+    assert find(s3, "会议/录音", "e1") == []
 
-    def has(key: str, etag: str) -> bool:
-        return transcripts.has_transcript(Media(bucket="media", key=key, etag=etag, size_bytes=1), LONG_AGO)
 
-    assert has(key, "e1")
-    assert has(key, "e2")
-    assert not has(key, "e3")
-    assert not has("会议/录音", "e1")
+def test_the_report_of_a_failed_job_is_no_transcript(s3: S3Client) -> None:
+    report(s3, f"a.wav/{REPORT}", "e1", status="FAILED")
+    assert find(s3, "a.wav") == []
+
+
+def test_a_transcript_has_the_options_of_its_job(s3: S3Client) -> None:
+    options = Options(profile="default", model="fun-asr", parameters={"channel_id": [0]}, outputs=("srt",))
+    report(s3, f"a.wav/{REPORT}", "e1", options=options.model_dump(mode="json"))
+    report(s3, f"a.wav/{'1' * 32}/job.json", "e1", options={"of": "another version"})
+    media = Media(bucket="media", key="a.wav", etag="e1", size_bytes=1)
+    found = S3Transcripts(s3, "results").find_transcripts(media)
+    assert [transcript.options for transcript in found] == [options, None]
 
 
 def test_a_transcript_of_a_longer_key_is_not_found(s3: S3Client) -> None:
     report(s3, f"a.wav/b.wav/{REPORT}", "e1")
-    media = Media(bucket="media", key="a.wav", etag="e1", size_bytes=1)
-    assert not S3Transcripts(s3, "results").has_transcript(media, LONG_AGO)
-
-
-def test_a_transcript_that_is_older_than_the_upload_is_not_found(s3: S3Client) -> None:
-    report(s3, f"a.wav/{REPORT}", "e1")
-    media = Media(bucket="media", key="a.wav", etag="e1", size_bytes=1)
-    assert not S3Transcripts(s3, "results").has_transcript(media, datetime.now(UTC) + timedelta(minutes=1))
+    assert find(s3, "a.wav") == []
 
 
 def test_a_transcript_is_found_on_the_second_page_of_the_listing(s3: S3Client) -> None:
     for number in range(1001):
         s3.put_object(Bucket="results", Key=f"a.wav/{number:05}", Body=b"")
     report(s3, f"a.wav/{'f' * 32}/job.json", "e1")
-    media = Media(bucket="media", key="a.wav", etag="e1", size_bytes=1)
-    assert S3Transcripts(s3, "results").has_transcript(media, LONG_AGO)
+    assert find(s3, "a.wav") == ["f" * 32]
 
 
 def test_a_transcript_of_a_truncated_key_is_found(s3: S3Client) -> None:
     key = "音" * 340 + ".wav"
     report(s3, result_folder("results", key, "0" * 32).files.job, "e1")
-    media = Media(bucket="media", key=key, etag="e1", size_bytes=1)
-    assert S3Transcripts(s3, "results").has_transcript(media, LONG_AGO)
+    assert find(s3, key) == ["0" * 32]

@@ -51,11 +51,11 @@ class _MediaHandler(SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def running_simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of a simulator in another process, which accepts the key `sk-local` only."""
+    """The URL of a strict simulator in another process, which accepts the key `sk-local` only."""
     port = processes.free_port()
     log = tmp_path_factory.mktemp("simulator") / "simulator.log"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DASHSCOPE_")}
-    command = [sys.executable, "-m", "local.simulator", "--port", str(port), "--key", KEY]
+    command = [sys.executable, "-m", "local.simulator", "--port", str(port), "--key", KEY, "--latency", "0", "--strict"]
     process = processes.start("DashScope simulator", command, log, environment, ROOT)
     try:
         processes.wait_until_listening("DashScope simulator", process, port, log)
@@ -197,7 +197,7 @@ def until(query: Callable[[str], dict[str, Any]]) -> Callable[..., dict[str, Any
 def media_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the file server: the samples, and files that tests add."""
     folder = tmp_path_factory.mktemp("media")
-    for sample in ("morning-walk.wav", "meeting.mp3", "family.mp4"):
+    for sample in ("morning-walk.wav", "meeting.mp3", "family.mp4", "interview.mp3"):
         shutil.copy(SAMPLES / sample, folder)
     return folder
 

@@ -18,6 +18,8 @@ from dashscope.audio.qwen_asr import QwenTranscription
 KEY = "sk-local"
 MODEL = "fun-asr"
 WAIT_SECONDS = 30
+MAX_RECOGNITION_SECONDS = 100
+"""For all samples on a busy machine."""
 
 _SPOKEN = jiwer.Compose(
     [
@@ -41,17 +43,17 @@ def sdk(base_url: str, monkeypatch: pytest.MonkeyPatch) -> type[Transcription]:
 def transcribed_samples(
     running_simulator: str, media_url: str, samples: Path, http: httpx.Client
 ) -> dict[str, dict[str, Any]]:
-    """The result JSON of each sample, by file name, from one task of three files that the SDK submitted."""
+    """The result JSON of each sample, by file name, from one task that the SDK submitted."""
     names = [sample["file"] for sample in json.loads((samples / "samples.json").read_text())]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dashscope, "base_http_api_url", f"{running_simulator}/api/v1")
         task = Transcription.async_call(model=MODEL, file_urls=[f"{media_url}/{name}" for name in names], api_key=KEY)
-        reply = Transcription.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
+        reply = Transcription.wait(task, api_key=KEY, wait_timeout=MAX_RECOGNITION_SECONDS)
     documents = [http.get(result["transcription_url"]).raise_for_status().json() for result in reply.output["results"]]
     return {document["file_url"].rpartition("/")[2]: document for document in documents}
 
 
-SAMPLE_NAMES = ("morning-walk.wav", "meeting.mp3", "family.mp4")
+SAMPLE_NAMES = ("morning-walk.wav", "meeting.mp3", "family.mp4", "interview.mp3")
 
 
 # recognition
@@ -70,7 +72,8 @@ def test_a_sample_is_split_into_sentences_at_its_pauses(
     name: str, transcribed_samples: dict[str, dict[str, Any]]
 ) -> None:
     sentences = transcribed_samples[name]["transcripts"][0]["sentences"]
-    assert 2 <= len(sentences) <= 3
+    least = 5 if name == "interview.mp3" else 2
+    assert least <= len(sentences) <= least + 1
     for sentence in sentences:
         assert sentence["text"][0].isupper()
         assert sentence["text"].count(".") == 1
@@ -102,6 +105,7 @@ def test_a_result_has_the_vendors_shape(
         ("morning-walk.wav", ("pcm_s16le", 16000, 8495)),
         ("meeting.mp3", ("mp3", 22050, 6925)),
         ("family.mp4", ("aac", 16000, 8960)),
+        ("interview.mp3", ("mp3", 16000, 12540)),
     ],
 )
 def test_the_properties_are_those_of_the_file(
@@ -138,7 +142,8 @@ def test_words_have_increasing_times_within_the_file(name: str, transcribed_samp
     assert 0 <= times[0] < 1000  # speech starts within the first second of a sample
     length = document["properties"]["original_duration_in_milliseconds"]
     assert times[-1] <= length
-    assert 0.9 * (times[-1] - times[0]) <= transcript["content_duration_in_milliseconds"] <= length + 30
+    speech = [sentence["end_time"] - sentence["begin_time"] for sentence in transcript["sentences"]]
+    assert transcript["content_duration_in_milliseconds"] == sum(speech)
     for sentence in transcript["sentences"]:
         assert sentence["begin_time"] == sentence["words"][0]["begin_time"]
         assert sentence["end_time"] == sentence["words"][-1]["end_time"]
@@ -251,7 +256,7 @@ def test_the_sdk_transcribes_one_file(
     waited = QwenTranscription.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
     fetched = QwenTranscription.fetch(task, api_key=KEY)
     assert waited.output == fetched.output
-    assert waited.usage == {"seconds": 9}
+    assert waited.usage == {"seconds": 8}
     output = {name for name, value in waited.output.items() if value is not None}
     assert output >= {"task_id", "task_status", "submit_time", "scheduled_time", "end_time", "result"}
     assert not output & {"results", "task_metrics", "code", "message"}

@@ -140,11 +140,18 @@ def test_the_number_of_files_can_be_limited_to_one(post_task: PostTask, configur
     assert post_task(ANY_URL).status_code == 200
 
 
-def test_a_submission_without_parameters_is_accepted_and_fails_later(
+def test_a_submission_without_parameters_is_transcribed(submit: Submit, until: Until, configure: Configure) -> None:
+    """docs/vendor-api.md#qwen3-asr-filetrans-parameters: each parameter is optional."""
+    configure(behaviour={"queue_seconds": 0}, scripts=[{"match": "hello", "answers": [{"text": "hello"}]}])
+    body = {"model": ONE_FILE, "input": {"file_url": "http://127.0.0.1:9/hello.wav"}}
+    assert until(submit(body=body))["output"]["task_status"] == "SUCCEEDED"
+
+
+def test_a_submission_without_parameters_to_a_workspace_host_is_accepted_and_fails_later(
     submit: Submit, until: Until, configure: Configure
 ) -> None:
     """docs/vendor-api.md#workspace-hosts."""
-    configure(behaviour={"queue_seconds": 0})
+    configure(behaviour={"queue_seconds": 0, "missing_parameters_fail_the_task": True})
     output = until(submit(body={"model": MODEL, "input": {"file_urls": [ANY_URL]}}))["output"]
     assert output["task_status"] == "FAILED"
     assert output["code"] == "InvalidParameter"
@@ -181,12 +188,16 @@ def test_a_reset_of_the_scenario_restores_the_api_keys(base_url: str, configure:
 # rates
 
 
-def test_the_eleventh_submission_of_a_second_is_throttled(post_task: PostTask, configure: Configure) -> None:
+@pytest.mark.parametrize(("model", "limit"), [("fun-asr", 10), ("paraformer-v2", 20)])
+def test_a_submission_above_the_limit_of_its_model_is_throttled(
+    model: str, limit: int, post_task: PostTask, configure: Configure
+) -> None:
     configure(behaviour={"queue_seconds": 60})
-    for _ in range(10):
-        assert post_task(ANY_URL).status_code == 200
-    for _ in range(40):  # one is enough, unless a slow machine needs more than a second for ten submissions
-        answer = post_task(ANY_URL)
+    body = {"model": model, "input": {"file_urls": [ANY_URL]}, "parameters": {}}
+    for _ in range(limit):
+        assert post_task(body=body).status_code == 200
+    for _ in range(60):  # one is enough, unless a slow machine needs more than a second for as many submissions
+        answer = post_task(body=body)
         if answer.status_code != 200:
             break
     assert answer.status_code == 429

@@ -17,7 +17,7 @@ def test_the_sample_s_averages_are_multiplied_by_the_number_of_files() -> None:
 def test_files_that_are_billed_by_tokens_are_named_and_not_priced() -> None:
     found = extrapolate([Measured(3600, None), Measured(3600, 0.126)], files=2)
     assert [found.hours, found.usd] == pytest.approx([2, 0.126])
-    assert "1 use a model that bills tokens" in str(found)
+    assert "1 use a model without a price per second" in str(found)
 
 
 def test_an_empty_sample_is_no_error() -> None:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from dashscribe.domain.jobs.pause import Pause
 from dashscribe.domain.recognition.media import MAX_SIZE_BYTES, Media
-from dashscribe.domain.transcripts.result_files import results_of
+from dashscribe.domain.recognition.watched_keys import WatchedKeys
 from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillReport, BackfillService
 from dashscribe.services.messages import BACKFILL, ObjectCreated, parse_message
 from dashscribe.services.ports import Upload
@@ -38,6 +38,7 @@ class OldBucket:
     looked_up: list[str] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     counts: dict[str, Counter[str]] = field(default_factory=dict)
+    watched_keys: WatchedKeys = field(default_factory=WatchedKeys)
 
     def put(
         self, key: str, *, version: str | None = "v1", etag: str = "e1", size: int = 1000, archived: bool = False
@@ -55,17 +56,6 @@ class OldBucket:
         if key in self.broken:
             raise OSError("S3 is not reachable")
         return self.uploads.get(key)
-
-    def has_transcript(self, media: Media, since: datetime) -> bool:
-        reports = [
-            json.loads(body)
-            for key, body in self.world.results.files.items()
-            if key.startswith(results_of(media.key)) and key.endswith("/job.json")
-        ]
-        return any(
-            report["media"]["etag"] == media.etag and datetime.fromisoformat(report["timing"]["completed_at"]) >= since
-            for report in reports
-        )
 
     def backlog(self) -> int:
         return self.waiting
@@ -89,13 +79,14 @@ class OldBucket:
             pauses=records,
             rate_limiter=records,
             uploads=self,
-            transcripts=self,
+            transcripts=self.world.results,
             queue=self,
             ledger=self,
             clock=self.world.clock,
             media_bucket=MEDIA_BUCKET,
             results_bucket=RESULTS_BUCKET,
             files_per_second=RATE,
+            watched_keys=self.watched_keys,
         )
 
     def transcribe(self) -> None:
@@ -121,6 +112,12 @@ def test_objects_in_the_bucket_are_transcribed_and_a_second_run_queues_nothing(b
     assert bucket.sent == []
     assert bucket.counted("first") == {"listed": 100, "queued": 100}
     assert bucket.counted("second") == {"listed": 100, "skipped_done": 100}
+
+
+def test_a_backfill_leaves_out_keys_that_are_not_watched(bucket: OldBucket) -> None:
+    bucket.watched_keys = WatchedKeys(("calls/",), (".wav",))
+    bucket.backfill(*(bucket.put(key) for key in ("calls/a.WAV", "calls/a.srt", "b.wav")))
+    assert bucket.counted() == {"listed": 3, "queued": 1, "skipped_filtered": 2}
 
 
 def test_a_backfilled_job_keeps_the_time_of_its_upload(bucket: OldBucket) -> None:

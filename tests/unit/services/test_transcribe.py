@@ -213,6 +213,49 @@ def test_a_recording_that_the_vendor_refuses_as_too_long_goes_to_the_fallback_mo
     assert world.vendor.submissions_of("any/a.wav") == 1
 
 
+@pytest.mark.parametrize("answer", ["BadRequest.UnsupportedFileFormat", "DECODE_ERROR", "InvalidParameter: format"])
+def test_a_recording_whose_format_the_vendor_refuses_goes_to_the_fallback_model(answer: str) -> None:
+    world = world_with_profiles()
+    for key in ("any/a.mkv", "notes/a.mkv"):
+        world.caller.answers[key] = [answer]
+        world.upload(key)
+    world.run_until_quiet()
+    [end] = world.bus.terminal_events_of("any/a.mkv")
+    assert (end.status, end.model) == (Status.SUCCEEDED, "qwen3-asr-flash-filetrans")
+    [without_fallback] = world.bus.terminal_events_of("notes/a.mkv")
+    assert without_fallback.error is not None
+    assert without_fallback.error.category == "permanent"
+
+
+def test_a_large_recording_is_sent_to_a_model_without_a_documented_limit() -> None:
+    world = World(profiles=json.dumps({"profiles": {"default": {"model": "qwen3-omni-flash"}}}))
+    world.audio_lengths["a.wav"] = 3600.0
+    world.upload("a.wav", size=11 * MB)
+    world.run_until_quiet()
+    assert world.job_of("a.wav").status is Status.SUCCEEDED
+    world.upload("gone.wav")
+    world.deliver()
+    del world.media.objects["gone.wav"]
+    world.run_until_quiet()
+    [end] = world.bus.terminal_events_of("gone.wav")
+    assert end.error is not None
+    assert end.error.code == "MEDIA_GONE"
+
+
+def test_the_event_of_a_call_has_the_warnings_about_its_options() -> None:
+    default = {"model": "next", "family": "qwen3-asr-flash", "parameters": {"mood": "calm"}}
+    world = World(profiles=json.dumps({"profiles": {"default": default}}))
+    world.caller.answers["quiet.wav"] = ["ASR_RESPONSE_HAVE_NO_WORDS"]
+    for key in ("a.wav", "quiet.wav"):
+        world.upload(key)
+    world.run_until_quiet()
+    assert world.bus.terminal_events_of("a.wav")[0].warnings == ["PARAMETERS_NOT_CHECKED"]
+    assert world.bus.terminal_events_of("quiet.wav")[0].warnings == [
+        "PARAMETERS_NOT_CHECKED",
+        "ASR_RESPONSE_HAVE_NO_WORDS",
+    ]
+
+
 def test_a_cut_off_transcript_fails_the_job_and_is_not_stored() -> None:
     world = world_with_profiles()
     world.caller.answers["notes/a.wav"] = ["cut"]

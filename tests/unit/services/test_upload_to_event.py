@@ -131,6 +131,33 @@ def test_the_event_warns_about_diarization_of_more_than_two_hours() -> None:
     ]
 
 
+def test_a_mixed_bucket_with_watched_suffixes_has_no_failed_jobs() -> None:
+    world = World(submit_environ={"MEDIA_KEY_SUFFIXES": ".wav, .mp3", "MEDIA_KEY_PREFIXES": "calls/"})
+    for key in ("calls/a.WAV", "calls/a.srt", "calls/a.json", "calls/a.txt", "calls/thumbnails/a.jpg", "other/a.wav"):
+        world.upload(key)
+    world.run_until_quiet()
+    assert [job.media.key for job in world.records.jobs.values()] == ["calls/a.WAV"]
+    assert world.bus.events_of("calls/a.WAV") == [SUBMITTED, SUCCEEDED]
+    assert len(world.bus.events) == 2
+    assert world.dead_lettered == []
+
+
+def test_the_event_warns_about_options_about_which_the_vendors_pages_disagree() -> None:
+    world = World()
+    world.vendor.file_outcomes["quiet.wav"] = ["SUCCESS_WITH_NO_VALID_FRAGMENT"]
+    for key in ("a.wav", "quiet.wav"):
+        world.upload(key, metadata={"dashscribe-parameters": '{"disfluency_removal_enabled": true}'})
+    world.run_until_quiet()
+    assert world.bus.terminal_events_of("a.wav")[0].warnings == ["VENDOR_PAGES_DISAGREE"]
+    assert world.bus.terminal_events_of("quiet.wav")[0].warnings == [
+        "VENDOR_PAGES_DISAGREE",
+        "SUCCESS_WITH_NO_VALID_FRAGMENT",
+    ]
+    report = json.loads(world.results.files[f"a.wav/{world.job_of('a.wav').job_id}/job.json"])
+    [message] = report["options"]["warning_messages"]
+    assert "disagree that fun-asr takes disfluency_removal_enabled" in message
+
+
 def test_a_terminal_event_that_was_not_published_is_published_within_a_minute() -> None:
     world = World()
     world.upload("a.wav")

@@ -28,13 +28,13 @@ class S3Media:
         self._expiry_seconds = expiry_seconds
         self._credentials = credentials
 
-    def head(self, media: Media) -> Mapping[str, str]:
+    def head(self, media: Media, *, archived_too: bool = False) -> Mapping[str, str]:
         """Return the object's user metadata. Raises `MediaGone`, and `InvalidOptions` if S3 left values out."""
         reply = self._head(media, _object_parameters(media))
         etag = reply["ETag"].strip('"')
         if media.etag and etag != media.etag:
             raise _replaced_error(media)
-        if _is_archived(reply):
+        if _is_archived(reply) and not archived_too:
             raise _archived_error(media, str(reply.get("ArchiveStatus", "")) or str(reply.get("StorageClass", "")))
         if media.version_id:
             self._head(media, {"Bucket": media.bucket, "Key": media.key})  # the version remains under a delete marker

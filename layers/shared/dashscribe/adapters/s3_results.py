@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
+from pydantic import ValidationError
 
+from dashscribe.domain.jobs.job import Status
 from dashscribe.domain.recognition.media import Media
+from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.domain.transcripts.result_files import JOB_ID_LENGTH, JOB_JSON, results_of
+from dashscribe.services.ports import StoredTranscript
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -78,20 +81,25 @@ class S3Results:
 
 
 class S3Transcripts:
-    """`TranscriptFinder` on S3. An upload costs one LIST, and one GET for each later result of its key."""
+    """`TranscriptFinder` on S3. An upload costs one LIST, and one GET for each earlier job of its key."""
 
     def __init__(self, client: S3Client, bucket: str) -> None:
         self._client = client
         self._bucket = bucket
 
-    def has_transcript(self, media: Media, since: datetime) -> bool:
-        """Whether this upload has a transcript that is newer than `since`.
+    def find_transcripts(self, media: Media) -> Iterator[StoredTranscript]:
+        """Compare the ETag and the size in each `job.json`. The `job.json` of a failed job has no transcript."""
+        for key in self._list_reports(media.key):
+            report = json.loads(self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+            seen = report["media"]
+            is_same = media.etag is not None and (seen["etag"], seen.get("size_bytes")) == (
+                media.etag,
+                media.size_bytes,
+            )
+            if is_same and report.get("status", Status.SUCCEEDED) == Status.SUCCEEDED:
+                yield StoredTranscript(report["job_id"], _options(report))
 
-        Only a job that succeeded has a `job.json`. It contains the etag of its upload.
-        """
-        return any(self._read_etag(key) == media.etag for key in self._list_reports(media.key, since))
-
-    def _list_reports(self, media_key: str, since: datetime) -> Iterator[str]:
+    def _list_reports(self, media_key: str) -> Iterator[str]:
         prefix = results_of(media_key)
         length = len(prefix) + JOB_ID_LENGTH + len(f"/{JOB_JSON}")  # excludes longer media keys with the same prefix
         start_after = ""
@@ -100,13 +108,15 @@ class S3Transcripts:
             listed = reply.get("Contents", [])
             for entry in listed:
                 key = entry["Key"]
-                if key.endswith(f"/{JOB_JSON}") and len(key) == length and entry["LastModified"] >= since:
+                if key.endswith(f"/{JOB_JSON}") and len(key) == length:
                     yield key
             if not reply.get("IsTruncated") or not listed:
                 return
             start_after = listed[-1]["Key"]
 
-    def _read_etag(self, key: str) -> str | None:
-        report = json.loads(self._client.get_object(Bucket=self._bucket, Key=key)["Body"].read())
-        etag: str | None = report["media"]["etag"]
-        return etag
+
+def _options(report: JsonObject) -> Options | None:
+    try:
+        return Options.model_validate(report["options"])
+    except ValidationError:
+        return None

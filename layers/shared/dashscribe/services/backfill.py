@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dashscribe.domain.recognition.media import Media, is_ignored, refusal
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.watched_keys import WatchedKeys
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
@@ -144,6 +145,7 @@ class BackfillService:
     media_bucket: str
     results_bucket: str
     files_per_second: float
+    watched_keys: WatchedKeys
 
     def run(self, batch: BackfillBatch) -> BackfillReport:
         """Handle the whole batch, or none of it. Raises the first error when every lookup failed."""
@@ -166,7 +168,8 @@ class BackfillService:
     def _is_wanted(self, item: BackfillItem, counts: Counter[str]) -> bool:
         """Decide from the listing, which costs nothing. Objects that are no recordings are counted, not failed."""
         media = Media(bucket=self.media_bucket, key=item.object.keys[0], size_bytes=item.object.size)
-        if not item.request.wants(item.object) or item.object.bucket not in (None, self.media_bucket):
+        is_selected = item.request.wants(item.object) and media.key in self.watched_keys
+        if not is_selected or item.object.bucket not in (None, self.media_bucket):
             counts["skipped_filtered"] += 1
         elif is_ignored(media, self.results_bucket):
             counts["skipped_ignored"] += 1
@@ -201,7 +204,7 @@ class BackfillService:
         # bucket. So the results bucket decides about objects without a record.
         unknown = [(event, upload) for event, upload in named if event.job_id not in known]
         checked = _each(
-            lambda pair: (pair[0], self.transcripts.has_transcript(pair[1].media, pair[1].uploaded_at)), unknown, counts
+            lambda pair: (pair[0], any(True for _ in self.transcripts.find_transcripts(pair[1].media))), unknown, counts
         )
         new = [event for event, has_transcript in checked if not has_transcript]
         counts["skipped_done"] += len(known) + len(checked) - len(new)

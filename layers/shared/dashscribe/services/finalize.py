@@ -166,7 +166,7 @@ class FinalizeService:
 
     def _next_record(self, job: Job, batch: _Batch, files_in_task: int) -> Job:
         outcome, now = batch.outcomes[job.job_id], self.clock()
-        job = ended_by(job, outcome.request_id)
+        job = jobs.scheduled(ended_by(job, outcome.request_id), outcome.scheduled_at)
         decision = decide(job, outcome, files_in_task, now)
         if isinstance(decision, StoreTranscript):
             return self._store_transcript(job, outcome, decision.url, batch.small_only)
@@ -182,7 +182,8 @@ class FinalizeService:
     def _store_silence(self, job: Job, outcome: FileOutcome, code: str) -> Job:
         reply: JsonObject = {"file_url": job.media.s3_uri, "code": code, "message": outcome.message}
         self._store_result(job, result_json(reply, job))
-        return self._stored(job, outcome, empty(**transcript_names(job)), [code])
+        warnings = [*find_option_warnings(job.options, None), code]
+        return self._stored(job, outcome, empty(**transcript_names(job)), warnings)
 
     def _store_transcript(self, job: Job, outcome: FileOutcome, url: str, small_only: bool) -> Job:
         completed_at = outcome.completed_at or self.clock()
@@ -245,7 +246,7 @@ class FinalizeService:
             job,
             self._folder(job),
             transcript.facts,
-            usage_of(job, transcript, outcome.billed_seconds, self.region),
+            usage_of(job, transcript, outcome.billed_seconds, self.region, outcome.tokens),
             [*warnings, *(detail.code for detail in details)],
             outcome.completed_at or self.clock(),
             self.clock(),

@@ -81,6 +81,12 @@ class ObjectCreated(BaseModel):
             raise MalformedMessage("The S3 event has neither a version-id nor a sequencer.")
         return job_id_of(self.detail.bucket.name, self.detail.object.key, version)
 
+    @property
+    def is_copy(self) -> bool:
+        """Whether CopyObject wrote the object. It changes the metadata, the storage class or the key of an object in
+        place, but also copies another object."""
+        return self.detail.reason == "CopyObject"
+
 
 class ObjectRestored(ObjectCreated):
     """The S3 event "Object Restore Completed": an archived object can be read for a while."""

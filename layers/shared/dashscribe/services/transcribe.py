@@ -31,9 +31,9 @@ from dashscribe.domain.recognition.options import Options, find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.requests import data_url
 from dashscribe.domain.recognition.stored_replies import remove_secrets
-from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
+from dashscribe.domain.recognition.synchronous_replies import read_recognition, read_usage
 from dashscribe.domain.recognition.task_replies import read_request_id
-from dashscribe.domain.recognition.vendor_codes import NO_WORDS
+from dashscribe.domain.recognition.vendor_codes import NO_WORDS, is_format_refusal
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
@@ -86,13 +86,16 @@ class SynchronousCaller:
     submit_requests_per_second: float = 0
     sleep: Callable[[float], None] = time.sleep
 
-    def read(self, job: Job) -> bytes:
-        """The recording. Raises `MediaUnusable`."""
+    def read(self, job: Job, options: Options) -> bytes:
+        """The recording; empty if nothing needs its bytes, because it may be too large. Raises `MediaUnusable`."""
+        if options.spec.max_duration_seconds is None and not sends_inline(job, options):
+            self.media.head(job.media)
+            return b""
         return self.media.read(job.media)
 
     def refusal(self, job: Job, options: Options, media: bytes) -> tuple[str, str] | None:
         """Code and message when the recording is too long for the model, or too large for a request."""
-        too_long = too_long_for(self.audio_length(media), options.spec)
+        too_long = too_long_for(self.audio_length(media), options.spec) if media else None
         return too_long or too_large_for(job.media, options.spec, is_inline=sends_inline(job, options))
 
     def wait_for_slot(self, options: Options) -> bool:
@@ -161,7 +164,7 @@ class TranscribeService:
         if job.status is Status.SUBMITTING:
             return self._resume(job)
         try:
-            media = self.caller.read(job)
+            media = self.caller.read(job, options)
         except MediaUnusable as error:
             return self.recorder.fail(job, error.code, str(error))
         refused = self.caller.refusal(job, options, media)
@@ -184,7 +187,7 @@ class TranscribeService:
         return self.recorder.record_lost_responses([job], MAX_LOST_CALL_RESPONSES) + SubmitReport(ambiguous=1)
 
     def _fall_back(self, job: Job, code: str, message: str = "") -> SubmitReport:
-        logger.info("too large for a synchronous model", error_code=code, reason=message)
+        logger.info("not for a synchronous model", error_code=code, reason=message)
         return self.recorder.record([job], lambda each: jobs.fall_back(each, code, self.clock()))
 
     def _call(self, job: Job, options: Options, media: bytes) -> SubmitReport:
@@ -215,8 +218,8 @@ class TranscribeService:
         if error.error_class is ErrorClass.NO_SPEECH:
             note: JsonObject = {"code": error.code, "message": error.message, "request_id": error.request_id}
             return self._conclude(claimed, read_stored(note, claimed), started)
-        has_fallback = options.fallback is not None and key_refusal(claimed.media) is None
-        if error.code in _TOO_LARGE_FOR_A_CALL and has_fallback:
+        is_for_fallback = error.code in _TOO_LARGE_FOR_A_CALL or is_format_refusal(error.code, error.message)
+        if is_for_fallback and options.fallback is not None and key_refusal(claimed.media) is None:
             return self._fall_back(claimed, error.code, error.message)
         fits = too_large_for(claimed.media, options.spec, is_inline=True) is None
         if error.error_class is ErrorClass.URL_DIED and fits:
@@ -230,11 +233,18 @@ class TranscribeService:
         folder = job_result_folder(self.results_bucket, job)
         self.results.store([result_file(result_json(result.response, job), folder)])
         accepted = jobs.submitted(job, None, started, read_request_id(result.response))
+        usage = read_usage(result.response)
         ended = jobs.succeed(
             accepted,
             folder,
             result.transcript.facts,
-            usage_of(accepted, result.transcript, read_billed_seconds(result.response), self.region),
+            usage_of(
+                accepted,
+                result.transcript,
+                usage.billed_seconds if usage else None,
+                self.region,
+                usage.tokens if usage else None,
+            ),
             result.warnings,
             now,
             now,
@@ -258,16 +268,18 @@ def read_response(response: JsonObject, job: Job) -> CallResult:
     transcript = neutral(recognition, **transcript_names(job))
     pointers = recognition.odd_values.pointers
     details = [WarningDetail(code=RESULT_PARTLY_UNDERSTOOD, pointers=pointers)] if pointers else []
-    warnings = [
-        *find_option_warnings(job.options, transcript.duration_ms),
-        *([] if transcript.text else [NO_WORDS]),
-        *(detail.code for detail in details),
-    ]
+    warnings = find_option_warnings(job.options, transcript.duration_ms)
+    warnings += [*([] if transcript.text else [NO_WORDS]), *(detail.code for detail in details)]
     return CallResult(response, transcript, warnings, details)
 
 
 def read_stored(stored: JsonObject, job: Job) -> CallResult:
     """Read a stored response. One with only a code and a message is our own note that there is no speech."""
     if set(stored) <= {"code", "message", "request_id"}:
-        return CallResult(stored, empty(**transcript_names(job)), [str(stored.get("code"))], [])
+        return CallResult(
+            stored,
+            empty(**transcript_names(job)),
+            [*find_option_warnings(job.options, None), str(stored.get("code"))],
+            [],
+        )
     return read_response(stored, job)

@@ -10,6 +10,7 @@ from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, detail_of
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.vendor_usage import Tokens
 from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import result_folder
 
@@ -23,10 +24,10 @@ def submitted(job: Job, now: datetime) -> Job:
 @pytest.fixture
 def succeeded(submitted: Job, now: datetime) -> Job:
     return jobs.succeed(
-        submitted,
+        jobs.scheduled(submitted, now + timedelta(seconds=1.5)),
         result_folder("results", submitted.media.key, submitted.job_id),
-        AudioFacts(duration_ms=3834, speech_ms=2480, channels=[0]),
-        Usage(billed_seconds=4, estimated_cost_usd=0.00014),
+        AudioFacts(duration_ms=3834, speech_ms=2480, channels=[0], format="pcm_s16le", sample_rate=16000),
+        Usage(billed_seconds=4, estimated_cost_usd=0.00014, tokens=Tokens(input=42, output=12, total=54, audio=42)),
         [],
         now + timedelta(seconds=2),
         now + timedelta(seconds=3),
@@ -73,13 +74,24 @@ def test_the_event_of_a_success_has_the_documented_shape(succeeded: Job, now: da
                 "job": f"{prefix}job.json",
             },
         },
-        "audio": {"duration_ms": 3834, "speech_ms": 2480, "channels": [0]},
-        "usage": {"billed_seconds": 4, "estimated_cost_usd": 0.00014},
+        "audio": {
+            "duration_ms": 3834,
+            "speech_ms": 2480,
+            "channels": [0],
+            "format": "pcm_s16le",
+            "sample_rate": 16000,
+        },
+        "usage": {
+            "billed_seconds": 4,
+            "estimated_cost_usd": 0.00014,
+            "tokens": {"input": 42, "output": 12, "total": 54, "audio": 42},
+        },
         "warnings": [],
         "warning_details": [],
         "timing": {
             "uploaded_at": "2026-01-01T12:00:00.123Z",
             "submitted_at": "2026-01-01T12:00:01.123Z",
+            "scheduled_at": "2026-01-01T12:00:01.623Z",
             "completed_at": "2026-01-01T12:00:02.123Z",
             "published_at": "2026-01-01T12:00:04.123Z",
         },

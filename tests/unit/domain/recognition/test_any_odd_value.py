@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.domain.recognition.synchronous_replies import read_recognition, read_usage
 from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.domain.transcripts.output_files import transcript_files
@@ -85,7 +86,32 @@ DOCUMENTED_NAMES = (
     "004_openai_reply",
 )
 DOCUMENTED = {name: json.loads((DOCUMENTS / f"{name}.json").read_bytes()) for name in DOCUMENTED_NAMES}
-FAMILIES: dict[str, Any] = {**DOCUMENTED, "channels": TWO_CHANNELS, "flash": FLASH, "flash stream": FLASH_STREAM}
+CHAT_STREAM = {
+    FRAMES: [
+        json.loads(line.removeprefix("data: "))
+        for line in (DOCUMENTS / "004_openai_stream.txt").read_text().splitlines()
+        if line.startswith("data: {")
+    ]
+    + [{"choices": [], "usage": {"prompt_tokens": 42, "completion_tokens": 12, "total_tokens": 54}}]
+}
+"""Its last two events are the end of the text and the usage."""
+FAMILIES: dict[str, Any] = {
+    **DOCUMENTED,
+    "channels": TWO_CHANNELS,
+    "flash": FLASH,
+    "flash stream": FLASH_STREAM,
+    "chat stream": CHAT_STREAM,
+}
+DOCUMENTS_OF_FAMILY = {
+    "fun-asr": ("000_fun_asr_first_result", "channels"),
+    "paraformer": ("002_paraformer_second_result",),
+    "qwen-audio-filetrans": ("channels",),
+    "qwen3-asr-filetrans": ("004_filetrans_result",),
+    "qwen3-asr-flash": ("004_native_reply", "004_openai_reply", "chat stream"),
+    "fun-asr-flash": ("flash", "flash stream"),
+    "qwen-audio-flash": ("flash", "flash stream"),
+    "qwen-omni": ("chat stream",),
+}
 
 
 def _places(value: object, path: Place = ()) -> Iterator[Place]:
@@ -119,11 +145,18 @@ def _is_about_the_whole(family: str, path: Place) -> bool:
     """Values without which no text is left, or that say that the text is incomplete."""
     if family in ("004_native_reply", "004_openai_reply"):
         return not {"annotations", "usage"} & set(path)
+    if family == "chat stream" and path[:2] == (FRAMES, len(CHAT_STREAM[FRAMES]) - 2):
+        return not {"usage"} & set(path)
     return path in ((), ("transcripts",), ("output",), (FRAMES,))
 
 
 def _sayings(family: str) -> dict[Place, str]:
     """The texts of the sentences of a document by their paths."""
+    if family in ("004_native_reply", "004_openai_reply"):
+        return {("the text",): "Welcome to Alibaba Cloud."}
+    if family == "chat stream":
+        pieces = [frame["choices"][0]["delta"].get("content") for frame in CHAT_STREAM[FRAMES][:-1]]
+        return {(FRAMES, n, "choices", 0, "delta", "content"): piece for n, piece in enumerate(pieces) if piece}
     if family == "flash stream":
         return {(FRAMES, n, "output", "sentence"): s["text"] for n, s in enumerate(SENTENCES)}
     if family == "flash":
@@ -144,10 +177,13 @@ def _check(family: str, path: Place, value: object) -> None:
     assert set(files) == {"json", "txt", "srt", "vtt", "html"}
     # A sentence that a later frame contradicts takes the times away from all of the text.
     is_revised = family.startswith("flash") and path[-1:] == ("text",) and isinstance(value, str)
+    has_times = family not in ("004_native_reply", "004_openai_reply", "chat stream")
     for place, text in _sayings(family).items():
-        if path[: len(place)] == place or place[: len(path)] == path:
-            continue  # the value is part of this sentence, or contains it
-        for name in ("json", "txt") if is_revised else ("json", "txt", "srt"):
+        part = path[len(place) :][:1] if path[: len(place)] == place else None
+        if part in ((), ("text",)) or place[: len(path)] == path:
+            continue  # the value is this text, or contains it
+        is_timed = has_times and not is_revised and part not in (("words",), ("sentence_end",))
+        for name in ("json", "txt", "srt") if is_timed else ("json", "txt"):
             found = _squeezed(files[name])
             parts = text.split() if name == "srt" else [text]
             assert all(_squeezed(part) in found for part in parts), (name, text, path, value)
@@ -159,6 +195,11 @@ CASES = [
     for path in _places(document)
     if not _is_about_the_whole(family, path)
 ]
+
+
+def test_every_model_family_has_a_document() -> None:
+    assert set(DOCUMENTS_OF_FAMILY) == {spec.family for spec in CATALOGUE.values()}
+    assert {name for names in DOCUMENTS_OF_FAMILY.values() for name in names} == set(FAMILIES)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

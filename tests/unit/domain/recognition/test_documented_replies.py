@@ -299,11 +299,12 @@ def outcome_of(name: str) -> FileOutcome:
     return read_outcomes(reply.output, {"job": RECORDING}, usage=reply.usage)["job"]
 
 
-def test_a_succeeded_task_has_its_result_its_end_time_and_its_billed_seconds() -> None:
+def test_a_succeeded_task_has_its_result_its_times_and_its_billed_seconds() -> None:
     assert outcome_of("004_task_succeeded") == FileOutcome(
         status="SUCCEEDED",
         transcription_url="http://dashscope-result-bj.oss-cn-beijing.aliyuncs.com/...",
         completed_at=datetime(2025, 10, 27, 5, 57, 47, 79_000, tzinfo=UTC),
+        scheduled_at=datetime(2025, 10, 27, 5, 57, 46, 18_000, tzinfo=UTC),
         billed_seconds=3,
     )
 
@@ -314,6 +315,7 @@ def test_a_failed_task_has_its_error_code() -> None:
         code="FILE_403_FORBIDDEN",
         message="FILE_403_FORBIDDEN",
         completed_at=datetime(2025, 10, 27, 7, 6, 7, 584_000, tzinfo=UTC),
+        scheduled_at=datetime(2025, 10, 27, 7, 6, 6, 967_000, tzinfo=UTC),
     )
 
 

@@ -14,6 +14,7 @@ from dashscribe.domain.recognition.media import (
     job_id_of,
     refusal,
 )
+from dashscribe.domain.recognition.watched_keys import WatchedKeys, parse_list
 from dashscribe.domain.transcripts.result_files import RESULT_FILE_NAMES, result_prefix
 
 
@@ -141,3 +142,24 @@ def test_our_own_output_copied_into_the_media_bucket_is_ignored(key: str, name: 
 )
 def test_a_key_that_only_resembles_our_output_is_not_ignored(key: str) -> None:
     assert not is_ignored(upload(key), "results")
+
+
+@pytest.mark.parametrize(
+    ("prefixes", "suffixes", "watched", "others"),
+    [
+        ((), (), ["a.mp3", "a.srt", "x/a.jpg"], []),
+        ((), (".mp3", ".WAV"), ["a.mp3", "A.MP3", "x/a.wav"], ["a.srt", "a.json", "a.mp3.txt", "mp3", "a.jpg"]),
+        (("calls/", "meetings/"), (), ["calls/a.mp3", "meetings/a.txt"], ["a.mp3", "Calls/a.mp3", "x/calls/a.mp3"]),
+        (("calls/",), (".mp3",), ["calls/a.mp3"], ["calls/a.srt", "a.mp3"]),
+    ],
+)
+def test_a_key_is_watched_by_its_begin_and_its_end(
+    prefixes: tuple[str, ...], suffixes: tuple[str, ...], watched: list[str], others: list[str]
+) -> None:
+    keys = WatchedKeys(prefixes, suffixes)
+    assert [key for key in [*watched, *others] if key in keys] == watched
+
+
+def test_a_list_may_have_blanks_and_empty_parts() -> None:
+    assert parse_list(" .mp3 , .wav,,") == (".mp3", ".wav")
+    assert parse_list("") == ()

@@ -89,6 +89,12 @@ def test_metadata_that_s3_returns_as_an_encoded_word_is_decoded() -> None:
     )
 
 
+def test_metadata_with_a_byte_order_mark_is_read() -> None:
+    metadata = {MODEL_KEY: "\ufefffun-asr-mtl", PARAMETERS_KEY: encoded_word('\ufeff{"channel_id": [0]}')}
+    options = resolve(metadata)
+    assert (options.model, options.parameters) == ("fun-asr-mtl", {"channel_id": [0]})
+
+
 def test_long_metadata_in_several_encoded_words_is_decoded() -> None:
     text = json.dumps({"special_word_filter": {"filter_with_empty": {"word_list": ["那个"] * 40}}}, ensure_ascii=False)
     split = " ".join(encoded_word(text[start : start + 20]) for start in range(0, len(text), 20))

@@ -14,12 +14,14 @@ from dashscribe.domain.recognition.parameters import (
     FunAsrFlashParameters,
     FunAsrParameters,
     ModelParameters,
-    OmniParameters,
     ParaformerV2Parameters,
-    Qwen3FiletransParameters,
-    Qwen3FlashParameters,
     QwenAudioFiletransParameters,
     QwenAudioFlashParameters,
+)
+from dashscribe.domain.recognition.qwen_parameters import (
+    OmniParameters,
+    Qwen3FiletransParameters,
+    Qwen3FlashParameters,
 )
 
 FAMILIES = sorted({spec.parameters for spec in CATALOGUE.values()}, key=lambda family: family.__name__)

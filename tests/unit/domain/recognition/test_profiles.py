@@ -179,21 +179,17 @@ def test_naming_the_default_model_changes_nothing() -> None:
 @pytest.mark.parametrize("region", Region)
 def test_an_unknown_model_works_with_its_declared_family(family: str, region: Region) -> None:
     fields: dict[str, object] = {"model": "brand-new-2027", "family": family}
-    if region is Region.US and FAMILIES[family].endpoints == (Endpoint.OPENAI,):
-        assert "no OpenAI-compatible endpoint" in profile_faults(fields, region)[0]
-        return
     options = resolve(profiles=profile(**fields), region=region)
     assert (options.model, options.family, options.spec.name) == ("brand-new-2027", family, "brand-new-2027")
     assert options.spec.parameters is FAMILIES[family].parameters
     assert options.spec.price(region) is None
 
 
-def test_an_unknown_model_accepts_any_language_but_not_any_parameter() -> None:
+def test_an_unknown_model_accepts_any_language() -> None:
     fields: dict[str, object] = {"model": "fun-asr-2027", "family": "fun-asr"}
     assert resolve(profiles=profile(**fields, parameters={"language_hints": ["tlh"]})).parameters == {
         "language_hints": ["tlh"]
     }
-    assert "'speed' is not known to fun-asr-2027" in profile_faults(fields | {"parameters": {"speed": 2}})[0]
 
 
 @pytest.mark.parametrize(

@@ -207,3 +207,22 @@ def test_any_document_becomes_a_transcript_of_its_tracks(document: object) -> No
     transcript = neutral(result, job_id="j", model="m", media="s3://media/a.wav")
     assert transcript.facts.channels == [channel.channel_id for channel in result.channels]
     assert Transcript.model_validate_json(transcript.model_dump_json()) == transcript
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ({"properties": {"audio_format": "pcm_s16le", "original_sampling_rate": 24000}}, ("pcm_s16le", 24000)),
+        ({"audio_info": {"format": "wav", "sample_rate": 16000}}, ("wav", 16000)),
+        ({"properties": {"audio_format": 7, "original_sampling_rate": "fast"}}, (None, None)),
+        ({"audio_info": "wav"}, (None, None)),
+        ({"properties": {"audio_format": "x" * 500, "original_sampling_rate": 0}}, ("x" * 100, None)),
+        ({}, (None, None)),
+    ],
+)
+def test_the_format_and_the_sample_rate_of_the_audio_are_kept(
+    facts: dict[str, object], expected: tuple[str | None, int | None]
+) -> None:
+    result = VendorResult.model_validate({**facts, "transcripts": [{"channel_id": 0, "text": "Hi."}]})
+    found = neutral(result, job_id="j", model="m", media="s3://media/a.wav").facts
+    assert (found.format, found.sample_rate) == expected

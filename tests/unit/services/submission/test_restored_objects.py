@@ -30,7 +30,7 @@ def test_an_archived_upload_fails_and_its_restore_is_transcribed_once() -> None:
     world.media.objects["a.wav"] = {}
     readable = world.media.head
 
-    def archived(media: Media) -> Mapping[str, str]:
+    def archived(media: Media, *, archived_too: bool = False) -> Mapping[str, str]:
         raise MediaArchived("archived")
 
     world.media.head = archived  # type: ignore[method-assign]

@@ -18,7 +18,7 @@ class SlowWorld(World):
         self.head_at_full_speed = self.media.head
         self.media.head = self.slow_head  # type: ignore[method-assign]
 
-    def slow_head(self, media: Media) -> Mapping[str, str]:
+    def slow_head(self, media: Media, *, archived_too: bool = False) -> Mapping[str, str]:
         self.sleep(1.5)
         return self.head_at_full_speed(media)
 

@@ -26,12 +26,14 @@ DETAIL_TYPES = {
 
 
 class Timing(BaseModel):
-    """When each step of a job happened, in UTC. `completed_at` is when the vendor ended the task."""
+    """When each step of a job happened, in UTC. The vendor began the task at `scheduled_at` and ended it at
+    `completed_at`."""
 
     model_config = ConfigDict(frozen=True)
 
     uploaded_at: Timestamp
     submitted_at: Timestamp | None
+    scheduled_at: Timestamp | None = None
     completed_at: Timestamp | None
     published_at: Timestamp
 
@@ -83,6 +85,7 @@ def detail_of(job: Job, published_at: datetime) -> Detail:
             "timing": {
                 "uploaded_at": job.uploaded_at,
                 "submitted_at": job.submitted_at,
+                "scheduled_at": job.scheduled_at,
                 "completed_at": job.completed_at,
                 "published_at": published_at,
             },

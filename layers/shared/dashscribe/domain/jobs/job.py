@@ -31,6 +31,7 @@ from dashscribe.domain.jobs.timeouts import (
 )
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.vendor_usage import Tokens
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import ResultFolder
@@ -67,12 +68,16 @@ class Due(StrEnum):
 
 
 class Usage(BaseModel):
-    """What the vendor bills for one file. `estimated_cost_usd` is list price × seconds."""
+    """What the vendor bills for one file.
+
+    `billed_seconds` are those of all channels. `estimated_cost_usd` is the list price of the seconds, or of the tokens.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     billed_seconds: int | None
     estimated_cost_usd: float | None
+    tokens: Tokens | None = None
 
 
 class SplitFrom(BaseModel):
@@ -123,6 +128,7 @@ class Job(BaseModel):
     uploaded_at: Timestamp
     received_at: Timestamp
     submitted_at: Timestamp | None = None
+    scheduled_at: Timestamp | None = None
     completed_at: Timestamp | None = None
     published_at: Timestamp | None = None
     failed_runs: int = 0
@@ -184,7 +190,7 @@ def hand_over(job: Job, now: datetime) -> Job:
 
 
 def fall_back(job: Job, error_code: str, now: datetime) -> Job:
-    """The recording is too large or too long for its synchronous model: use the fallback model of its profile."""
+    """The synchronous model does not take the recording: use the fallback model of its profile."""
     if job.options is None:
         raise ValueError("a job without options has no fallback model")
     return with_options(retry(job, error_code, now), job.options.with_fallback_model())
@@ -285,6 +291,7 @@ def retry(
         job,
         error_code,
         task_id=None,
+        scheduled_at=None,
         failed_attempts=job.failed_attempts + int(is_failed_attempt),
         single_file_task=job.single_file_task or single_file_task,
         split_from=split.model_dump() if split else None,
@@ -325,6 +332,11 @@ def check_again(job: Job, at: datetime) -> Job:
 
 
 # Ending
+
+
+def scheduled(job: Job, at: datetime | None) -> Job:
+    """When the vendor began to work on the job's task, as far as its reply says."""
+    return _changed(job, scheduled_at=at) if at else job
 
 
 def succeed(

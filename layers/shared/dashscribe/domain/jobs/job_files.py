@@ -11,6 +11,7 @@ from dashscribe.domain.jobs.job_report import job_report
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.received_results import DownloadedResult
+from dashscribe.domain.recognition.vendor_usage import Tokens
 from dashscribe.domain.transcripts.output_files import JSON, OutputFile, transcript_files
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, OUTPUTS, RenderContext
 from dashscribe.domain.transcripts.result_files import ResultFolder, result_folder
@@ -77,14 +78,24 @@ def transcript_names(job: Job) -> dict[str, str]:
     return {"job_id": job.job_id, "model": job.options.model if job.options else "", "media": job.media.s3_uri}
 
 
-def usage_of(job: Job, transcript: Transcript, billed_seconds: int | None, region: Region) -> Usage:
-    """What the vendor bills: its own `billed_seconds`, else the speech of each channel, rounded up to whole seconds.
+def usage_of(
+    job: Job, transcript: Transcript, reported_seconds: int | None, region: Region, tokens: Tokens | None = None
+) -> Usage:
+    """What the vendor bills: the seconds that it reports, else the speech of each channel in whole seconds.
 
-    Fun-ASR and Paraformer bill speech (docs/vendor-api.md#usage). Models that bill tokens have no cost.
+    Fun-ASR and Paraformer bill the speech of each channel. Qwen3-ASR filetrans reports the duration of the audio and
+    bills it for each requested channel (docs/vendor-api.md#usage).
     """
-    seconds = billed_seconds
+    spec = job.options.spec if job.options else None
+    seconds = reported_seconds
     if seconds is None and transcript.speech_ms is not None:
         seconds = sum(-(-(channel.speech_ms or 0) // 1000) for channel in transcript.channels)
-    price = job.options.spec.price(region) if job.options else None
-    cost = None if seconds is None or price is None else round(seconds * price, 8)
-    return Usage(billed_seconds=seconds, estimated_cost_usd=cost)
+    elif seconds is not None and job.options and spec and spec.usage_is_audio_duration:
+        seconds *= job.options.requested_channels
+    price, token_price = (spec.price(region), spec.token_price(region)) if spec else (None, None)
+    cost = None
+    if price is not None and seconds is not None:
+        cost = round(seconds * price, 8)
+    elif token_price is not None and tokens and tokens.input is not None and tokens.output is not None:
+        cost = round((tokens.input * token_price[0] + tokens.output * token_price[1]) / 1_000_000, 8)
+    return Usage(billed_seconds=seconds, estimated_cost_usd=cost, tokens=tokens)

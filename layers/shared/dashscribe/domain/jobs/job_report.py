@@ -28,6 +28,7 @@ class JobTiming(BaseModel):
     uploaded_at: Timestamp
     received_at: Timestamp
     submitted_at: Timestamp | None
+    scheduled_at: Timestamp | None = None
     completed_at: Timestamp | None
 
 
@@ -95,6 +96,7 @@ def job_report(job: Job, subtitle_warnings: Mapping[str, int] | None = None) -> 
             uploaded_at=job.uploaded_at,
             received_at=job.received_at,
             submitted_at=job.submitted_at,
+            scheduled_at=job.scheduled_at,
             completed_at=job.completed_at,
         ),
     )

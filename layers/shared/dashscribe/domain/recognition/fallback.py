@@ -5,18 +5,15 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, EQUIVALENT_LANGUAGE_CODES, ModelSpec, Region
-from dashscribe.domain.recognition.option_checks import (
-    check_parameters,
-    find_model,
-    find_parameter_warnings,
-    find_region_fault,
-)
+from dashscribe.domain.recognition.option_checks import check_parameters, find_model, find_region_fault
+from dashscribe.domain.recognition.option_warnings import find_option_doubts, find_parameter_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profile
 
 
 class Fallback(BaseModel):
-    """The asynchronous model for a recording that is too large or too long for a synchronous model."""
+    """The asynchronous model for a recording that is too large or too long for a synchronous model, or whose format it
+    refuses."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,6 +21,7 @@ class Fallback(BaseModel):
     family: str
     parameters: JsonObject
     warnings: tuple[str, ...] = ()
+    warning_messages: tuple[str, ...] = ()
 
 
 def resolve_fallback(
@@ -32,10 +30,12 @@ def resolve_fallback(
     if not spec.is_synchronous:
         return None, []
     if profile.fallback_model is None:
-        if profile.fallback_parameters is None:
-            return None, []
-        return None, ["Option 'fallback_parameters' needs 'fallback_model', which is not given."]
-    fallback, fault = find_model(profile.fallback_model, None)
+        return None, [
+            f"Option {name!r} needs 'fallback_model', which is not given."
+            for name in ("fallback_family", "fallback_parameters")
+            if getattr(profile, name) is not None
+        ]
+    fallback, fault = find_model(profile.fallback_model, profile.fallback_family, "fallback_family")
     if fallback is None:
         return None, [f"Option 'fallback_model': {fault}"]
     if fallback.is_synchronous:
@@ -47,9 +47,18 @@ def resolve_fallback(
     own_parameters = profile.fallback_parameters
     translated = translate_parameters(given, fallback) if own_parameters is None else own_parameters
     parameters, faults = check_parameters(fallback, translated)
-    faults = [f"Option 'fallback_model': {fault}" for fault in [*filter(None, [region_fault]), *faults]]
-    warnings = tuple(find_parameter_warnings(fallback, translated, has_workspace=has_workspace))
-    return Fallback(model=fallback.name, family=fallback.family, parameters=parameters, warnings=warnings), faults
+    faults = [f"Option 'fallback_model': {fault}" for fault in [*filter(None, [fault, region_fault]), *faults]]
+    doubts = [
+        *find_option_doubts(fallback, parameters, region),
+        *find_parameter_warnings(fallback, translated, has_workspace=has_workspace),
+    ]
+    return Fallback(
+        model=fallback.name,
+        family=fallback.family,
+        parameters=parameters,
+        warnings=tuple(dict.fromkeys(doubt.code for doubt in doubts)),
+        warning_messages=tuple(doubt.message for doubt in doubts),
+    ), faults
 
 
 def translate_parameters(given: JsonObject, fallback: ModelSpec) -> JsonObject:
@@ -68,9 +77,10 @@ def translate_parameters(given: JsonObject, fallback: ModelSpec) -> JsonObject:
     # `language` can only name one language, so several codes are given as `language_hints` only.
     translated["language"] = known[0] if known and len(codes) == 1 else None
     translated["language_hints"] = known or None
+    names = fallback.parameters.model_fields.keys() - {"extra_parameters"}  # they are those of the other model
     if fallback.parameters.prepares_vocabulary:
-        translated["vocabulary"] = None
-    return {name: translated[name] for name in fallback.parameters.model_fields if translated.get(name) is not None}
+        names -= {"vocabulary"}
+    return {name: translated[name] for name in names if translated.get(name) is not None}
 
 
 def _translate_language(fallback: ModelSpec, code: object) -> object:

@@ -10,16 +10,14 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.recognition.catalogue import ModelSpec
+from dashscribe.domain.recognition.parameters import AUDIO_FORMATS
 from dashscribe.domain.transcripts.result_files import RESULT_FILE_NAMES
 
 MAX_SIZE_BYTES = 2 * 1024**3
 """Every asynchronous model accepts up to 2 GB per file (docs/vendor-api.md#file-limits)."""
 
-SUPPORTED_EXTENSIONS = (
-    "aac", "amr", "avi", "flac", "flv", "m4a", "mkv", "mov", "mp3", "mp4", "mpeg", "ogg", "opus", "wav", "webm", "wma",
-    "wmv",
-)  # fmt: skip
-"""The 17 formats that the asynchronous models accept (docs/vendor-api.md#file-formats)."""
+SUPPORTED_EXTENSIONS = AUDIO_FORMATS
+"""The 17 formats that Fun-ASR, Fun-ASR-Flash and Paraformer accept (docs/vendor-api.md#file-formats)."""
 
 FORMAT_OF_EXTENSION = MappingProxyType({
     "3ga": "mp4", "3gp": "mp4", "3gpp": "mp4", "adts": "aac", "aif": "aiff", "aifc": "aiff", "asf": "wma", "f4v": "mp4",
@@ -128,14 +126,15 @@ def data_url_length(size_bytes: int) -> int:
 
 def too_large_for(media: Media, spec: ModelSpec, *, is_inline: bool = False) -> tuple[str, str] | None:
     """Why the object is too large for the chosen model, as (code, sentence); None if it is not."""
-    if is_inline and data_url_length(media.size_bytes) > spec.max_size_bytes:
+    limit = spec.max_size_bytes
+    if is_inline and limit is not None and data_url_length(media.size_bytes) > limit:
         return (
             "FILE_TOO_LARGE",
             f"The object has {media.size_bytes:,} bytes, which are {data_url_length(media.size_bytes):,} characters in "
-            f"base64; {spec.name} accepts at most {spec.max_size_bytes:,} in a request (option 'send'). Choose an "
-            "asynchronous model for it, or name one as the profile's fallback_model, and upload it again.",
+            f"base64; {spec.name} accepts at most {limit:,} in a request (option 'send'). Choose an asynchronous model "
+            "for it, or name one as the profile's fallback_model, and upload it again.",
         )
-    if media.size_bytes <= spec.max_size_bytes:
+    if spec.max_size_bytes is None or media.size_bytes <= spec.max_size_bytes:
         return None
     return (
         "FILE_TOO_LARGE",
@@ -146,12 +145,13 @@ def too_large_for(media: Media, spec: ModelSpec, *, is_inline: bool = False) -> 
 
 def too_long_for(duration_seconds: float | None, spec: ModelSpec) -> tuple[str, str] | None:
     """Why the recording is too long for the chosen model, as (code, sentence). None if it is not, or if unknown."""
-    if duration_seconds is None or duration_seconds <= spec.max_duration_seconds:
+    longest = spec.max_duration_seconds
+    if duration_seconds is None or longest is None or duration_seconds <= longest:
         return None
     return (
         AUDIO_TOO_LONG,
         f"The recording lasts {duration_seconds:,.0f} seconds; {spec.name} accepts at most "
-        f"{spec.max_duration_seconds:,}. Choose an asynchronous model for it, or name one as the profile's "
+        f"{longest:,}. Choose an asynchronous model for it, or name one as the profile's "
         "fallback_model, and upload it again.",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from pydantic import ValidationError
 
@@ -18,15 +19,17 @@ from dashscribe.domain.recognition.catalogue import (
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profile
 
-HOTWORDS_NEED_PRIMARY_WORKSPACE = "HOTWORDS_NEED_PRIMARY_WORKSPACE"
-"""The warning of hotwords in a stack that names a workspace: they have no effect in other workspaces than the primary
-one (docs/vendor-api.md#hotwords)."""
 MIN_ABSOLUTE_VALUE, MAX_ABSOLUTE_VALUE = 1e-100, 1e100
-"""The range of numbers that a record in DynamoDB can store."""
+MAX_DIGITS = 38
+MAX_INTEGER = 10**38 - 1
+"""The numbers that a record in DynamoDB can store."""
 
 
-def find_model(model: str, family: str | None) -> tuple[ModelSpec | None, str]:
-    """Return the model's row, and a fault (or an empty text). Both are given if the declared family is wrong."""
+def find_model(model: str, family: str | None, option: str = "family") -> tuple[ModelSpec | None, str]:
+    """Return the model's row, and a fault (or an empty text). Both are given if the declared family is wrong.
+
+    `option` is the name of the option that declares the family.
+    """
     spec = find_spec(model, family or "")
     families = ", ".join(sorted(FAMILIES))
     if spec is None and family:
@@ -34,15 +37,18 @@ def find_model(model: str, family: str | None) -> tuple[ModelSpec | None, str]:
     if spec is None:
         return None, (
             f"Model {quote(model)} is not in the catalogue; allowed are {', '.join(CATALOGUE)}. "
-            f"For a newer model, name its family in a profile: {families}."
+            f"For a newer model, name its family in a profile: {families} (option {option!r})."
         )
     if family and family != spec.family:
-        return spec, f"Model {model!r} belongs to the family {spec.family!r}, not {quote(family)}; leave 'family' out."
+        return (
+            spec,
+            f"Model {model!r} belongs to the family {spec.family!r}, not {quote(family)}; leave {option!r} out.",
+        )
     return spec, ""
 
 
 def find_region_fault(spec: ModelSpec, region: Region) -> str:
-    if region is Region.OTHER or region in spec.regions:
+    if region is Region.OTHER or region in spec.regions | spec.disputed_regions:
         return ""
     regions = ", ".join(sorted(spec.regions))
     return (
@@ -55,7 +61,7 @@ def find_call_faults(spec: ModelSpec, profile: Profile, region: Region) -> list[
     """Check the profile's options that only synchronous models have."""
     faults: list[str] = []
     if not spec.is_synchronous:
-        for name in ("endpoint", "stream", "send", "fallback_model", "fallback_parameters"):
+        for name in ("endpoint", "stream", "send", "fallback_model", "fallback_family", "fallback_parameters"):
             if getattr(profile, name) is not None:
                 faults.append(
                     f"Option {name!r} is {quote(getattr(profile, name))}, but {spec.name} is asynchronous and has no "
@@ -67,7 +73,8 @@ def find_call_faults(spec: ModelSpec, profile: Profile, region: Region) -> list[
             f"Option 'endpoint' is {profile.endpoint.value!r}, but {spec.name} is available on "
             f"{' and '.join(endpoint.value for endpoint in spec.endpoints)} only."
         )
-    if region is Region.US and (profile.endpoint or spec.endpoints[0]) is Endpoint.OPENAI:
+    has_other_endpoint = Endpoint.DASHSCOPE in spec.endpoints
+    if region is Region.US and has_other_endpoint and profile.endpoint is Endpoint.OPENAI:
         faults.append("The US region has no OpenAI-compatible endpoint (option 'endpoint'); use 'dashscope'.")
     if profile.stream is False and spec.must_stream:
         faults.append(f"Option 'stream' is false, but {spec.name} always streams; leave it out.")
@@ -75,7 +82,12 @@ def find_call_faults(spec: ModelSpec, profile: Profile, region: Region) -> list[
 
 
 def check_parameters(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, list[str]]:
-    """Return the validated parameters, and the faults. The parameters are empty if any is invalid."""
+    """Return the validated parameters, and the faults. The parameters are empty if any is invalid.
+
+    Unknown parameters of a model that is not in the catalogue are sent without a check.
+    """
+    if not spec.is_in_catalogue:
+        given = _move_unknown_parameters(spec, given)
     try:
         checked = spec.parameters.model_validate(given).model_dump(exclude_none=True)
     except ValidationError as error:
@@ -84,11 +96,12 @@ def check_parameters(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, li
     return checked, [*_find_range_faults(checked), *_find_language_faults(spec, given)]
 
 
-def find_parameter_warnings(spec: ModelSpec, given: JsonObject, *, has_workspace: bool) -> list[str]:
-    """Return the warnings about valid parameters."""
-    has_hotwords = given.get("vocabulary_id") or (spec.parameters.prepares_vocabulary and given.get("vocabulary"))
-    warnings = [HOTWORDS_NEED_PRIMARY_WORKSPACE] if has_workspace and has_hotwords else []
-    return [*spec.parameters.find_warnings(given), *warnings]
+def _move_unknown_parameters(spec: ModelSpec, given: JsonObject) -> JsonObject:
+    """Move unknown parameters to `extra_parameters`. A parameter that is there already has precedence."""
+    known = {name: value for name, value in given.items() if name in spec.parameters.model_fields}
+    unknown = {name: value for name, value in given.items() if name not in known}
+    extra = known.get("extra_parameters", {})
+    return {**known, "extra_parameters": {**unknown, **extra}} if unknown and isinstance(extra, dict) else given
 
 
 def _describe_errors(spec: ModelSpec, error: ValidationError) -> list[str]:
@@ -113,11 +126,26 @@ def _describe_errors(spec: ModelSpec, error: ValidationError) -> list[str]:
 
 def _find_range_faults(checked: JsonObject) -> list[str]:
     return [
-        f"Parameter {name!r} is {quote(value)}: "
-        f"its absolute value must be between {MIN_ABSOLUTE_VALUE} and {MAX_ABSOLUTE_VALUE}."
+        f"Parameter {quote(name)} has the number {quote(number)}: its absolute value must be between "
+        f"{MIN_ABSOLUTE_VALUE} and {MAX_ABSOLUTE_VALUE}, with at most {MAX_DIGITS} digits."
         for name, value in checked.items()
-        if isinstance(value, float) and value and not MIN_ABSOLUTE_VALUE <= abs(value) <= MAX_ABSOLUTE_VALUE
+        for number in _find_numbers(value)
+        if number and not _is_storable(number)
     ]
+
+
+def _find_numbers(value: object) -> Iterator[int | float]:
+    if isinstance(value, dict | list):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _find_numbers(part)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield value
+
+
+def _is_storable(number: int | float) -> bool:
+    if isinstance(number, int):
+        return -MAX_INTEGER <= number <= MAX_INTEGER
+    return MIN_ABSOLUTE_VALUE <= abs(number) <= MAX_ABSOLUTE_VALUE  # false for NaN
 
 
 def _find_language_faults(spec: ModelSpec, given: JsonObject) -> list[str]:

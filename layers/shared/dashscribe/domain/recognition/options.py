@@ -19,10 +19,10 @@ from dashscribe.domain.recognition.option_checks import (
     check_parameters,
     find_call_faults,
     find_model,
-    find_parameter_warnings,
     find_region_fault,
     quote,
 )
+from dashscribe.domain.recognition.option_warnings import find_option_doubts, find_parameter_warnings
 from dashscribe.domain.recognition.output_options import check_subtitles, resolve_outputs
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import BYTE_ORDER_MARK, DEFAULT_PROFILE, Profile, Profiles
@@ -54,10 +54,11 @@ class Options(BaseModel):
     endpoint: Endpoint | None = None
     stream: bool = False
     fallback: Fallback | None = None
+    warnings: tuple[str, ...] = Field(default=(), description="warnings about the options, which the job gets too")
+    warning_messages: tuple[str, ...] = Field(default=(), description="what these warnings are about")
     outputs: tuple[str, ...] = Field(default=FIRST_OUTPUTS, description="the files that are rendered (docs/outputs.md)")
     subtitles: SubtitleOptions | None = None
     send: Literal["url", "inline"] = "url"
-    warnings: tuple[str, ...] = Field(default=(), description="warnings about the options, which the job gets too")
 
     @property
     def spec(self) -> ModelSpec:
@@ -65,6 +66,12 @@ class Options(BaseModel):
         if spec is None:
             raise LookupError(f"the model {self.model!r} is not in the catalogue of this version")
         return spec
+
+    @property
+    def requested_channels(self) -> int:
+        """How many channels are requested. Each one is billed (docs/vendor-api.md#usage)."""
+        channels = self.parameters.get("channel_id")
+        return len(channels) if isinstance(channels, list) and channels else 1
 
     def with_fallback_model(self) -> Options:
         """Return the options of the same upload with its fallback model. Raises `LookupError` if there is none."""
@@ -75,9 +82,10 @@ class Options(BaseModel):
             model=self.fallback.model,
             family=self.fallback.family,
             parameters=self.fallback.parameters,
+            warnings=self.fallback.warnings,
+            warning_messages=self.fallback.warning_messages,
             outputs=self.outputs,
             subtitles=self.subtitles,
-            warnings=self.fallback.warnings,
         )
 
 
@@ -86,14 +94,13 @@ MAX_DIARIZATION_MS = 2 * 3600 * 1000
 
 
 def find_option_warnings(options: Options | None, duration_ms: int | None) -> list[str]:
-    """Return the warnings about the options. Some depend on the duration, which is known after recognition only."""
+    """Return the codes of the warnings about the options. Some depend on the duration of the recording."""
     if options is None:
         return []
-    has_diarization = options.parameters.get("diarization_enabled") is True
     found = [*options.warnings]
-    return (
-        [*found, "DIARIZATION_OVER_TWO_HOURS"] if has_diarization and (duration_ms or 0) > MAX_DIARIZATION_MS else found
-    )
+    if options.parameters.get("diarization_enabled") is True and (duration_ms or 0) > MAX_DIARIZATION_MS:
+        found.append("DIARIZATION_OVER_TWO_HOURS")
+    return found
 
 
 def _no_text_object(key: str) -> str:
@@ -133,7 +140,7 @@ def resolve_options(
         profile = Profile(model=own_model, **kept)
     given, fault = _parse_parameters(_decode_metadata(metadata.get(PARAMETERS_KEY)))
     faults += filter(None, [fault])
-    of_profile = _merge_parameters({"vocabulary": profile.vocabulary}, profile.parameters)
+    of_profile = _merge_parameters({"vocabulary": profile.vocabulary}, _parameters_of(profile))
     merged = _merge_parameters(of_profile, given)
 
     spec, fault = find_model(model, profile.family)
@@ -157,6 +164,10 @@ def resolve_options(
     faults += fallback_faults
     if faults:
         raise InvalidOptions(_limit_faults(faults))
+    doubts = [
+        *find_option_doubts(spec, parameters, region),
+        *find_parameter_warnings(spec, merged, has_workspace=has_workspace),
+    ]
     return Options(
         profile=profile_name,
         model=model,
@@ -165,11 +176,17 @@ def resolve_options(
         endpoint=(profile.endpoint or spec.endpoints[0]) if spec.is_synchronous else None,
         stream=spec.is_synchronous and (spec.streams_by_default if profile.stream is None else profile.stream),
         fallback=fallback,
+        warnings=tuple(dict.fromkeys(doubt.code for doubt in doubts)),
+        warning_messages=tuple(doubt.message for doubt in doubts),
         outputs=outputs,
         subtitles=subtitles,
         send=profile.send or "url",
-        warnings=tuple(find_parameter_warnings(spec, merged, has_workspace=has_workspace)),
     )
+
+
+def _parameters_of(profile: Profile) -> JsonObject:
+    extra = profile.extra_parameters
+    return profile.parameters if extra is None else {**profile.parameters, "extra_parameters": extra}
 
 
 def _merge_parameters(weaker: JsonObject, stronger: JsonObject) -> JsonObject:

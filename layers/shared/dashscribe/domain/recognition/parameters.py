@@ -14,7 +14,6 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_
 
 from dashscribe.domain.recognition.context import (
     CONTEXT_CUT,
-    MAX_CONTEXT_CHARACTERS,
     MAX_TURN_CHARACTERS,
     MAX_TURNS,
     is_cut,
@@ -24,26 +23,46 @@ from dashscribe.domain.recognition.vocabulary import PreparedVocabulary
 
 JsonObject = dict[str, Any]  # a JSON object of the vendor or of an uploader, whose shape we do not define
 
-ITN_LANGUAGES = ("zh", "en")
-WORD_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "es", "it", "pt", "ru")
-AUDIO_FORMATS = ("aac", "amr", "flac", "m4a", "mp3", "ogg", "opus", "pcm", "speex", "wav", "webm", "wma")
+AUDIO_FORMATS = (
+    "aac", "amr", "avi", "flac", "flv", "m4a", "mkv", "mov", "mp3", "mp4", "mpeg", "ogg", "opus", "wav", "webm", "wma",
+    "wmv",
+)  # fmt: skip
+"""The formats that the vendor lists (docs/vendor-api.md#file-formats)."""
 
 
-_STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True)
+STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True)
 """`defer_build` keeps the cold start short: a function uses the parameters of few model families."""
 
 
 class ModelParameters(BaseModel):
-    """The base class of every family's parameters. Unknown names and wrong types are errors."""
+    """The base class of every family's parameters. Unknown names and wrong types are errors.
 
-    model_config = _STRICT
+    `source` is the section of docs/vendor-api.md with the family's parameters. `disputed` has the parameters that one
+    of the vendor's pages allows and another does not.
+    """
+
+    model_config = STRICT
+    source: ClassVar[str] = "task-parameters"
     sent_outside_parameters: ClassVar[frozenset[str]] = frozenset()
     prepares_vocabulary: ClassVar[bool] = False
     """Whether `vocabulary` is sent as the id of a hotword list that is created for it."""
+    disputed: ClassVar[frozenset[str]] = frozenset()
+
+    @classmethod
+    def __init_subclass__(cls, **settings: Any) -> None:
+        """A family sends outside `parameters` what any of its base classes does."""
+        super().__init_subclass__(**settings)
+        families = [base for base in cls.__mro__ if issubclass(base, ModelParameters)]
+        cls.sent_outside_parameters = frozenset().union(*(family.sent_outside_parameters for family in families))
+
+    extra_parameters: JsonObject | None = Field(
+        default=None, description="an object of further parameters, which is sent without a check"
+    )
 
     def to_request_parameters(self) -> JsonObject:
         """Return the request's `parameters`, without those that were not given."""
-        return self.model_dump(exclude_none=True, exclude=set(self.sent_outside_parameters))
+        checked = self.model_dump(exclude_none=True, exclude={"extra_parameters", *self.sent_outside_parameters})
+        return {**checked, **(self.extra_parameters or {})}
 
     @classmethod
     def find_languages(cls, given: JsonObject) -> Mapping[str, list[object]]:
@@ -71,8 +90,8 @@ class ModelParameters(BaseModel):
         return self
 
 
-class _Channels(ModelParameters):
-    channel_id: list[Annotated[StrictInt, Field(ge=0, le=31)]] | None = Field(
+class ChannelParameters(ModelParameters):
+    channel_id: list[Annotated[StrictInt, Field(ge=0)]] | None = Field(
         default=None,
         min_length=1,
         description="audio channels to transcribe, counted from 0; each is billed separately ([0])",
@@ -89,7 +108,7 @@ class _Channels(ModelParameters):
 class WordList(BaseModel):
     """The words of one part of `special_word_filter`."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     word_list: list[str]
 
@@ -98,14 +117,14 @@ class SpecialWordFilter(BaseModel):
     """Words to replace by asterisks, words to remove, and whether the vendor's own list applies
     (docs/vendor-api.md#sensitive-word-filter)."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     filter_with_signed: WordList | None = None
     filter_with_empty: WordList | None = None
     system_reserved_filter: StrictBool | None = None
 
 
-class _DiarizingParameters(_Channels):
+class _DiarizingParameters(ChannelParameters):
     diarization_enabled: StrictBool | None = Field(
         default=None, description="true tells speakers apart; one channel only, at most about 2 hours of audio (false)"
     )
@@ -116,7 +135,9 @@ class _DiarizingParameters(_Channels):
         default=None,
         description="words to replace by asterisks or to remove; a JSON object (sent to the vendor as a string)",
     )
-    vocabulary_id: str | None = Field(default=None, min_length=1, description="the id of an existing hotword list")
+    audio_event_detection_enabled: StrictBool | None = Field(
+        default=None, description="detect audio events; named by the official SDK only"
+    )
 
     @field_validator("special_word_filter", mode="before")
     @classmethod
@@ -145,9 +166,40 @@ class _DiarizingParameters(_Channels):
 
     def to_request_parameters(self) -> JsonObject:
         parameters = super().to_request_parameters()
-        if self.special_word_filter is not None:
+        if isinstance(parameters.get("special_word_filter"), dict):
             parameters["special_word_filter"] = json.dumps(parameters["special_word_filter"], ensure_ascii=False)
         return parameters
+
+
+class _HotwordList(ModelParameters):
+    vocabulary_id: str | None = Field(default=None, min_length=1, description="the id of an existing hotword list")
+
+
+class PhraseResource(BaseModel):
+    """A list of phrase hotwords, as the request names it."""
+
+    model_config = STRICT
+
+    resource_id: str = Field(min_length=1)
+    resource_type: str = "asr_phrase"
+
+
+class PhraseParameters(ModelParameters):
+    """The phrase hotwords of older models (docs/vendor-api.md#phrase-hotwords)."""
+
+    sent_outside_parameters: ClassVar[frozenset[str]] = frozenset({"phrase_id", "resources"})
+
+    phrase_id: str | None = Field(
+        default=None, min_length=1, description="the id of a list of phrase hotwords, which older models take"
+    )
+    resources: list[PhraseResource] | None = Field(
+        default=None, min_length=1, description="the same as the request has it: a list with the `resource_id` of each"
+    )
+
+    def request_resources(self) -> list[JsonObject]:
+        """Return the request's `resources`, which are outside its `parameters`."""
+        named = [PhraseResource(resource_id=self.phrase_id)] if self.phrase_id else []
+        return [resource.model_dump() for resource in [*named, *(self.resources or [])]]
 
 
 class _Hinted(ModelParameters):
@@ -161,7 +213,7 @@ class _Hinted(ModelParameters):
         return {"language_hints": hints if isinstance(hints, list) else []}
 
 
-class _PreparedVocabulary(ModelParameters):
+class _PreparedVocabulary(_HotwordList):
     """The families whose hotwords must be in a list at the vendor (docs/vendor-api.md#hotwords)."""
 
     sent_outside_parameters: ClassVar[frozenset[str]] = frozenset({"vocabulary"})
@@ -181,8 +233,11 @@ class _PreparedVocabulary(ModelParameters):
         return found
 
 
-class FunAsrParameters(_PreparedVocabulary, _DiarizingParameters, _Hinted):
+class FunAsrParameters(_PreparedVocabulary, _DiarizingParameters, PhraseParameters, _Hinted):
     """Fun-ASR (docs/vendor-api.md#fun-asr-parameters)."""
+
+    source: ClassVar[str] = "fun-asr-parameters"
+    disputed: ClassVar[frozenset[str]] = frozenset({"disfluency_removal_enabled"})
 
     language_hints: list[str] | None = Field(
         default=None, min_length=1, description="language codes; only the first one is used (detected)"
@@ -190,20 +245,27 @@ class FunAsrParameters(_PreparedVocabulary, _DiarizingParameters, _Hinted):
     speech_noise_threshold: Annotated[float, Field(allow_inf_nan=False)] | None = Field(
         default=None, description="the threshold between speech and noise; the vendor documents no range"
     )
+    disfluency_removal_enabled: StrictBool | None = Field(
+        default=None, description="remove filler words; the vendor's pages disagree whether Fun-ASR can (false)"
+    )
 
 
-class ParaformerParameters(_DiarizingParameters):
-    """Paraformer, every version (docs/vendor-api.md#paraformer-parameters)."""
+class _ParaformerParameters(_DiarizingParameters):
+    source: ClassVar[str] = "paraformer-parameters"
 
     disfluency_removal_enabled: StrictBool | None = Field(default=None, description="remove filler words (false)")
     timestamp_alignment_enabled: StrictBool | None = Field(default=None, description="calibrate the times (false)")
 
 
-class Paraformer8kV2Parameters(_PreparedVocabulary, ParaformerParameters):
+class ParaformerV1Parameters(_ParaformerParameters, PhraseParameters):
+    """The first versions of Paraformer (docs/vendor-api.md#paraformer-parameters)."""
+
+
+class Paraformer8kV2Parameters(_PreparedVocabulary, _ParaformerParameters):
     """paraformer-8k-v2 (docs/vendor-api.md#paraformer-parameters)."""
 
 
-class ParaformerV2Parameters(_PreparedVocabulary, ParaformerParameters, _Hinted):
+class ParaformerV2Parameters(Paraformer8kV2Parameters, _Hinted):
     """paraformer-v2, the only Paraformer with language hints (docs/vendor-api.md#paraformer-parameters)."""
 
     language_hints: list[str] | None = Field(default=None, min_length=1, description='language codes (["zh", "en"])')
@@ -212,7 +274,7 @@ class ParaformerV2Parameters(_PreparedVocabulary, ParaformerParameters, _Hinted)
 class ContextTurn(BaseModel):
     """One message of the conversation before the audio, of a user or an assistant."""
 
-    model_config = _STRICT
+    model_config = STRICT
 
     role: Literal["user", "assistant"] = "user"
     text: str = Field(min_length=1, max_length=MAX_TURN_CHARACTERS)
@@ -273,102 +335,34 @@ class _InstantVocabulary(ModelParameters):
         return words
 
 
-class QwenAudioFiletransParameters(_DiarizingParameters, _InstantVocabulary, _ConversationContext, _Hinted):
+class QwenAudioFiletransParameters(
+    _DiarizingParameters, _HotwordList, _InstantVocabulary, _ConversationContext, _Hinted
+):
     """qwen-audio-3.x-asr-flash-filetrans (docs/vendor-api.md#qwen-audio-filetrans-parameters)."""
+
+    source: ClassVar[str] = "qwen-audio-filetrans-parameters"
 
     language_hints: list[str] | None = Field(
         default=None, min_length=1, max_length=4, description="up to 4 language codes (detected)"
     )
 
 
-def _find_language_conflict(given: JsonObject, switch: str, languages: tuple[str, ...]) -> list[str]:
-    """Check a switch that works for some languages only."""
-    language = given.get("language")
-    if given.get(switch) is not True or not isinstance(language, str) or language in languages:
-        return []
-    return [f"{switch} works for {', '.join(languages)} only, but language is {language[:20]!r}"]
-
-
-_ContextText = Annotated[str, Field(min_length=1, max_length=MAX_CONTEXT_CHARACTERS)]
-
-
-class Qwen3FiletransParameters(_Channels):
-    """qwen3-asr-flash-filetrans (docs/vendor-api.md#qwen3-asr-filetrans-parameters)."""
-
-    language: str | None = Field(
-        default=None, description="one language code; leave it out if several languages are spoken (detected)"
-    )
-    enable_itn: StrictBool | None = Field(
-        default=None, description='write numbers as digits ("one hundred" becomes "100"); zh and en only (false)'
-    )
-    enable_words: StrictBool | None = Field(
-        default=None, description=f"give the times of every word; {' '.join(WORD_LANGUAGES)} only (false)"
-    )
-    text: _ContextText | None = Field(
-        default=None, description="context: names, terms or a summary of the audio; at most 10,000 tokens"
-    )
-
-    @classmethod
-    def find_conflicts(cls, given: JsonObject) -> list[str]:
-        return [
-            *_find_language_conflict(given, "enable_itn", ITN_LANGUAGES),
-            *_find_language_conflict(given, "enable_words", WORD_LANGUAGES),
-        ]
-
-    @classmethod
-    def find_languages(cls, given: JsonObject) -> Mapping[str, list[object]]:
-        language = given.get("language")
-        return {"language": [language] if isinstance(language, str) else []}
-
-
-class AsrOptions(BaseModel):
-    """`asr_options` (docs/vendor-api.md#qwen3-asr-flash-request)."""
-
-    model_config = _STRICT
-
-    language: str | None = None
-    enable_itn: StrictBool | None = None
-
-
-class Qwen3FlashParameters(ModelParameters):
-    """qwen3-asr-flash, synchronous, on either endpoint (docs/vendor-api.md#qwen3-asr-flash-request)."""
-
-    sent_outside_parameters: ClassVar[frozenset[str]] = frozenset({"context"})
-
-    asr_options: AsrOptions | None = Field(
-        default=None,
-        description="`language`: one code (detected); `enable_itn`: numbers as digits, zh and en only (false)",
-    )
-    context: _ContextText | None = Field(
-        default=None,
-        description="names, terms or a summary of the audio, sent as the system message; at most 10,000 tokens",
-    )
-
-    @classmethod
-    def find_conflicts(cls, given: JsonObject) -> list[str]:
-        options = given.get("asr_options")
-        return _find_language_conflict(options, "enable_itn", ITN_LANGUAGES) if isinstance(options, dict) else []
-
-    @classmethod
-    def find_languages(cls, given: JsonObject) -> Mapping[str, list[object]]:
-        options = given.get("asr_options")
-        language = options.get("language") if isinstance(options, dict) else None
-        return {"asr_options.language": [language] if isinstance(language, str) else []}
-
-
-class FunAsrFlashParameters(_ConversationContext, _Hinted):
+class FunAsrFlashParameters(_ConversationContext, _HotwordList, _Hinted):
     """fun-asr-flash-2026-06-15, synchronous (docs/vendor-api.md#fun-asr-flash-request)."""
+
+    source: ClassVar[str] = "fun-asr-flash-request"
 
     language_hints: list[str] | None = Field(
         default=None, min_length=1, max_length=1, description="one language code (detected)"
     )
-    vocabulary_id: str | None = Field(default=None, min_length=1, description="the id of an existing hotword list")
-    format: Literal[AUDIO_FORMATS] | None = Field(  # type: ignore[valid-type]  # AUDIO_FORMATS is a constant tuple
-        default=None, description=f"one of {' '.join(AUDIO_FORMATS)} (the file extension of the object)"
+    format: str | None = Field(
+        default=None,
+        min_length=1,
+        description=f"the audio format, such as {' '.join(AUDIO_FORMATS)} (the format of the object's extension)",
     )
     sample_rate: str | None = Field(
         default=None,
-        pattern=r"^[1-9][0-9]{3,5}$",
+        pattern=r"^[1-9][0-9]{0,8}$",
         description="the sample rate in Hz, such as 16000 (sent to the vendor as a string)",
     )
 
@@ -381,23 +375,8 @@ class FunAsrFlashParameters(_ConversationContext, _Hinted):
 class QwenAudioFlashParameters(FunAsrFlashParameters, _InstantVocabulary):
     """qwen-audio-3.x-asr-flash, synchronous (docs/vendor-api.md#qwen-audio-flash)."""
 
+    source: ClassVar[str] = "qwen-audio-flash"
+
     language_hints: list[str] | None = Field(
         default=None, min_length=1, max_length=4, description="up to 4 language codes (detected)"
-    )
-
-
-class OmniParameters(ModelParameters):
-    """Qwen-Omni, which generates text from a prompt and the audio (docs/vendor-api.md#qwen-omni)."""
-
-    sent_outside_parameters: ClassVar[frozenset[str]] = frozenset({"prompt", "context"})
-
-    prompt: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=MAX_CONTEXT_CHARACTERS,
-        description="the instruction to the model (transcribe the audio word for word, in its own language)",
-    )
-    context: _ContextText | None = Field(default=None, description="the system message")
-    temperature: Annotated[float, Field(ge=0, lt=2)] | None = Field(
-        default=None, description="randomness of the text, 0 or more and below 2; 0 is the most literal"
     )

@@ -25,6 +25,9 @@ class Profile(BaseModel):
     model: str | None = None
     family: str | None = Field(default=None, description="the model family of a model that is not in the catalogue")
     parameters: JsonObject = Field(default_factory=dict)
+    extra_parameters: JsonObject | None = Field(
+        default=None, description="further parameters, which are sent without a check"
+    )
     vocabulary: JsonObject | None = Field(
         default=None, description="hotwords with their weights; the same as `vocabulary` in `parameters`"
     )
@@ -42,7 +45,11 @@ class Profile(BaseModel):
     stream: bool | None = Field(default=None, description="whether a synchronous model streams its reply")
     fallback_model: str | None = Field(
         default=None,
-        description="the asynchronous model for recordings that are too large or too long for a synchronous model",
+        description="the asynchronous model for recordings that are too large or too long for a synchronous model, or "
+        "whose format it refuses",
+    )
+    fallback_family: str | None = Field(
+        default=None, description="the model family of a fallback model that is not in the catalogue"
     )
     fallback_parameters: JsonObject | None = Field(
         default=None, description="parameters of the fallback model (by default, translated from `parameters`)"

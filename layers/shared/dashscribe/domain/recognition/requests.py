@@ -22,10 +22,10 @@ from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import (
     FunAsrFlashParameters,
     JsonObject,
-    OmniParameters,
-    Qwen3FlashParameters,
+    PhraseParameters,
     QwenAudioFiletransParameters,
 )
+from dashscribe.domain.recognition.qwen_parameters import OmniParameters, Qwen3FlashParameters
 
 DEFAULT_PROMPT = (
     "Transcribe this recording word for word, in the language that is spoken in it. "
@@ -55,11 +55,10 @@ def build_task_request(spec: ModelSpec, file_urls: Sequence[str], parameters: Js
     )
     if isinstance(given, QwenAudioFiletransParameters) and given.context:
         source["context"] = given.context_messages()
-    return VendorRequest(
-        TRANSCRIPTION_PATH,
-        {"model": spec.name, "input": source, "parameters": given.to_request_parameters()},
-        {"X-DashScope-Async": "enable"},
-    )
+    body: JsonObject = {"model": spec.name, "input": source, "parameters": given.to_request_parameters()}
+    if isinstance(given, PhraseParameters) and (resources := given.request_resources()):
+        body["resources"] = resources
+    return VendorRequest(TRANSCRIPTION_PATH, body, {"X-DashScope-Async": "enable"})
 
 
 def build_recognition_request(options: Options, file_url: str, extension: str) -> VendorRequest:
@@ -135,7 +134,7 @@ def _chat(options: Options, given: Qwen3FlashParameters, file_url: str) -> Vendo
         messages.insert(0, {"role": "system", "content": [{"text": given.context}]})
     return VendorRequest(
         CHAT_PATH,
-        {"model": options.model, "messages": messages, **_streaming(options), **given.to_request_parameters()},
+        {**given.to_request_parameters(), "model": options.model, "messages": messages, **_streaming(options)},
     )
 
 
@@ -148,11 +147,11 @@ def _prompted(options: Options, given: OmniParameters, file_url: str, extension:
     return VendorRequest(
         CHAT_PATH,
         {
+            "modalities": ["text"],
+            **given.to_request_parameters(),
             "model": options.model,
             "messages": messages,
-            "modalities": ["text"],
             **_streaming(options),
-            **given.to_request_parameters(),
         },
     )
 

@@ -12,8 +12,9 @@ from itertools import pairwise
 from typing import Any
 
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.task_replies import FRAMES, TaskUsage
+from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.domain.recognition.tolerant import JsonPath, OddValues, read_objects, read_text
+from dashscribe.domain.recognition.vendor_usage import TaskUsage
 from dashscribe.domain.transcripts.spoken_text import is_visible, join_sentences
 from dashscribe.domain.transcripts.transcript import Channel, Sentence
 from dashscribe.domain.transcripts.vendor_result import (
@@ -83,9 +84,11 @@ def read_recognition(document: JsonObject) -> VendorResult:
 
 
 def read_usage(document: JsonObject) -> TaskUsage | None:
-    """Return the last usage that a reply reports."""
-    found = [reply.usage for reply in _read_replies(document, OddValues()) if reply.usage]
-    return next((usage for usage in reversed(found) if usage.billed_seconds is not None), found[-1] if found else None)
+    """Return the last usage that a reply reports: that with seconds, else that with tokens."""
+    found = [reply.usage for reply in reversed(_read_replies(document, OddValues())) if reply.usage]
+    with_seconds = [usage for usage in found if usage.billed_seconds is not None]
+    with_tokens = [usage for usage in found if usage.tokens is not None]
+    return next(iter(with_seconds or with_tokens or found), None)
 
 
 def read_billed_seconds(document: JsonObject) -> int | None:

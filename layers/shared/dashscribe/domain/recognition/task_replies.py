@@ -7,7 +7,6 @@ kept as text.
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
@@ -27,6 +26,7 @@ from dashscribe.domain.recognition.tolerant import (
     to_whole_number,
 )
 from dashscribe.domain.recognition.vendor_codes import NO_SPEECH_CODES
+from dashscribe.domain.recognition.vendor_usage import TaskUsage, Tokens
 from dashscribe.domain.timestamps import parse_vendor_time
 from dashscribe.redaction import redacted
 
@@ -56,12 +56,6 @@ def _text_or_empty(value: object) -> object:
     return replace_surrogates(value) if isinstance(value, str) else ""
 
 
-def _whole_number_or_none(value: object) -> object:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 10**9:
-        return None
-    return math.ceil(value)
-
-
 def _redacted_or_none(value: str | None) -> str | None:
     return None if value is None else redacted(value)
 
@@ -73,7 +67,6 @@ RequestId = Annotated[
     _RedactedOrNone, AfterValidator(lambda given: given[:MAX_REQUEST_ID_CHARACTERS] if given else None)
 ]
 """The vendor's id of a request."""
-_WholeNumber = Annotated[int | None, BeforeValidator(_whole_number_or_none)]
 
 
 class Subtask(_Reply):
@@ -96,6 +89,7 @@ class TaskOutput(_Reply):
     task_id: Annotated[IdOrNone, AfterValidator(_redacted_or_none)] = None
     task_status: Annotated[str, BeforeValidator(_text_or_empty), AfterValidator(redacted)] = ""
     submit_time: TextOrNone = None
+    scheduled_time: TextOrNone = None
     end_time: TextOrNone = None
     code: _RedactedOrNone = None
     message: _RedactedOrNone = None
@@ -110,19 +104,9 @@ class TaskOutput(_Reply):
     def ended_at(self) -> datetime | None:
         return parse_vendor_time(self.end_time)
 
-
-class TaskUsage(_Reply):
-    """What the vendor bills for a task or a synchronous call, in seconds (docs/vendor-api.md#usage).
-
-    The name of the field depends on the model family. A fraction is rounded up.
-    """
-
-    duration: _WholeNumber = None
-    seconds: _WholeNumber = None
-
     @property
-    def billed_seconds(self) -> int | None:
-        return self.duration if self.seconds is None else self.seconds
+    def scheduled_at(self) -> datetime | None:
+        return parse_vendor_time(self.scheduled_time)
 
 
 class TaskReply(_Reply):
@@ -216,6 +200,8 @@ class FileOutcome(_Reply):
     completed_at: datetime | None = None
     billed_seconds: int | None = None
     request_id: str | None = None
+    tokens: Tokens | None = None
+    scheduled_at: datetime | None = None
 
 
 MAX_MESSAGE_CHARACTERS = 500
@@ -287,12 +273,17 @@ def read_outcomes(
     `media_of_job` may be some of the task's files; `files_in_task` is the number of all of them (by default, the
     number of jobs given). Results are matched by their file URL, because their order is not documented
     (docs/vendor-api.md#subtask-results). Only a task of one file needs no match. If a task failed as a whole, each of
-    its files failed. `usage` covers the whole task, so a file gets billed seconds only in a task of one file.
+    its files failed. `usage` covers the whole task, so a file gets billed seconds or tokens only in a task of one file.
     """
     subtasks = output.results or ([output.result] if output.result else [])
     found: dict[str, Subtask] = {}
     has_one_file = (files_in_task or len(media_of_job)) == 1
-    billed_seconds = usage.billed_seconds if usage and has_one_file else None
+    own_usage = usage if usage and has_one_file else TaskUsage()
+    of_task = {
+        "billed_seconds": own_usage.billed_seconds,
+        "tokens": own_usage.tokens,
+        "scheduled_at": output.scheduled_at,
+    }
     for job_id, media in media_of_job.items():
         matches = [task for task in subtasks if task.file_url and is_url_of_media(task.file_url, media)]
         if has_one_file and not matches:
@@ -300,10 +291,7 @@ def read_outcomes(
         if matches:
             # A file may be named twice. Its success counts.
             found[job_id] = next((task for task in matches if task.has_result), matches[0])
-    return {
-        job_id: _read_outcome(output, found.get(job_id)).model_copy(update={"billed_seconds": billed_seconds})
-        for job_id in media_of_job
-    }
+    return {job_id: _read_outcome(output, found.get(job_id)).model_copy(update=of_task) for job_id in media_of_job}
 
 
 def _code_of_status(status: str | None, code: str | None, prefix: str) -> str:

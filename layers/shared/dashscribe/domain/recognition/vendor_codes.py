@@ -5,6 +5,7 @@ Sources: docs/vendor-api.md#error-codes, docs/vendor-api.md#file-error-codes and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
@@ -105,7 +106,20 @@ NO_SPEECH_CODES = frozenset(code for code, error_class in ERROR_CLASSES.items() 
 NO_WORDS = "ASR_RESPONSE_HAVE_NO_WORDS"
 """The vendor's code for a recording without speech (docs/vendor-api.md#file-error-codes)."""
 
+_FORMAT_CODES = frozenset(
+    {"BadRequest.UnsupportedFileFormat", "UNSUPPORTED_FORMAT", "FILE_CHECK_FAILED", "DECODE_ERROR"}
+)
+_NAMES_THE_FORMAT = re.compile(r"\b(format|codec|container)\b", re.IGNORECASE)
+
 _FREE_QUOTA_PHRASES = ("free allocated quota", "free tier", "free quota")
+
+
+def is_format_refusal(code: str, message: str) -> bool:
+    """Whether the vendor refused the format of a file, which another model may accept.
+
+    No page says which code a synchronous model uses for it, so the message of `InvalidParameter` also counts.
+    """
+    return code in _FORMAT_CODES or (code == "InvalidParameter" and bool(_NAMES_THE_FORMAT.search(message)))
 
 
 def is_task_list_unsupported(error_class: ErrorClass, http_status: int | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class AudioFacts(BaseModel):
@@ -13,3 +13,5 @@ class AudioFacts(BaseModel):
     duration_ms: int | None
     speech_ms: int | None
     channels: list[int]
+    format: str | None = Field(default=None, description="the format of the audio, as the vendor names it")
+    sample_rate: int | None = Field(default=None, description="in Hz")

@@ -62,6 +62,8 @@ class Transcript(_Shape):
     media: str = Field(description="the s3:// address of the recording")
     duration_ms: int | None
     speech_ms: int | None
+    audio_format: str | None = Field(default=None, description="as the vendor names it")
+    sample_rate: int | None = Field(default=None, description="in Hz")
     text: str = Field(description="the text of all channels, one line a channel")
     channels: list[Channel]
 
@@ -86,6 +88,8 @@ class Transcript(_Shape):
             duration_ms=self.duration_ms,
             speech_ms=self.speech_ms,
             channels=[channel.channel_id for channel in self.channels],
+            format=self.audio_format,
+            sample_rate=self.sample_rate,
         )
 
 
@@ -97,6 +101,8 @@ def neutral(result: VendorResult, *, job_id: str, model: str, media: str) -> Tra
         media=media,
         duration_ms=result.duration_ms,
         speech_ms=_total([channel.speech_ms for channel in result.channels]),
+        audio_format=result.audio_format,
+        sample_rate=result.sample_rate,
         text="\n".join(channel.text.strip() for channel in result.channels if channel.text.strip()),
         channels=result.channels,
     )

@@ -24,6 +24,8 @@ from dashscribe.domain.transcripts.spoken_text import is_visible, join_sentences
 from dashscribe.domain.transcripts.transcript import Channel, Sentence, Word
 
 _MAX_SPEAKERS = 10_000
+MAX_FORMAT_CHARACTERS = 100
+"""How much of the name of a format is kept. It is part of an event and of a record."""
 MAX_MS_PER_SENTENCE, MAX_MS_PER_CHARACTER = 500, 120
 """The duration of slow speech (8 characters a second), for a sentence whose end or begin is unknown."""
 
@@ -35,6 +37,8 @@ class VendorResult:
     channels: list[Channel]
     duration_ms: int | None = None
     odd_values: OddValues = field(default_factory=OddValues)
+    audio_format: str | None = None
+    sample_rate: int | None = None
 
     @classmethod
     def model_validate(cls, document: object) -> VendorResult:
@@ -45,18 +49,9 @@ class VendorResult:
             return cls([], None, odd)
         if document.get("transcripts") is None:
             odd.add(((), "transcripts"), may_hide_text=True)
-        properties = document.get("properties")
-        if properties is not None and not isinstance(properties, dict):
-            odd.add(((), "properties"))
-        duration_ms = (
-            read_time(
-                properties.get("original_duration_in_milliseconds"),
-                (((), "properties"), "original_duration_in_milliseconds"),
-                odd,
-            )
-            if isinstance(properties, dict)
-            else None
-        )
+        properties, info = (_read_object(document, name, odd) for name in ("properties", "audio_info"))
+        name = "original_duration_in_milliseconds"
+        duration_ms = read_time(properties.get(name), (((), "properties"), name), odd)
         tracks = list(read_objects(document.get("transcripts"), ((), "transcripts"), odd, is_speech=True))
         numbers = _channel_numbers(
             [read_id(track.get("channel_id"), (path, "channel_id"), odd) for path, track in tracks]
@@ -65,12 +60,32 @@ class VendorResult:
             _read_channel(track, path, odd, number, duration_ms)
             for (path, track), number in zip(tracks, numbers, strict=True)
         ]
-        return cls(channels, duration_ms, odd)
+        found = _read_audio(properties, ((), "properties"), "audio_format", "original_sampling_rate", odd)
+        audio_format, sample_rate = (
+            found if any(found) else _read_audio(info, ((), "audio_info"), "format", "sample_rate", odd)
+        )
+        return cls(channels, duration_ms, odd, audio_format, sample_rate)
 
     @property
     def is_unreadable(self) -> bool:
         """Whether the document has no readable text although something in it may be text. Silence is readable."""
         return self.odd_values.may_hide_text and not any(channel.text for channel in self.channels)
+
+
+def _read_object(document: dict[str, Any], name: str, odd: OddValues) -> dict[str, Any]:
+    """Return an object of the document; empty if it is absent or odd."""
+    value = document.get(name)
+    if value is not None and not isinstance(value, dict):
+        odd.add(((), name))
+    return value if isinstance(value, dict) else {}
+
+
+def _read_audio(
+    container: dict[str, Any], path: JsonPath, format_name: str, rate_name: str, odd: OddValues
+) -> tuple[str | None, int | None]:
+    """Read the format and the sample rate. Their names depend on the model family."""
+    audio_format = read_text(container.get(format_name), (path, format_name), odd)[:MAX_FORMAT_CHARACTERS]
+    return audio_format or None, read_id(container.get(rate_name), (path, rate_name), odd) or None
 
 
 def read_sentence(document: dict[str, Any], path: JsonPath, odd: OddValues, number: int) -> Sentence:

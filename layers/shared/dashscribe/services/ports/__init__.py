@@ -23,6 +23,7 @@ from dashscribe.services.ports.records import (
 from dashscribe.services.ports.storage import (
     MediaStore,
     ResultStore,
+    StoredTranscript,
     TextSource,
     TranscriptFinder,
     Upload,
@@ -50,6 +51,7 @@ __all__ = [
     "ResultSource",
     "ResultStore",
     "SpeechService",
+    "StoredTranscript",
     "SynchronousSpeech",
     "TextSource",
     "TranscriptFinder",

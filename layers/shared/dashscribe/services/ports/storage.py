@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from dashscribe.domain.recognition.media import Media
+from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.transcripts.output_files import OutputFile
 
@@ -15,8 +16,8 @@ from dashscribe.domain.transcripts.output_files import OutputFile
 class MediaStore(Protocol):
     """The media bucket. `head` and `read` raise `MediaUnusable` for an object that is gone, forbidden or archived."""
 
-    def head(self, media: Media) -> Mapping[str, str]:
-        """The object's user metadata."""
+    def head(self, media: Media, *, archived_too: bool = False) -> Mapping[str, str]:
+        """The object's user metadata. With `archived_too`, an archived object is no error."""
         ...
 
     def presign(self, media: Media) -> str: ...
@@ -59,9 +60,17 @@ class UploadFinder(Protocol):
     def find_upload(self, bucket: str, key: str) -> Upload | None: ...
 
 
+@dataclass(frozen=True)
+class StoredTranscript:
+    """What `job.json` says of a transcript. `options` is None if this version does not understand them."""
+
+    job_id: str
+    options: Options | None
+
+
 class TranscriptFinder(Protocol):
     """The transcripts in the results bucket."""
 
-    def has_transcript(self, media: Media, since: datetime) -> bool:
-        """Whether the same bytes under the same key have a transcript that was made after `since`."""
+    def find_transcripts(self, media: Media) -> Iterable[StoredTranscript]:
+        """The transcripts of the same bytes (ETag and size) under the same key."""
         ...

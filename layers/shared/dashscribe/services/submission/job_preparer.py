@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -19,10 +20,19 @@ from dashscribe.domain.recognition.media import (
     too_large_for,
 )
 from dashscribe.domain.recognition.options import Options, resolve_options
+from dashscribe.domain.recognition.watched_keys import WatchedKeys
 from dashscribe.errors import InvalidOptions, MalformedMessage, MediaArchived, MediaUnusable, ProfilesUnreadable
 from dashscribe.observability import logger
 from dashscribe.services.messages import ObjectCreated, ObjectRestored, RequeuedJob, parse_message
-from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource, TextSource
+from dashscribe.services.ports import (
+    Clock,
+    JobQueue,
+    JobRecords,
+    MediaStore,
+    ProfilesSource,
+    TextSource,
+    TranscriptFinder,
+)
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 from dashscribe.services.submission.submission_pause import SubmissionPause
@@ -44,6 +54,7 @@ class JobPreparer:
     records: JobRecords
     media: MediaStore
     profiles: ProfilesSource
+    transcripts: TranscriptFinder
     recorder: JobRecorder
     pause: SubmissionPause
     synchronous_queue: JobQueue
@@ -53,6 +64,7 @@ class JobPreparer:
     default_outputs: tuple[str, ...]
     region: Region
     texts: TextSource
+    watched_keys: WatchedKeys
     has_workspace: bool = False
 
     def record(self, body: str) -> Job | None:
@@ -79,16 +91,7 @@ class JobPreparer:
             return self._failed(job, *refused)
         try:
             metadata = self.media.head(job.media)
-            options = job.options or resolve_options(
-                job.media.key,
-                metadata,
-                self.profiles.profiles(),
-                default_model=self.default_model,
-                default_outputs=self.default_outputs,
-                region=self.region,
-                read_text=partial(self.texts.read_text, job.media.bucket),
-                has_workspace=self.has_workspace,
-            )
+            options = job.options or self._options(job.media, metadata)
         except MediaUnusable as error:
             return self._failed(job, error.code, str(error))
         except InvalidOptions as error:
@@ -102,8 +105,13 @@ class JobPreparer:
         """The job of an upload, recorded once. None for an object that is no recording, such as a folder marker."""
         if is_ignored(message.media, self.results_bucket) or self._is_text_object(message.media):
             return None
+        if message.media.key not in self.watched_keys:
+            logger.info("key not watched", key=message.media.key)
+            return None
         if isinstance(message, ObjectRestored) and not self._waits_for_restore(message):
             logger.info("restored object left alone", job_id=message.archived_job_id)
+            return None
+        if message.is_copy and self._is_transcribed_copy(message):
             return None
         job = jobs.receive(message.job_id, message.media, message.time, self.clock())
         if self.records.create(job):
@@ -118,6 +126,38 @@ class JobPreparer:
             return media.key in self.profiles.profiles().text_objects
         except ProfilesUnreadable:
             return False
+
+    def _is_transcribed_copy(self, message: ObjectCreated) -> bool:
+        """Whether an object was copied in place: the same bytes under the same key have a transcript with the same
+        options. A copy that has a job already, because its bytes had no transcript then, keeps it.
+        """
+        if self.records.find(message.job_id) is not None:
+            return False
+        stored = list(self.transcripts.find_transcripts(message.media))
+        if not stored:
+            return False
+        try:
+            options = self._options(message.media, self.media.head(message.media, archived_too=True))
+        except (MediaUnusable, InvalidOptions, ProfilesUnreadable):
+            return False  # `validate` reports it
+        effective = [options] if options.fallback is None else [options, options.with_fallback_model()]
+        for transcript in stored:
+            if transcript.options in effective:
+                logger.info("copy in place left alone", job_id=message.job_id, transcribed_by=transcript.job_id)
+                return True
+        return False
+
+    def _options(self, media: Media, metadata: Mapping[str, str]) -> Options:
+        return resolve_options(
+            media.key,
+            metadata,
+            self.profiles.profiles(),
+            default_model=self.default_model,
+            default_outputs=self.default_outputs,
+            region=self.region,
+            read_text=partial(self.texts.read_text, media.bucket),
+            has_workspace=self.has_workspace,
+        )
 
     def _waits_for_restore(self, message: ObjectRestored) -> bool:
         """Whether the upload failed because it was archived. Any other restored object may be transcribed already."""

@@ -1,0 +1,163 @@
+"""`make smoke` on the local stack: from the deployment to the removal, and a stack with every option switched on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli.checks import OK, PROBLEM, Finding, inspect
+from cli.notifications import switch_on_events
+from cli.stack import Stack as DescribedStack
+from local.smoke import Smoke
+from local.stack import (
+    API_KEY,
+    BUILT,
+    LOCAL,
+    ROOT,
+    Stack,
+    StackInfo,
+    allow_plain_http_from_here,
+    architecture,
+    clean_environment,
+    deploy,
+    locked,
+)
+from local.target import Target
+from tests.template.test_options import OPTIONS
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
+
+
+@pytest.fixture(scope="module")
+def local_aws() -> Iterator[StackInfo]:
+    """MiniStack and the simulator, with no stack deployed."""
+    with Stack(folder=LOCAL / "smoke", deploy_template=False, say=lambda _: None) as info:
+        yield info
+
+
+@pytest.fixture(scope="module")
+def template(local_aws: StackInfo) -> Iterator[Path]:
+    with locked(BUILT):  # the stack has built it
+        yield allow_plain_http_from_here(BUILT / "template" / "template.yaml")
+
+
+def environment(info: StackInfo) -> dict[str, str]:
+    return clean_environment() | info.aws_environment | {"SAM_CLI_TELEMETRY": "0"}
+
+
+def local_parameters(info: StackInfo) -> dict[str, str]:
+    return {
+        "Architecture": architecture(),
+        "DashScopeBaseUrl": info.dashscope_base_url,
+        "ResultHostAllowList": "aliyuncs.com,127.0.0.1,localhost",
+    }
+
+
+def test_a_smoke_run_goes_well_and_lists_what_the_stack_leaves_behind(local_aws: StackInfo, template: Path) -> None:
+    smoke = Smoke(
+        "smoke-test", local_aws.client, environment(local_aws), template, API_KEY, local_parameters(local_aws)
+    )
+    report = smoke.run()
+    assert report.failed == {}
+    assert list(report.steps) == [
+        *("state machines", "deployment", "three uploads", "backfill", "redrive", "doctor", "alarm", "costs"),
+        "removal",
+    ]
+    kinds = [left.split()[0] for left in report.left]
+    # A function that still runs while its stack is removed writes its log group again.
+    data = sorted(kind for kind in kinds if kind != "AWS::Logs::LogGroup")
+    assert data == ["AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::S3::Bucket"], report.left
+    assert report.billed_seconds > 0
+    with pytest.raises(Exception, match="does not exist"):
+        local_aws.client("cloudformation").describe_stacks(StackName="smoke-test")
+
+
+def own_resources(info: StackInfo) -> dict[str, str]:
+    """What the options name: a key, a boundary, a topic, buckets and a table, as an earlier stack leaves them."""
+    iam, kms, sns, s3, dynamodb = (info.client(name) for name in ("iam", "kms", "sns", "s3", "dynamodb"))
+    allow_all = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    boundary = iam.create_policy(PolicyName="boundary", PolicyDocument=json.dumps(allow_all))["Policy"]["Arn"]
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    for bucket in ("media", "more-media", "results", "lists"):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_versioning(Bucket="media", VersioningConfiguration={"Status": "Enabled"})
+    dynamodb.create_table(
+        TableName="jobs",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "due_kind", "due_at")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "due",
+                "KeySchema": [
+                    {"AttributeName": "due_kind", "KeyType": "HASH"},
+                    {"AttributeName": "due_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    return {
+        **OPTIONS,
+        "MoreMediaBucketArns": "arn:aws:s3:::more-media",
+        "MediaKmsKeyArn": key,
+        "KmsKeyArn": key,
+        "PermissionsBoundaryArn": boundary,
+        "AlarmTopicArn": sns.create_topic(Name="alarms")["TopicArn"],
+    }
+
+
+def wait_for_reports(info: StackInfo, number: int) -> list[dict[str, Any]]:
+    s3 = info.client("s3")
+    until = time.monotonic() + 120
+    while time.monotonic() < until:
+        keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket="results").get("Contents", [])]
+        reports = [key for key in keys if key.endswith("/job.json")]
+        if len(reports) >= number:
+            return [json.loads(s3.get_object(Bucket="results", Key=key)["Body"].read()) for key in reports]
+        time.sleep(1)
+    raise AssertionError(f"{number} reports were expected; there are {reports}")
+
+
+def test_a_stack_with_every_option_transcribes_what_the_options_choose(local_aws: StackInfo, template: Path) -> None:
+    info, name, client = local_aws, "every-option", local_aws.client
+    parameters = local_parameters(info) | own_resources(info)
+    deploy(template, name, parameters, environment(info), LOCAL / "smoke" / "every-option.log")
+    target = Target.of_stack(client, name)
+    client("secretsmanager").put_secret_value(SecretId=target.output("ApiKeySecretArn"), SecretString=API_KEY)
+
+    def wrong() -> list[Finding]:
+        stack = DescribedStack(name, info.region, "CREATE_COMPLETE", client, target.outputs, target.parameters)
+        return [finding for finding in inspect(stack) if finding.status != OK]
+
+    off = [(finding.check, finding.subject, finding.status) for finding in wrong()]
+    assert off == [("notifications", f"s3://{bucket}", PROBLEM) for bucket in ("media", "more-media")]
+    s3 = client("s3")
+    for bucket in ("media", "more-media"):
+        switch_on_events(s3, bucket)
+    assert wrong() == []
+
+    recording = (ROOT / "local" / "samples" / "morning-walk.wav").read_bytes()
+    for bucket in ("media", "more-media"):
+        for key in ("calls/a.wav", "calls/a.mp3", "other/a.wav"):  # MediaKeyPattern is calls/*.wav
+            s3.put_object(Bucket=bucket, Key=key, Body=recording)
+    reports = wait_for_reports(info, 2)
+    done = sorted((report["media"]["bucket"], report["media"]["key"], report["status"]) for report in reports)
+    assert done == [("media", "calls/a.wav", "SUCCEEDED"), ("more-media", "calls/a.wav", "SUCCEEDED")]
+
+    s3.copy_object(
+        Bucket="media",
+        Key="calls/a.wav",
+        CopySource={"Bucket": "media", "Key": "calls/a.wav"},
+        MetadataDirective="REPLACE",
+        Metadata={"reviewed": "yes"},
+    )
+    s3.put_object(Bucket="media", Key="calls/b.wav", Body=recording)
+    assert len(wait_for_reports(info, 3)) == 3  # the upload after the copy is done, and the copy made no job
+    jobs = [item for item in client("dynamodb").scan(TableName="jobs")["Items"] if item["pk"]["S"].startswith("JOB#")]
+    assert len(jobs) == 3
