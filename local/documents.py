@@ -212,7 +212,7 @@ def _other_models() -> list[str]:
         "",
         "Parameters that the family does not have are sent without a check, and the event has the warning "
         "`PARAMETERS_NOT_CHECKED`. `extra_parameters` does the same for a model of this list, without a warning: its "
-        "content is added to the request's parameters as it is given.",
+        "content is added to the request's parameters unchanged.",
         "",
         "```json",
         '{"profiles": {"newest": {"model": "speech-2027", "family": "fun-asr", "parameters": {"new_switch": true}},',

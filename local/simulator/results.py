@@ -46,7 +46,7 @@ def _paraformer_document(recognised: dict[str, Any]) -> dict[str, Any]:
     transcripts = []
     for transcript in recognised["transcripts"]:
         sentences = [
-            {**sentence, "text": sentence["text"].strip(), "words": _with_trailing_blanks(sentence["words"])}
+            {**sentence, "text": sentence["text"].strip(), "words": _with_trailing_blanks(sentence["words"], " ")}
             for sentence in transcript["sentences"]
         ]
         text = " ".join(sentence["text"] for sentence in sentences)
@@ -92,13 +92,14 @@ def _file_format(url: str, codec: str) -> str:
     return extension or ("wav" if codec.startswith("pcm_") else codec)
 
 
-def _with_trailing_blanks(words: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _with_trailing_blanks(words: list[dict[str, Any]], after_punctuation: str = "") -> list[dict[str, Any]]:
     """Move the blanks to the end of the words: "Senior ", "staff" (docs/vendor-api.md#word-text)."""
     converted = []
     for number, word in enumerate(words, 1):
-        punctuation = word["punctuation"].strip()
-        blank = "" if punctuation or number == len(words) else " "
-        converted.append({**word, "text": word["text"].strip() + blank, "punctuation": punctuation})
+        text, punctuation, is_last = word["text"].strip(), word["punctuation"].strip(), number == len(words)
+        if not is_last:
+            text, punctuation = (text, punctuation + after_punctuation) if punctuation else (f"{text} ", "")
+        converted.append({**word, "text": text, "punctuation": punctuation})
     return converted
 
 
@@ -111,6 +112,11 @@ def build_flash_sentence(sentence: dict[str, Any], words: int, *, ended: bool) -
         "begin_time": sentence["begin_time"],
         "end_time": sentence["end_time"] if ended else recognised[-1]["end_time"],
         "channel_id": 0,
-        "text": sentence["text"] if ended else "".join(word["text"] for word in recognised),
+        "text": sentence["text"] if ended else _join_recognised(recognised),
         "words": [{**word, "fixed": ended} for word in recognised],
     }
+
+
+def _join_recognised(words: list[dict[str, Any]]) -> str:
+    """The punctuation of the last word is not known yet."""
+    return "".join(word["text"] + word["punctuation"] for word in words[:-1]) + str(words[-1]["text"])

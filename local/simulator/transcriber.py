@@ -18,6 +18,8 @@ from local.simulator.uploads import Uploads
 CONTAINER_HOST = "host.docker.internal"
 """The name of this machine inside a container. Presigned URLs that were made in a container have this host name."""
 
+_PUNCTUATION = ".,;:!?。、,;:!?…"
+
 
 class Transcriber:
     """The steps that tasks and synchronous calls share."""
@@ -97,10 +99,10 @@ class Transcriber:
 
 def document_for_text(text: str, diarization: Diarization | None = None) -> dict[str, Any]:
     """Return the result JSON of a scripted text: one sentence of one speaker, with 300 ms for each word."""
-    words = [
-        {"begin_time": 300 * n, "end_time": 300 * n + 280, "text": (" " if n else "") + word, "punctuation": ""}
-        for n, word in enumerate(text.split())
-    ]
+    words = []
+    for n, (word, punctuation) in enumerate(map(_split_punctuation, text.split())):
+        spoken = (" " if n else "") + word
+        words.append({"begin_time": 300 * n, "end_time": 300 * n + 280, "text": spoken, "punctuation": punctuation})
     length = 300 * len(words)
     speaker = {} if diarization is None else {"speaker_id": 0}
     sentence = {"begin_time": 0, "end_time": length, "text": text, "sentence_id": 1, **speaker, "words": words}
@@ -113,3 +115,9 @@ def document_for_text(text: str, diarization: Diarization | None = None) -> dict
         },
         "transcripts": [build_transcript(0, [sentence])],
     }
+
+
+def _split_punctuation(word: str) -> tuple[str, str]:
+    """Separate the punctuation at the end of a word. A word of punctuation only is a word."""
+    text = word.rstrip(_PUNCTUATION)
+    return (text, word[len(text) :]) if text else (word, "")

@@ -92,16 +92,16 @@ def test_words_are_replaced_and_removed(
 
 @pytest.mark.parametrize(
     ("model", "words"),
-    [("fun-asr", ["hello", " new", " world"]), ("paraformer-v2", ["hello ", "new ", "world"])],
+    [("fun-asr", ["hello|", " new|,", " world|."]), ("paraformer-v2", ["hello |", "new|, ", "world|."])],
 )
 def test_blanks_are_where_the_model_puts_them(
     model: str, words: list[str], transcribe: Callable[..., Any], configure: Callable[..., None]
 ) -> None:
     """docs/vendor-api.md#word-text."""
-    configure(scripts=[{"match": "scripted", "answers": [{"text": "hello new world"}]}])
+    configure(scripts=[{"match": "scripted", "answers": [{"text": "hello new, world."}]}])
     _, document = transcribe(model, "scripted.wav")
     (sentence,) = document["transcripts"][0]["sentences"]
-    assert [word["text"] for word in sentence["words"]] == words
+    assert [f"{word['text']}|{word['punctuation']}" for word in sentence["words"]] == words
     assert sentence["text"] == "".join(word["text"] + word["punctuation"] for word in sentence["words"])
 
 

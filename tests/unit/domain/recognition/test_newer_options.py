@@ -29,7 +29,7 @@ def warnings_of(options: Options) -> list[tuple[str, str]]:
 # extra_parameters
 
 
-def test_extra_parameters_of_a_profile_are_sent_as_they_are() -> None:
+def test_extra_parameters_of_a_profile_are_sent_unchanged() -> None:
     extra = {"new_switch": {"a": [1, None], "b": None}, "channel_id": "all"}
     options = resolve(profiles=profile(parameters={"channel_id": [0]}, extra_parameters=extra))
     assert task_body(options)["parameters"] == extra

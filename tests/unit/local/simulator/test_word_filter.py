@@ -39,8 +39,8 @@ def test_a_replaced_word_becomes_asterisks_of_the_same_length() -> None:
 
 
 def test_a_removed_word_is_gone_with_its_blank() -> None:
-    transcript = filtered("Is the game about to start", filter_with_empty=words("start"))
-    assert transcript["text"] == joined(transcript) == "Is the game about to"
+    transcript = filtered("Is the game about to start?", filter_with_empty=words("start"))
+    assert transcript["text"] == joined(transcript) == "Is the game about to?"
     assert len(transcript["sentences"][0]["words"]) == 5
 
 
