@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,19 +71,21 @@ def run(options: argparse.Namespace) -> int:
     from dashscribe.errors import ProfilesUnreadable, VendorError
 
     account = find_account(options.stack, options.region, options.profile)
-    try:
-        service, records, profiles = _open(account)
-        found = _find_lists(account, service, records, profiles)
-    except (BotoCoreError, ClientError, ProfilesUnreadable, VendorError) as error:
-        print(f"dashscribe: {_sentence(error)}", file=sys.stderr)
-        return 1
-    if not options.delete and not options.delete_unused:
-        _print_lists(found, as_json=options.json)
-        return 0
-    return _delete(_choose(found, options), service, records, options)
+    with ExitStack() as opened:
+        try:
+            service, records, profiles = _open(account, opened)
+            found = _find_lists(account, service, records, profiles)
+        except (BotoCoreError, ClientError, ProfilesUnreadable, VendorError) as error:
+            print(f"dashscribe: {_sentence(error)}", file=sys.stderr)
+            return 1
+        if not options.delete and not options.delete_unused:
+            _print_lists(found, as_json=options.json)
+            return 0
+        return _delete(_choose(found, options), service, records, options)
 
 
-def _open(account: Account) -> tuple[VocabularyService, VocabularyRecords, Profiles]:
+def _open(account: Account, opened: ExitStack) -> tuple[VocabularyService, VocabularyRecords, Profiles]:
+    """Return the vendor's lists, our records and the profiles. `opened` closes the connections to the vendor."""
     import httpx
 
     from dashscribe.adapters.configuration import ApiKey, SsmProfiles
@@ -93,7 +96,8 @@ def _open(account: Account) -> tuple[VocabularyService, VocabularyRecords, Profi
 
     outputs = account.outputs
     key = ApiKey(account.client("secretsmanager"), outputs["ApiKeySecretArn"])
-    http = DashScopeHttp(http_client(httpx.create_ssl_context()), account.base_url, key, account.workspace_id)
+    client = opened.enter_context(http_client(httpx.create_ssl_context()))
+    http = DashScopeHttp(client, account.base_url, key, account.workspace_id)
     records = DynamoDbVocabularyRecords(account.client("dynamodb"), outputs["JobsTableName"])
     profiles = SsmProfiles(account.client("ssm"), outputs["ProfilesParameterName"]).profiles()
     return DashScopeVocabularies(http), records, profiles

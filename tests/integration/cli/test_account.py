@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,7 +69,8 @@ def test_a_stack_names_its_account_host_and_default_model() -> None:
     )
     document = '{"profiles": {"banks": {"vocabulary": {"BB": 4}}}}'
     boto3.client("ssm").put_parameter(Name="/mine/profiles", Value=document, Type="String")
-    _, _, profiles = _open(account)
+    with ExitStack() as opened:
+        _, _, profiles = _open(account, opened)
     assert set(profiles.profiles) == {"banks"}
 
 

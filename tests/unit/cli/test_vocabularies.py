@@ -47,7 +47,7 @@ def lists(monkeypatch: pytest.MonkeyPatch) -> Lists:
     lists = Lists()
     profiles = Profiles.model_validate({"profiles": {"banks": {"vocabulary": USED}}})
     monkeypatch.setattr(account, "find_account", lambda *_: ACCOUNT)
-    monkeypatch.setattr(vocabularies, "_open", lambda _: (lists.vendor, lists.records, profiles))
+    monkeypatch.setattr(vocabularies, "_open", lambda *_: (lists.vendor, lists.records, profiles))
     monkeypatch.setattr("sys.stdin", io.StringIO())
     return lists
 
@@ -68,7 +68,7 @@ def test_a_list_that_only_a_fallback_model_needs_is_not_deleted(
 ) -> None:
     fields = {"model": "qwen3-asr-flash", "fallback_model": "fun-asr", "fallback_parameters": {"vocabulary": OLD}}
     profiles = Profiles.model_validate({"profiles": {"notes": fields, "banks": {"vocabulary": USED}}})
-    monkeypatch.setattr(vocabularies, "_open", lambda _: (lists.vendor, lists.records, profiles))
+    monkeypatch.setattr(vocabularies, "_open", lambda *_: (lists.vendor, lists.records, profiles))
     assert main(["vocabularies", "--delete-unused", "--yes"]) == 0
     assert "No hotword list is unused." in capsys.readouterr().out
     assert len(lists.vendor.lists) == 3
