@@ -14,8 +14,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from dashscribe.domain.jobs import delay as delays
 from dashscribe.domain.jobs import job as jobs
-from dashscribe.domain.jobs.events import DETAIL_TYPES, SOURCE, Detail, detail_of
+from dashscribe.domain.jobs.events import DELAYED, DETAIL_TYPES, SOURCE, Detail, delay_detail_of, detail_of
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.jobs.job_report import JobReport
@@ -33,12 +34,16 @@ SCHEMAS = ROOT / "events" / "schemas"
 SAMPLES = ROOT / "events" / "samples"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _REQUEST_ID = "92e3decd-0c69-47a8-xxxx-xxxxxxxxxxxx"
+JOB_EVENTS: dict[str, Status] = {detail_type: status for status, detail_type in DETAIL_TYPES.items()} | {
+    DELAYED: Status.RECEIVED
+}
+"""Every event about a job, by its detail-type, and the status of its sample."""
 _UPLOADED = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def documents() -> Iterator[tuple[Path, str]]:
     """Yield the path and the text of every generated file."""
-    for status, detail_type in DETAIL_TYPES.items():
+    for detail_type, status in JOB_EVENTS.items():
         name = detail_type.lower().replace(" ", "_")
         yield SCHEMAS / f"{name}.schema.json", _json(event_schema(status, detail_type))
         yield SAMPLES / f"{name}.json", _json(sample_event(status, detail_type))
@@ -66,11 +71,16 @@ def event_schema(status: Status, detail_type: str) -> dict[str, Any]:
     detail = Detail.model_json_schema(mode="serialization", ref_template="#/$defs/{model}")
     definitions = detail.pop("$defs")
     detail["properties"]["status"] = {"const": status.value}
-    absent = {Status.SUBMITTED: ("result", "audio", "usage", "error"), Status.SUCCEEDED: ("error",)}
-    for name in absent.get(status, ("result", "audio", "usage")):
+    if detail_type == DELAYED:
+        detail["properties"]["status"] = {"enum": [Status.RECEIVED, Status.SUBMITTING, Status.SUBMITTED]}
+    present = {
+        DELAYED: {"delay"},
+        DETAIL_TYPES[Status.SUCCEEDED]: {"result", "audio", "usage"},
+        DETAIL_TYPES[Status.FAILED]: {"error"},
+    }.get(detail_type, set())
+    for name in {"result", "audio", "usage", "error", "delay"} - present:
         detail["properties"][name] = {"type": "null"}
-    present = {Status.SUCCEEDED: ("result", "audio", "usage"), Status.FAILED: ("error",)}
-    for name in present.get(status, ()):
+    for name in present:
         detail["properties"][name] = next(
             kind for kind in detail["properties"][name]["anyOf"] if kind.get("type") != "null"
         )
@@ -101,6 +111,8 @@ def sample_job(status: Status) -> Job:
     job = jobs.with_options(
         job, Options(profile="default", model="fun-asr", parameters={"channel_id": [0]}, outputs=DEFAULT_OUTPUTS)
     )
+    if status is Status.RECEIVED:
+        return delays.after_change(jobs.pause(job, "Arrearage"), now)
     if status is Status.FAILED:
         refused = media.model_copy(update={"key": "notes/minutes.docx"})
         code, message = refusal(refused) or ("", "")
@@ -122,17 +134,18 @@ def sample_job(status: Status) -> Job:
 
 def sample_event(status: Status, detail_type: str) -> dict[str, Any]:
     """Return an event as a subscriber receives it."""
-    published = _UPLOADED + timedelta(seconds=7)
+    published = _UPLOADED + (timedelta(minutes=15, seconds=7) if detail_type == DELAYED else timedelta(seconds=7))
+    detail = (delay_detail_of if detail_type == DELAYED else detail_of)(sample_job(status), published)
     return {
         "version": "0",
         "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718",
         "detail-type": detail_type,
         "source": SOURCE,
         "account": "111122223333",
-        "time": "2026-01-01T00:00:07Z",
+        "time": f"{published:%Y-%m-%dT%H:%M:%SZ}",
         "region": "us-east-1",
         "resources": [],
-        "detail": detail_of(sample_job(status), published).model_dump(mode="json"),
+        "detail": detail.model_dump(mode="json"),
     }
 
 

@@ -31,6 +31,7 @@ WAITING = {
     Due.RATE_LIMITED: "It waits in the backlog of {model}, oldest first: the rate limit of the model is used up.",
     Due.PAUSED: "Submissions are paused for the account. It is submitted within two minutes after the cause is fixed.",
     Due.TASK: "The loop queries its task.",
+    Due.DELAY: "The loop publishes Transcription Delayed if it still makes no progress.",
 }
 """What happens next to a RECEIVED job, by its `due_kind`."""
 NEXT = {
@@ -52,7 +53,13 @@ OUR_CODES = {
     "VOCABULARY_NOT_READY": "The hotword list of its profile cannot be used yet; the submission is repeated.",
     "TASK_LOST": "The record of its task was lost; the file is submitted again.",
     "MISSING_FROM_RESULTS": "The task succeeded without a result for this file; the file is submitted again.",
+    "AMBIGUOUS_IN_RESULTS": "The results named the file without its version; it is submitted by itself.",
     "ONE_OF_MANY_IN_RESULTS": "The task transcribed only one of its files; this one is submitted again.",
+    "RESULT_UNAVAILABLE": "The result cannot be downloaded now. It is tried for 24 hours.",
+    "RESULT_UNREADABLE": "The last download of the result brought no transcript. It is repeated, five times at most.",
+    "RESULT_HOST_NOT_ALLOWED": "The download of the result was redirected to a host that ResultHostAllowList does not "
+    "allow. It is repeated, five times at most.",
+    "INTERNAL_ERROR": "Its files could not be stored; the log of FinalizeTranscriptionFunction shows the reason.",
     "VENDOR_UNREACHABLE": "No connection to DashScope; the submission is repeated, for about three hours.",
     "TASK_TIMED_OUT": "The task did not end within 4 hours; the file is submitted again.",
     "TASK_UNKNOWN": "DashScope no longer knew the task; the file is submitted again.",

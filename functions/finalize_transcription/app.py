@@ -23,6 +23,7 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 def count(report: FinalizeReport) -> None:
     metrics.add_metric("FilesSucceeded", MetricUnit.Count, len(report.succeeded))
     add_nonzero_counts(FilesFailed=len(report.failed), FilesResubmitted=len(report.resubmitted))
+    add_nonzero_counts(FilesDelayed=len(report.delayed), DownloadsFailed=len(report.not_downloaded))
     for job in report.succeeded + report.failed:
         if job.published_at and job.completed_at:
             lag = max(0.0, (job.published_at - job.completed_at).total_seconds())

@@ -30,6 +30,10 @@ def count(report: PassReport) -> None:
             tasks_ended=report.finished_tasks,
             requeued=report.requeued,
         )
-    metrics.add_metric("LongestOverdue", MetricUnit.Seconds, report.longest_overdue_seconds)
-    metrics.add_metric("OldestJobAge", MetricUnit.Seconds, report.oldest_job_seconds)
-    metrics.add_metric("SubmissionsPaused", MetricUnit.Count, int(report.pause_reason is not None))
+    # An idle month emits none of these, because CloudWatch bills a metric for each hour in which it is emitted.
+    if report.longest_overdue_seconds:
+        metrics.add_metric("LongestOverdue", MetricUnit.Seconds, report.longest_overdue_seconds)
+    if report.oldest_job_seconds:
+        metrics.add_metric("OldestJobAge", MetricUnit.Seconds, report.oldest_job_seconds)
+    if report.pause_reason is not None:
+        metrics.add_metric("SubmissionsPaused", MetricUnit.Count, 1)

@@ -30,6 +30,7 @@ from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask, FileOutcome, TaskList, TaskReply
+from dashscribe.domain.timestamps import to_iso
 from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger, metrics
@@ -140,13 +141,14 @@ class BilledRecords(Records):
         self._wrote(pk, record.model_dump(mode="json"))
         name = pk.partition("#")[2]
         for kind, listed in self.lists.items():
-            listed.pop(name, None)
+            if kind is not Due.DELAY:
+                listed.pop(name, None)
             if record.due_kind is kind and record.due_at is not None:
                 listed[name] = record.due_at
 
     def _queried(self, kind: Due, names: Iterable[str]) -> None:
         """One query of the index is billed by the size of all entries that it read."""
-        table = "TASK" if kind is Due.TASK else "JOB"
+        table = {Due.TASK: "TASK", Due.DELAY: "DELAY"}.get(kind, "JOB")
         size = sum(item_size(to_item(self.entries[f"{table}#{name}"])) for name in names)
         self.bill.dynamodb_read(size, consistent=False)
 
@@ -214,6 +216,16 @@ class BilledRecords(Records):
         self._queried(kind, (name for _, name in found_due))
         found: list[DueRecord] = self.crashes.read("due list", [DueRecord(name, at) for at, name in found_due])
         return found
+
+    def watch_delay(self, job_id: str, at: datetime) -> None:
+        super().watch_delay(job_id, at)
+        self._wrote(f"DELAY#{job_id}", {"due_kind": Due.DELAY, "due_at": to_iso(at)})
+        self.lists[Due.DELAY][job_id] = at
+
+    def end_delay_watch(self, job_id: str, now: datetime) -> None:
+        super().end_delay_watch(job_id, now)
+        self._wrote(f"DELAY#{job_id}", {"expires_at": 1_800_000_000})
+        self.lists[Due.DELAY].pop(job_id, None)
 
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
         found_due = self._due_names(Due.TASK, until, limit)

@@ -342,10 +342,7 @@ ROWS: tuple[Row, ...] = (
     _query("query-page-502", "502, an HTML page", _succeeds(), _page(502)),
     _query("query-page-200", "200, an HTML page", _succeeds(), _page(200)),
     _query("query-cut", "the connection is reset", _succeeds(), {"kind": "reset"}),
-    _query("task-unknown", "UNKNOWN once", _succeeds(2), _task("UNKNOWN")),
-    _query(
-        "task-unknown-always", "UNKNOWN for every task", _fails("TASK_UNKNOWN", 4), {**_task("UNKNOWN"), "times": 4}
-    ),
+    _query("task-unknown", "UNKNOWN once", _succeeds(), _task("UNKNOWN")),
     _query("task-suspended", "SUSPENDED twice", _succeeds(), {**_task("SUSPENDED"), "times": 2}),
     _query("task-canceled", "CANCELED once", _succeeds(2), _task("CANCELED")),
     _query("task-failed", "FAILED without results or code, once", _succeeds(2), _task("FAILED")),
@@ -387,6 +384,12 @@ ROWS: tuple[Row, ...] = (
         "result-odd-shape",
         "JSON without readable text",
         _fails("RESULT_UNREADABLE"),
+        {"status": 200, "body": {"transcripts": [{"text": 7}]}},
+    ),
+    _result(
+        "result-other-json",
+        "JSON of an unknown shape, once",
+        _succeeds(),
         {"status": 200, "body": {"transcripts": "none"}},
     ),
     _result(
@@ -451,6 +454,46 @@ ROWS: tuple[Row, ...] = (
     ),
 )
 
+
+@dataclass(frozen=True)
+class LastingRow:
+    """A fault that lasts longer than an end-to-end test. It is played on the real services in virtual time, by the test
+    of this `name` in `tests/unit/services/test_lasting_faults.py`. `delay` is the reason of `Transcription Delayed`."""
+
+    name: str
+    fault: str
+    end: End
+    delay: str | None = None
+
+
+LASTING: tuple[LastingRow, ...] = (
+    LastingRow(
+        "throttled",
+        "429 for every submission, for a day",
+        _fails("VENDOR_THROTTLED", 0),
+        "Throttling.RateQuota",
+    ),
+    LastingRow("overloaded", "500 for every submission", _fails("InternalError", 0), "InternalError"),
+    LastingRow("unpaid", "`Arrearage` for every submission, for three hours", _succeeds(), "Arrearage"),
+    LastingRow("unknown-at-first", "UNKNOWN for the first 100 s of a task", _succeeds()),
+    LastingRow("unknown", "UNKNOWN for every task", _fails("TASK_UNKNOWN", 4)),
+    LastingRow("no-queries", "500 for every query, for an hour", _succeeds(), "InternalError"),
+    LastingRow("no-downloads", "503 for every download, for 23 hours", _succeeds(), "RESULT_UNAVAILABLE"),
+    LastingRow("never-downloaded", "503 for every download", _fails("RESULT_UNAVAILABLE"), "RESULT_UNAVAILABLE"),
+    LastingRow("pages", "an HTML page for every download", _fails("RESULT_UNREADABLE")),
+    LastingRow("other-json", "JSON of an unknown shape for every download", _fails("RESULT_UNREADABLE")),
+    LastingRow(
+        "redirects",
+        "302 to a host that is not allowed for every download",
+        _fails("RESULT_HOST_NOT_ALLOWED"),
+    ),
+    LastingRow(
+        "no-query",
+        "results name a file of a versioned bucket without the query of its URL, every time",
+        _succeeds(),
+    ),
+)
+
 HEADING = "## The table of faults\n"
 
 
@@ -461,6 +504,13 @@ def rendered_table() -> str:
         lines += [f"### {part}", "", "| fault | the upload ends as | accepted submissions |", "|---|---|---|"]
         lines += [f"| {row.fault} | {row.outcome} | {row.accepted} |" for row in ROWS if row.part is part]
         lines.append("")
+    lines += ["### Faults that last", ""]
+    lines += ["| fault | the upload ends as | accepted submissions | `Transcription Delayed` |", "|---|---|---|---|"]
+    lines += [
+        f"| {row.fault} | {row.end} | {row.end.accepted} | {f'`{row.delay}`' if row.delay else 'no'} |"
+        for row in LASTING
+    ]
+    lines.append("")
     return "\n".join(lines)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from dashscribe.adapters.dynamodb.items import from_item, to_item
 from dashscribe.builders import (
@@ -23,7 +24,7 @@ from dashscribe.builders import (
     build_submit_service,
     build_transcribe_service,
 )
-from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, detail_of
+from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, delay_detail_of, detail_of
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.pause import Pause
 from dashscribe.domain.jobs.task import Task
@@ -63,6 +64,7 @@ from tests.support.vocabularies import VendorVocabularies, VocabularyRecordsFake
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
+DELAYED = "Transcription Delayed"
 MEDIA_BUCKET, RESULTS_BUCKET = "media", "results"
 ENVIRON = {
     "JOBS_TABLE_NAME": "jobs",
@@ -82,6 +84,7 @@ ENVIRON = {
     "PRESIGN_EXPIRY_SECONDS": "43200",
     "SUBMIT_QUEUE_URL": "submit",
     "SYNCHRONOUS_QUEUE_URL": "synchronous",
+    "ASYNCHRONOUS_MODELS_ONLY": "false",
 }
 """The settings of every function."""
 
@@ -108,6 +111,7 @@ class Records:
     list_states: dict[str, TaskListState] = field(default_factory=dict)
     saves: list[Job] = field(default_factory=list)
     split_accepted: dict[str, int] = field(default_factory=dict)
+    delay_watches: dict[str, datetime] = field(default_factory=dict)
 
     def create(self, job: Job) -> bool:
         def effect() -> bool:
@@ -166,6 +170,9 @@ class Records:
         return self.crashes.read("find outcomes", self.outcomes.get(submission_id, {}))
 
     def _due_list(self, kind: Due) -> list[DueRecord]:
+        if kind is Due.DELAY:
+            watches = [DueRecord(job_id, at) for job_id, at in self.delay_watches.items()]
+            return sorted(watches, key=lambda record: record.due_at)
         records: Mapping[str, Job | Task] = self.tasks if kind is Due.TASK else self.jobs
         found = [
             DueRecord(record_id, record.due_at)
@@ -181,6 +188,12 @@ class Records:
     def due_tasks(self, until: datetime, limit: int) -> list[DueTask]:
         found = [record.record_id for record in self._due_list(Due.TASK) if record.due_at <= until][:limit]
         return self.crashes.read("due tasks", [due_task(self.tasks[submission_id]) for submission_id in found])
+
+    def watch_delay(self, job_id: str, at: datetime) -> None:
+        self.crashes.around("watch delay", partial(self.delay_watches.__setitem__, job_id, at))
+
+    def end_delay_watch(self, job_id: str, now: datetime) -> None:
+        self.crashes.around("end delay watch", partial(self.delay_watches.pop, job_id, None))
 
     def rate_limited_jobs(self, limit: int) -> dict[str, list[str]]:
         backlog: dict[str, list[str]] = {}
@@ -270,7 +283,7 @@ class MediaFake:
     def presign(self, media: Media) -> str:
         self.signed += 1
         version = f"&versionId={media.version_id}" if media.version_id else ""
-        url = f"https://{media.bucket}.s3.us-east-1.amazonaws.com/{media.key}?X-Amz-Signature=secret{self.signed}{version}"
+        url = f"https://{media.bucket}.s3.us-east-1.amazonaws.com/{quote(media.key)}?X-Amz-Signature=secret{self.signed}{version}"
         self.signed_for[url] = media
         return url
 
@@ -292,7 +305,8 @@ class Vendor:
     `missing` (left out of the reply). The last one is repeated. The next submissions raise `refusals`, the next queries
     `query_errors`. The next `responses_to_lose` submissions are accepted, and their responses are lost. `endings` has
     the tasks that do not end as SUCCEEDED: task id → (status, code). `forgotten` tasks are unknown to queries. With
-    `omits_file_names` a reply does not name its only file, as that of qwen3-asr-flash-filetrans.
+    `omits_file_names` a reply does not name its only file, as that of qwen3-asr-flash-filetrans. `echo` is how a reply
+    names a file's URL. A new task is unknown to queries `unknown_for` some time.
 
     The task list has at most `largest_page` entries a page, is `list_seconds_behind`, reports the tasks
     `listed_as_running` as running for ever, and leaves out the `unlisted` ones. It also has `foreign_tasks`, of other
@@ -328,9 +342,11 @@ class Vendor:
     endings: dict[str, tuple[str, str]] = field(default_factory=dict)
     omits_file_names: bool = False
     audio_ms: int = 1000
+    echo: Callable[[str], str] = str
+    unknown_for: timedelta = timedelta(0)
 
     def submissions_of(self, key: str) -> int:
-        return sum(f"/{key}?" in url for task in self.tasks.values() for url in task.urls)
+        return sum(key_in(url) == key for task in self.tasks.values() for url in task.urls)
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
         self.api_key()
@@ -403,7 +419,7 @@ class Vendor:
 
     def _output(self, task_id: str) -> JsonObject:
         task = self.tasks.get(task_id)
-        if task is None or task_id in self.forgotten:
+        if task is None or task_id in self.forgotten or self.clock() < task.accepted_at + self.unknown_for:
             return {"task_id": task_id, "task_status": "UNKNOWN"}
         if self.clock() < task.ready_at:
             return {"task_id": task_id, "task_status": "RUNNING"}
@@ -420,7 +436,7 @@ class Vendor:
     def outcome_of(self, url: str, task_id: str) -> str:
         """What this task returns for this file."""
         key = key_in(url)
-        tasks = [name for name, task in self.tasks.items() if any(f"/{key}?" in other for other in task.urls)]
+        tasks = [name for name, task in self.tasks.items() if key in map(key_in, task.urls)]
         outcomes = self.file_outcomes.get(key, ["ok"])
         return outcomes[min(tasks.index(task_id), len(outcomes) - 1)]
 
@@ -429,23 +445,30 @@ class Vendor:
         if outcome == "missing":
             return None
         if outcome != "ok":
-            return {"file_url": url, "subtask_status": "FAILED", "code": outcome, "message": outcome}
-        result_url = f"https://results.aliyuncs.com/{task_id}/{key}?Signature=secret"
-        word = {"begin_time": 0, "end_time": 900, "text": f"said {key}", "punctuation": "."}
-        sentence = {"begin_time": 0, "end_time": 900, "text": f"said {key}.", "sentence_id": 1, "words": [word]}
+            return {"file_url": self.echo(url), "subtask_status": "FAILED", "code": outcome, "message": outcome}
+        version = parse_qs(urlsplit(url).query).get("versionId", [""])[0]
+        result_url = f"https://results.aliyuncs.com/{task_id}/{key}{version}?Signature=secret"
+        word = {"begin_time": 0, "end_time": 900, "text": f"said {key}{version}", "punctuation": "."}
+        sentence = {
+            "begin_time": 0,
+            "end_time": 900,
+            "text": f"said {key}{version}.",
+            "sentence_id": 1,
+            "words": [word],
+        }
         self.results[result_url] = {
-            "file_url": url,
+            "file_url": self.echo(url),
             "properties": {"original_duration_in_milliseconds": self.audio_ms},
             "transcripts": [
                 {
                     "channel_id": 0,
                     "content_duration_in_milliseconds": 900,
-                    "text": f"said {key}.",
+                    "text": f"said {key}{version}.",
                     "sentences": [sentence],
                 }
             ],
         }
-        return {"file_url": url, "subtask_status": "SUCCEEDED", "transcription_url": result_url}
+        return {"file_url": self.echo(url), "subtask_status": "SUCCEEDED", "transcription_url": result_url}
 
     def download(self, url: str, *, small_only: bool = False) -> JsonObject:
         if small_only and url in self.large_results:
@@ -457,7 +480,7 @@ class Vendor:
 
 
 def key_in(url: str) -> str:
-    return url.partition("amazonaws.com/")[2].partition("?")[0]
+    return unquote(url.partition("amazonaws.com/")[2].partition("?")[0])
 
 
 @dataclass
@@ -475,12 +498,19 @@ class Bus:
         accepted = [(DETAIL_TYPES[job.status], detail_of(job, now)) for job in jobs]
         self.crashes.around("publish", lambda: self.events.extend(accepted))
 
+    def publish_delay(self, job: Job, now: datetime) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise PublishFailed("refused")
+        event = (DELAYED, delay_detail_of(job, now))
+        self.crashes.around("publish delay", lambda: self.events.append(event))
+
     def events_of(self, key: str) -> list[str]:
         """The detail-types of the key's events, in order."""
         return [kind for kind, detail in self.events if detail.media.key == key]
 
     def terminal_events_of(self, key: str) -> list[Detail]:
-        return [detail for kind, detail in self.events if detail.media.key == key and kind != SUBMITTED]
+        return [detail for kind, detail in self.events if detail.media.key == key and kind in (SUCCEEDED, FAILED)]
 
 
 @dataclass
@@ -675,11 +705,21 @@ class World:
 
     # events from the outside
 
-    def upload(self, key: str, *, size: int = 1000, metadata: dict[str, str] | None = None, queued: bool = True) -> str:
+    def upload(
+        self,
+        key: str,
+        *,
+        size: int = 1000,
+        metadata: dict[str, str] | None = None,
+        queued: bool = True,
+        version_id: str | None = None,
+    ) -> str:
         """Upload an object. Return its event, which is also queued unless `queued` is False."""
         self.uploads += 1
         self.media.objects[key] = metadata or {}
         version = {"etag": f"etag{self.uploads}", "sequencer": f"{self.uploads:08X}"}
+        if version_id:
+            version["version-id"] = version_id
         body = json.dumps(
             {
                 "source": "aws.s3",
@@ -794,6 +834,12 @@ class World:
             found += [f"unfinished job {job_id}" for job_id in finalizer.unfinished]
         self._checked_reports = (len(self.submit_reports), len(self.passes), len(self.finalize_reports))
         return found
+
+    def text_of(self, detail: Detail) -> str:
+        """The transcript that a terminal event names."""
+        if detail.result is None:
+            raise AssertionError(f"no transcript: {detail}")
+        return self.results.files[detail.result.files["text"]].decode()
 
     def job_of(self, key: str) -> Job:
         return next(job for job in self.records.jobs.values() if job.media.key == key)

@@ -22,6 +22,7 @@ OPTIONS = {
     "ExistingResultsBucketName": "results",
     "ExistingJobsTableName": "jobs",
     "InventoryBucketName": "lists",
+    "AsynchronousModelsOnly": "true",
     "MediaExpiryDays": "90",
     "ResultsExpiryDays": "90",
     "TableDeletionProtection": "true",
@@ -33,6 +34,8 @@ OPTIONS = {
     "Tracing": "Active",
 }
 """Each option with a value that switches it on."""
+PASSED_ON = {"AsynchronousModelsOnly", "Tracing"}
+"""Options whose value a function receives, on or off."""
 FREE_ALARMS = 10
 """CloudWatch bills 0.10 USD a month for each alarm after these."""
 
@@ -61,7 +64,7 @@ def test_no_option_is_on_by_default(template: Template) -> None:
     for name, parameter in template["Parameters"].items():
         if name in OPTIONS:
             assert parameter["Default"] in ("", 0, "false", "Disabled"), name
-            assert name == "Tracing" or f'"{name}"' not in default, f"{name} is used although it is off"
+            assert name in PASSED_ON or f'"{name}"' not in default, f"{name} is used although it is off"
     assert len(alarms(with_options(template))) <= FREE_ALARMS
 
 
@@ -231,7 +234,7 @@ def test_a_first_deployment_raises_no_alarm(template: Template) -> None:
 
 
 def test_a_loop_that_does_not_run_notifies(template: Template) -> None:
-    alarm = with_options(template, AlarmTopicArn=TOPIC)["OverdueJobAlarm"]["Properties"]
+    alarm = with_options(template, AlarmTopicArn=TOPIC)["LoopStoppedAlarm"]["Properties"]
     assert (alarm["TreatMissingData"], alarm["InsufficientDataActions"]) == ("missing", alarm["AlarmActions"])
 
 

@@ -83,7 +83,10 @@ def test_the_code_accepts_every_number_that_the_template_accepts(
     template: dict[str, Any], parameter: str, model: type[StackSettings], field: str, bound: str
 ) -> None:
     limit = template["Parameters"][parameter].get(bound, 10_000)
-    others = {name.upper(): "60" for name in model.model_fields} | {"OUTPUTS": "txt"}
+    others = {name.upper(): "60" for name in model.model_fields} | {
+        "OUTPUTS": "txt",
+        "ASYNCHRONOUS_MODELS_ONLY": "false",
+    }
     others["DASHSCOPE_BASE_URL"] = "https://dashscope-intl.aliyuncs.com"
     assert getattr(model.from_environ({**others, field.upper(): str(limit)}), field) == limit
 

@@ -111,6 +111,7 @@ def build_submit_service(
         results_bucket=settings.results_bucket_name,
         default_model=settings.default_model,
         default_outputs=settings.outputs,
+        asynchronous_models_only=settings.asynchronous_models_only,
         region=region_of(settings.dashscope_base_url),
         texts=texts,
         has_workspace=settings.has_workspace,

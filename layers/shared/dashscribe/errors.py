@@ -15,7 +15,7 @@
     * VendorUnreachable     no connection was made, so nothing was submitted: retry
     * ResponseLost          the request was sent, but no usable response arrived: reconcile before submitting again
   * ResultUnavailable       a result cannot be downloaded now: query the task again for a fresh URL
-    * ResultNotJson         the downloaded result is not a JSON object: the same, but only for some minutes
+    * ResultUnreadable      what was downloaded is no transcript: the same, but at most five times
   * ResultRefused           a result must not be fetched or kept: fail the job
   * UnknownResult           a stored result cannot be rendered: tell the user why
   * LargeResult             a result is too large to be processed together with others: process it on its own
@@ -135,12 +135,16 @@ class ResultUnavailable(DashscribeError):
     """A result cannot be read now: the URL has expired, the connection broke, or the body is not the JSON we expect."""
 
 
-class ResultNotJson(ResultUnavailable):
-    """A result was downloaded, and is not a JSON object. `received` is what was downloaded."""
+class ResultUnreadable(ResultUnavailable):
+    """The result's host answered, but not with a transcript: with a redirect, a body that is not JSON, or other JSON.
 
-    def __init__(self, message: str, received: bytes) -> None:
+    `received` is the body, if it was read. `code` is the job's error code if the answer stays so.
+    """
+
+    def __init__(self, message: str, received: bytes | None = None, code: str = "RESULT_UNREADABLE") -> None:
         super().__init__(message)
         self.received = received
+        self.code = code
 
 
 class ResultRefused(DashscribeError):

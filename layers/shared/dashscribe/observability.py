@@ -7,6 +7,7 @@ POWERTOOLS_METRICS_NAMESPACE. Every log line passes through `redacted` first, so
 from __future__ import annotations
 
 import logging
+import warnings
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -43,6 +44,7 @@ class RedactingFormatter(LambdaPowertoolsFormatter):
 
 logger = Logger(logger_formatter=RedactingFormatter())
 metrics = Metrics()
+warnings.filterwarnings("ignore", "No application metrics to publish")  # an idle pass has none
 
 
 def add_nonzero_counts(**counts: int) -> None:

@@ -58,6 +58,9 @@ AWS = Config(
     max_pool_connections=30,  # sized for parallel uploads; overflow opens extra connections
 )
 
+DYNAMODB = AWS.merge(Config(parameter_validation=False))
+"""Checking an item's shape is a quarter of the CPU time of a write, and all items are made by `to_item`."""
+
 
 def build_once(build: Callable[[], Built]) -> Callable[[], Built]:
     """Build at the first event and keep it. Objects created at start-up are frozen out of garbage collection."""
@@ -131,7 +134,7 @@ def _table(settings: StackSettings) -> TablePorts:
     from dashscribe.adapters.dynamodb.vendor_facts import DynamoDbVendorFacts
     from dashscribe.adapters.dynamodb.vocabulary_records import DynamoDbVocabularyRecords
 
-    client, name = boto3.client("dynamodb", config=AWS), settings.jobs_table_name
+    client, name = boto3.client("dynamodb", config=DYNAMODB), settings.jobs_table_name
     return TablePorts(
         records=DynamoDbJobRecords(client, name),
         rate_limiter=DynamoDbRateLimiter(client, name),
@@ -237,7 +240,7 @@ def finalize_service() -> FinalizeService:
     from dashscribe.services.publish import EndPublisher
 
     settings = FinalizeSettings.from_environ(os.environ)
-    records = DynamoDbJobRecords(boto3.client("dynamodb", config=AWS), settings.jobs_table_name)
+    records = DynamoDbJobRecords(boto3.client("dynamodb", config=DYNAMODB), settings.jobs_table_name)
     results = S3Results(_s3_client(), settings.results_bucket_name)
     return FinalizeService(
         records=records,
@@ -267,7 +270,7 @@ def backfill_service() -> BackfillService:
         uploads=S3Uploads(s3),
         transcripts=S3Transcripts(s3, settings.results_bucket_name),
         queue=SqsBackfillQueue(sqs, settings.submit_queue_url, settings.synchronous_queue_url),
-        ledger=DynamoDbBackfillLedger(boto3.client("dynamodb", config=AWS), settings.jobs_table_name),
+        ledger=DynamoDbBackfillLedger(boto3.client("dynamodb", config=DYNAMODB), settings.jobs_table_name),
         clock=_now,
         media_bucket=settings.media_bucket_name,
         results_bucket=settings.results_bucket_name,

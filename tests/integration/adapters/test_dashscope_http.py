@@ -85,6 +85,19 @@ def test_a_query_is_one_get_of_the_task() -> None:
     assert "x-dashscope-async" not in vendor.request.headers
 
 
+def test_a_cancellation_is_one_post_to_the_task() -> None:
+    vendor = Vendor(answering(200, {"request_id": "r"}))
+    vendor.adapter.cancel("task/1 2")
+    assert (vendor.request.method, str(vendor.request.url)) == ("POST", f"{BASE}/api/v1/tasks/task%2F1%202/cancel")
+    assert vendor.request.headers["authorization"] == "Bearer sk-secret-key"
+
+
+def test_a_refused_cancellation_is_an_error() -> None:
+    vendor = Vendor(answering(400, {"code": "UnsupportedOperation", "message": "the task runs"}))
+    with pytest.raises(VendorError, match="UnsupportedOperation"):
+        vendor.adapter.cancel("task-1")
+
+
 def test_the_workspace_header_is_sent_only_if_a_workspace_is_set() -> None:
     named = Vendor(answering(200, ACCEPTED), workspace_id="ws-1")
     named.adapter.submit(FUN_ASR, ["u"], {})

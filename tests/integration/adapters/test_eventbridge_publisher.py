@@ -105,7 +105,18 @@ def test_a_subscriber_receives_the_event_in_the_documented_shape(
             "published_at": "2026-01-01T12:00:04.123Z",
         },
         "error": None,
+        "delay": None,
     }
+
+
+def test_a_delayed_event_has_its_reason(
+    bus: EventBridgeClient, subscriber: Subscriber, make_job: MakeJob, now: datetime
+) -> None:
+    stalled = make_job(status=Status.RECEIVED, last_error_code="Throttling.RateQuota", stalled_since=now)
+    EventBridgePublisher(bus, "the-bus").publish_delay(stalled, now)
+    [event] = subscriber()
+    assert event["detail-type"] == "Transcription Delayed"
+    assert (event["detail"]["status"], event["detail"]["delay"]["code"]) == ("RECEIVED", "Throttling.RateQuota")
 
 
 def test_an_event_of_an_older_record_has_no_signature(

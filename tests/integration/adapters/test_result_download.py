@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from types import SimpleNamespace
@@ -14,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashscribe.adapters import result_download
-from dashscribe.adapters.result_download import ResultDownload
-from dashscribe.errors import LargeResult, ResultRefused, ResultUnavailable
+from dashscribe.adapters.result_download import ResultDownload, resolve_addresses
+from dashscribe.errors import LargeResult, ResultRefused, ResultUnavailable, ResultUnreadable
 
 PUBLIC = "47.95.1.1"
 RESULT = {"file_url": "f", "transcripts": [{"channel_id": 0, "text": "你好"}]}
@@ -371,13 +372,33 @@ def test_no_key_and_no_cookie_is_sent_to_the_results_host() -> None:
     assert not [name for name in sent if name.startswith("x-")]
 
 
-@pytest.mark.parametrize("location", ["http://169.254.169.254/", "https://y.aliyuncs.com/r", "/r2"])
+@pytest.mark.parametrize(
+    ("location", "code"),
+    [
+        ("http://169.254.169.254/?Signature=5ec7e7", "RESULT_HOST_NOT_ALLOWED"),
+        ("https://aliyuncs.com.example.com/r?Signature=5ec7e7", "RESULT_HOST_NOT_ALLOWED"),
+        ("//[", "RESULT_HOST_NOT_ALLOWED"),
+        ("https://y.aliyuncs.com/r?Signature=5ec7e7", "RESULT_UNREADABLE"),
+        ("/r2", "RESULT_UNREADABLE"),
+        (None, "RESULT_UNREADABLE"),
+    ],
+)
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(status: int, location: str) -> None:
-    host = Host(lambda _: httpx.Response(status, headers={"location": location}))
-    with pytest.raises(ResultUnavailable, match=str(status)):
+def test_a_redirect_is_not_followed(status: int, location: str | None, code: str) -> None:
+    host = Host(lambda _: httpx.Response(status, headers={"location": location} if location else {}))
+    with pytest.raises(ResultUnreadable, match=str(status)) as raised:
         host.source.download("https://x.aliyuncs.com/r")
     assert len(host.requests) == 1
+    assert raised.value.code == code
+    assert "5ec7e7" not in str(raised.value)
+
+
+def test_a_host_name_is_resolved_to_all_of_its_addresses() -> None:
+    with socket.create_server(("127.0.0.1", 0)):
+        assert "127.0.0.1" in resolve_addresses("localhost", 443)
+    assert resolve_addresses("127.0.0.1", 443) == ["127.0.0.1"]
+    with pytest.raises(socket.gaierror):
+        resolve_addresses("no-such-host.invalid", 443)
 
 
 # responses
@@ -434,7 +455,7 @@ def test_a_connection_that_breaks_during_the_body_is_unavailable() -> None:
 def test_an_encoding_that_was_not_requested_is_not_decoded(encoding: str) -> None:
     packed = Pieces(iter([gzip.compress(gzip.compress(b" " * 1_000_000))]))
     host = Host(lambda _: httpx.Response(200, headers={"content-encoding": encoding}, stream=packed))
-    with pytest.raises(ResultUnavailable, match=encoding):
+    with pytest.raises(ResultUnreadable, match=encoding):
         host.source.download("https://x.aliyuncs.com/r")
     assert host.requests[0].headers["accept-encoding"] == "identity"
     assert packed.sent == 0

@@ -16,6 +16,7 @@ GENERATED = {".git", ".venv", ".local", ".aws-sam", "out", "build", "__pycache__
 SUFFIXES = {"", ".asl", ".cfg", ".in", ".json", ".md", ".py", ".sh", ".toml", ".txt", ".yaml", ".yml"}
 CITATION = re.compile(r"\bdocs/(?:[\w-]+/)*[\w-]+\.md(?:#[\w-]+)?")
 DECISION = re.compile(r"\bdocs/decisions/\d{4}\b(?!-)")
+TEST_FILE = re.compile(r"\btests/(?:\w+/)*\w+\.py")
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)|^\[[^\]\n]+\]: *(\S+)", re.MULTILINE)
 NOT_HERE = {
     re.compile("API reference"): {"docs/vendor-api.md"},  # titles of the vendor's pages
@@ -101,6 +102,21 @@ def test_every_relative_link_resolves_to_a_file_and_a_heading() -> None:
             if missing((page.parent / target).resolve() if target else page, anchor):
                 wrong.append(f"{name_of(page)}: {inline or reference}")
     assert wrong == []
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    named = {
+        (name_of(page), test) for page in files() if page.suffix == ".md" for test in TEST_FILE.findall(text_of(page))
+    }
+    assert len({test for page, test in named if page == "SECURITY.md"}) >= 20
+    assert [f"{page}: {test}" for page, test in sorted(named) if not (ROOT / test).is_file()] == []
+
+
+def test_each_threat_has_a_test_or_is_out_of_scope() -> None:
+    table = text_of(ROOT / "SECURITY.md").partition("## Threat model")[2].partition("\n## ")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("|")][2:]
+    assert len(rows) >= 12
+    assert [row for row in rows if not TEST_FILE.search(row[-1])] == []
 
 
 @pytest.mark.parametrize("words", NOT_HERE, ids=lambda words: words.pattern)

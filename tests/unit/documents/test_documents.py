@@ -10,9 +10,11 @@ import jsonschema
 import pytest
 
 from dashscribe.domain.jobs.events import DETAIL_TYPES
+from dashscribe.domain.jobs.job import Status
+from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.backfill import BackfillBatch
 from dashscribe.services.messages import FinalizeRequest, parse_message
-from local.documents import SAMPLES, SCHEMAS, documents, sample_event
+from local.documents import JOB_EVENTS, SAMPLES, SCHEMAS, documents, sample_event
 from local.stack import ROOT
 from tests.support.world import World
 
@@ -33,7 +35,7 @@ def test_a_generated_file_is_as_the_code_would_write_it(path: Path, text: str) -
 @pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.json")), ids=lambda path: path.stem)
 def test_each_sample_event_fits_its_schema_and_no_other(sample: Path) -> None:
     event = json.loads(sample.read_text())
-    for name in ("transcription_submitted", "transcription_succeeded", "transcription_failed"):
+    for name in (detail_type.lower().replace(" ", "_") for detail_type in JOB_EVENTS):
         validator = jsonschema.Draft202012Validator(schema(name), format_checker=jsonschema.FormatChecker())
         assert validator.is_valid(event) == (name == sample.stem)
 
@@ -45,7 +47,10 @@ def test_real_events_and_files_fit_the_schemas() -> None:
     for key in ("a.wav", "bad.wav", "quiet.wav", "notes.txt"):
         world.upload(key)
     world.run_until_quiet()
-    envelope = sample_event(*next(iter(DETAIL_TYPES.items())))
+    world.upload("late.wav")
+    world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)] * 12
+    world.run_until_quiet()
+    envelope = sample_event(Status.SUBMITTED, DETAIL_TYPES[Status.SUBMITTED])
     for kind, detail in world.bus.events:
         event = {**envelope, "detail-type": kind, "detail": detail.model_dump(mode="json")}
         jsonschema.validate(event, schema(kind.lower().replace(" ", "_")))
@@ -53,7 +58,7 @@ def test_real_events_and_files_fit_the_schemas() -> None:
         for name in ("transcript", "job"):
             if key.endswith(f"/{name}.json"):
                 jsonschema.validate(json.loads(body), schema(name))
-    assert len(world.bus.events) == 7
+    assert len(world.bus.events) == 10
 
 
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("submit_transcription/*.json")), ids=lambda path: path.stem)

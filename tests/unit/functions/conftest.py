@@ -12,8 +12,6 @@ import pytest
 
 from dashscribe.observability import metrics
 
-NO_METRICS = "ignore:No application metrics to publish"
-"""The warning of Powertools about an invocation that fails before it counts anything."""
 Metrics = Callable[[], dict[str, list[float]]]
 """What the fixture `emitted` gives: the metrics of the invocations so far, by name, each with its values."""
 

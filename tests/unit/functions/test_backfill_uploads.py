@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from dashscribe.services.backfill import BackfillBatch, BackfillReport
 from functions.backfill_uploads import app
 from tests.conftest import LogLines
-from tests.unit.functions.conftest import NO_METRICS, Metrics, Serve, invoke
+from tests.unit.functions.conftest import Metrics, Serve, invoke
 
 ITEM = {
     "object": {"Key": "calls/a b+c.wav", "Size": 2480, "LastModified": 1_750_000_000},
@@ -49,7 +49,6 @@ def test_every_outcome_is_counted_and_logged(serve: Serve, emitted: Metrics, log
     assert (line["held_back"], line["counts"]) == (1, counts)
 
 
-@pytest.mark.filterwarnings(NO_METRICS)
 def test_an_event_of_another_shape_is_refused(serve: Serve) -> None:
     """A misspelt filter would queue more than the user asked for."""
     service = serve(app, "backfill_service", BackfillReport())

@@ -11,7 +11,7 @@ from dashscribe.services.finalize import FinalizeReport
 from functions.finalize_transcription import app
 from local.documents import sample_job
 from tests.support.world import START
-from tests.unit.functions.conftest import NO_METRICS, Metrics, Serve, invoke
+from tests.unit.functions.conftest import Metrics, Serve, invoke
 
 EVENT = {"submission_id": "s-1", "job_ids": ["j-1", "j-2"]}
 SUCCEEDED, FAILED = sample_job(Status.SUCCEEDED), sample_job(Status.FAILED)
@@ -35,12 +35,24 @@ def test_the_answer_says_what_was_finalized_and_what_was_not(serve: Serve) -> No
 
 
 def test_every_outcome_is_counted(serve: Serve, emitted: Metrics) -> None:
-    report = FinalizeReport(succeeded=[SUCCEEDED] * 3, failed=[FAILED] * 2, resubmitted=[SUCCEEDED])
+    report = FinalizeReport(
+        succeeded=[SUCCEEDED] * 3,
+        failed=[FAILED] * 2,
+        resubmitted=[SUCCEEDED],
+        not_downloaded=["j-1", "j-2"],
+        delayed=[SUCCEEDED] * 4,
+    )
     serve(app, "finalize_service", report)
     invoke(app, EVENT)
     counts = emitted()
     counts.pop("LagFromTaskEndToEvent", None)
-    assert counts == {"FilesSucceeded": [3], "FilesFailed": [2], "FilesResubmitted": [1]}
+    assert counts == {
+        "FilesSucceeded": [3],
+        "FilesFailed": [2],
+        "FilesResubmitted": [1],
+        "FilesDelayed": [4],
+        "DownloadsFailed": [2],
+    }
 
 
 def test_a_run_without_faults_emits_no_counter_of_faults(serve: Serve, emitted: Metrics) -> None:
@@ -64,7 +76,6 @@ def test_the_lag_of_each_published_job_is_measured_from_the_end_of_its_task(serv
     assert emitted()["LagFromTaskEndToEvent"] == [2, 0, 5]
 
 
-@pytest.mark.filterwarnings(NO_METRICS)
 def test_an_event_of_another_shape_is_refused(serve: Serve) -> None:
     service = serve(app, "finalize_service", FinalizeReport())
     with pytest.raises(ValidationError):

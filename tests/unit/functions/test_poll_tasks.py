@@ -9,7 +9,7 @@ from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PassResult
 from functions.poll_tasks import app
 from tests.conftest import LogLines
-from tests.unit.functions.conftest import NO_METRICS, Metrics, Serve, invoke
+from tests.unit.functions.conftest import Metrics, Serve, invoke
 
 EVENT = {"loop": "run-1", "being_finalized": [{"submission_id": "s-1", "job_ids": ["j-1", "j-2"]}]}
 
@@ -63,17 +63,14 @@ def test_every_outcome_is_counted_and_logged(serve: Serve, emitted: Metrics, log
     assert counts == {"loop": "run-1", "queries": 1, "list_pages": 2, "tasks_ended": 3, "requeued": 4}
 
 
-def test_an_idle_pass_emits_the_metrics_of_the_alarms_and_logs_nothing(
-    serve: Serve, emitted: Metrics, log_lines: LogLines
-) -> None:
-    """The alarms read a missing value as a loop that does not run."""
+def test_an_idle_pass_emits_no_metric_and_logs_nothing(serve: Serve, emitted: Metrics, log_lines: LogLines) -> None:
+    """CloudWatch bills a metric for each hour in which it is emitted."""
     serve(app, "poll_service", PassReport())
     invoke(app, EVENT)
-    assert emitted() == {"LongestOverdue": [0], "OldestJobAge": [0], "SubmissionsPaused": [0]}
+    assert emitted() == {}
     assert log_lines() == []
 
 
-@pytest.mark.filterwarnings(NO_METRICS)
 def test_an_event_of_another_shape_is_refused(serve: Serve) -> None:
     service = serve(app, "poll_service", PassReport())
     with pytest.raises(ValidationError):

@@ -8,7 +8,7 @@ from dashscribe.services.submission.report import SubmitReport
 from functions.submit_transcription import app
 from local.documents import sample_job
 from tests.conftest import LogLines
-from tests.unit.functions.conftest import NO_METRICS, Metrics, Serve, invoke
+from tests.unit.functions.conftest import Metrics, Serve, invoke
 
 EVENT = {
     "Records": [
@@ -59,7 +59,6 @@ def test_a_run_without_faults_emits_no_counter_of_faults(serve: Serve, emitted: 
     assert emitted() == {"FilesSubmitted": [0]}
 
 
-@pytest.mark.filterwarnings(NO_METRICS)
 def test_a_service_that_raises_fails_the_whole_batch(serve: Serve) -> None:
     """Lambda then returns every message to the queue."""
     serve(app, "submit_service", RuntimeError("the table is gone"))

@@ -7,7 +7,7 @@ from dashscribe.services.ports import Message
 from dashscribe.services.submission.report import SubmitReport
 from functions.transcribe_audio import app
 from local.documents import sample_job
-from tests.unit.functions.conftest import NO_METRICS, Metrics, Serve, invoke
+from tests.unit.functions.conftest import Metrics, Serve, invoke
 
 EVENT = {"Records": [{"messageId": "m-1", "body": '{"job_id": "j"}', "receiptHandle": "r", "attributes": {}}]}
 
@@ -42,7 +42,6 @@ def test_a_run_without_faults_emits_no_counter_of_faults(serve: Serve, emitted: 
     assert emitted() == {"FilesSucceeded": [0]}
 
 
-@pytest.mark.filterwarnings(NO_METRICS)
 def test_a_service_that_raises_fails_the_whole_batch(serve: Serve) -> None:
     """Lambda then returns every message to the queue."""
     serve(app, "transcribe_service", RuntimeError("the table is gone"))

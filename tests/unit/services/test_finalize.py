@@ -70,3 +70,33 @@ def test_a_task_with_an_expired_result_url_is_queried_again_and_not_submitted_ag
     world.run_until_quiet(faults=True)
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
     assert world.vendor.submissions_of("a.wav") == 1
+
+
+@pytest.mark.parametrize(
+    ("speech_ms", "seconds", "usd"),
+    [
+        ([900, 1100], 3, 0.000105),
+        ([1000], 1, 0.000035),
+        ([1], 1, 0.000035),
+        ([0, 0], 0, 0.0),
+        ([2001, None], None, None),
+    ],
+)
+def test_the_speech_of_each_channel_is_billed_in_whole_seconds(
+    speech_ms: list[int | None], seconds: int | None, usd: float | None
+) -> None:
+    world = World()
+
+    def download(url: str, *, small_only: bool = False) -> JsonObject:
+        tracks: list[JsonObject] = [
+            {"channel_id": number, "content_duration_in_milliseconds": each, "text": "said", "sentences": []}
+            for number, each in enumerate(speech_ms)
+        ]
+        return {"file_url": url, "transcripts": tracks}
+
+    world.vendor.download = download  # type: ignore[method-assign]  # the same for every file
+    world.upload("a.wav")
+    world.run_until_quiet()
+    [end] = world.bus.terminal_events_of("a.wav")
+    assert end.usage is not None
+    assert (end.usage.billed_seconds, end.usage.estimated_cost_usd) == (seconds, usd)

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from dashscribe.domain.jobs.job import Job, Status
+from dashscribe.domain.jobs.job import TERMINAL, Job, Status
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_RESPONSES, MAX_RESUBMISSIONS
 from dashscribe.domain.jobs.task import TaskPhase
 from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
@@ -31,7 +31,7 @@ from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.services.messages import FinalizeRequest, ObjectCreated, parse_message
-from tests.support.world import SUBMITTED, World, accepted_tasks
+from tests.support.world import DELAYED, SUBMITTED, World, accepted_tasks
 
 MAX_UPLOADS = 6
 MAX_SUBMISSIONS = 1 + MAX_RESUBMISSIONS + MAX_LOST_RESPONSES
@@ -293,7 +293,7 @@ class JobHistories(RuleBasedStateMachine):
     def events_have_one_terminal_status_and_no_secret(self) -> None:
         for _, detail in self.world.bus.events[self.checked_events :]:
             assert "secret" not in detail.model_dump_json()
-            if detail.status is not Status.SUBMITTED:
+            if detail.status in TERMINAL:
                 assert detail.status is self.terminal_statuses[detail.job_id]
         self.checked_events = len(self.world.bus.events)
 
@@ -356,6 +356,7 @@ class JobHistories(RuleBasedStateMachine):
     def _check_end(self, job: Job) -> None:
         published = Counter(kind for kind, detail in self.world.bus.events if detail.job_id == job.job_id)
         submitted = published.pop(SUBMITTED, 0)
+        published.pop(DELAYED, None)
         assert published.keys() == {f"Transcription {job.status.capitalize()}"}
         accepted = [
             task

@@ -12,7 +12,7 @@ from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.received_results import parse_result
 from dashscribe.domain.recognition.vendor_codes import NO_WORDS
-from dashscribe.errors import ResultNotJson
+from dashscribe.errors import ResultUnreadable
 from tests.support.world import World
 
 Json = dict[str, Any]
@@ -31,8 +31,9 @@ def result(*sentences: object, text: object = "Hello there.", speech_ms: object 
     return {"file_url": "u", "properties": {"original_duration_in_milliseconds": 60000}, "transcripts": [track]}
 
 
-def finalized(document: object) -> tuple[World, Job, dict[str, str]]:
-    """The job after its result was downloaded, and its files by name. `document` is an object or JSON text."""
+def finalized(document: object, *, faults: bool = False) -> tuple[World, Job, dict[str, str]]:
+    """The job after its result was downloaded, and its files by name. `document` is an object or JSON text. With
+    `faults` it is downloaded several times."""
     world = World()
     received = (document if isinstance(document, str) else json.dumps(document)).encode()
 
@@ -42,7 +43,7 @@ def finalized(document: object) -> tuple[World, Job, dict[str, str]]:
     world.vendor.download = download  # type: ignore[method-assign]  # the same for every file
     world.upload("talk.mp3")
     began = world.now
-    world.run_until_quiet()
+    world.run_until_quiet(faults=faults)
     assert world.now - began < timedelta(minutes=10), "the job ended late"
     files = {key.rpartition("/")[2]: body.decode() for key, body in world.results.files.items()}
     return world, world.job_of("talk.mp3"), files
@@ -140,9 +141,6 @@ def test_a_number_with_thousands_of_digits_costs_only_itself() -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        {},
-        {"transcripts": None},
-        {"transcripts": 7},
         {"transcripts": [None]},
         {"transcripts": [{"text": 7}]},
         {"transcripts": [{"text": "", "sentences": [None]}]},
@@ -158,11 +156,21 @@ def test_a_result_without_readable_text_fails_soon_and_is_kept(document: Json) -
     assert f"s3://results/talk.mp3/{job.job_id}/result.json" in job.failure.message
 
 
+@pytest.mark.parametrize("document", [{}, {"transcripts": None}, {"transcripts": 7}, {"transcripts": "none"}])
+def test_a_result_of_another_shape_fails_after_five_downloads_and_is_kept(document: Json) -> None:
+    _, job, files = finalized(document, faults=True)
+    assert job.failure is not None
+    assert (job.status, job.failure.code, job.unreadable_results) == (Status.FAILED, "RESULT_UNREADABLE", 4)
+    assert json.loads(files["result.json"]) == document
+    assert set(files) == {"result.json", "job.json"}
+    assert f"s3://results/talk.mp3/{job.job_id}/result.json" in job.failure.message
+
+
 def test_a_result_that_stays_invalid_json_fails_within_half_an_hour_and_is_kept() -> None:
     world = World()
 
     def download(url: str, *, small_only: bool = False) -> JsonObject:
-        raise ResultNotJson("The result is not a JSON object.", b"<html>https://a/b?Signature=5ec7e7</html>")
+        raise ResultUnreadable("The result is not a JSON object.", b"<html>https://a/b?Signature=5ec7e7</html>")
 
     world.vendor.download = download  # type: ignore[method-assign]  # the same for every file
     world.upload("talk.mp3")

@@ -10,6 +10,8 @@ import pytest
 
 from dashscribe.domain.jobs import retry_policy, timeouts
 from dashscribe.domain.jobs.job import Due, Status
+from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.services.transcribe import MAX_CALL_SLOT_WAIT
 from tests.support.caller import SAID, reply
 from tests.support.world import SUBMITTED, SUCCEEDED, World
@@ -66,6 +68,33 @@ def test_a_synchronous_upload_does_not_delay_an_asynchronous_one() -> None:
     assert [job.media.key for job in report.submitted] == ["board.wav"]
     assert [job.media.key for job in report.handed_over] == ["notes/slow.wav"]
     assert world.caller.calls == []
+
+
+def test_a_stack_of_asynchronous_models_only_fails_the_upload_and_says_what_to_do() -> None:
+    """Nothing polls the queue of the synchronous models there."""
+    world = world_with_profiles()
+    world.submit_environ["ASYNCHRONOUS_MODELS_ONLY"] = "true"
+    world.upload("notes/a.wav")
+    world.upload("board.wav")
+    world.run_until_quiet()
+    failure = world.job_of("notes/a.wav").failure
+    assert failure is not None
+    assert failure.code == "INVALID_OPTIONS"
+    assert "'qwen3-asr-flash' is synchronous" in failure.message
+    assert "AsynchronousModelsOnly=false" in failure.message
+    assert world.caller.calls == []
+    assert world.job_of("board.wav").status is Status.SUCCEEDED
+
+
+def test_an_accepted_upload_fails_too_when_the_stack_drops_the_synchronous_models() -> None:
+    world = world_with_profiles()
+    world.upload("notes/a.wav")
+    assert world.deliver().handed_over
+    world.synchronous_queue.messages.clear()
+    world.submit_environ["ASYNCHRONOUS_MODELS_ONLY"] = "true"
+    world.now += timedelta(days=1)
+    world.run_until_quiet()
+    assert world.job_of("notes/a.wav").status is Status.FAILED
 
 
 def test_a_repeated_event_causes_one_synchronous_call() -> None:
@@ -435,3 +464,47 @@ def test_a_call_whose_events_cannot_be_published_is_not_repeated() -> None:
     world.run_until_quiet(faults=True)
     assert world.caller.calls == ["notes/a.wav"]
     assert world.bus.events_of("notes/a.wav")[-1] == SUCCEEDED
+
+
+def test_the_times_of_a_call_are_those_of_its_start_and_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_with_profiles()
+    world.upload("notes/a.wav")
+    world.deliver()
+    transcribe, started = world.caller.transcribe, world.now + timedelta(seconds=2)
+    world.now = started
+
+    def slow(options: Options, file_url: str, extension: str) -> JsonObject:
+        world.now += timedelta(seconds=30)
+        return transcribe(options, file_url, extension)
+
+    monkeypatch.setattr(world.caller, "transcribe", slow)
+    world.run_until_quiet()
+    [end] = world.bus.terminal_events_of("notes/a.wav")
+    assert (end.timing.submitted_at, end.timing.completed_at) == (started, started + timedelta(seconds=30))
+    [submitted] = [detail for kind, detail in world.bus.events if kind == SUBMITTED]
+    assert (submitted.timing.submitted_at, submitted.attempts) == (started, 1)
+
+
+def test_a_stored_response_has_the_time_of_its_claim() -> None:
+    world = world_with_profiles()
+    world.upload("notes/a.wav")
+    world.deliver()
+    claimed = world.now
+    names = world.crashes.names
+    world.crashes.kill_at(3, after=True)  # the claim, the call, the first stored file
+    world.deliver_synchronous()
+    assert names[-1] == "put result"
+    world.crashes.clear()
+    world.now += timedelta(hours=1)
+    world.run_until_quiet(faults=True)
+    [end] = world.bus.terminal_events_of("notes/a.wav")
+    assert (world.caller.calls, end.timing.submitted_at) == (["notes/a.wav"], claimed)
+
+
+def test_the_end_is_recorded_before_its_event_is_published() -> None:
+    world = world_with_profiles()
+    world.upload("notes/a.wav")
+    world.deliver()
+    world.deliver_synchronous()
+    order = [name for name in world.crashes.names if name in ("save job as SUCCEEDED", "publish")]
+    assert order == ["publish", "save job as SUCCEEDED", "publish", "save job as SUCCEEDED"]

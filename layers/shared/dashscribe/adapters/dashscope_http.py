@@ -258,8 +258,6 @@ def _read_body(status: int, content: bytes) -> JsonObject:
         raise ResponseLost("DashScope returned HTTP 200 without a readable body.")
     code = code or f"HTTP_{status}"
     error_class = classify(code, message, status)
-    if not body and error_class is ErrorClass.PERMANENT:
-        error_class = ErrorClass.RETRYABLE  # a body that is not JSON comes from a proxy, not from DashScope
     raise VendorError(code, message or f"DashScope returned HTTP {status}.", error_class, status, read_request_id(body))
 
 

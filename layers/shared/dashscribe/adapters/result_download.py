@@ -10,16 +10,18 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 
 from dashscribe.adapters.http_connections import ONLY_IDENTITY, connection_limits, find_encoding
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.received_results import parse_result
-from dashscribe.errors import LargeResult, ResultNotJson, ResultRefused, ResultUnavailable
+from dashscribe.errors import LargeResult, ResultRefused, ResultUnavailable, ResultUnreadable
 from dashscribe.redaction import register_signed_url
 
+HOST_NOT_ALLOWED = "RESULT_HOST_NOT_ALLOWED"
+"""Our error code for a result on a host that `ResultHostAllowList` does not allow."""
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 """A result of 12 hours with the times of every word has about 15 MB for each channel (tests/benchmarks)."""
 LARGE_RESULT_BYTES = 2 * 1024 * 1024
@@ -77,7 +79,8 @@ class ResultDownload:
         The path and the query are used byte by byte: decoding and encoding them would make the signature invalid
         (docs/vendor-api.md#result-url).
         Raises `LargeResult` for a result of more than `LARGE_RESULT_BYTES` if `small_only`; `ResultRefused` for a
-        result that must not be downloaded; `ResultUnavailable` for a download that failed.
+        result that must not be downloaded; `ResultUnreadable` for a response that is no transcript; `ResultUnavailable`
+        for a download that failed.
         """
         register_signed_url(url)
         duration = MAX_SMALL_DOWNLOAD_DURATION if small_only else MAX_DOWNLOAD_DURATION
@@ -93,6 +96,8 @@ class ResultDownload:
                 connection_limits(deadline, addresses),
                 closing(self._client.send(request, stream=True, follow_redirects=False)) as response,
             ):
+                if response.is_redirect:
+                    raise self._redirected(response)
                 body = _read(response, deadline, small_only=small_only)
         except httpx.TimeoutException as error:
             raise ResultUnavailable(f"The download of the result took too long: {type(error).__name__}.") from error
@@ -101,7 +106,7 @@ class ResultDownload:
         try:
             return parse_result(body)
         except ValueError as error:
-            raise ResultNotJson("The result is not a JSON object; it may be incomplete.", body) from error
+            raise ResultUnreadable("The result is not a JSON object; it may be incomplete.", body) from error
 
     def _check_url(self, url: str) -> _Address:
         """The address of an allowed result. Raises `ResultRefused` for any other, and `ValueError` if it is no URL."""
@@ -109,13 +114,33 @@ class ResultDownload:
         if self._is_named(address):
             return address
         host = address.host
-        if not any(host == allowed or host.endswith(f".{allowed}") for allowed in self._allowed_hosts):
+        if not self._is_allowed(host):
             raise _refused(
                 f"The result is on the host {host}, which ResultHostAllowList does not allow "
                 f"(allowed are {', '.join(self._allowed_hosts)})."
             )
         port = None if address.port == 80 else address.port  # port 80 does not speak TLS
         return replace(address, scheme="https", port=port if address.scheme == "http" else address.port)
+
+    def _is_allowed(self, host: str) -> bool:
+        return any(host == allowed or host.endswith(f".{allowed}") for allowed in self._allowed_hosts)
+
+    def _redirected(self, response: httpx.Response) -> ResultUnreadable:
+        """No redirect is followed. The error names the host only, because the address may contain a signature."""
+        try:
+            address = urljoin(str(response.request.url), response.headers.get("Location", ""))
+            host = (urlsplit(address).hostname or "").lower()
+        except ValueError:
+            host = ""
+        if self._is_allowed(host):
+            return ResultUnreadable(
+                f"The result's host returned HTTP {response.status_code}, a redirect. Redirects are not followed."
+            )
+        return ResultUnreadable(
+            f"The result's host returned HTTP {response.status_code}, a redirect to the host {host or '(invalid)'}, "
+            f"which ResultHostAllowList does not allow (allowed are {', '.join(self._allowed_hosts)}).",
+            code=HOST_NOT_ALLOWED,
+        )
 
     def _is_named(self, address: _Address) -> bool:
         """Whether the operator named exactly this host: with its port, or as a local host. It may then use http."""
@@ -171,7 +196,7 @@ def _read(response: httpx.Response, deadline: float, *, small_only: bool) -> byt
     if response.status_code != 200:
         raise ResultUnavailable(f"The result's host returned HTTP {response.status_code}.")
     if encoding := find_encoding(response):
-        raise ResultUnavailable(f"The result has the content encoding {encoding}, which was not requested.")
+        raise ResultUnreadable(f"The result has the content encoding {encoding}, which was not requested.")
     body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
@@ -188,7 +213,7 @@ def _read(response: httpx.Response, deadline: float, *, small_only: bool) -> byt
 
 
 def _refused(message: str) -> ResultRefused:
-    return ResultRefused("RESULT_HOST_NOT_ALLOWED", message)
+    return ResultRefused(HOST_NOT_ALLOWED, message)
 
 
 def _is_public(address: str) -> bool:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 
+from dashscribe.domain.jobs import delay as delays
 from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs.failure import failure
 from dashscribe.domain.jobs.file_decision import StoreSilence, StoreTranscript, decide
 from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status, WarningDetail
@@ -21,11 +23,10 @@ from dashscribe.domain.jobs.job_files import (
 )
 from dashscribe.domain.jobs.request_ids import ended_by
 from dashscribe.domain.jobs.task import Task
-from dashscribe.domain.jobs.timeouts import RESULT_MAY_BECOME_JSON, RESULTS_LIVE
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.options import find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.received_results import DownloadedResult
+from dashscribe.domain.recognition.received_results import DownloadedResult, as_received, has_transcripts
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
 from dashscribe.domain.recognition.vendor_codes import NO_WORDS
@@ -36,14 +37,15 @@ from dashscribe.errors import (
     DashscribeError,
     LargeResult,
     PublishFailed,
-    ResultNotJson,
     ResultRefused,
     ResultUnavailable,
+    ResultUnreadable,
     StaleRecord,
 )
 from dashscribe.observability import logger
 from dashscribe.redaction import redacted
 from dashscribe.services.concurrency import map_concurrently
+from dashscribe.services.delays import save_stalled
 from dashscribe.services.messages import FILES_PER_FINALIZER
 from dashscribe.services.ports import Clock, JobRecords, ResultSource, ResultStore
 from dashscribe.services.publish import EndPublisher, publish_start
@@ -54,12 +56,15 @@ RESULT_UNREADABLE = "RESULT_UNREADABLE"
 
 @dataclass
 class FinalizeReport:
-    """What one run did. `unfinished` jobs are left to the next pass of the loop."""
+    """What one run did. `unfinished` jobs are left to the next pass of the loop. The results of `not_downloaded` jobs
+    could not be downloaded, or were no transcript. For `delayed` jobs `Transcription Delayed` was published."""
 
     succeeded: list[Job] = field(default_factory=list)
     failed: list[Job] = field(default_factory=list)
     resubmitted: list[Job] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
+    not_downloaded: list[str] = field(default_factory=list)
+    delayed: list[Job] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ class FinalizeService:
     concurrent_files: int = FILES_PER_FINALIZER
 
     def run(self, submission_id: str | None, job_ids: list[str]) -> FinalizeReport:
-        """Finalize these jobs. Without a submission, publish the terminal events of these jobs."""
+        """Finalize these jobs. Without a submission, publish the events of these jobs: terminal ones, or delays."""
         task = self.records.find_task(submission_id) if submission_id else None
         outcomes = self.records.find_outcomes(task.submission_id) if task else {}
         batch = _Batch(task, outcomes, small_only=self.concurrent_files > 1 and len(job_ids) > 1)
@@ -126,6 +131,9 @@ class FinalizeService:
             raise DashscribeError(f"The job {job_id} is not in the table.")
         if job.is_finished:
             return
+        if batch.task is None and delays.is_delayed(job, self.clock()):
+            self._report_delay(job, batch.report)
+            return
         if not job.is_terminal:
             concluded = self._conclude(job, batch)
             if concluded is None:
@@ -140,6 +148,13 @@ class FinalizeService:
             request_id=job.request_ids.latest,
         )
 
+    def _report_delay(self, job: Job, report: FinalizeReport) -> None:
+        """A crash before the record is written repeats the event."""
+        now = self.clock()
+        self.publisher.events.publish_delay(job, now)
+        report.delayed.append(self.records.save(delays.reported(job, now)))
+        logger.warning("job delayed", status=job.status, error_code=job.last_error_code)
+
     def _conclude(self, job: Job, batch: _Batch) -> Job | None:
         """Write the job's end after its files are stored. None when the job does not end with this task."""
         task = batch.task
@@ -148,7 +163,15 @@ class FinalizeService:
             return None
         if job.status is Status.SUBMITTING:
             job = self._catch_up(job, task)
-        job = self.records.save(self._next_record(job, batch, len(task.job_ids)))
+        if job.result_retry_at is not None and job.result_retry_at > self.clock():
+            batch.report.unfinished.append(job.job_id)
+            return None
+        was_stalled = job.stalled_since is not None
+        job = save_stalled(self.records, self._next_record(job, batch, len(task.job_ids)), was_stalled=was_stalled)
+        if job.status is Status.SUBMITTED:
+            batch.report.not_downloaded.append(job.job_id)
+            batch.report.unfinished.append(job.job_id)
+            return None
         if not job.is_terminal:
             batch.report.resubmitted.append(job)
             logger.info("will be submitted again", error_code=job.last_error_code)
@@ -175,9 +198,8 @@ class FinalizeService:
         if decision.failure is not None:
             return jobs.fail(job, decision.failure, now, outcome.completed_at or now)
         one_of_many = has_only_one_answered_file(batch.outcomes, files_in_task)
-        return jobs.apply_retry(
-            job, decision, ONE_OF_MANY_IN_RESULTS if one_of_many else outcome.code or "UNKNOWN", now
-        )
+        code = ONE_OF_MANY_IN_RESULTS if one_of_many else outcome.code or "UNKNOWN"
+        return delays.after_change(jobs.apply_retry(job, decision, code, now), now)
 
     def _store_silence(self, job: Job, outcome: FileOutcome, code: str) -> Job:
         reply: JsonObject = {"file_url": job.media.s3_uri, "code": code, "message": outcome.message}
@@ -187,20 +209,18 @@ class FinalizeService:
 
     def _store_transcript(self, job: Job, outcome: FileOutcome, url: str, small_only: bool) -> Job:
         completed_at = outcome.completed_at or self.clock()
-        age = self.clock() - completed_at
         try:
             result = self._download(job, url, small_only)
         except ResultRefused as error:
             return self._failed(job, error.code, str(error), completed_at)
-        except ResultNotJson as error:
-            if age < RESULT_MAY_BECOME_JSON:
-                raise
-            self._store_result(job, redacted(error.received.decode(errors="replace")).encode())
-            return self._failed(job, RESULT_UNREADABLE, self._unreadable("is not a JSON object", job), completed_at)
+        except ResultUnreadable as error:
+            return self._after_unreadable(job, error, completed_at)
         except ResultUnavailable as error:
-            if age < RESULTS_LIVE:
-                raise
-            return self._failed(job, "RESULT_UNAVAILABLE", str(error), completed_at)
+            now = self.clock()
+            logger.warning("result not downloaded", reason=str(error))
+            if retry_policy.may_download_again(completed_at, now):
+                return delays.result_unavailable(job, now)
+            return self._failed(job, delays.RESULT_UNAVAILABLE, str(error), completed_at)
         if result.is_unreadable:
             return self._failed(job, RESULT_UNREADABLE, self._unreadable("has no readable text", job), completed_at)
         transcript = neutral(result, **transcript_names(job))
@@ -208,6 +228,18 @@ class FinalizeService:
         if not transcript.text:
             warnings.append(NO_WORDS)
         return self._stored(job, outcome, transcript, warnings, result.odd_values.pointers)
+
+    def _after_unreadable(self, job: Job, error: ResultUnreadable, completed_at: datetime) -> Job:
+        """Download the result again some times: the host may have sent an error page, or half of the file."""
+        now = self.clock()
+        logger.warning("result unreadable", error_code=error.code, reason=str(error))
+        retry_at = retry_policy.unreadable_result_retry(job, now)
+        if retry_at is not None:
+            return delays.result_unreadable(job, error.code, retry_at, now)
+        if error.received is None:
+            return self._failed(job, error.code, str(error), completed_at)
+        self._store_result(job, redacted(error.received.decode(errors="replace")).encode())
+        return self._failed(job, error.code, self._unreadable("is not a transcript", job), completed_at)
 
     def _failed(self, job: Job, code: str, message: str, completed_at: datetime) -> Job:
         return jobs.fail(job, failure(code, message), self.clock(), completed_at)
@@ -226,8 +258,15 @@ class FinalizeService:
         self.results.store([result_file(result, self._folder(job))])
 
     def _download(self, job: Job, url: str, small_only: bool) -> VendorResult:
-        """Download the result, and store it before it is understood: it is what was paid for."""
-        reply = remove_secrets(self.source.download(url, small_only=small_only), job.media)
+        """Download the result, and store it before it is understood: it is what was paid for.
+
+        Raises `ResultUnreadable` for a document of another shape.
+        """
+        received = self.source.download(url, small_only=small_only)
+        if not has_transcripts(received):
+            # A stored file is never overwritten, and the next download may be a transcript.
+            raise ResultUnreadable("The result has no transcripts.", as_received(received))
+        reply = remove_secrets(received, job.media)
         self._store_result(job, result_json(reply, job))
         if isinstance(reply, DownloadedResult):
             reply.received = b""  # up to 64 MiB that nothing needs any more

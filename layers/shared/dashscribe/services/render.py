@@ -94,7 +94,7 @@ def render_again(folder: FileFolder, choice: Choice, clock: Clock, version: str)
         raise UnknownResult(f"There is no {JOB_JSON}, so this is not the folder of a finished job.")
     changed: list[str] = []
     unchanged: list[str] = []
-    _write(folder, TRANSCRIPT_JSON, transcript.model_dump_json().encode(), JSON, changed, unchanged)
+    _write(folder, TRANSCRIPT_JSON, transcript.__pydantic_serializer__.to_json(transcript), JSON, changed, unchanged)
     rendered = _written(transcript, context, folder)
     changed += rendered.changed
     unchanged += rendered.unchanged

@@ -108,3 +108,18 @@ def test_each_model_has_its_own_backlog_oldest_first(records: JobsTable, make_jo
     records.create(make_job(job_id="9" * 32, due_kind=Due.JOB, due_at="2026-01-01T12:00:00.000Z"))
     assert records.rate_limited_jobs(10) == {"fun-asr": ["0" * 32, "2" * 32], "paraformer-v2": ["1" * 32]}
     assert records.rate_limited_jobs(1) == {"fun-asr": ["0" * 32]}
+
+
+def test_a_watched_job_is_on_the_list_of_delays_once_until_the_watch_ends(
+    records: JobsTable, make_job: MakeJob, now: datetime
+) -> None:
+    job = make_job("a", due_kind=Due.JOB, due_at=now)
+    records.create(job)
+    records.watch_delay("a", now + 2 * SECOND)
+    records.watch_delay("a", now + SECOND)
+    assert records.due(Due.DELAY, now, 10) == []
+    assert records.due(Due.DELAY, now + SECOND, 10) == [DueRecord("a", now + SECOND)]
+    assert records.due(Due.JOB, now, 10) == [DueRecord("a", now)]
+    assert records.find("a") == job
+    records.end_delay_watch("a", now)
+    assert records.due(Due.DELAY, now + 900 * SECOND, 10) == []

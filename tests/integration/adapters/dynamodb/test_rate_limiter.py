@@ -89,3 +89,13 @@ def test_a_rate_below_one_per_second_spaces_slots_by_more_than_a_second(records:
 def test_a_missing_table_is_not_reported_as_a_slot_beyond_the_horizon(dynamodb: DynamoDBClient, now: datetime) -> None:
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         JobsTable(dynamodb, "elsewhere").reserve("x", 1, now, SECOND)
+
+
+def test_the_time_that_is_reserved_ahead_is_that_of_the_next_free_slot(records: JobsTable, now: datetime) -> None:
+    assert records.reserved_ahead("submit", now) == timedelta(0)
+    for _ in range(3):
+        records.reserve("submit", 2, now, timedelta(seconds=10))
+    assert records.reserved_ahead("submit", now) == timedelta(seconds=1.5)
+    assert records.reserved_ahead("submit", now + SECOND) == SECOND / 2
+    assert records.reserved_ahead("submit", now + 2 * SECOND) == timedelta(0)
+    assert records.reserved_ahead("query", now) == timedelta(0)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from tests.support.table import JobsTable
 
 if TYPE_CHECKING:
-    pass
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 
 SECOND = timedelta(seconds=1)
@@ -29,3 +29,19 @@ def test_one_file_per_task_is_remembered_per_model_until_it_expires(records: Job
     assert records.takes_one_file_only("fun-asr", now)
     assert not records.takes_one_file_only("fun-asr", now + timedelta(hours=2))
     assert not records.takes_one_file_only("paraformer-v2", now)
+
+
+def test_a_task_id_names_its_submission_and_is_kept_for_as_long_as_the_task_is_listed(
+    records: JobsTable, dynamodb: DynamoDBClient
+) -> None:
+    assert records.submission_of("task-1") is None
+    records.remember_task_id("task-1", "s-1")
+    records.remember_task_id("task-2", "s-2")
+    assert [records.submission_of(name) for name in ("task-1", "task-2", "task-3")] == ["s-1", "s-2", None]
+    item = dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "TASK_ID#task-1"}})["Item"]
+    kept = datetime.fromtimestamp(int(item["expires_at"]["N"]), UTC) - datetime.now(UTC)
+    assert timedelta(days=1, hours=1) < kept < timedelta(days=3)
+
+
+def test_the_files_that_were_accepted_by_themselves_are_counted_per_submission(records: JobsTable) -> None:
+    assert [records.count_single_acceptance(name) for name in ("s-1", "s-1", "s-2", "s-1")] == [1, 2, 1, 3]

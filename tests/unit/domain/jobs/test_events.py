@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from dashscribe.domain.jobs import delay as delays
 from dashscribe.domain.jobs import job as jobs
-from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, detail_of
+from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, delay_detail_of, detail_of
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage
 from dashscribe.domain.recognition.options import Options
@@ -96,7 +97,24 @@ def test_the_event_of_a_success_has_the_documented_shape(succeeded: Job, now: da
             "published_at": "2026-01-01T12:00:04.123Z",
         },
         "error": None,
+        "delay": None,
     }
+
+
+def test_the_event_of_a_delay_has_its_reason_and_no_error(job: Job, now: datetime) -> None:
+    paused = delays.after_change(jobs.pause(job, "Arrearage"), now)
+    detail = delay_detail_of(paused, now + timedelta(minutes=15)).model_dump(mode="json")
+    assert (detail["status"], detail["error"], detail["result"]) == ("RECEIVED", None, None)
+    assert detail["delay"] == {
+        "code": "Arrearage",
+        "message": "Submissions are paused (Arrearage). The file is submitted when the cause is over.",
+        "since": "2026-01-01T12:00:00.123Z",
+    }
+
+
+def test_a_job_that_makes_progress_has_no_delay(job: Job, now: datetime) -> None:
+    with pytest.raises(ValueError, match="not stalled"):
+        delay_detail_of(job, now)
 
 
 def test_the_event_of_a_failure_has_a_reason_and_no_result(submitted: Job, now: datetime) -> None:

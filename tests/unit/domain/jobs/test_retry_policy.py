@@ -42,6 +42,25 @@ def test_throttling_waits_8_to_16_seconds_and_counts_no_failed_attempt(job: Job,
     assert not decision.is_failed_attempt
 
 
+def test_a_job_that_is_throttled_for_a_day_fails(job: Job, now: datetime) -> None:
+    error = refusal(ErrorClass.THROTTLED, "Throttling.RateQuota", 429)
+    throttled = jobs.apply_retry(job, after_refusal(job, error, 1, now), error.code, now)
+    assert after_refusal(throttled, error, 1, now + timedelta(hours=23, minutes=59)).failure is None
+    failure = after_refusal(throttled, error, 1, now + timedelta(hours=24)).failure
+    assert failure is not None
+    assert failure.code == "VENDOR_THROTTLED"
+
+
+@pytest.mark.parametrize("progress", ["accepted", "paused"])
+def test_the_day_of_throttling_begins_again_after_an_accepted_submission_and_after_a_pause(
+    job: Job, now: datetime, progress: str
+) -> None:
+    error, later = refusal(ErrorClass.THROTTLED, http_status=429), now + timedelta(hours=30)
+    throttled = jobs.apply_retry(job, after_refusal(job, error, 1, now), error.code, now)
+    between = jobs.submitted(throttled, "t-1", now) if progress == "accepted" else jobs.pause(throttled, "Arrearage")
+    assert after_refusal(jobs.retry(between, "InternalError", later), error, 1, later).failure is None
+
+
 def test_a_permanent_refusal_fails_the_job_with_the_vendors_reason(job: Job, now: datetime) -> None:
     decision = after_refusal(job, refusal(ErrorClass.PERMANENT, "ModelNotFound", 404), 1, now)
     assert decision.failure is not None

@@ -12,14 +12,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dashscribe.domain.recognition.file_urls import is_url_of_media, parse_file_url
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.task_replies import (
     FileOutcome,
     TaskList,
     TaskOutput,
     TaskReply,
-    is_url_of_media,
-    parse_file_url,
     read_outcomes,
 )
 from dashscribe.domain.timestamps import to_iso
@@ -387,3 +386,15 @@ def test_of_two_results_for_one_file_the_success_counts(order: int) -> None:
     reply = TaskReply.model_validate({"output": {"task_status": "SUCCEEDED", "results": [None, *results, 7]}})
     outcomes = read_outcomes(reply.output, media)
     assert (outcomes["a"].transcription_url, outcomes["b"].code) == ("https://r/a", "MISSING_FROM_RESULTS")
+
+
+def test_two_different_transcripts_of_one_incomplete_url_are_given_to_no_file() -> None:
+    results = [{"file_url": url_of("a.wav", ""), "transcription_url": name} for name in ("u1", "u2")]
+    found = read_outcomes(output(results=results), {"a": upload("a.wav"), "b": upload("b.wav")})
+    assert found["a"].code == "AMBIGUOUS_IN_RESULTS"
+
+
+def test_an_incomplete_url_that_may_be_cut_is_given_to_no_file() -> None:
+    results = [{"file_url": url_of("a", ""), "transcription_url": "u"}]
+    found = read_outcomes(output(results=results), {"short": upload("a"), "long": upload("a?b.wav")})
+    assert found["short"].code == "AMBIGUOUS_IN_RESULTS"

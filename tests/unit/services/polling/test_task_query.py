@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import timedelta
+
+import pytest
 
 from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
@@ -15,6 +18,38 @@ def test_the_file_of_a_task_that_the_vendor_no_longer_knows_is_submitted_again()
     world.upload("a.wav")
     world.run_until_quiet()
     assert world.bus.terminal_events_of("a.wav")[0].attempts == 2
+
+
+@pytest.mark.parametrize("seconds", [2, 30, 100])
+def test_a_new_task_that_the_vendor_does_not_know_yet_costs_no_second_submission(seconds: int) -> None:
+    world = World()
+    world.vendor.unknown_for = timedelta(seconds=seconds)
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_a_vendor_that_forgets_a_running_task_now_and_then_costs_no_second_submission() -> None:
+    world = World()
+    world.vendor.seconds = 1800
+    world.upload("a.wav")
+    world.deliver()
+    forgets = itertools.cycle([True, False, False])
+    while not world.job_of("a.wav").is_finished:
+        world.vendor.forgotten = {"task-0"} if next(forgets) else set()
+        world.step()
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_a_task_that_stays_unknown_is_submitted_again_within_five_minutes() -> None:
+    world = World()
+    world.vendor.forgotten = {"task-0"}
+    world.upload("a.wav")
+    began = world.now
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2
+    assert world.now - began < timedelta(minutes=5)
 
 
 def test_the_file_of_a_task_that_never_ends_is_submitted_again() -> None:

@@ -10,7 +10,7 @@ import pytest
 from dashscribe.domain.jobs.job import Status
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
-from tests.support.world import FAILED, SUBMITTED, SUCCEEDED, World
+from tests.support.world import DELAYED, FAILED, SUBMITTED, SUCCEEDED, World
 
 NO_LIST = VendorError("NotFound", "no such path", ErrorClass.PERMANENT, 404)
 
@@ -64,17 +64,23 @@ def test_tasks_of_other_programs_on_the_account_are_not_adopted() -> None:
 
 
 @pytest.mark.parametrize(
-    "error",
-    [NO_LIST, VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)],
-    ids=["no list", "list fails"],
+    ("error", "events"),
+    [
+        (NO_LIST, [SUBMITTED, SUCCEEDED]),
+        (VendorError("HTTP_404", "an HTML page", ErrorClass.RETRYABLE, 404), [SUBMITTED, SUCCEEDED]),
+        (VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500), [DELAYED, SUBMITTED, SUCCEEDED]),
+    ],
+    ids=["no list", "no such path", "list fails"],
 )
-def test_without_a_task_list_a_lost_response_leads_to_one_more_submission_which_is_counted(error: VendorError) -> None:
+def test_without_a_task_list_a_lost_response_leads_to_one_more_submission_which_is_counted(
+    error: VendorError, events: list[str]
+) -> None:
     world = World()
     world.vendor.list_refusal = error
     world.vendor.responses_to_lose = 1
     world.upload("a.wav")
     world.run_until_quiet(max_steps=5000)  # a list that never answers is tried for 23 hours
-    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.bus.events_of("a.wav") == events
     assert world.vendor.submissions_of("a.wav") == 2
     assert sum(report.ambiguous for report in world.submit_reports) == 1
 
@@ -203,7 +209,7 @@ def test_an_upload_fails_when_every_response_is_lost_and_no_submission_was_accep
     world.vendor.refusals = [ResponseLost("timed out")] * 100
     world.upload("a.wav")
     world.run_until_quiet(max_steps=10_000)
-    assert world.bus.events_of("a.wav") == [FAILED]
+    assert world.bus.events_of("a.wav") == [DELAYED, FAILED]
     assert world.now - world.job_of("a.wav").uploaded_at < timedelta(hours=5)
 
 

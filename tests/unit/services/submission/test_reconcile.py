@@ -14,6 +14,10 @@ from tests.support.world import World
 LOST = "timed out"
 
 
+def without_query(url: str) -> str:
+    return url.partition("?")[0]
+
+
 def world_with_a_known_task() -> World:
     """The account has a task of ours at that time: the list is known to be ours and to be up to date."""
     world = World()
@@ -136,3 +140,28 @@ def test_a_task_record_that_cannot_be_read_delays_its_own_submission_only(monkey
     assert report.broken_batches == 1
     world.run_until_quiet(faults=True)
     assert world.vendor.submissions_of("a.wav") == 1
+
+
+@pytest.mark.parametrize("version_id", ["v1", None])
+def test_a_lost_submission_is_found_by_its_path_when_the_vendor_names_the_url_without_its_query(
+    version_id: str | None,
+) -> None:
+    world = world_with_a_known_task()
+    world.vendor.echo = without_query
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav", version_id=version_id)
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+def test_two_versions_of_one_key_whose_responses_were_lost_never_exchange_their_transcripts() -> None:
+    world = World(max_files_per_task=1)
+    world.upload("known.wav")
+    world.deliver()
+    world.vendor.echo = without_query
+    world.vendor.responses_to_lose = 2
+    for version_id in ("v1", "v2"):
+        world.upload("a.wav", version_id=version_id)
+    world.run_until_quiet()
+    texts = {end.media.version_id: world.text_of(end) for end in world.bus.terminal_events_of("a.wav")}
+    assert texts == {"v1": "said a.wavv1.\n", "v2": "said a.wavv2.\n"}

@@ -177,3 +177,18 @@ def test_new_uploads_are_recorded_and_submitted_before_requeued_jobs() -> None:
     moments = world.crashes.moments
     assert moments.index("before create job") < moments.index("after find job")
     assert [key_in(task.urls[0]) for task in world.vendor.tasks.values()] == ["new.wav", "requeued.wav"]
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_uploads_are_submitted_in_the_order_of_their_messages_before_requeued_jobs(files: int) -> None:
+    world = World(max_files_per_task=files)
+    requeued = world.upload("requeued.wav", queued=False)
+    world.key = None
+    world.deliver([requeued])
+    world.key = "sk-test"
+    world.queue.append(json.dumps({"job_id": world.job_of("requeued.wav").job_id}))
+    for number in range(4):
+        world.upload(f"{number}.wav")
+    world.deliver()
+    submitted = [key_in(url) for task in world.vendor.tasks.values() for url in task.urls]
+    assert submitted == ["0.wav", "1.wav", "2.wav", "3.wav", "requeued.wav"]

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-_to_dynamodb = TypeSerializer().serialize
-_from_dynamodb = TypeDeserializer().deserialize
 
 Item = dict[str, Any]
 """An item as DynamoDB sends it: attribute name → {type: value}."""
@@ -65,18 +60,46 @@ def condition_failed(error: ClientError) -> bool:
 
 
 def to_item(document: Mapping[str, object]) -> Item:
-    exact = json.loads(json.dumps(document), parse_float=Decimal)
-    return {name: _to_dynamodb(value) for name, value in exact.items()}
+    """Convert a JSON document. boto3's serializer accepts no float, and takes four times as long."""
+    return {name: _to_dynamodb(value) for name, value in document.items()}
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _native(_from_dynamodb(value)) for name, value in item.items()}
+    return {name: _from_dynamodb(value) for name, value in item.items()}
 
 
-def _native(value: Any) -> Any:
-    """Convert DynamoDB's numbers to int and float: a parameter that was sent as 0 must be read as 0, not as Decimal."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
-    if isinstance(value, dict):
-        return {name: _native(part) for name, part in value.items()}
-    return [_native(part) for part in value] if isinstance(value, list) else value
+def _to_dynamodb(value: object) -> dict[str, Any]:
+    if isinstance(value, str):
+        return {"S": value}
+    if value is None:
+        return {"NULL": True}
+    if isinstance(value, bool):
+        return {"BOOL": value}
+    if isinstance(value, int | float):
+        return {"N": repr(value)}
+    if isinstance(value, Mapping):
+        return {"M": to_item(value)}
+    if isinstance(value, list | tuple):
+        return {"L": [_to_dynamodb(part) for part in value]}
+    raise TypeError(f"DynamoDB cannot store a value of the type {type(value).__name__}.")
+
+
+def _from_dynamodb(typed: Mapping[str, Any]) -> Any:
+    [(kind, value)] = typed.items()
+    match kind:
+        case "N":
+            return _number(value)
+        case "NULL":
+            return None
+        case "M":
+            return from_item(value)
+        case "L":
+            return [_from_dynamodb(part) for part in value]
+        case _:
+            return value
+
+
+def _number(text: str) -> int | float:
+    """A parameter that was sent as 0 must be read as 0. DynamoDB returns 1.0 as 1, and may return 100 as 1E+2."""
+    exact = Decimal(text)
+    return int(exact) if exact == exact.to_integral_value() else float(exact)

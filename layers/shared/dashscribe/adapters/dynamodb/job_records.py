@@ -33,7 +33,7 @@ _Record = TypeVar("_Record", Job, Task)
 
 
 class DynamoDbJobRecords(Table):
-    """`pk` is `JOB#<job_id>`, `TASK#<submission_id>` or `OUTCOMES#<submission_id>`."""
+    """`pk` is `JOB#<job_id>`, `DELAY#<job_id>`, `TASK#<submission_id>` or `OUTCOMES#<submission_id>`."""
 
     # jobs
 
@@ -111,6 +111,13 @@ class DynamoDbJobRecords(Table):
             except (KeyError, ValueError):
                 self._set_aside(item["pk"]["S"])
         return found
+
+    def watch_delay(self, job_id: str, at: datetime) -> None:
+        self._put(f"DELAY#{job_id}", {"due_kind": Due.DELAY, "due_at": to_iso(at)})
+
+    def end_delay_watch(self, job_id: str, now: datetime) -> None:
+        """Write an item that is on no list, which DynamoDB deletes later."""
+        self._put(f"DELAY#{job_id}", {"expires_at": int(now.timestamp())})
 
     def rate_limited_jobs(self, limit: int) -> dict[str, list[str]]:
         by_model: dict[str, list[str]] = {}

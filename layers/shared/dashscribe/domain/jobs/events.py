@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from dashscribe.domain.jobs.delay import Delay, delay_of
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage, WarningDetail
 from dashscribe.domain.jobs.request_ids import RequestIds
@@ -23,6 +24,8 @@ DETAIL_TYPES = {
     Status.SUCCEEDED: "Transcription Succeeded",
     Status.FAILED: "Transcription Failed",
 }
+DELAYED = "Transcription Delayed"
+"""The detail-type of the event about a job that makes no progress. Its status may be any that is not terminal."""
 
 
 class Timing(BaseModel):
@@ -45,7 +48,7 @@ class Detail(BaseModel):
 
     schema_version: str = SCHEMA_VERSION
     job_id: str
-    status: Literal[Status.SUBMITTED, Status.SUCCEEDED, Status.FAILED]
+    status: Literal[Status.RECEIVED, Status.SUBMITTING, Status.SUBMITTED, Status.SUCCEEDED, Status.FAILED]
     media: Media
     model: str | None = Field(description="null if the options could not be read")
     profile: str
@@ -60,12 +63,22 @@ class Detail(BaseModel):
     warning_details: list[WarningDetail] = Field(description="JSON pointers into result.json, for some warnings")
     timing: Timing
     error: Failure | None
+    delay: Delay | None = Field(default=None, description="only in `Transcription Delayed`: why and since when")
 
 
 def detail_of(job: Job, published_at: datetime) -> Detail:
     """The detail of the event about the job's current status. Raises `ValueError` for a status that has no event."""
     if job.status not in DETAIL_TYPES:
         raise ValueError(f"There is no event for the status {job.status}.")
+    return _detail(job, published_at)
+
+
+def delay_detail_of(job: Job, published_at: datetime) -> Detail:
+    """The detail of `Transcription Delayed`. Raises `ValueError` for a job that is not stalled."""
+    return _detail(job, published_at).model_copy(update={"delay": delay_of(job)})
+
+
+def _detail(job: Job, published_at: datetime) -> Detail:
     return Detail.model_validate(
         {
             "job_id": job.job_id,

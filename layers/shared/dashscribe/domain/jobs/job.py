@@ -65,6 +65,7 @@ class Due(StrEnum):
     JOB = "JOB"  # a job to requeue, to check, or to publish
     RATE_LIMITED = "RATE_LIMITED"  # a job in the backlog of its model
     PAUSED = "PAUSED"  # a job that waits for the end of a pause
+    DELAY = "DELAY"  # a job that may be delayed by then: not its own record, but a watch
 
 
 class Usage(BaseModel):
@@ -101,6 +102,9 @@ class WarningDetail(BaseModel):
 class Job(BaseModel):
     """One record of the jobs table (`pk` = `JOB#<job_id>`). `revision` counts its writes.
 
+    Since `stalled_since` the job makes no progress that it should make; at `delayed_at` the event about that was
+    published (`domain.jobs.delay`). Since `throttled_since` the vendor refuses its submissions because of their rate.
+    `unreadable_results` counts downloads that were no transcript; before `result_retry_at` there is no further one.
     `model` is the model whose backlog the job joined last. The index projects it, so that backlogs can be told apart.
     """
 
@@ -124,6 +128,11 @@ class Job(BaseModel):
     failed_attempts: int = 0
     ambiguous_submissions: int = 0
     last_error_code: str | None = None
+    stalled_since: Timestamp | None = None
+    delayed_at: Timestamp | None = None
+    throttled_since: Timestamp | None = None
+    unreadable_results: int = 0
+    result_retry_at: Timestamp | None = None
     model: str | None = None
     uploaded_at: Timestamp
     received_at: Timestamp
@@ -239,6 +248,8 @@ def submitted(job: Job, task_id: str | None, now: datetime, request_id: str | No
         failed_runs=0,
         submitted_at=now,
         last_error_code=None,
+        stalled_since=None,
+        throttled_since=None,
         split_from=None,
         due_kind=Due.JOB,
         due_at=now + TASK_SAFETY_NET,
@@ -271,6 +282,7 @@ def apply_retry(job: Job, decision: RetryDecision, error_code: str, now: datetim
         error_code,
         decision.retry_at or now,
         is_failed_attempt=decision.is_failed_attempt,
+        throttled_since=decision.throttled_since,
         single_file_task=decision.single_file_task,
         split_from=decision.split_from,
     )
@@ -282,6 +294,7 @@ def retry(
     at: datetime,
     *,
     is_failed_attempt: bool = False,
+    throttled_since: datetime | None = None,
     single_file_task: bool = False,
     split_from: SplitFrom | None = None,
 ) -> Job:
@@ -293,6 +306,7 @@ def retry(
         task_id=None,
         scheduled_at=None,
         failed_attempts=job.failed_attempts + int(is_failed_attempt),
+        throttled_since=throttled_since or job.throttled_since,
         single_file_task=job.single_file_task or single_file_task,
         split_from=split.model_dump() if split else None,
         due_kind=Due.JOB,
@@ -307,7 +321,7 @@ def response_lost(job: Job) -> Job:
 
 def pause(job: Job, reason: str) -> Job:
     """Wait for the end of the pause. Paused jobs continue in the order of receipt."""
-    return _waiting(job, reason, due_kind=Due.PAUSED, due_at=job.received_at)
+    return _waiting(job, reason, throttled_since=None, due_kind=Due.PAUSED, due_at=job.received_at)
 
 
 def rate_limited(job: Job) -> Job:
@@ -364,6 +378,8 @@ def succeed(
         warning_details=[detail.model_dump() for detail in warning_details],
         completed_at=completed_at,
         failure=None,
+        last_error_code=None,
+        stalled_since=None,
         due_kind=Due.JOB,
         due_at=job.due_at if job.task_id and job.due_at else now,
     )

@@ -11,11 +11,21 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from dashscribe.domain.jobs.delay import RESULT_UNAVAILABLE
 from dashscribe.domain.jobs.failure import Failure, failure
 from dashscribe.domain.jobs.job import Job, SplitFrom
 from dashscribe.domain.jobs.task import PostOutcome, Task
-from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER, RECONCILE_AFTER, RECONCILE_WITHIN, TASK_LIST_WINDOW
-from dashscribe.domain.recognition.task_replies import MISSING_FROM_RESULTS
+from dashscribe.domain.jobs.timeouts import (
+    LIST_COMPLETE_AFTER,
+    MAX_FINALIZE_DELAY,
+    RECONCILE_AFTER,
+    RECONCILE_WITHIN,
+    RESULTS_LIVE,
+    RESULTS_LIVE_MARGIN,
+    TASK_LIST_WINDOW,
+    THROTTLED_WITHIN,
+)
+from dashscribe.domain.recognition.task_replies import AMBIGUOUS_IN_RESULTS, MISSING_FROM_RESULTS
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, VendorError
 
@@ -33,7 +43,10 @@ MAX_FAILED_RUNS = 20
 """Runs in a row that failed on a job with an unexpected error, until the job fails. A message that no function received
 is not the file's fault, and is not counted."""
 MAX_FINALIZE_ATTEMPTS = 40
-"""How often an ended task is given to finalizers: about eight hours with `finalize_delay`."""
+"""How often an ended task is given to finalizers: about eight hours with `finalize_delay`. A result that cannot be
+downloaded is tried for longer: as long as the vendor keeps it."""
+UNREADABLE_RESULT_DELAYS = tuple(map(timedelta, (0, 0, 0, 0), (5, 30, 120, 360)))
+"""How long to wait before a result that is no transcript is downloaded again: five times, within nine minutes."""
 THROTTLED_LIKE_ATTEMPT = 3
 """A throttled submission waits like one after a third failed attempt, 8 to 16 s: rates recover within a minute."""
 QUERY_DELAY_LIKE_ATTEMPT = 2
@@ -56,6 +69,7 @@ class RetryDecision:
     failure: Failure | None = None
     pauses_submissions: bool = False
     is_failed_attempt: bool = False
+    throttled_since: datetime | None = None
     single_file_task: bool = False
     split_from: SplitFrom | None = None
 
@@ -80,13 +94,29 @@ def after_refusal(job: Job, error: VendorError, files_in_submission: int, now: d
     if error.error_class is ErrorClass.ACCOUNT_WIDE:
         return RetryDecision(pauses_submissions=True)
     if error.error_class is ErrorClass.THROTTLED:
-        return RetryDecision(retry_at=now + retry_delay(THROTTLED_LIKE_ATTEMPT))
+        return _after_throttling(job, error, now)
     if files_in_submission > 1 and error.code.startswith(ABOUT_THE_REQUEST):
         split_from = SplitFrom(submission_id=job.submission_id or "", files=files_in_submission)
         return RetryDecision(retry_at=now, single_file_task=True, split_from=split_from)
     if error.error_class is ErrorClass.PERMANENT:
         return RetryDecision(failure=failure(error.code, error.message))
     return after_failed_attempt(job, error, now)
+
+
+def _after_throttling(job: Job, error: VendorError, now: datetime) -> RetryDecision:
+    """Wait: this is not a failed attempt. The job fails when the vendor accepts nothing for a day."""
+    since = job.throttled_since or now
+    if now - since < THROTTLED_WITHIN:
+        return RetryDecision(retry_at=now + retry_delay(THROTTLED_LIKE_ATTEMPT), throttled_since=since)
+    return RetryDecision(
+        failure=failure(
+            "VENDOR_THROTTLED",
+            "DashScope refused every submission of the file for 24 hours because of the rate "
+            f"(last code: {error.code}). "
+            "Upload the file again when fewer files are submitted, or ask DashScope for a higher limit.",
+            ErrorClass.RETRYABLE,
+        )
+    )
 
 
 def after_failed_attempt(job: Job, error: VendorError, now: datetime) -> RetryDecision:
@@ -116,7 +146,7 @@ def after_lost_response(job: Job, now: datetime, limit: int = MAX_LOST_RESPONSES
 
 def after_failed_file(job: Job, code: str, message: str, files_in_task: int, now: datetime) -> RetryDecision:
     """A task ended without a transcript of this file, with this code."""
-    if code == MISSING_FROM_RESULTS:
+    if code in (MISSING_FROM_RESULTS, AMBIGUOUS_IN_RESULTS):
         return _resubmission(job, code, message, ErrorClass.RETRYABLE, now, single_file_task=True)
     error_class = classify(code, message)
     if error_class is not ErrorClass.PERMANENT:
@@ -146,20 +176,45 @@ def internal_error(job: Job) -> Failure:
     )
 
 
-def is_out_of_finalize_attempts(task: Task) -> bool:
-    """The task's files could not be finalized for so long that our own system must be broken for them."""
+def is_out_of_finalize_attempts(job: Job, task: Task, now: datetime) -> bool:
+    """The file could not be finalized for so long that our own system must be broken for it.
+
+    A result that cannot be downloaded is not our fault. The finalizer fails such a job when the vendor has deleted the
+    result; the time limit here is for a finalizer that dies.
+    """
+    if job.last_error_code == RESULT_UNAVAILABLE and now - (task.ended_at or now) < RESULTS_LIVE + MAX_FINALIZE_DELAY:
+        return False
     return task.finalize_attempts >= MAX_FINALIZE_ATTEMPTS
 
 
 def finalize_delay(task: Task) -> timedelta:
     """How long to wait before fresh result URLs are queried for files that could not be finalized."""
-    return min(timedelta(minutes=15), timedelta(seconds=2.0 * 2.0 ** min(task.finalize_attempts, 10)))
+    return min(MAX_FINALIZE_DELAY, timedelta(seconds=2.0 * 2.0 ** min(task.finalize_attempts, 10)))
+
+
+def may_download_again(completed_at: datetime, now: datetime) -> bool:
+    """Whether the vendor still has the result at the next download. `completed_at` is the task's end.
+
+    After its results were deleted, a task is unknown: a query would not tell it from one that was lost.
+    """
+    return now + MAX_FINALIZE_DELAY + RESULTS_LIVE_MARGIN < completed_at + RESULTS_LIVE
+
+
+def unreadable_result_retry(job: Job, now: datetime) -> datetime | None:
+    """When to download a result again that is no transcript; None after the fifth time."""
+    tries = job.unreadable_results
+    return now + UNREADABLE_RESULT_DELAYS[tries] if tries < len(UNREADABLE_RESULT_DELAYS) else None
 
 
 def query_delay_after(error: VendorError) -> timedelta:
     """How long to wait after a query that failed."""
     is_account_wide = error.error_class is ErrorClass.ACCOUNT_WIDE
     return retry_delay(ACCOUNT_QUERY_DELAY_LIKE_ATTEMPT if is_account_wide else QUERY_DELAY_LIKE_ATTEMPT)
+
+
+def unknown_task_delay() -> timedelta:
+    """How long to wait before a task that the vendor does not know is queried again."""
+    return retry_delay(QUERY_DELAY_LIKE_ATTEMPT)
 
 
 def reconcile_delay(task: Task, now: datetime) -> timedelta:

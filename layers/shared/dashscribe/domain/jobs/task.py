@@ -14,7 +14,13 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from dashscribe.domain.jobs.job import Due
-from dashscribe.domain.jobs.timeouts import KEEP_RECORDS, RESULTS_LIVE, TASK_DEADLINE
+from dashscribe.domain.jobs.timeouts import (
+    DELAYED_AFTER,
+    KEEP_RECORDS,
+    RESULTS_LIVE,
+    TASK_DEADLINE,
+    UNKNOWN_CONFIRMED_AFTER,
+)
 from dashscribe.domain.timestamps import Timestamp
 
 SHARE_OF_AGE = 0.2
@@ -72,6 +78,9 @@ class Task(BaseModel):
     reconciled_since: Timestamp | None = None
     post_outcome: PostOutcome | None = None
     accepted_at: Timestamp | None = None
+    unknown_since: Timestamp | None = None
+    query_failing_since: Timestamp | None = None
+    is_delay_reported: bool = False
     ended_at: Timestamp | None = None
     finalize_attempts: int = 0
     due_kind: Due | None = None
@@ -83,6 +92,11 @@ class Task(BaseModel):
     def files(self) -> int:
         """The number of files. The index projects it, so that the loop knows how many files a query serves."""
         return len(self.job_ids)
+
+    @property
+    def mark_of_job(self) -> dict[str, str]:
+        """The URL mark of each job's file; empty if a URL had none."""
+        return dict(zip(self.job_ids, self.url_marks, strict=True)) if len(self.url_marks) == self.files else {}
 
 
 def open_task(
@@ -155,8 +169,38 @@ def not_adopted(task: Task, outcome: PostOutcome, now: datetime) -> Task:
 
 
 def still_running(task: Task, now: datetime, *, delay: timedelta = timedelta(0)) -> Task:
-    """A query found the task running, or failed. With a `delay` no pass looks at the task before it is over."""
-    return _changed(task, due_at=now + delay)
+    """A query found the task running. With a `delay` no pass looks at the task before it is over."""
+    return _changed(task, unknown_since=None, query_failing_since=None, due_at=now + delay)
+
+
+def query_failed(task: Task, now: datetime, delay: timedelta) -> Task:
+    """A query failed, which says nothing about the task. The next query is due after the delay."""
+    return _changed(task, query_failing_since=task.query_failing_since or now, due_at=now + delay)
+
+
+def unknown(task: Task, now: datetime, delay: timedelta) -> Task:
+    """A query found that the vendor does not know the task. The next query is due after the delay."""
+    since = task.unknown_since or now
+    return _changed(task, unknown_since=since, query_failing_since=None, due_at=now + delay)
+
+
+def is_delayed_by_queries(task: Task, now: datetime) -> bool:
+    """Whether the queries have failed for so long that its jobs are delayed, and this is not recorded with them yet."""
+    since = task.query_failing_since
+    return since is not None and now - since >= DELAYED_AFTER and not task.is_delay_reported
+
+
+def delay_reported(task: Task) -> Task:
+    return _changed(task, is_delay_reported=True)
+
+
+def has_odd_queries(task: Task) -> bool:
+    """Whether the last query failed, or did not know the task."""
+    return task.unknown_since is not None or task.query_failing_since is not None
+
+
+def is_unknown_for_good(task: Task, now: datetime) -> bool:
+    return task.unknown_since is not None and now - task.unknown_since >= UNKNOWN_CONFIRMED_AFTER
 
 
 def is_overdue(task: Task, now: datetime) -> bool:
@@ -174,6 +218,8 @@ def ended(task: Task, now: datetime) -> Task:
         task,
         phase=TaskPhase.ENDED,
         ended_at=task.ended_at or now,
+        unknown_since=None,
+        query_failing_since=None,
         finalize_attempts=task.finalize_attempts + 1,
         due_at=now,
     )

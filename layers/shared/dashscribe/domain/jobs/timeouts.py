@@ -21,10 +21,19 @@ TASK_SAFETY_NET = timedelta(hours=6)
 TASK_DEADLINE = timedelta(hours=4)
 """The vendor fails a task after 3 hours (`InternalError.Timeout`, docs/vendor-api.md#processing-time). One more hour is
 for the vendor's queue."""
-RESULTS_LIVE = timedelta(hours=23)
-"""The vendor deletes results 24 hours after the task's end (docs/vendor-api.md#result-retention)."""
-RESULT_MAY_BECOME_JSON = timedelta(minutes=10)
-"""How long after the task's end a result that is not JSON is downloaded again, in case it was incomplete."""
+UNKNOWN_CONFIRMED_AFTER = timedelta(minutes=2)
+"""A task counts as unknown when every query of this time says so. A server that has not heard of a new task yet, or has
+lost its state for a moment, must not cost a second submission."""
+RESULTS_LIVE = timedelta(hours=24)
+"""The vendor deletes results this long after the task's end (docs/vendor-api.md#result-retention)."""
+RESULTS_LIVE_MARGIN = timedelta(minutes=5)
+"""The last download of a result is at least this long before its end: the loop may be late, and clocks differ."""
+MAX_FINALIZE_DELAY = timedelta(minutes=15)
+"""The longest time between two downloads of a result."""
+DELAYED_AFTER = timedelta(minutes=15)
+"""`Transcription Delayed` is published after this time without progress."""
+THROTTLED_WITHIN = timedelta(hours=24)
+"""A job fails when the vendor refused each of its submissions of this time because of the rate."""
 TASK_LIST_WINDOW = timedelta(hours=23)
 """A task older than this may be missing from the task list, which covers 24 hours (docs/vendor-api.md#task-list)."""
 RECONCILE_AFTER = timedelta(seconds=10)

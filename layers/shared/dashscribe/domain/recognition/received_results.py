@@ -36,6 +36,16 @@ def parse_result(received: bytes) -> DownloadedResult:
     return DownloadedResult(document, received)
 
 
+def has_transcripts(document: JsonObject) -> bool:
+    """Whether a result file has the shape of one (docs/vendor-api.md#result-file)."""
+    return isinstance(document.get("transcripts"), list)
+
+
+def as_received(document: JsonObject) -> bytes:
+    """The bytes of a result file."""
+    return document.received if isinstance(document, DownloadedResult) else json.dumps(document).encode()
+
+
 def replace_texts(received: bytes, replaced: Mapping[str, str], address: str) -> bytes:
     """Return a JSON document with `address` in place of each `file_url`, and with other texts in place of `replaced`.
 

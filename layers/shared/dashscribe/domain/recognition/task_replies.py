@@ -6,14 +6,19 @@ kept as text.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
-from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from dashscribe.domain.recognition.file_urls import (
+    find_url_mark,
+    is_path_unique,
+    is_url_of_media,
+    may_be_url_of_media,
+    parse_file_url,
+)
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.tolerant import (
     MAX_ID,
@@ -32,7 +37,8 @@ from dashscribe.redaction import redacted
 
 SUCCEEDED = "SUCCEEDED"
 FAILED = "FAILED"
-FINAL_STATUSES = frozenset({SUCCEEDED, FAILED, "CANCELED", "UNKNOWN"}) | NO_SPEECH_CODES
+UNKNOWN = "UNKNOWN"
+FINAL_STATUSES = frozenset({SUCCEEDED, FAILED, "CANCELED", UNKNOWN}) | NO_SPEECH_CODES
 """The statuses of a task that has ended. A task with any other status, known or not, is queried again.
 
 The vendor documents the codes for silence as a code of a file; as a status they mean the same.
@@ -210,6 +216,8 @@ MAX_CODE_CHARACTERS = 100
 fit an event."""
 MISSING_FROM_RESULTS = "MISSING_FROM_RESULTS"
 """Our error code for a file that is missing from the results of a task that has ended."""
+AMBIGUOUS_IN_RESULTS = "AMBIGUOUS_IN_RESULTS"
+"""Our error code for a file whose path is in the results, without the query that tells it from another file."""
 ONE_OF_MANY_IN_RESULTS = "ONE_OF_MANY_IN_RESULTS"
 """Our error code for a task of several files whose results contain one file only: this server takes one file a
 task."""
@@ -225,59 +233,29 @@ def has_only_one_answered_file(outcomes_of_task: Mapping[str, FileOutcome], file
     return files_in_task > 2 and missing == files_in_task - 1
 
 
-def parse_file_url(file_url: str) -> tuple[str, str, str | None]:
-    """Return the host, the decoded path and the version id of a file URL, without its signature.
-
-    Text that is not a URL gives an empty host and path, so that one invalid `file_url` does not affect the other files
-    of its task.
-    """
-    try:
-        parts = urlsplit(file_url)
-    except ValueError:
-        return "", "", None
-    version = parse_qs(parts.query).get("versionId", [None])[0]
-    return parts.netloc.lower(), unquote(parts.path).removeprefix("/"), version
-
-
-def is_url_of_media(file_url: str, media: Media) -> bool:
-    """Whether a `file_url` of the vendor's reply is a URL of this object version.
-
-    The bucket is the first part of the host name, or else the first part of the path.
-    """
-    host, path, version = parse_file_url(file_url)
-    in_host = host.startswith(f"{media.bucket}.")
-    return path == (media.key if in_host else f"{media.bucket}/{media.key}") and version == media.version_id
-
-
-def find_url_mark(file_url: str) -> str | None:
-    """Return the URL mark, which identifies our file in the vendor's reply; None if the URL has no signature.
-
-    The mark is a digest of the signature, because the signature itself is a secret.
-    """
-    try:
-        query = parse_qs(urlsplit(file_url).query)
-    except ValueError:
-        return None
-    signature = query.get("X-Amz-Signature", query.get("Signature"))
-    return hashlib.sha256(signature[0].encode()).hexdigest()[:16] if signature else None
-
-
 def read_outcomes(
     output: TaskOutput,
     media_of_job: Mapping[str, Media],
     files_in_task: int | None = None,
     usage: TaskUsage | None = None,
+    *,
+    others: Sequence[Media] = (),
+    url_marks: Mapping[str, str] | None = None,
 ) -> dict[str, FileOutcome]:
     """Return the outcome of each of these jobs, by job id, from the reply of a task that has ended.
 
-    `media_of_job` may be some of the task's files; `files_in_task` is the number of all of them (by default, the
-    number of jobs given). Results are matched by their file URL, because their order is not documented
-    (docs/vendor-api.md#subtask-results). Only a task of one file needs no match. If a task failed as a whole, each of
-    its files failed. `usage` covers the whole task, so a file gets billed seconds or tokens only in a task of one file.
+    `media_of_job` may be some of the task's files; `others` are the remaining ones, `files_in_task` is the number of
+    all of them (by default, of those given), and `url_marks` has the URL marks of the jobs. Results are matched by
+    their file URL, because their order is not documented (docs/vendor-api.md#subtask-results). A result that may be of
+    another file is not used: the file is submitted by itself. Only a task of one file needs no match. If a task failed
+    as a whole, each of its files failed. `usage` covers the whole task, so a file gets billed seconds or tokens only in
+    a task of one file.
     """
     subtasks = output.results or ([output.result] if output.result else [])
     found: dict[str, Subtask] = {}
-    has_one_file = (files_in_task or len(media_of_job)) == 1
+    all_media = [*media_of_job.values(), *others]
+    has_one_file = (files_in_task or len(all_media)) == 1
+    has_all_media = files_in_task in (None, len(all_media))
     own_usage = usage if usage and has_one_file else TaskUsage()
     of_task = {
         "billed_seconds": own_usage.billed_seconds,
@@ -285,13 +263,46 @@ def read_outcomes(
         "scheduled_at": output.scheduled_at,
     }
     for job_id, media in media_of_job.items():
-        matches = [task for task in subtasks if task.file_url and is_url_of_media(task.file_url, media)]
+        is_alone = has_all_media and is_path_unique(media, all_media)
+        matches = _subtasks_of(media, subtasks, url_marks or {}, job_id, is_alone=is_alone)
         if has_one_file and not matches:
             matches = subtasks if len(subtasks) == 1 else [task for task in subtasks if not task.file_url]
         if matches:
             # A file may be named twice. Its success counts.
             found[job_id] = next((task for task in matches if task.has_result), matches[0])
+        elif any(task.file_url and may_be_url_of_media(task.file_url, media) for task in subtasks):
+            found[job_id] = _AMBIGUOUS
     return {job_id: _read_outcome(output, found.get(job_id)).model_copy(update=of_task) for job_id in media_of_job}
+
+
+_AMBIGUOUS = Subtask(
+    subtask_status=FAILED,
+    code=AMBIGUOUS_IN_RESULTS,
+    message="The results name this file without its version, and the task has another version of it.",
+)
+
+
+def _subtasks_of(
+    media: Media, subtasks: Sequence[Subtask], url_marks: Mapping[str, str], job_id: str, *, is_alone: bool
+) -> list[Subtask]:
+    """The results of this file: those with its URL mark, else those with its path and version.
+
+    Without a mark a URL may be incomplete. It then counts only if the path `is_alone` in the task, and not if two
+    results with different transcripts have it.
+    """
+    named = [(task, task.file_url, find_url_mark(task.file_url)) for task in subtasks if task.file_url]
+    ours, marks = url_marks.get(job_id), set(url_marks.values())
+    by_mark = [task for task, _, mark in named if mark and mark == ours]
+    if by_mark:
+        return by_mark
+    whole = [task for task, url, mark in named if mark and mark not in marks and is_url_of_media(url, media)]
+    if whole:
+        return whole
+    unmarked = [(task, url) for task, url, mark in named if not mark and may_be_url_of_media(url, media)]
+    with_version = [task for task, url in unmarked if parse_file_url(url)[2]]
+    by_path = with_version or ([task for task, _ in unmarked] if is_alone else [])
+    transcripts = {task.transcription_url for task in by_path if task.has_result}
+    return by_path if len(transcripts) <= 1 else []
 
 
 def _code_of_status(status: str | None, code: str | None, prefix: str) -> str:

@@ -29,7 +29,8 @@ def transcript_files(transcript: Transcript, files: ResultFiles, context: Render
 
     Each is rendered when it is stored, because together they take several times the memory of a long transcript.
     """
-    yield OutputFile(files.transcript, transcript.model_dump_json().encode(), JSON)
+    # `model_dump_json` would make a string of it first, which takes two to four bytes a character.
+    yield OutputFile(files.transcript, transcript.__pydantic_serializer__.to_json(transcript), JSON)
     for name in context.outputs:
         output = OUTPUTS[name]
         yield OutputFile(files[output.event_key], output.render(transcript, context), output.content_type)

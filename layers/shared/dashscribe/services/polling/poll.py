@@ -1,4 +1,5 @@
-"""One pass of the loop: poll the tasks, requeue the due jobs, release the backlog, resume paused jobs."""
+"""One pass of the loop: poll the tasks, requeue the due jobs, release the backlog, resume paused jobs, and report
+delayed ones."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
+from dashscribe.domain.jobs import delay as delays
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs import retry_policy
@@ -17,7 +19,8 @@ from dashscribe.domain.jobs.timeouts import PUBLISH_AGAIN_AFTER, TASK_SAFETY_NET
 from dashscribe.errors import StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.delays import save_stalled
+from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.polling.backlog import Backlog
 from dashscribe.services.polling.task_poller import FinalizeWork, TaskPoller, TaskPollReport
 from dashscribe.services.ports import Clock, JobQueue, JobRecords, PauseStore
@@ -75,7 +78,13 @@ class PollService:
     def run(self, being_finalized: Sequence[FinalizeRequest] = ()) -> PassReport:
         """Run a pass. It leaves out what is `being_finalized`: the tasks and their jobs."""
         began, report, work = self.clock(), PassReport(), FinalizeWork(being_finalized)
-        for step in (self.task_poller.poll, self._requeue_due_jobs, self._release_backlog, self._resume_paused_jobs):
+        for step in (
+            self.task_poller.poll,
+            self._requeue_due_jobs,
+            self._release_backlog,
+            self._resume_paused_jobs,
+            self._report_delays,
+        ):
             try:
                 step(work, report)
             except Exception:
@@ -141,6 +150,26 @@ class PollService:
         found = self.records.find_many([record.record_id for record in waiting])
         self._requeue([job for job in found.values() if job.due_kind in (Due.PAUSED, Due.RATE_LIMITED)], report)
 
+    def _report_delays(self, work: FinalizeWork, _: PassReport) -> None:
+        """Have `Transcription Delayed` published for the stalled jobs that are on the due list DELAY."""
+        now = self.clock()
+        watched = [record.record_id for record in self.records.due(Due.DELAY, now, JOBS_PER_PASS)]
+        found = self.records.find_many(watched)
+        delayed: list[str] = []
+        for job_id in watched:
+            due = delays.delayed_from(found[job_id]) if job_id in found else None
+            if due is None:
+                self.records.end_delay_watch(job_id, now)
+            elif due > now:
+                self.records.watch_delay(job_id, due)
+            elif not work.has_job(job_id):
+                # Postponed first: an event that cannot be published must not take the place of others.
+                self.records.watch_delay(job_id, now + PUBLISH_AGAIN_AFTER)
+                delayed.append(job_id)
+        for start in range(0, len(delayed), FILES_PER_FINALIZER):
+            job_ids = delayed[start : start + FILES_PER_FINALIZER]
+            work.requests.append(FinalizeRequest(submission_id=None, job_ids=job_ids))
+
     def _requeue(self, waiting: Sequence[Job], report: PassReport) -> None:
         """Write each record before its message is sent: the receiver must find a record that does not change under it.
 
@@ -148,8 +177,11 @@ class PollService:
         """
 
         def requeue(job: Job) -> tuple[int, int]:
+            following = jobs.requeued(job, self.clock())
+            if job.due_kind is Due.JOB:
+                following = delays.stalled(following, delays.unanswered_since(job))
             try:
-                if not self._save(jobs.requeued(job, self.clock())):
+                if not self._save(following, was_stalled=job.stalled_since is not None):
                     return 0, 0
                 self.queue.requeue(job.job_id)
             except Exception:
@@ -162,9 +194,9 @@ class PollService:
             report.requeued += requeued
             report.failed_steps += failed
 
-    def _save(self, job: Job) -> bool:
+    def _save(self, job: Job, *, was_stalled: bool = True) -> bool:
         try:
-            self.records.save(job)
+            save_stalled(self.records, job, was_stalled=was_stalled)
         except StaleRecord:
             return False
         return True

@@ -100,7 +100,7 @@ class TaskPoller:
         # After throttling the next pass comes as late as it may.
         wait = MAX_WAIT if budget.stopped else self.selector.wait(running, knowledge)
         next_poll = self.clock() if budget.postponed and not budget.stopped else looked_at + wait
-        if not ended and self.records.next_due(Due.TASK) is not None:  # otherwise finalizers run
+        if listed and not ended and self.records.next_due(Due.TASK) is not None:  # otherwise finalizers run
             report.next_task_at = next_poll
         if running and not budget.stopped:
             report.next_query_at = next_poll

@@ -7,15 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from dashscribe.domain.jobs import delay as delays
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
-from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, TaskReply, read_outcomes
+from dashscribe.domain.recognition.task_replies import UNKNOWN, FileOutcome, TaskOutput, TaskReply, read_outcomes
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger
+from dashscribe.services.delays import save_stalled
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.polling.list_knowledge import ListKnowledge
 from dashscribe.services.polling.pass_budget import PassBudget
@@ -84,11 +86,17 @@ class TaskQuery:
 
     def _finalize_again(self, task: Task, waiting: dict[str, Job]) -> None:
         now = self.clock()
-        if retry_policy.is_out_of_finalize_attempts(task):
-            for job in waiting.values():
-                if not job.is_terminal:
-                    self._fail(job, now)
-        self.records.save_task(tasks.finalize_again(task, now + retry_policy.finalize_delay(task)))
+        at = [now + retry_policy.finalize_delay(task)]
+        for job in waiting.values():
+            if job.is_terminal:
+                continue
+            if retry_policy.is_out_of_finalize_attempts(job, task, now):
+                self._fail(job, now)
+            elif task.finalize_attempts > 1:
+                self._stall(job, task.ended_at or now, delays.NOT_STORED)
+            if job.result_retry_at is not None:
+                at.append(job.result_retry_at)
+        self.records.save_task(tasks.finalize_again(task, max(now, min(at))))
 
     def _query(self, task: Task) -> list[str]:
         if not self.vendor.reserve_query(self.budget):
@@ -98,10 +106,13 @@ class TaskQuery:
         reply = self._reply(task)
         output = reply.output
         now = self.clock()
+        if output.task_status == UNKNOWN and not tasks.is_unknown_for_good(task, now):
+            self.records.save_task(tasks.unknown(task, now, retry_policy.unknown_task_delay()))
+            return []
         self.knowledge.compare(task, output)
         if not output.is_over:
             if not tasks.is_overdue(task, now):
-                if task.submission_id in self.knowledge.recorded:
+                if task.submission_id in self.knowledge.recorded or tasks.has_odd_queries(task):
                     self.records.save_task(tasks.still_running(task, now))
                 return []
             self._cancel(task)
@@ -110,6 +121,10 @@ class TaskQuery:
         if not waiting:
             self.records.save_task(tasks.closed(task, now))
             return []
+        if output.task_status == UNKNOWN and task.ended_at is not None:
+            self._keep_end(task, now)
+            self.budget.count_ended(len(waiting), now)
+            return list(waiting)
         logger.info(
             "task ended",
             task_id=task.task_id,
@@ -130,12 +145,24 @@ class TaskQuery:
                 raise
             return TaskReply()
 
+    def _keep_end(self, task: Task, now: datetime) -> None:
+        """The vendor has forgotten a task that had ended. Its outcomes are known, so no file is submitted again."""
+        self.records.save_task(tasks.ended(task, now))
+
     def _record_end(
         self, task: Task, waiting: dict[str, Job], output: TaskOutput, reply: TaskReply, now: datetime
     ) -> None:
         """Write the task before its outcomes: of two passes that query it at once, only one may write outcomes."""
         media = {job_id: job.media for job_id, job in waiting.items()}
-        found = read_outcomes(output, media, len(task.job_ids), reply.usage)
+        others = self.records.find_many([job_id for job_id in task.job_ids if job_id not in waiting])
+        found = read_outcomes(
+            output,
+            media,
+            len(task.job_ids),
+            reply.usage,
+            others=[job.media for job in others.values()],
+            url_marks=task.mark_of_job,
+        )
         task = self.records.save_task(tasks.ended(task, now))
         ended_at = output.ended_at or task.ended_at or now
         self.records.save_outcomes(
@@ -147,6 +174,13 @@ class TaskQuery:
         """The job is due at once, so this pass has its event published."""
         with suppress(StaleRecord):
             self.records.save(jobs.fail(job, retry_policy.internal_error(job), now))
+
+    def _stall(self, job: Job, since: datetime, error_code: str) -> None:
+        """Nothing goes on with the job since this time. The loop publishes `Transcription Delayed` about it."""
+        if job.is_terminal or job.stalled_since is not None:
+            return
+        with suppress(StaleRecord):
+            save_stalled(self.records, delays.stalled(job, since, error_code), was_stalled=False)
 
     def _cancel(self, task: Task) -> None:
         """The files are submitted again, so a task that is still pending should not be paid for too."""
@@ -181,7 +215,12 @@ class TaskQuery:
         task = self.records.find_task(submission_id)
         if task is not None:
             with suppress(StaleRecord):
-                self.records.save_task(tasks.still_running(task, now, delay=retry_policy.query_delay_after(error)))
+                failed = tasks.query_failed(task, now, retry_policy.query_delay_after(error))
+                if tasks.is_delayed_by_queries(failed, now):
+                    for job in self._waiting_jobs(task).values():
+                        self._stall(job, failed.query_failing_since or now, error.code)
+                    failed = tasks.delay_reported(failed)
+                self.records.save_task(failed)
 
 
 def _ended_by(outcome: FileOutcome, moment: datetime, request_id: str | None) -> FileOutcome:

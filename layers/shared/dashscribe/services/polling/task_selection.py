@@ -119,7 +119,8 @@ class TaskSelector:
         unlisted = [task for task in due if task.task_id not in scan.over] if scan.is_complete else []
         others = sorted({*due} - {*ended} - {*unlisted}, key=attrgetter("due_at"))
         anyway = [task for task in others if scans.is_queried_anyway(task.due_at, task.accepted_at, now)]
-        anyway = anyway[: scans.MAX_SINGLE_QUERIES]
+        # One that contradicts a complete list is enough to stop using it.
+        anyway = anyway[: 1 if scan.is_complete else scans.MAX_SINGLE_QUERIES]
         knowledge.recorded |= {task.submission_id for task in anyway}
         return ended + anyway + self._without_list(unlisted, knowledge, scan.calls_left)
 

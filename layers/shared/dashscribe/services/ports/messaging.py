@@ -28,6 +28,10 @@ class EventPublisher(Protocol):
 
     def publish(self, jobs: Sequence[Job], now: datetime) -> None: ...
 
+    def publish_delay(self, job: Job, now: datetime) -> None:
+        """Publish `Transcription Delayed` for a stalled job."""
+        ...
+
 
 @dataclass(frozen=True)
 class Message:

@@ -76,6 +76,14 @@ class JobRecords(Protocol):
         """The tasks that are due by `until`, earliest first."""
         ...
 
+    def watch_delay(self, job_id: str, at: datetime) -> None:
+        """Put the job on the due list DELAY at this time, once. Its own record stays as it is."""
+        ...
+
+    def end_delay_watch(self, job_id: str, now: datetime) -> None:
+        """Take the job off the due list DELAY."""
+        ...
+
     def rate_limited_jobs(self, limit: int) -> dict[str, list[str]]:
         """The ids of the jobs in the backlog by model, oldest first: the `limit` oldest of all models together."""
         ...

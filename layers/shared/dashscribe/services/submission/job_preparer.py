@@ -66,6 +66,7 @@ class JobPreparer:
     texts: TextSource
     watched_keys: WatchedKeys
     has_workspace: bool = False
+    asynchronous_models_only: bool = False
 
     def record(self, body: str) -> Job | None:
         """Record the upload of a message, or find the requeued job. Raises `MalformedMessage`.
@@ -169,7 +170,7 @@ class JobPreparer:
             logger.info("nothing to do", status=job.status)
             return Preparation()
         if job.options is not None and job.options.spec.is_synchronous:
-            return self._handed_over(job)
+            return self._handed_over(job, job.options)
         if job.status is Status.SUBMITTING:
             return Preparation(lost=job)
         return self.validate(job)
@@ -181,17 +182,23 @@ class JobPreparer:
             return self._failed(job, *not_downloadable) if not_downloadable else Preparation(ready=job)
         refused = too_large_for(job.media, options.spec, is_inline=sends_inline(job, options))
         if refused is None:
-            return self._handed_over(job)
+            return self._handed_over(job, options)
         if options.fallback is None or not_downloadable:
             return self._failed(job, *refused)
         logger.info("too large for a synchronous model", model=options.model, fallback=options.fallback.model)
         return Preparation(ready=jobs.with_options(job, options.with_fallback_model()))
 
-    def _handed_over(self, job: Job) -> Preparation:
+    def _handed_over(self, job: Job, options: Options) -> Preparation:
         """Send the job to the queue of the synchronous models, whose calls take long and must not delay this function.
 
         The record is written before the message is sent. After a crash in between, our own message is delivered again.
         """
+        if self.asynchronous_models_only:
+            reason = (
+                f"Model {options.model!r} is synchronous, and this stack has AsynchronousModelsOnly=true; choose an "
+                "asynchronous model such as 'fun-asr', or update the stack with AsynchronousModelsOnly=false."
+            )
+            return self._failed(job, "INVALID_OPTIONS", reason)
         handed_over = self.records.save(jobs.hand_over(job, self.clock()))
         self.synchronous_queue.requeue(job.job_id)
         return Preparation(report=SubmitReport(handed_over=[handed_over]))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from dashscribe.domain.jobs import delay as delays
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs.failure import failure
 from dashscribe.domain.jobs.job import RESPONSE_LOST, Job, Status
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_RESPONSES, after_lost_response
 from dashscribe.errors import PublishFailed, StaleRecord
 from dashscribe.observability import logger
+from dashscribe.services.delays import save_stalled
 from dashscribe.services.ports import Clock, JobRecords
 from dashscribe.services.publish import EndPublisher
 from dashscribe.services.submission.report import SubmitReport, total
@@ -49,7 +51,8 @@ class JobRecorder:
 
     def _record(self, job: Job, change: Callable[[Job], Job]) -> SubmitReport:
         try:
-            changed = self.records.save(change(job))
+            following = delays.after_change(change(job), self.clock())
+            changed = save_stalled(self.records, following, was_stalled=job.stalled_since is not None)
         except StaleRecord:
             logger.info("another process is handling this job", job_id=job.job_id)
             return SubmitReport()

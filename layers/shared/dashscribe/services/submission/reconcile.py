@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from dashscribe.domain.jobs.task import PostOutcome, Task
+from dashscribe.domain.recognition.file_urls import find_url_mark, is_url_of_media, may_be_url_of_media
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.task_replies import ListedTask, find_url_mark, is_url_of_media
+from dashscribe.domain.recognition.task_replies import UNKNOWN, ListedTask
 from dashscribe.domain.recognition.vendor_codes import is_task_list_unsupported
 from dashscribe.errors import ResultRefused, ResultUnavailable, VendorError
 from dashscribe.observability import logger
@@ -140,7 +141,7 @@ class Reconciler:
             return
         self._wait_for_slot()
         output = self.speech.query(task_id).output
-        if not output.is_over:
+        if not output.is_over or output.task_status == UNKNOWN:
             search.is_pending = True
             return
         named = [result.file_url for result in output.results or [] if result.file_url]
@@ -148,9 +149,11 @@ class Reconciler:
             named = self._named_in_result(output.result.transcription_url)
         if not named:
             search.is_unclear = True
-        matched = _submission_with(named, waiting)
-        if matched is not None:
-            search.found[matched.task.submission_id] = task_id
+        matched = _submissions_with(named, waiting)
+        if len(matched) == 1:
+            search.found[matched[0].task.submission_id] = task_id
+        elif matched:
+            search.is_unclear = True
 
     def _named_in_result(self, url: str) -> list[str]:
         try:
@@ -164,21 +167,22 @@ class Reconciler:
             raise _NoSlot
 
 
-def _submission_with(named: Sequence[str], lost: Sequence[LostSubmission]) -> LostSubmission | None:
-    """The submission that posted one of these URLs: by its URL mark, else by a path that only one submission has.
+def _submissions_with(named: Sequence[str], lost: Sequence[LostSubmission]) -> list[LostSubmission]:
+    """The submissions that may have posted one of these URLs: those with its URL mark, else those with its path.
 
-    The path alone may also belong to another upload under the same key.
+    A URL without its query may also be of another version of the file, or of a later upload under the same key.
     """
     for file_url in named:
         mark = find_url_mark(file_url)
         marked = [each for each in lost if mark is not None and mark in each.task.url_marks]
         if marked:
-            return marked[0]
+            return marked[:1]
         if mark is None or not all(each.task.url_marks for each in lost):
-            by_path = [each for each in lost if any(is_url_of_media(file_url, media) for media in each.media)]
-            if len(by_path) == 1:
-                return by_path[0]
-    return None
+            matches = may_be_url_of_media if mark is None else is_url_of_media
+            by_path = [each for each in lost if any(matches(file_url, media) for media in each.media)]
+            if by_path:
+                return by_path
+    return []
 
 
 def _is_of_that_time(listed: ListedTask, task: Task) -> bool:

@@ -1,0 +1,77 @@
+"""A result is matched to its file by the URL that the vendor names, in whatever form it names it."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+import pytest
+
+from tests.support.world import SUCCEEDED, World
+
+
+def without_query(url: str) -> str:
+    return url.partition("?")[0]
+
+
+def submissions(world: World) -> int:
+    return sum(len(task.urls) for task in world.vendor.tasks.values())
+
+
+def texts(world: World) -> dict[str, str]:
+    """The transcript of each upload, by its key and version."""
+    return {
+        f"{detail.media.key}{detail.media.version_id or ''}": world.text_of(detail)
+        for kind, detail in world.bus.events
+        if kind == SUCCEEDED
+    }
+
+
+def said(*names: str) -> dict[str, str]:
+    return {name: f"said {name}.\n" for name in names}
+
+
+@pytest.mark.parametrize("versioned", [True, False])
+def test_urls_without_their_query_cost_no_second_submission(versioned: bool) -> None:
+    world = World()
+    world.vendor.echo = without_query
+    for number in range(10):
+        world.upload(f"{number}.wav", version_id="v1" if versioned else None)
+    world.run_until_quiet()
+    assert submissions(world) == 10
+    assert texts(world) == said(*(f"{number}.wav{'v1' if versioned else ''}" for number in range(10)))
+
+
+def test_two_versions_of_one_key_without_a_query_are_submitted_one_by_one_and_keep_their_transcripts() -> None:
+    world = World()
+    world.vendor.echo = without_query
+    for version_id in ("v1", "v2"):
+        world.upload("a.wav", version_id=version_id)
+    world.upload("b.wav", version_id="v1")
+    world.run_until_quiet()
+    assert texts(world) == said("a.wavv1", "a.wavv2", "b.wavv1")
+    assert (world.vendor.submissions_of("a.wav"), world.vendor.submissions_of("b.wav")) == (4, 1)
+    assert not world.records.one_file_only, "the vendor takes several files a task"
+
+
+def test_a_url_with_its_signature_alone_is_matched() -> None:
+    world = World()
+    world.vendor.echo = lambda url: "https://mirror.example.com/x?" + url.partition("?")[2].partition("&")[0]
+    for version_id in ("v1", "v2"):
+        world.upload("a.wav", version_id=version_id)
+    world.run_until_quiet()
+    assert (texts(world), submissions(world)) == (said("a.wavv1", "a.wavv2"), 2)
+
+
+@pytest.mark.parametrize("keys", [("a", "a?b"), ("a", "a#b"), ("a b", "a%20b")])
+def test_a_decoded_url_without_its_query_never_gives_a_file_the_transcript_of_another(keys: tuple[str, str]) -> None:
+    world = World()
+    for key in keys:
+        world.upload(f"{key}.wav")
+
+    def decoded(url: str) -> str:
+        path = unquote(without_query(url))
+        return path.partition("#")[0]
+
+    world.vendor.echo = decoded
+    world.run_until_quiet()
+    assert texts(world) == said(*(f"{key}.wav" for key in keys))
