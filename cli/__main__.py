@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from cli import doctor, render
+from cli import doctor, render, vocabularies
 from cli.report import WrongUsage
 
 
@@ -17,6 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     render.add_command(commands)
+    vocabularies.add_command(commands)
     doctor.add_command(commands)
     options = parser.parse_args(arguments)
     try:

@@ -45,6 +45,7 @@ from local.stack import ROOT
 SCHEMAS = ROOT / "events" / "schemas"
 SAMPLES = ROOT / "events" / "samples"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_REQUEST_ID = "92e3decd-0c69-47a8-xxxx-xxxxxxxxxxxx"
 JOB_EVENTS: dict[str, Status] = {detail_type: status for status, detail_type in DETAIL_TYPES.items()} | {
     DELAYED: Status.RECEIVED
 }
@@ -157,7 +158,7 @@ def sample_job(status: Status) -> Job:
         code, message = refusal(refused) or ("", "")
         failed = jobs.receive(job_id_of(media.bucket, refused.key, "v1"), refused, _UPLOADED, now)
         return jobs.fail(failed, Failure(code=code, message=message, category="permanent"), now)
-    job = jobs.submitted(jobs.claim(job, "0" * 32, now), "7bac899c-06ec-4a79-8875-xxxxxxxxxxxx", now)
+    job = jobs.submitted(jobs.claim(job, "0" * 32, now), "7bac899c-06ec-4a79-8875-xxxxxxxxxxxx", now, _REQUEST_ID)
     if status is Status.SUBMITTED:
         return job
     return jobs.succeed(

@@ -51,6 +51,7 @@ OUR_CODES = {
     "RATE_LIMITED": "The rate limit of the model was used up. This is no error.",
     "RESPONSE_LOST": "DashScope's response to the submission was lost. The task list is queried to find out whether "
     "DashScope accepted the file.",
+    "VOCABULARY_NOT_READY": "The hotword list of its profile cannot be used yet; the submission is repeated.",
     "TASK_LOST": "The record of its task was lost; the file is submitted again.",
     "MISSING_FROM_RESULTS": "The task succeeded without a result for this file; the file is submitted again.",
     "AMBIGUOUS_IN_RESULTS": "The results named the file without its version; it is submitted by itself.",

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from dashscribe.domain.recognition.catalogue import Region
 
 Operation = Literal[
-    "submit", "query", "list", "cancel", "result", "token", "generate", "chat", "upload_policy", "upload"
+    "submit", "query", "list", "cancel", "result", "token", "generate", "chat", "customize", "upload_policy", "upload"
 ]
 SYNCHRONOUS = ("generate", "chat")
 

@@ -22,7 +22,14 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from dashscribe.domain.recognition.catalogue import CHAT_PATH, GENERATION_PATH, TASKS_PATH, TRANSCRIPTION_PATH, Endpoint
+from dashscribe.domain.recognition.catalogue import (
+    CHAT_PATH,
+    CUSTOMIZATION_PATH,
+    GENERATION_PATH,
+    TASKS_PATH,
+    TRANSCRIPTION_PATH,
+    Endpoint,
+)
 from local.simulator.calls import Call, audio_urls, chat_call, generation_call
 from local.simulator.checks import (
     RequestRefusedError,
@@ -40,6 +47,7 @@ from local.simulator.task_list import list_page, parse_positive
 from local.simulator.tasks import TaskStore
 from local.simulator.transcriber import Transcriber
 from local.simulator.uploads import UPLOAD_HOST_PATH, UPLOADS_PATH, UploadRefusedError, Uploads
+from local.simulator.vocabularies import VocabularyStore
 
 _Endpoint = Callable[[Request], Awaitable[Response]]
 _TOKENS_PATH = "/api/v1/tokens"
@@ -58,6 +66,7 @@ class Simulator:
         self._transcriber = Transcriber(self.scenario, recognisers, self._uploads)
         self.task_store = TaskStore(self.scenario, self._transcriber, public_url)
         self._models = SynchronousModels(self.scenario, self._transcriber)
+        self.vocabularies = VocabularyStore()
         self._tokens: dict[str, float] = {}
         self._recognisers = recognisers
         self._limits = MovingWindowRateLimiter(MemoryStorage())
@@ -73,6 +82,7 @@ class Simulator:
                 Route(f"{TASKS_PATH}/{{task_id}}/cancel", operation("cancel", self._cancel), methods=["POST"]),
                 Route(GENERATION_PATH, operation("generate", self._generate), methods=["POST"]),
                 Route(CHAT_PATH, operation("chat", self._chat), methods=["POST"]),
+                Route(CUSTOMIZATION_PATH, operation("customize", self._customize), methods=["POST"]),
                 Route(_TOKENS_PATH, operation("token", self._token), methods=["POST"]),
                 Route(UPLOADS_PATH, operation("upload_policy", self._upload_policy), methods=["GET"]),
                 Route(UPLOAD_HOST_PATH, operation("upload", self._upload), methods=["POST"]),
@@ -203,6 +213,9 @@ class Simulator:
         self._tokens[token] = expires_at
         return JSONResponse({"token": token, "expires_at": expires_at})
 
+    async def _customize(self, request: Request) -> Response:
+        return JSONResponse(self.vocabularies.answer(await request.body()))
+
     async def _upload_policy(self, request: Request) -> Response:
         if request.query_params.get("action") != "getPolicy" or not request.query_params.get("model"):
             raise invalid()
@@ -258,13 +271,14 @@ class Simulator:
         """GET returns the scenario and the recorded requests.
 
         POST adds to the scenario: `{"behaviour": {…}, "scripts": […], "faults": […]}`.
-        DELETE resets it: no scripts, faults, recorded requests and counted requests, and the initial behaviour. Tasks
-        remain; running tasks are canceled.
+        DELETE resets it: no scripts, faults, hotword lists, recorded requests and counted requests, and the
+        initial behaviour. Tasks remain; running tasks are canceled.
         """
         if request.method == "DELETE":
             await self.task_store.cancel_all()
             self.scenario.scripts, self.scenario.faults, self.scenario.recorded = [], [], []
             self.scenario.behaviour = self._initial
+            self.vocabularies.lists.clear()
             self._limits = MovingWindowRateLimiter(MemoryStorage())
         if request.method == "POST":
             given = await request.json()

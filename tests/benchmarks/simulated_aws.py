@@ -30,7 +30,7 @@ from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.task_replies import FileOutcome, TaskList, TaskReply
+from dashscribe.domain.recognition.task_replies import AcceptedTask, FileOutcome, TaskList, TaskReply
 from dashscribe.domain.timestamps import to_iso
 from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError
@@ -341,7 +341,7 @@ class LimitedVendor(Vendor):
             raise VendorError("Throttling.RateQuota", "Requests rate limit exceeded.", ErrorClass.THROTTLED, 429)
         recent.append(self._time.seconds)
 
-    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
         self.calls["submit"] += 1
         self._enforce_rate("submit", SUBMITS_PER_SECOND)
         return super().submit(spec, file_urls, parameters)

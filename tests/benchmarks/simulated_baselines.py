@@ -76,7 +76,7 @@ class Baseline:
             if method == "POST":
                 request = body or {}
                 urls = request["input"]["file_urls"]
-                task_id = self.vendor.submit(CATALOGUE[request["model"]], urls, {})
+                task_id = self.vendor.submit(CATALOGUE[request["model"]], urls, {}).task_id
                 return 200, {"request_id": "r", "output": {"task_id": task_id, "task_status": "PENDING"}}
             reply = self.vendor.query(path.rpartition("/")[2])
         except VendorError as error:

@@ -15,6 +15,7 @@ import pytest
 
 from dashscribe.domain.recognition.catalogue import ModelSpec
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.task_replies import AcceptedTask
 from dashscribe.observability import logger
 from tests.benchmarks.figures import percentiles, table
 from tests.benchmarks.simulated_aws import LimitedVendor, SimulatedAws
@@ -172,10 +173,10 @@ def test_ten_thousand_in_flight() -> None:
 class _VendorWithAQueue(LimitedVendor):
     """Tasks of a minute that wait for the vendor until `RELEASED` and then end at nine a second."""
 
-    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
-        task_id = super().submit(spec, file_urls, parameters)
-        self.tasks[task_id].ready_at = RELEASED + timedelta(seconds=(len(self.tasks) - 1) / 9)
-        return task_id
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
+        accepted = super().submit(spec, file_urls, parameters)
+        self.tasks[accepted.task_id].ready_at = RELEASED + timedelta(seconds=(len(self.tasks) - 1) / 9)
+        return accepted
 
 
 def test_a_thousand_files_a_second_end() -> None:

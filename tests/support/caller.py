@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
@@ -22,7 +23,7 @@ class Caller:
     `answers` maps an object key to the answers of its calls, in order: `ok`, `silent` (no speech), `lost` (transcribed,
     but the response is lost), `cut` (`finish_reason` is `length`), or an error code, also with `: ` and its message.
     Further calls get `ok`.
-    `calls` are the keys that were transcribed and therefore paid for. `asked` are all calls.
+    `calls` are the keys that were transcribed and therefore paid for. `asked` are all calls, and `urls` their URLs.
     """
 
     crashes: Crashes
@@ -30,10 +31,12 @@ class Caller:
     answers: dict[str, list[str]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     asked: list[tuple[Options, str]] = field(default_factory=list)
+    urls: list[str] = field(default_factory=list)
 
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
         self.api_key()
-        key = unquote(urlsplit(file_url).path).removeprefix("/")
+        self.urls.append(file_url)
+        key = key_of(file_url)
         remaining = self.answers.get(key, [])
         answer = remaining.pop(0) if remaining else "ok"
         self.asked.append((options, extension))
@@ -43,7 +46,15 @@ class Caller:
         self.crashes.around("call", lambda: self.calls.append(key))
         if answer == "lost":
             raise ResponseLost("ReadTimeout after the request was sent.")
-        return reply("" if answer == "silent" else SAID, "length" if answer == "cut" else "stop")
+        answered = reply("" if answer == "silent" else SAID, "length" if answer == "cut" else "stop")
+        return {**answered, "request_id": f"request-call-{len(self.asked)}"}
+
+
+def key_of(file_url: str) -> str:
+    """The key in a presigned URL, or in a data URL: the content of an object of the test world is its key."""
+    if file_url.startswith("data:"):
+        return base64.b64decode(file_url.partition(",")[2]).decode()
+    return unquote(urlsplit(file_url).path).removeprefix("/")
 
 
 def reply(text: str, finish_reason: str = "stop") -> JsonObject:

@@ -14,6 +14,7 @@ from dashscribe.adapters.dynamodb.pause_store import DynamoDbPauseStore
 from dashscribe.adapters.dynamodb.rate_limiter import DynamoDbRateLimiter
 from dashscribe.adapters.dynamodb.unreadable_records import DeadLetteringJobRecords
 from dashscribe.adapters.dynamodb.vendor_facts import DynamoDbVendorFacts
+from dashscribe.adapters.dynamodb.vocabulary_records import DynamoDbVocabularyRecords
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task
 
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 
 
 class JobsTable(
-    DeadLetteringJobRecords, DynamoDbRateLimiter, DynamoDbPauseStore, DynamoDbVendorFacts, DynamoDbBackfillLedger
+    DeadLetteringJobRecords,
+    DynamoDbRateLimiter,
+    DynamoDbPauseStore,
+    DynamoDbVendorFacts,
+    DynamoDbBackfillLedger,
+    DynamoDbVocabularyRecords,
 ):
     """One client, one table, all ports. `dead_lettered` has the bodies and reasons of dead letters."""
 

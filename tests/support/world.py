@@ -43,7 +43,7 @@ from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profiles
-from dashscribe.domain.recognition.task_replies import FileOutcome, ListedTask, TaskList, TaskReply
+from dashscribe.domain.recognition.task_replies import AcceptedTask, FileOutcome, ListedTask, TaskList, TaskReply
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.domain.transcripts.result_files import results_of
@@ -56,6 +56,7 @@ from dashscribe.errors import (
     ResponseLost,
     ResultUnavailable,
     StaleRecord,
+    TextUnusable,
     VendorError,
 )
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
@@ -69,6 +70,7 @@ from dashscribe.services.transcribe import TranscribeService
 from dashscribe.settings import PollSettings, SubmitSettings, TranscribeSettings
 from tests.support.caller import Caller
 from tests.support.crashes import Crashes, Kill
+from tests.support.vocabularies import VendorVocabularies, VocabularyRecordsFake
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SUBMITTED, SUCCEEDED, FAILED = "Transcription Submitted", "Transcription Succeeded", "Transcription Failed"
@@ -293,10 +295,12 @@ class Records:
 
 @dataclass
 class MediaFake:
-    """`objects`: key → user metadata. `signed`: how many URLs were signed. `signed_for`: URL → its upload."""
+    """`objects`: key → user metadata. `texts`: key → text of a context object. `signed`: how many URLs were signed.
+    `signed_for`: URL → its upload."""
 
     crashes: Crashes
     objects: dict[str, dict[str, str]] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     signed: int = 0
     signed_for: dict[str, Media] = field(default_factory=dict)
 
@@ -308,6 +312,11 @@ class MediaFake:
     def read(self, media: Media) -> bytes:
         self.head(media)
         return media.key.encode()
+
+    def read_text(self, bucket: str, key: str) -> str:
+        if key not in self.texts:
+            raise TextUnusable(f"The object s3://{bucket}/{key} does not exist.")
+        return self.crashes.read("read text", self.texts[key])
 
     def presign(self, media: Media) -> str:
         self.signed += 1
@@ -322,6 +331,7 @@ class VendorTask:
     urls: list[str]
     ready_at: datetime
     accepted_at: datetime
+    parameters: JsonObject = field(default_factory=dict)
     listed_as_ended: bool = False
 
 
@@ -379,10 +389,10 @@ class Vendor:
     def submissions_of(self, key: str) -> int:
         return sum(key_in(url) == key for task in self.tasks.values() for url in task.urls)
 
-    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
         self.api_key()
 
-        def effect() -> str:
+        def effect() -> AcceptedTask:
             refused = [self.refused_keys[key] for url in file_urls if (key := key_in(url)) in self.refused_keys]
             if refused or spec.name in self.refused_models:
                 raise refused[0] if refused else self.refused_models[spec.name]
@@ -392,13 +402,13 @@ class Vendor:
                 raise VendorError("InvalidParameter", "too many file_urls", ErrorClass.PERMANENT, 400)
             task_id = f"task-{len(self.tasks)}"
             now = self.clock() + (self.accepts_late_by if self.responses_to_lose else timedelta(0))
-            self.tasks[task_id] = VendorTask(list(file_urls), now + timedelta(seconds=self.seconds), now)
+            self.tasks[task_id] = VendorTask(list(file_urls), now + timedelta(seconds=self.seconds), now, parameters)
             if self.responses_to_lose:
                 self.responses_to_lose -= 1
                 raise ResponseLost("reset after the request was sent")
-            return task_id
+            return AcceptedTask(task_id, f"request-{task_id}")
 
-        accepted: str = self.crashes.around("POST", effect)
+        accepted: AcceptedTask = self.crashes.around("POST", effect)
         return accepted
 
     def cancel(self, task_id: str) -> None:
@@ -447,7 +457,9 @@ class Vendor:
         self.api_key()
         if self.query_errors:
             raise self.query_errors.pop(0)
-        return self.crashes.read("query", TaskReply.model_validate({"output": self._output(task_id)}))
+        return self.crashes.read(
+            "query", TaskReply.model_validate({"request_id": f"query-{self.queries}", "output": self._output(task_id)})
+        )
 
     def _output(self, task_id: str) -> JsonObject:
         task = self.tasks.get(task_id)
@@ -615,6 +627,8 @@ class World:
         self.records = Records(self.crashes)
         self.media = MediaFake(self.crashes)
         self.vendor = Vendor(self.crashes, self.clock, self.api_key)
+        self.vocabularies = VendorVocabularies(self.crashes, self.api_key)
+        self.vocabulary_records = VocabularyRecordsFake(self.crashes)
         self.bus = Bus(self.crashes)
         self.results = Results(self.crashes)
         self.caller = Caller(self.crashes, self.api_key)
@@ -696,7 +710,7 @@ class World:
     # services
 
     def table(self) -> TablePorts:
-        return TablePorts(self.records, self.records, self.records, self.records)
+        return TablePorts(self.records, self.records, self.records, self.records, self.vocabulary_records)
 
     def submission_ports(self) -> SubmissionPorts:
         return SubmissionPorts(
@@ -731,6 +745,8 @@ class World:
             results=self.vendor,
             messages=self,
             synchronous_queue=self.synchronous_queue,
+            vocabularies=self.vocabularies,
+            texts=self.media,
             transcripts=self.results,
             concurrent_records=1,
         )

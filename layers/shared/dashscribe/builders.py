@@ -31,9 +31,11 @@ if TYPE_CHECKING:
         ResultStore,
         SpeechService,
         SynchronousSpeech,
+        TextSource,
         TranscriptFinder,
         VendorFacts,
     )
+    from dashscribe.services.ports.vocabularies import VocabularyRecords, VocabularyService
     from dashscribe.services.submission.submission_pause import SubmissionPause
     from dashscribe.services.submission.submit import SubmitService
     from dashscribe.services.transcribe import TranscribeService
@@ -48,6 +50,7 @@ class TablePorts:
     rate_limiter: RateLimiter
     pauses: PauseStore
     facts: VendorFacts
+    vocabularies: VocabularyRecords
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ def build_submit_service(
     results: ResultSource,
     messages: MessageSource,
     synchronous_queue: JobQueue,
+    vocabularies: VocabularyService,
+    texts: TextSource,
     transcripts: TranscriptFinder,
     concurrent_records: int | None = None,
 ) -> SubmitService:
@@ -93,6 +98,7 @@ def build_submit_service(
     from dashscribe.services.submission.lost_responses import LostResponses
     from dashscribe.services.submission.submit import CONCURRENT_RECORDS, SubmitService
     from dashscribe.services.submission.task_submitter import TaskSubmitter
+    from dashscribe.services.submission.vocabularies import Vocabularies
 
     table, pause = ports.table, ports.pause()
     preparer = JobPreparer(
@@ -109,6 +115,8 @@ def build_submit_service(
         default_outputs=settings.outputs,
         asynchronous_models_only=settings.asynchronous_models_only,
         region=region_of(settings.dashscope_base_url),
+        texts=texts,
+        has_workspace=settings.has_workspace,
         watched_keys=settings.watched_keys,
     )
     lost_responses = LostResponses(
@@ -130,6 +138,7 @@ def build_submit_service(
         speech=speech,
         recorder=pause.recorder,
         pause=pause,
+        vocabularies=Vocabularies(table.vocabularies, vocabularies, ports.clock, settings.jobs_table_name, ports.sleep),
         clock=ports.clock,
         submit_requests_per_second=settings.submit_requests_per_second,
         sleep=ports.sleep,

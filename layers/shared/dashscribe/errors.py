@@ -4,6 +4,7 @@
   * SettingsError           the function's environment is incomplete: fix the deployment
   * MalformedMessage        a queue message can never be processed: send it to the dead-letter queue
   * InvalidOptions          the uploader's options are wrong: fail the job with the reason
+  * TextUnusable            an object that options name has no usable text: fail the job with the reason
   * ProfilesUnreadable      the profiles document is broken: pause submissions
   * MediaUnusable           the object cannot be read: fail the job with `code`
     * MediaGone             the object version no longer exists
@@ -60,6 +61,10 @@ class InvalidOptions(DashscribeError):
         self.code = code
 
 
+class TextUnusable(DashscribeError):
+    """An object that options name as context or prompt is absent, too long, or no text. The message is a sentence."""
+
+
 class ProfilesUnreadable(DashscribeError):
     """The profiles parameter is not a valid profiles document."""
 
@@ -97,14 +102,25 @@ class StaleRecord(DashscribeError):
 
 
 class VendorError(DashscribeError):
-    """DashScope answered with an error. `code` is the vendor's code, `error_class` is our class of it."""
+    """DashScope answered with an error. `code` is the vendor's code, `error_class` is our class of it.
 
-    def __init__(self, code: str, message: str, error_class: ErrorClass, http_status: int | None = None) -> None:
+    `request_id` is the vendor's id of the request, if its response has one.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        error_class: ErrorClass,
+        http_status: int | None = None,
+        request_id: str | None = None,
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.error_class = error_class
         self.http_status = http_status
+        self.request_id = request_id
 
 
 class VendorUnreachable(VendorError):

@@ -74,6 +74,12 @@ class VendorSettings(StackSettings):
     dashscope_workspace_id: str = ""
     api_key_secret_arn: str
 
+    @property
+    def has_workspace(self) -> bool:
+        """Whether the stack names a workspace, in the setting or as a workspace's host."""
+        host = urlsplit(self.dashscope_base_url).hostname or ""
+        return bool(self.dashscope_workspace_id) or host.endswith(".maas.aliyuncs.com")
+
 
 class _ResultHosts(_Settings):
     """`result_host_allow_list` is a comma-separated list of hosts that results may be downloaded from.

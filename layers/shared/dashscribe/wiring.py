@@ -135,6 +135,7 @@ def _table(settings: StackSettings, dead_letters: DeadLetterQueue | None = None)
     from dashscribe.adapters.dynamodb.rate_limiter import DynamoDbRateLimiter
     from dashscribe.adapters.dynamodb.unreadable_records import DeadLetteringJobRecords
     from dashscribe.adapters.dynamodb.vendor_facts import DynamoDbVendorFacts
+    from dashscribe.adapters.dynamodb.vocabulary_records import DynamoDbVocabularyRecords
 
     client, name = boto3.client("dynamodb", config=DYNAMODB), settings.jobs_table_name
     return TablePorts(
@@ -144,6 +145,7 @@ def _table(settings: StackSettings, dead_letters: DeadLetterQueue | None = None)
         rate_limiter=DynamoDbRateLimiter(client, name),
         pauses=DynamoDbPauseStore(client, name),
         facts=DynamoDbVendorFacts(client, name),
+        vocabularies=DynamoDbVocabularyRecords(client, name),
     )
 
 
@@ -187,18 +189,23 @@ def _result_source(settings: SubmitSettings | FinalizeSettings) -> ResultDownloa
 
 @build_once
 def submit_service() -> SubmitService:
+    from dashscribe.adapters.dashscope_vocabularies import DashScopeVocabularies
     from dashscribe.adapters.s3_results import S3Transcripts
+    from dashscribe.adapters.s3_texts import S3Texts
     from dashscribe.adapters.sqs_queues import SqsJobQueue, SqsMessages
 
     settings = SubmitSettings.from_environ(os.environ)
     api_key, sqs, s3 = _api_key(settings), boto3.client("sqs", config=AWS), _s3_client()
+    speech = _speech(settings, api_key)
     return build_submit_service(
         settings,
         _submission_ports(settings, api_key, sqs, s3),
-        speech=_speech(settings, api_key),
+        speech=speech,
         results=_result_source(settings),
         messages=SqsMessages(sqs, settings.submit_queue_url),
         synchronous_queue=SqsJobQueue(sqs, settings.synchronous_queue_url),
+        vocabularies=DashScopeVocabularies(speech),
+        texts=S3Texts(s3),
         transcripts=S3Transcripts(s3, settings.results_bucket_name),
     )
 

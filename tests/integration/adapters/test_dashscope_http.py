@@ -58,7 +58,7 @@ def breaking(error: type[httpx.TransportError]) -> Answer:
 def test_a_submission_is_one_post_with_all_required_headers_and_fields() -> None:
     vendor = Vendor(answering(200, ACCEPTED))
     urls = ["https://m.s3.us-east-1.amazonaws.com/a%20b.wav?X-Amz-Signature=1", "https://m/会议.wav?x=%2B"]
-    assert vendor.adapter.submit(FUN_ASR, urls, {"channel_id": [0, 1], "language_hints": ["zh"]}) == "task-1"
+    assert vendor.adapter.submit(FUN_ASR, urls, {"channel_id": [0, 1], "language_hints": ["zh"]}) == ("task-1", "r")
     request = vendor.request
     assert (request.method, str(request.url)) == ("POST", f"{BASE}/api/v1/services/audio/asr/transcription")
     assert request.headers["authorization"] == "Bearer sk-secret-key"
@@ -211,6 +211,7 @@ def test_an_error_is_classified_by_its_code_and_the_request_is_not_repeated(
     error = caught.value
     assert type(error) is VendorError
     assert (error.code, error.error_class, error.http_status) == (code, error_class, status)
+    assert error.request_id == "r"
     assert error.message == (message or f"DashScope returned HTTP {status}.")
     assert len(vendor.requests) == 1
 

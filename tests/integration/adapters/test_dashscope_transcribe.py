@@ -7,7 +7,7 @@ import json
 import pytest
 
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.requests import build_recognition_request
+from dashscribe.domain.recognition.requests import build_recognition_request, data_url
 from dashscribe.domain.recognition.synchronous_replies import read_recognition
 from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.errors import ResponseLost
@@ -127,3 +127,19 @@ def test_a_stream_that_ends_inside_an_event_is_incomplete(cut: int) -> None:
     assert answer == {FRAMES: [frame("Hel")]}
     with pytest.raises(ResponseLost):
         read_recognition(answer)
+
+
+# audio in the request
+
+
+@pytest.mark.parametrize("chosen", [WHOLE, STREAMED, FLASH_STREAMED, CHAT, CHAT_STREAMED, options("qwen3-omni-flash")])
+def test_audio_in_the_request_is_sent_whole_and_no_url_is_remembered(
+    chosen: Options, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remembered: list[str] = []
+    monkeypatch.setattr("dashscribe.adapters.dashscope_http.register_signed_url", remembered.append)
+    audio = data_url(b"RIFF" + bytes(range(256)) * 4000, "wav", chosen.spec)
+    vendor = Vendor(answering(200, {"output": {"text": "Hello."}}))
+    vendor.adapter.transcribe(chosen, audio, "wav")
+    assert json.dumps(audio) in vendor.request.content.decode()
+    assert not remembered

@@ -10,7 +10,7 @@ import pytest
 from dashscribe.domain.jobs.events import Detail
 from dashscribe.domain.recognition.catalogue import ModelSpec
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.task_replies import TaskReply
+from dashscribe.domain.recognition.task_replies import AcceptedTask, TaskReply
 from dashscribe.errors import ErrorClass, ResponseLost, ResultUnavailable, ResultUnreadable, VendorError
 from tests.end_to_end.fault_table import LASTING, End, LastingRow
 from tests.support.world import DELAYED, FAILED, SUBMITTED, SUCCEEDED, World
@@ -76,7 +76,7 @@ def refuse_submissions(error: VendorError, lasts: timedelta = timedelta(days=9))
     def refuse(world: World) -> None:
         submit, recovers = world.vendor.submit, world.now + lasts
 
-        def refused(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+        def refused(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
             if world.now >= recovers:
                 return submit(spec, file_urls, parameters)
             raise error

@@ -22,8 +22,10 @@ from dashscribe.domain.recognition.task_replies import (
     FRAMES,
     MAX_CODE_CHARACTERS,
     MAX_MESSAGE_CHARACTERS,
+    AcceptedTask,
     TaskList,
     TaskReply,
+    read_request_id,
 )
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
@@ -62,18 +64,19 @@ class DashScopeHttp:
         self._api_key = api_key
         self._workspace_id = workspace_id
 
-    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
         for file_url in file_urls:
             register_signed_url(file_url)
         request = build_task_request(spec, file_urls, parameters)
         body = self._call("POST", request.path, headers=request.headers, json=request.body)
-        task_id = _read_task(body).output.task_id
-        if not task_id:
+        reply = _read_task(body)
+        if not reply.output.task_id:
             raise ResponseLost("DashScope accepted the submission, but its response has no task id.")
-        return task_id
+        return AcceptedTask(reply.output.task_id, reply.request_id)
 
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
-        register_signed_url(file_url)
+        if not file_url.startswith("data:"):
+            register_signed_url(file_url)
         request = build_recognition_request(options, file_url, extension)
         accept = {"Accept": _SSE} if options.stream else {}
         sent = {**self._headers(), **accept, **request.headers}
@@ -117,6 +120,10 @@ class DashScopeHttp:
                 "DashScope's response to a request for the task list is not a task list.",
                 ErrorClass.PERMANENT,
             ) from error
+
+    def post(self, path: str, body: JsonObject, timeout: httpx.Timeout) -> JsonObject:
+        """POST to another endpoint of DashScope's own API, and return the body of a successful response."""
+        return self._call("POST", path, json=body, timeout=timeout)
 
     def _call(
         self,
@@ -212,7 +219,10 @@ def _read_frames(events: Iterator[str]) -> list[JsonObject]:
         code, message = _find_error(frame)
         if code and not frame.get("output"):
             raise VendorError(
-                code, message or "DashScope ended its stream with an error.", classify(code, message, 500)
+                code,
+                message or "DashScope ended its stream with an error.",
+                classify(code, message, 500),
+                request_id=read_request_id(frame),
             )
         frames.append(frame)
     return frames
@@ -247,7 +257,8 @@ def _read_body(status: int, content: bytes) -> JsonObject:
     if status == 200 and not code:
         raise ResponseLost("DashScope returned HTTP 200 without a readable body.")
     code = code or f"HTTP_{status}"
-    raise VendorError(code, message or f"DashScope returned HTTP {status}.", classify(code, message, status), status)
+    error_class = classify(code, message, status)
+    raise VendorError(code, message or f"DashScope returned HTTP {status}.", error_class, status, read_request_id(body))
 
 
 def _read_task(body: JsonObject) -> TaskReply:

@@ -21,6 +21,7 @@ from dashscribe.domain.jobs.job_files import (
     transcript_names,
     usage_of,
 )
+from dashscribe.domain.jobs.request_ids import ended_by
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.options import find_option_warnings
@@ -145,7 +146,12 @@ class FinalizeService:
             job = concluded
         job = self.publisher.publish(job)
         (batch.report.failed if job.failure else batch.report.succeeded).append(job)
-        logger.info("job ended", status=job.status, code=job.failure.code if job.failure else None)
+        logger.info(
+            "job ended",
+            status=job.status,
+            code=job.failure.code if job.failure else None,
+            request_id=job.request_ids.latest,
+        )
 
     def _report_delay(self, job: Job, report: FinalizeReport) -> None:
         """A crash before the record is written repeats the event."""
@@ -182,13 +188,13 @@ class FinalizeService:
 
         The record is written at once, so that a repeated run does not publish `Transcription Submitted` again.
         """
-        accepted = jobs.submitted(job, task.task_id or "", task.accepted_at or self.clock())
+        accepted = jobs.submitted(job, task.task_id or "", task.accepted_at or self.clock(), task.request_id)
         publish_start([accepted], self.publisher.events, self.clock)
         return self.records.save(accepted)
 
     def _next_record(self, job: Job, batch: _Batch, files_in_task: int) -> Job:
         outcome, now = batch.outcomes[job.job_id], self.clock()
-        job = jobs.scheduled(job, outcome.scheduled_at)
+        job = jobs.scheduled(ended_by(job, outcome.request_id), outcome.scheduled_at)
         decision = decide(job, outcome, files_in_task, now)
         if isinstance(decision, StoreTranscript):
             return self._store_transcript(job, outcome, decision.url, batch.small_only)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs.inline_audio import sends_inline, with_inline_audio
 from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status, WarningDetail
 from dashscribe.domain.jobs.job_files import (
     job_files,
@@ -25,11 +26,13 @@ from dashscribe.domain.jobs.job_files import (
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_CALL_RESPONSES
 from dashscribe.domain.jobs.timeouts import CALL_CLAIM_LASTS
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, too_long_for
+from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, key_refusal, too_large_for, too_long_for
 from dashscribe.domain.recognition.options import Options, find_dropped_model, find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.requests import data_url
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.synchronous_replies import read_recognition, read_usage
+from dashscribe.domain.recognition.task_replies import read_request_id
 from dashscribe.domain.recognition.vendor_codes import NO_WORDS, is_format_refusal
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
@@ -83,12 +86,17 @@ class SynchronousCaller:
     submit_requests_per_second: float = 0
     sleep: Callable[[float], None] = time.sleep
 
-    def length_refusal(self, job: Job, options: Options) -> tuple[str, str] | None:
-        """Code and message when the recording is too long for the model. Raises `MediaUnusable`."""
-        if options.spec.max_duration_seconds is None:
-            self.media.head(job.media)  # the recording may be too large to be read
-            return None
-        return too_long_for(self.audio_length(self.media.read(job.media)), options.spec)
+    def read(self, job: Job, options: Options) -> bytes:
+        """The recording; empty if nothing needs its bytes, because it may be too large. Raises `MediaUnusable`."""
+        if options.spec.max_duration_seconds is None and not sends_inline(job, options):
+            self.media.head(job.media)
+            return b""
+        return self.media.read(job.media)
+
+    def refusal(self, job: Job, options: Options, media: bytes) -> tuple[str, str] | None:
+        """Code and message when the recording is too long for the model, or too large for a request."""
+        too_long = too_long_for(self.audio_length(media), options.spec) if media else None
+        return too_long or too_large_for(job.media, options.spec, is_inline=sends_inline(job, options))
 
     def wait_for_slot(self, options: Options) -> bool:
         """Wait for the model's next slot. False when it is too far away."""
@@ -99,10 +107,16 @@ class SynchronousCaller:
         self.sleep(wait.total_seconds())
         return True
 
-    def call(self, job: Job, options: Options) -> JsonObject:
-        """Call the model, and return its response without secrets. Raises `VendorError`."""
-        file_url = self.media.presign(job.media)
-        response = self.speech.transcribe(options, file_url, job.media.format)
+    def call(self, job: Job, options: Options, media: bytes) -> JsonObject:
+        """Call the model, and return its response without secrets. Raises `VendorError`.
+
+        The request contains a presigned URL of the recording, or the recording itself.
+        """
+        if sends_inline(job, options):
+            audio = data_url(media, job.media.format, options.spec)
+        else:
+            audio = self.media.presign(job.media)
+        response = self.speech.transcribe(options, audio, job.media.format)
         return remove_secrets(response, job.media)
 
 
@@ -154,13 +168,15 @@ class TranscribeService:
         if dropped is not None:
             return self.recorder.fail(job, *dropped)
         try:
-            refused = self.caller.length_refusal(job, options)
+            media = self.caller.read(job, options)
         except MediaUnusable as error:
             return self.recorder.fail(job, error.code, str(error))
+        refused = self.caller.refusal(job, options, media)
         if refused is not None:
-            return self._fall_back(job, *refused) if options.fallback else self.recorder.fail(job, *refused)
+            has_fallback = options.fallback is not None and key_refusal(job.media) is None
+            return self._fall_back(job, *refused) if has_fallback else self.recorder.fail(job, *refused)
         admission = self.pause.admit({job.job_id: job})
-        return admission.report + (self._call(job, options) if admission.admitted else NOTHING)
+        return admission.report + (self._call(job, options, media) if admission.admitted else NOTHING)
 
     def _resume(self, job: Job) -> SubmitReport:
         """The function died after its claim, or its response was lost. A response that it stored is used."""
@@ -178,14 +194,14 @@ class TranscribeService:
         logger.info("not for a synchronous model", error_code=code, reason=message)
         return self.recorder.record([job], lambda each: jobs.fall_back(each, code, self.clock()))
 
-    def _call(self, job: Job, options: Options) -> SubmitReport:
+    def _call(self, job: Job, options: Options, media: bytes) -> SubmitReport:
         """Claim the job, call the model, store the response, and write the end."""
         if not self.caller.wait_for_slot(options):
             return self.recorder.record([job], jobs.rate_limited)
         started = self.clock()
         claimed = self.records.save(jobs.claim(job, uuid.uuid4().hex, started, CALL_CLAIM_LASTS))
         try:
-            response = self.caller.call(claimed, options)
+            response = self.caller.call(claimed, options, media)
             result = read_response(response, claimed)
         except VendorError as error:
             return self._refused(claimed, options, error, started)
@@ -194,15 +210,25 @@ class TranscribeService:
         return report
 
     def _refused(self, claimed: Job, options: Options, error: VendorError, started: datetime) -> SubmitReport:
-        logger.warning("call refused", code=error.code, error_class=error.error_class, reason=error.message)
+        logger.warning(
+            "call refused",
+            code=error.code,
+            error_class=error.error_class,
+            reason=error.message,
+            request_id=error.request_id,
+        )
         if isinstance(error, ResponseLost):
             return self._lost(claimed)
         if error.error_class is ErrorClass.NO_SPEECH:
-            note: JsonObject = {"code": error.code, "message": error.message}
+            note: JsonObject = {"code": error.code, "message": error.message, "request_id": error.request_id}
             return self._conclude(claimed, read_stored(note, claimed), started)
         is_for_fallback = error.code in _TOO_LARGE_FOR_A_CALL or is_format_refusal(error.code, error.message)
-        if is_for_fallback and options.fallback is not None:
+        if is_for_fallback and options.fallback is not None and key_refusal(claimed.media) is None:
             return self._fall_back(claimed, error.code, error.message)
+        fits = too_large_for(claimed.media, options.spec, is_inline=True) is None
+        if error.error_class is ErrorClass.URL_DIED and fits:
+            logger.info("the vendor cannot download the recording; the next call contains it", code=error.code)
+            claimed = with_inline_audio(claimed)
         return self.pause.record_refusal([claimed], error)
 
     def _conclude(self, job: Job, result: CallResult, started: datetime) -> SubmitReport:
@@ -210,7 +236,7 @@ class TranscribeService:
         now = self.clock()
         folder = job_result_folder(self.results_bucket, job)
         self.results.store([result_file(result_json(result.response, job), folder)])
-        accepted = jobs.submitted(job, None, started)
+        accepted = jobs.submitted(job, None, started, read_request_id(result.response))
         usage = read_usage(result.response)
         ended = jobs.succeed(
             accepted,
@@ -236,7 +262,7 @@ class TranscribeService:
         except PublishFailed:
             logger.exception("event not published; the loop publishes it", job_id=job.job_id)
             self.loop.send_wake_up()
-        logger.info("job ended", status=ended.status)
+        logger.info("job ended", status=ended.status, request_id=ended.request_ids.latest)
         return SubmitReport(succeeded=[ended])
 
 
@@ -253,7 +279,7 @@ def read_response(response: JsonObject, job: Job) -> CallResult:
 
 def read_stored(stored: JsonObject, job: Job) -> CallResult:
     """Read a stored response. One with only a code and a message is our own note that there is no speech."""
-    if set(stored) <= {"code", "message"}:
+    if set(stored) <= {"code", "message", "request_id"}:
         return CallResult(
             stored,
             empty(**transcript_names(job)),

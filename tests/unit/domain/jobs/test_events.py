@@ -59,6 +59,8 @@ def test_the_event_of_a_success_has_the_documented_shape(succeeded: Job, now: da
         "model": "fun-asr",
         "profile": "calls",
         "task_id": "t-1",
+        "request_id": None,
+        "request_ids": {"submission": None, "query": None, "error": None},
         "attempts": 1,
         "result": {
             "bucket": "results",

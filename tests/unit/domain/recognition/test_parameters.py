@@ -9,9 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE
+from dashscribe.domain.recognition.context import MAX_CONTEXT_CHARACTERS, MAX_TURN_CHARACTERS, MAX_TURNS
 from dashscribe.domain.recognition.parameters import (
-    MAX_TURN_CHARACTERS,
-    MAX_TURNS,
     FunAsrFlashParameters,
     FunAsrParameters,
     ModelParameters,
@@ -20,7 +19,6 @@ from dashscribe.domain.recognition.parameters import (
     QwenAudioFlashParameters,
 )
 from dashscribe.domain.recognition.qwen_parameters import (
-    MAX_CONTEXT_CHARACTERS,
     OmniParameters,
     Qwen3FiletransParameters,
     Qwen3FlashParameters,
@@ -116,11 +114,24 @@ def test_a_context_text_becomes_a_message_of_the_user() -> None:
 
 
 @pytest.mark.parametrize("family", [FunAsrFlashParameters, QwenAudioFlashParameters, QwenAudioFiletransParameters])
-def test_a_context_that_the_vendor_would_cut_is_refused(family: type[ModelParameters]) -> None:
+def test_a_long_context_is_split_into_turns_and_the_rest_is_cut_with_a_warning(family: type[ModelParameters]) -> None:
     longest = "中" * MAX_TURN_CHARACTERS
-    assert family.model_validate({"context": [{"text": longest}] * MAX_TURNS})
-    turns: list[object] = [[{"text": longest + "中"}], [{"text": "a"}] * (MAX_TURNS + 1), [], [{}]]
-    for wrong in (longest + "中", *turns):
+    for given, sent, is_cut in (
+        ([{"text": longest}] * MAX_TURNS, [longest] * MAX_TURNS, False),
+        ([{"text": longest + "国"}], [longest, "国"], False),
+        (longest + "国", [longest, "国"], False),
+        ([{"text": "a"}] * (MAX_TURNS + 1), ["a"] * MAX_TURNS, True),
+        (longest * MAX_TURNS + "国", [longest] * MAX_TURNS, True),
+    ):
+        context = family.model_validate({"context": given}).model_dump()["context"]
+        assert [turn["text"] for turn in context] == sent
+        assert family.find_warnings({"context": given}) == (["CONTEXT_CUT"] if is_cut else [])
+
+
+@pytest.mark.parametrize("family", [FunAsrFlashParameters, QwenAudioFlashParameters, QwenAudioFiletransParameters])
+def test_a_context_without_text_is_refused(family: type[ModelParameters]) -> None:
+    turns: list[object] = [[], [{}], [{"text": ""}]]
+    for wrong in ("", *turns):
         with pytest.raises(ValidationError, match="context"):
             family.model_validate({"context": wrong})
 

@@ -10,6 +10,7 @@ import pytest
 
 from dashscribe.domain.recognition.catalogue import ModelSpec
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.task_replies import AcceptedTask
 from dashscribe.services.submission.submit import GATHER_AT_MOST, GATHER_FOR
 from tests.support.world import SUCCEEDED, World, key_in
 
@@ -152,7 +153,7 @@ def test_a_run_ends_within_its_time_and_later_runs_submit_the_rest(monkeypatch: 
         world.upload(f"{number}.wav")
     submit = world.vendor.submit
 
-    def submit_slowly(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
+    def submit_slowly(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
         world.now += timedelta(seconds=3)
         return submit(spec, file_urls, parameters)
 

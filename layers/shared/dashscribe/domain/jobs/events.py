@@ -11,6 +11,7 @@ from dashscribe.domain.jobs.delay import Delay, delay_of
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage, WarningDetail
 from dashscribe.domain.jobs.pause import Announcement
+from dashscribe.domain.jobs.request_ids import RequestIds
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE
 from dashscribe.domain.timestamps import Timestamp
@@ -56,6 +57,8 @@ class Detail(BaseModel):
     model: str | None = Field(description="null if the options could not be read")
     profile: str
     task_id: str | None
+    request_id: str | None = Field(description="the vendor's id of the last request about this file")
+    request_ids: RequestIds
     attempts: int = Field(description="number of submissions of the file")
     result: ResultLocation | None
     audio: AudioFacts | None
@@ -88,6 +91,8 @@ def _detail(job: Job, published_at: datetime) -> Detail:
             "model": job.options.model if job.options else None,
             "profile": job.options.profile if job.options else DEFAULT_PROFILE,
             "task_id": job.task_id,
+            "request_id": job.request_ids.latest,
+            "request_ids": job.request_ids.model_dump(),
             "attempts": job.attempts,
             "result": result_location(job.result).model_dump() if job.result else None,
             "audio": job.audio.model_dump() if job.audio else None,

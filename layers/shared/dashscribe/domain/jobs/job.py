@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.jobs.failure import Failure
+from dashscribe.domain.jobs.request_ids import RequestIds
 from dashscribe.domain.jobs.timeouts import (
     CLAIM_LASTS,
     KEEP_RECORDS,
@@ -118,6 +119,9 @@ class Job(BaseModel):
     claimed_at: Timestamp | None = None
     claimed_until: Timestamp | None = None
     task_id: str | None = None
+    request_ids: RequestIds = Field(default_factory=RequestIds)
+    vocabulary_id: str | None = None
+    send_inline: bool = False
     attempts: int = 0
     single_file_task: bool = False
     split_from: SplitFrom | None = None
@@ -216,7 +220,9 @@ def can_be_claimed(job: Job, now: datetime) -> bool:
     return job.status is Status.SUBMITTING and job.claimed_until is not None and job.claimed_until <= now
 
 
-def claim(job: Job, submission_id: str, now: datetime, lasts: timedelta = CLAIM_LASTS) -> Job:
+def claim(
+    job: Job, submission_id: str, now: datetime, lasts: timedelta = CLAIM_LASTS, vocabulary_id: str | None = None
+) -> Job:
     """Take the job for one submission. Of several writers one succeeds.
 
     A due time shortly after the claim's end stays as it is: each change of `due_at` costs two writes of the index.
@@ -229,17 +235,19 @@ def claim(job: Job, submission_id: str, now: datetime, lasts: timedelta = CLAIM_
         submission_id=submission_id,
         claimed_at=now,
         claimed_until=until,
+        vocabulary_id=vocabulary_id,
         due_kind=Due.JOB,
         due_at=job.due_at if stays else until,
     )
 
 
-def submitted(job: Job, task_id: str | None, now: datetime) -> Job:
-    """The vendor accepted the file. From now on its task, if it has one, makes progress."""
+def submitted(job: Job, task_id: str | None, now: datetime, request_id: str | None = None) -> Job:
+    """The vendor accepted the file with this request. From now on its task, if it has one, makes progress."""
     return _changed(
         job,
         status=Status.SUBMITTED,
         task_id=task_id,
+        request_ids={"submission": request_id},
         attempts=job.attempts + 1,
         failed_attempts=0,
         failed_runs=0,

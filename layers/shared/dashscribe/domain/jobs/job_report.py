@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage, WarningDetail
+from dashscribe.domain.jobs.request_ids import RequestIds
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.timestamps import Timestamp
@@ -54,6 +55,9 @@ class JobReport(BaseModel):
     media: Media
     options: Options | None
     task_id: str | None
+    request_id: str | None = Field(description="the vendor's id of the last request about this file")
+    request_ids: RequestIds
+    vocabulary_id: str | None = Field(description="the hotword list that was created for the profile's `vocabulary`")
     attempts: int
     audio: AudioFacts | None
     usage: Usage | None
@@ -78,6 +82,9 @@ def job_report(job: Job, subtitle_warnings: Mapping[str, int] | None = None) -> 
         media=job.media,
         options=job.options,
         task_id=job.task_id,
+        request_id=job.request_ids.latest,
+        request_ids=job.request_ids,
+        vocabulary_id=job.vocabulary_id,
         attempts=job.attempts,
         audio=job.audio,
         usage=job.usage,

@@ -72,6 +72,7 @@ class Task(BaseModel):
     job_ids: list[str]
     url_marks: list[str] = Field(default_factory=list)
     task_id: str | None = None
+    request_id: str | None = None
     posted_at: Timestamp
     response_lost_at: Timestamp | None = None
     reconciled_since: Timestamp | None = None
@@ -135,11 +136,12 @@ def wait_between_looks(ages: Sequence[timedelta], files: float, *, by_list: bool
     return min(MAX_LIST_WAIT if by_list else MAX_WAIT, max(min_wait(files), youngest_quarter * SHARE_OF_AGE))
 
 
-def accepted(task: Task, task_id: str, now: datetime) -> Task:
+def accepted(task: Task, task_id: str, now: datetime, request_id: str | None = None) -> Task:
     return _changed(
         task,
         phase=TaskPhase.IN_FLIGHT,
         task_id=task_id,
+        request_id=request_id,
         accepted_at=now,
         due_kind=Due.TASK,
         due_at=now + min_wait(task.files),

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from dashscribe.domain.recognition.model_names import find_family
 from dashscribe.domain.recognition.model_spec import (
     CHAT_PATH,
+    CUSTOMIZATION_PATH,
     GENERATION_PATH,
     TASKS_PATH,
     TRANSCRIPTION_PATH,
@@ -41,8 +42,8 @@ from dashscribe.domain.recognition.qwen_parameters import (
 )
 
 __all__ = [
-    "CATALOGUE", "CHAT_PATH", "FAMILIES", "GENERATION_PATH", "TASKS_PATH", "TRANSCRIPTION_PATH", "Endpoint",
-    "ModelSpec", "Region", "RequestShape", "find_spec", "region_of",
+    "CATALOGUE", "CHAT_PATH", "CUSTOMIZATION_PATH", "FAMILIES", "GENERATION_PATH", "TASKS_PATH", "TRANSCRIPTION_PATH",
+    "Endpoint", "ModelSpec", "Region", "RequestShape", "find_spec", "region_of",
 ]  # fmt: skip
 
 _NEWEST_LANGUAGES = tuple(

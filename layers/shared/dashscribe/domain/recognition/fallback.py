@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, EQUIVALENT_LANGUAGE_CODES, ModelSpec, Region
 from dashscribe.domain.recognition.option_checks import check_parameters, find_model, find_region_fault
-from dashscribe.domain.recognition.option_warnings import find_option_doubts
+from dashscribe.domain.recognition.option_warnings import find_option_doubts, find_parameter_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profile
 
@@ -25,7 +25,7 @@ class Fallback(BaseModel):
 
 
 def resolve_fallback(
-    spec: ModelSpec, profile: Profile, given: JsonObject, region: Region
+    spec: ModelSpec, profile: Profile, given: JsonObject, region: Region, *, has_workspace: bool = False
 ) -> tuple[Fallback | None, list[str]]:
     if not spec.is_synchronous:
         return None, []
@@ -45,11 +45,13 @@ def resolve_fallback(
         ]
     region_fault = find_region_fault(fallback, region)
     own_parameters = profile.fallback_parameters
-    parameters, faults = check_parameters(
-        fallback, translate_parameters(given, fallback) if own_parameters is None else own_parameters
-    )
+    translated = translate_parameters(given, fallback) if own_parameters is None else own_parameters
+    parameters, faults = check_parameters(fallback, translated)
     faults = [f"Option 'fallback_model': {fault}" for fault in [*filter(None, [fault, region_fault]), *faults]]
-    doubts = find_option_doubts(fallback, parameters, region)
+    doubts = [
+        *find_option_doubts(fallback, parameters, region),
+        *find_parameter_warnings(fallback, translated, has_workspace=has_workspace),
+    ]
     return Fallback(
         model=fallback.name,
         family=fallback.family,
@@ -62,7 +64,8 @@ def resolve_fallback(
 def translate_parameters(given: JsonObject, fallback: ModelSpec) -> JsonObject:
     """Translate the parameters of a synchronous model to those of its fallback model.
 
-    A parameter that the fallback model does not have is left out.
+    A parameter that the fallback model does not have is left out. So are hotwords for which a list would be created,
+    because the weights of lists differ.
     """
     options = given.get("asr_options")
     translated = {**given, **(options if isinstance(options, dict) else {})}
@@ -75,6 +78,8 @@ def translate_parameters(given: JsonObject, fallback: ModelSpec) -> JsonObject:
     translated["language"] = known[0] if known and len(codes) == 1 else None
     translated["language_hints"] = known or None
     names = fallback.parameters.model_fields.keys() - {"extra_parameters"}  # they are those of the other model
+    if fallback.parameters.prepares_vocabulary:
+        names -= {"vocabulary"}
     return {name: translated[name] for name in names if translated.get(name) is not None}
 
 

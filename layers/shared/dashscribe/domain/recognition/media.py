@@ -42,6 +42,10 @@ _SIZE_BOUNDS = tuple(megabytes * 1024**2 for megabytes in (8, 64, 512))
 _OUR_OWN_OUTPUT = re.compile(r"(?:^|/)[0-9a-f]{32}/(?:" + "|".join(map(re.escape, RESULT_FILE_NAMES)) + r")$")
 
 
+_TEXT_OBJECT = re.compile(r"(?:^|/)prompts/[^/]+\.(?:txt|md)$")
+"""Objects that hold a context or a prompt."""
+
+
 class Media(BaseModel):
     """One uploaded object version, as events and `job.json` name it.
 
@@ -89,13 +93,47 @@ def job_id_of(bucket: str, key: str, version: str) -> str:
 
 
 def is_ignored(media: Media, results_bucket: str) -> bool:
-    """Whether the object is a folder marker or one of our own outputs. Such an object gets no job and no event."""
+    """Whether the object is a folder marker, one of our own outputs, or a text in a folder `prompts/`.
+
+    Such an object gets no job and no event.
+    """
     folder_marker = media.size_bytes == 0 and media.key.endswith(("/", "_$folder$"))
-    return folder_marker or media.bucket == results_bucket or _OUR_OWN_OUTPUT.search(media.key) is not None
+    other_file = _OUR_OWN_OUTPUT.search(media.key) or _TEXT_OBJECT.search(media.key)
+    return folder_marker or media.bucket == results_bucket or other_file is not None
 
 
-def too_large_for(media: Media, spec: ModelSpec) -> tuple[str, str] | None:
+def has_known_extension(media: Media) -> bool:
+    """Whether the key's extension is that of a recording."""
+    return media.extension in _KNOWN_EXTENSIONS
+
+
+def key_refusal(media: Media) -> tuple[str, str] | None:
+    """Why the vendor cannot download this object, as (code, sentence). It can still be sent in a request."""
+    if {".", ".."}.isdisjoint(media.key.split("/")):
+        return None
+    return (
+        "UNSUPPORTED_KEY",
+        f"The key {media.key!r} has a part that is '.' or '..'. HTTP clients remove such parts, so DashScope would "
+        "request another object. Upload the file again under a key without them, or use a synchronous model, which "
+        "gets the audio in the request.",
+    )
+
+
+def data_url_length(size_bytes: int) -> int:
+    """The length of a data URL of this many bytes: four characters of base64 for three bytes, and what is before."""
+    return -(-size_bytes // 3) * 4 + len("data:application/octet-stream;base64,")
+
+
+def too_large_for(media: Media, spec: ModelSpec, *, is_inline: bool = False) -> tuple[str, str] | None:
     """Why the object is too large for the chosen model, as (code, sentence); None if it is not."""
+    limit = spec.max_size_bytes
+    if is_inline and limit is not None and data_url_length(media.size_bytes) > limit:
+        return (
+            "FILE_TOO_LARGE",
+            f"The object has {media.size_bytes:,} bytes, which are {data_url_length(media.size_bytes):,} characters in "
+            f"base64; {spec.name} accepts at most {limit:,} in a request (option 'send'). Choose an asynchronous model "
+            "for it, or name one as the profile's fallback_model, and upload it again.",
+        )
     if spec.max_size_bytes is None or media.size_bytes <= spec.max_size_bytes:
         return None
     return (
@@ -120,13 +158,9 @@ def too_long_for(duration_seconds: float | None, spec: ModelSpec) -> tuple[str, 
 
 def refusal(media: Media) -> tuple[str, str] | None:
     """Why no model can transcribe this object, as (code, sentence); None if the vendor may accept it."""
-    if not {".", ".."}.isdisjoint(media.key.split("/")):
-        return (
-            "UNSUPPORTED_KEY",
-            f"The key {media.key!r} has a part that is '.' or '..'. HTTP clients remove such parts, so DashScope would "
-            "request another object. Upload the file again under a key without them.",
-        )
-    if media.extension not in _KNOWN_EXTENSIONS:
+    if not has_known_extension(media) and key_refusal(media):
+        return key_refusal(media)
+    if not has_known_extension(media):
         given = f"the extension {media.extension!r}" if media.extension else "no extension"
         return (
             "UNSUPPORTED_FORMAT",

@@ -11,6 +11,7 @@ from dashscribe.domain.recognition.parameters import ModelParameters
 
 TRANSCRIPTION_PATH = "/api/v1/services/audio/asr/transcription"
 TASKS_PATH = "/api/v1/tasks"
+CUSTOMIZATION_PATH = "/api/v1/services/audio/asr/customization"
 GENERATION_PATH = "/api/v1/services/aigc/multimodal-generation/generation"
 CHAT_PATH = "/compatible-mode/v1/chat/completions"
 

@@ -61,7 +61,7 @@ def find_call_faults(spec: ModelSpec, profile: Profile, region: Region) -> list[
     """Check the profile's options that only synchronous models have."""
     faults: list[str] = []
     if not spec.is_synchronous:
-        for name in ("endpoint", "stream", "fallback_model", "fallback_family", "fallback_parameters"):
+        for name in ("endpoint", "stream", "send", "fallback_model", "fallback_family", "fallback_parameters"):
             if getattr(profile, name) is not None:
                 faults.append(
                     f"Option {name!r} is {quote(getattr(profile, name))}, but {spec.name} is asynchronous and has no "

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from dashscribe.domain.recognition.catalogue import Endpoint, ModelSpec, Region
+from dashscribe.domain.recognition.context import CONTEXT_CUT, MAX_TURN_CHARACTERS, MAX_TURNS
 from dashscribe.domain.recognition.parameters import JsonObject
 
 PARAMETERS_NOT_CHECKED = "PARAMETERS_NOT_CHECKED"
 """A parameter that this release does not know is sent, because the catalogue does not have the model."""
+HOTWORDS_NEED_PRIMARY_WORKSPACE = "HOTWORDS_NEED_PRIMARY_WORKSPACE"
+"""Hotwords in a stack that names a workspace: they have no effect in another workspace than the primary one
+(docs/vendor-api.md#hotwords)."""
 VENDOR_PAGES_DISAGREE = "VENDOR_PAGES_DISAGREE"
 """One page of the vendor allows the option and another does not."""
 
@@ -50,6 +54,21 @@ def find_option_doubts(spec: ModelSpec, parameters: JsonObject, region: Region) 
             )
         )
     return tuple(found)
+
+
+def find_parameter_warnings(spec: ModelSpec, given: JsonObject, *, has_workspace: bool) -> list[OptionWarning]:
+    """Return the warnings about valid parameters, as they were given, that are not sent whole or may have no effect."""
+    has_hotwords = given.get("vocabulary_id") or (spec.parameters.prepares_vocabulary and given.get("vocabulary"))
+    found: list[OptionWarning] = []
+    if CONTEXT_CUT in spec.parameters.find_warnings(given):
+        message = (
+            f"The context is longer than {MAX_TURNS} turns of {MAX_TURN_CHARACTERS} characters; the rest is not sent."
+        )
+        found.append(OptionWarning(code=CONTEXT_CUT, message=message))
+    if has_workspace and has_hotwords:
+        message = "The stack names a workspace; hotwords have an effect in the primary workspace only."
+        found.append(OptionWarning(code=HOTWORDS_NEED_PRIMARY_WORKSPACE, message=message))
+    return found
 
 
 def _unchecked(spec: ModelSpec, parameters: JsonObject) -> list[str]:

@@ -7,7 +7,8 @@ both.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,20 +22,22 @@ from dashscribe.domain.recognition.option_checks import (
     find_region_fault,
     quote,
 )
-from dashscribe.domain.recognition.option_warnings import find_option_doubts
+from dashscribe.domain.recognition.option_warnings import find_option_doubts, find_parameter_warnings
 from dashscribe.domain.recognition.output_options import check_subtitles, resolve_outputs
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import BYTE_ORDER_MARK, DEFAULT_PROFILE, Profile, Profiles
+from dashscribe.domain.recognition.text_objects import CONTEXT_OBJECT_KEY, PROMPT_OBJECT_KEY, read_text_objects
+from dashscribe.domain.recognition.vocabulary import MAX_LISTS
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, FIRST_OUTPUTS
 from dashscribe.domain.transcripts.script_rules import SubtitleOptions
-from dashscribe.errors import InvalidOptions
+from dashscribe.errors import InvalidOptions, TextUnusable
 
 METADATA_PREFIX = "dashscribe-"
 PROFILE_KEY = "dashscribe-profile"
 MODEL_KEY = "dashscribe-model"
 PARAMETERS_KEY = "dashscribe-parameters"
 OUTPUTS_KEY = "dashscribe-outputs"
-METADATA_KEYS = (PROFILE_KEY, MODEL_KEY, PARAMETERS_KEY, OUTPUTS_KEY)
+METADATA_KEYS = (PROFILE_KEY, MODEL_KEY, PARAMETERS_KEY, OUTPUTS_KEY, CONTEXT_OBJECT_KEY, PROMPT_OBJECT_KEY)
 MAX_REPORTED_FAULTS = 20
 """Two kilobytes of metadata can hold a thousand faults. An error message names this many."""
 
@@ -55,6 +58,7 @@ class Options(BaseModel):
     warning_messages: tuple[str, ...] = Field(default=(), description="what these warnings are about")
     outputs: tuple[str, ...] = Field(default=FIRST_OUTPUTS, description="the files that are rendered (docs/outputs.md)")
     subtitles: SubtitleOptions | None = None
+    send: Literal["url", "inline"] = "url"
 
     @property
     def is_known(self) -> bool:
@@ -118,6 +122,10 @@ def find_option_warnings(options: Options | None, duration_ms: int | None) -> li
     return found
 
 
+def _no_text_object(key: str) -> str:
+    raise TextUnusable(f"The object {key} cannot be read here.")
+
+
 def resolve_options(
     key: str,
     metadata: Mapping[str, str],
@@ -126,10 +134,13 @@ def resolve_options(
     default_model: str,
     region: Region,
     default_outputs: tuple[str, ...] = DEFAULT_OUTPUTS,
+    read_text: Callable[[str], str] = _no_text_object,
+    has_workspace: bool = False,
 ) -> Options:
     """Merge the three levels of options and check the result against the catalogue.
 
-    `metadata` is the object's user metadata as S3 returns it: names in lower case, without `x-amz-meta-`.
+    `metadata` is the object's user metadata as S3 returns it: names in lower case, without `x-amz-meta-`. `read_text`
+    returns the text of an object of the media bucket, by its key. `has_workspace`: the stack names a workspace.
     Raises `InvalidOptions` with all faults together. Each one names the option, what was given and what is allowed.
     """
     faults = _find_unknown_metadata(metadata)
@@ -144,24 +155,38 @@ def resolve_options(
     model = own_model or profile.model or default_model
     if own_model and own_model != (profile.model or default_model):
         # The profile's other options, such as the endpoint, belong to the profile's own model.
-        profile = Profile(model=own_model, parameters=profile.parameters)
+        kept = profile.model_dump(include={"parameters", "vocabulary", "context_object", "prompt_object"})
+        profile = Profile(model=own_model, **kept)
     given, fault = _parse_parameters(_decode_metadata(metadata.get(PARAMETERS_KEY)))
     faults += filter(None, [fault])
-    merged = _merge_parameters(_parameters_of(profile), given)
+    of_profile = _merge_parameters({"vocabulary": profile.vocabulary}, _parameters_of(profile))
+    merged = _merge_parameters(of_profile, given)
 
     spec, fault = find_model(model, profile.family)
     if spec is None:
         faults.append(fault)
         raise InvalidOptions(_limit_faults(faults), code=UNKNOWN_MODEL if len(faults) == 1 else "INVALID_OPTIONS")
     faults += filter(None, [fault, find_region_fault(spec, region)])
+    named = {name: _decode_metadata(metadata.get(name)) for name in (CONTEXT_OBJECT_KEY, PROMPT_OBJECT_KEY)}
+    texts, text_faults = read_text_objects(spec, profile, named, given, read_text)
+    merged |= texts
+    faults += text_faults
     parameters, parameter_faults = check_parameters(spec, merged)
     faults += parameter_faults
+    if spec.parameters.prepares_vocabulary and given.get("vocabulary"):
+        faults.append(
+            f"Parameter 'vocabulary' of {spec.name} is in {PARAMETERS_KEY}; it is allowed in a profile only, because a "
+            f"hotword list is created for each content and an account has at most {MAX_LISTS}."
+        )
     faults += find_call_faults(spec, profile, region)
-    fallback, fallback_faults = resolve_fallback(spec, profile, merged, region)
+    fallback, fallback_faults = resolve_fallback(spec, profile, merged, region, has_workspace=has_workspace)
     faults += fallback_faults
     if faults:
         raise InvalidOptions(_limit_faults(faults))
-    doubts = find_option_doubts(spec, parameters, region)
+    doubts = [
+        *find_option_doubts(spec, parameters, region),
+        *find_parameter_warnings(spec, merged, has_workspace=has_workspace),
+    ]
     return Options(
         profile=profile_name,
         model=model,
@@ -174,6 +199,7 @@ def resolve_options(
         warning_messages=tuple(doubt.message for doubt in doubts),
         outputs=outputs,
         subtitles=subtitles,
+        send=profile.send or "url",
     )
 
 
@@ -185,11 +211,15 @@ def _parameters_of(profile: Profile) -> JsonObject:
 def _merge_parameters(weaker: JsonObject, stronger: JsonObject) -> JsonObject:
     """Lay parameters over those of a weaker level.
 
-    A null removes a parameter. Switching diarization off also removes the weaker level's options of it.
+    A null removes a parameter. Switching diarization off also removes the weaker level's options of it, and a hotword
+    list replaces hotwords.
     """
     merged = {**weaker, **stronger}
     if stronger.get("diarization_enabled", True) in (False, None) and "speaker_count" not in stronger:
         merged.pop("speaker_count", None)
+    for name, other in (("vocabulary", "vocabulary_id"), ("vocabulary_id", "vocabulary")):
+        if stronger.get(name) is not None and other not in stronger:
+            merged.pop(other, None)
     return {name: value for name, value in merged.items() if value is not None}
 
 

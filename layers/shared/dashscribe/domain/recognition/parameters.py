@@ -12,11 +12,17 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator, model_validator
 
+from dashscribe.domain.recognition.context import (
+    CONTEXT_CUT,
+    MAX_TURN_CHARACTERS,
+    MAX_TURNS,
+    is_cut,
+    split_turns,
+)
+from dashscribe.domain.recognition.vocabulary import PreparedVocabulary
+
 JsonObject = dict[str, Any]  # a JSON object of the vendor or of an uploader, whose shape we do not define
 
-MAX_TURN_CHARACTERS = 400
-MAX_TURNS = 5
-"""The vendor cuts a longer context without an error (docs/vendor-api.md#fun-asr-flash-request), so we refuse it."""
 AUDIO_FORMATS = (
     "aac", "amr", "avi", "flac", "flv", "m4a", "mkv", "mov", "mp3", "mp4", "mpeg", "ogg", "opus", "wav", "webm", "wma",
     "wmv",
@@ -38,6 +44,8 @@ class ModelParameters(BaseModel):
     model_config = STRICT
     source: ClassVar[str] = "task-parameters"
     sent_outside_parameters: ClassVar[frozenset[str]] = frozenset()
+    prepares_vocabulary: ClassVar[bool] = False
+    """Whether `vocabulary` is sent as the id of a hotword list that is created for it."""
     disputed: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
@@ -60,6 +68,11 @@ class ModelParameters(BaseModel):
     def find_languages(cls, given: JsonObject) -> Mapping[str, list[object]]:
         """Return the given language codes by the name of their parameter. `given` may be invalid."""
         return {}
+
+    @classmethod
+    def find_warnings(cls, given: JsonObject) -> list[str]:
+        """Return the warnings about parameters that are valid but not sent as they were given."""
+        return []
 
     @classmethod
     def find_conflicts(cls, given: JsonObject) -> list[str]:
@@ -200,7 +213,27 @@ class _Hinted(ModelParameters):
         return {"language_hints": hints if isinstance(hints, list) else []}
 
 
-class FunAsrParameters(_DiarizingParameters, _HotwordList, PhraseParameters, _Hinted):
+class _PreparedVocabulary(_HotwordList):
+    """The families whose hotwords must be in a list at the vendor (docs/vendor-api.md#hotwords)."""
+
+    sent_outside_parameters: ClassVar[frozenset[str]] = frozenset({"vocabulary"})
+    prepares_vocabulary: ClassVar[bool] = True
+
+    vocabulary: PreparedVocabulary | None = Field(
+        default=None,
+        description="hotwords with weights of 1 to 5 (start with 4), in a profile only: a hotword list is created for "
+        "them and its id is sent; at most 500 words",
+    )
+
+    @classmethod
+    def find_conflicts(cls, given: JsonObject) -> list[str]:
+        found = super().find_conflicts(given)
+        if given.get("vocabulary") and given.get("vocabulary_id"):
+            found.append("vocabulary and vocabulary_id both name hotwords: give one of them")
+        return found
+
+
+class FunAsrParameters(_PreparedVocabulary, _DiarizingParameters, PhraseParameters, _Hinted):
     """Fun-ASR (docs/vendor-api.md#fun-asr-parameters)."""
 
     source: ClassVar[str] = "fun-asr-parameters"
@@ -228,7 +261,7 @@ class ParaformerV1Parameters(_ParaformerParameters, PhraseParameters):
     """The first versions of Paraformer (docs/vendor-api.md#paraformer-parameters)."""
 
 
-class Paraformer8kV2Parameters(_ParaformerParameters, _HotwordList):
+class Paraformer8kV2Parameters(_PreparedVocabulary, _ParaformerParameters):
     """paraformer-8k-v2 (docs/vendor-api.md#paraformer-parameters)."""
 
 
@@ -258,15 +291,23 @@ class _ConversationContext(ModelParameters):
     context: list[ContextTurn] | None = Field(
         default=None,
         min_length=1,
-        max_length=MAX_TURNS,
-        description="names, terms or a summary of the audio: a text, or up to 5 turns "
-        '`{"role": "user" or "assistant", "text": "…"}` of at most 400 characters each',
+        description='names, terms or a summary of the audio: a text, or turns `{"role": "user" or "assistant", '
+        '"text": "…"}`. A longer text is split into turns of 400 characters; five turns are sent',
     )
 
     @field_validator("context", mode="before")
     @classmethod
-    def _text_to_turn(cls, given: object) -> object:
-        return [{"role": "user", "text": given}] if isinstance(given, str) else given
+    def _split_turns(cls, given: object) -> object:
+        return split_turns(given)
+
+    @field_validator("context")
+    @classmethod
+    def _keep_first_turns(cls, turns: list[ContextTurn] | None) -> list[ContextTurn] | None:
+        return turns[:MAX_TURNS] if turns else turns
+
+    @classmethod
+    def find_warnings(cls, given: JsonObject) -> list[str]:
+        return [CONTEXT_CUT] if is_cut(given.get("context")) else []
 
     def context_messages(self) -> list[JsonObject]:
         return [turn.message() for turn in self.context or []]

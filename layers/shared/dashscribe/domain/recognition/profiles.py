@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError
 
 from dashscribe.domain.recognition.catalogue import Endpoint
@@ -25,6 +27,19 @@ class Profile(BaseModel):
     parameters: JsonObject = Field(default_factory=dict)
     extra_parameters: JsonObject | None = Field(
         default=None, description="further parameters, which are sent without a check"
+    )
+    vocabulary: JsonObject | None = Field(
+        default=None, description="hotwords with their weights; the same as `vocabulary` in `parameters`"
+    )
+    context_object: str | None = Field(
+        default=None, min_length=1, description="the key of an object of the media bucket whose text is the context"
+    )
+    prompt_object: str | None = Field(
+        default=None, min_length=1, description="the key of an object of the media bucket whose text is the prompt"
+    )
+    send: Literal["url", "inline"] | None = Field(
+        default=None,
+        description="how a synchronous model gets the audio: by a presigned URL, or in the request (url)",
     )
     endpoint: Endpoint | None = Field(default=None, description="the endpoint of a synchronous model")
     stream: bool | None = Field(default=None, description="whether a synchronous model streams its reply")
@@ -65,6 +80,12 @@ class Profiles(BaseModel):
 
     profiles: dict[str, Profile] = Field(default_factory=dict)
     rules: list[PrefixRule] = Field(default_factory=list)
+
+    @property
+    def text_objects(self) -> frozenset[str]:
+        """The keys of the objects that hold a context or a prompt."""
+        named = (key for profile in self.profiles.values() for key in (profile.context_object, profile.prompt_object))
+        return frozenset(key for key in named if key)
 
     @classmethod
     def parse(cls, document: str) -> Profiles:

@@ -7,11 +7,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, Field, StrictBool, StrictInt
 
+from dashscribe.domain.recognition.context import MAX_CONTEXT_CHARACTERS
 from dashscribe.domain.recognition.parameters import STRICT, ChannelParameters, JsonObject, ModelParameters
 
-MAX_CONTEXT_CHARACTERS = 10_000
-"""The vendor allows 10,000 tokens (docs/vendor-api.md#qwen3-asr-filetrans-parameters). Metadata (2 KB) and profiles
-(8 KB) are smaller than that."""
 ITN_LANGUAGES = ("zh", "en")
 WORD_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "es", "it", "pt", "ru")
 

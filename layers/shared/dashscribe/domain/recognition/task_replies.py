@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -50,6 +50,10 @@ FRAMES = "frames"
 """A streamed reply is stored as `{"frames": […]}`, with one entry for each event of the stream, in order."""
 
 
+MAX_REQUEST_ID_CHARACTERS = 100
+"""How much of a request id is kept. The vendor's ids have 36 characters."""
+
+
 class _Reply(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -65,6 +69,10 @@ def _redacted_or_none(value: str | None) -> str | None:
 _RedactedOrNone = Annotated[TextOrNone, AfterValidator(_redacted_or_none)]
 """Text that is recorded, logged or published. It may quote a presigned URL or the API key, so it is redacted here,
 before it is shortened: half a secret cannot be recognised."""
+RequestId = Annotated[
+    _RedactedOrNone, AfterValidator(lambda given: given[:MAX_REQUEST_ID_CHARACTERS] if given else None)
+]
+"""The vendor's id of a request."""
 
 
 class Subtask(_Reply):
@@ -110,9 +118,27 @@ class TaskOutput(_Reply):
 class TaskReply(_Reply):
     """The reply to a submission or a query."""
 
-    request_id: TextOrNone = None
+    request_id: RequestId = None
     output: Annotated[TaskOutput, IsObjectOrEmpty] = Field(default_factory=TaskOutput)
     usage: Annotated[TaskUsage | None, IsObjectOrNone] = None
+
+
+class AcceptedTask(NamedTuple):
+    """A task that the vendor accepted, and the id of the request that made it."""
+
+    task_id: str
+    request_id: str | None = None
+
+
+def read_request_id(reply: Mapping[str, object]) -> str | None:
+    """Return the id of the request that got this reply, which may have any shape.
+
+    The OpenAI-compatible endpoint names it `id`. Each event of a stream has it.
+    """
+    frames = reply.get(FRAMES)
+    if isinstance(frames, list):
+        return next((found for frame in frames if isinstance(frame, dict) and (found := read_request_id(frame))), None)
+    return TaskReply.model_validate({"request_id": reply.get("request_id") or reply.get("id")}).request_id
 
 
 def _epoch_ms_or_none(value: object) -> object:
@@ -179,6 +205,7 @@ class FileOutcome(_Reply):
     message: str | None = None
     completed_at: datetime | None = None
     billed_seconds: int | None = None
+    request_id: str | None = None
     tokens: Tokens | None = None
     scheduled_at: datetime | None = None
 

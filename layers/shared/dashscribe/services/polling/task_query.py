@@ -127,7 +127,13 @@ class TaskQuery:
             self._keep_end(task, now)
             self.budget.count_ended(len(waiting), now)
             return list(waiting)
-        logger.info("task ended", task_id=task.task_id, status=output.task_status, job_ids=list(waiting))
+        logger.info(
+            "task ended",
+            task_id=task.task_id,
+            status=output.task_status,
+            request_id=reply.request_id,
+            job_ids=list(waiting),
+        )
         self._record_end(task, waiting, output, reply, now)
         self.budget.count_ended(len(waiting), now)
         return list(waiting)
@@ -164,7 +170,8 @@ class TaskQuery:
         task = self.records.save_task(tasks.ended(task, now))
         ended_at = output.ended_at or task.ended_at or now
         self.records.save_outcomes(
-            task.submission_id, {job_id: _ended_by(outcome, ended_at) for job_id, outcome in found.items()}
+            task.submission_id,
+            {job_id: _ended_by(outcome, ended_at, reply.request_id) for job_id, outcome in found.items()},
         )
 
     def _fail(self, job: Job, now: datetime) -> None:
@@ -197,7 +204,13 @@ class TaskQuery:
     def _record_error(self, submission_id: str, error: VendorError) -> None:
         """Query the task again later. Stop the pass when no other query makes sense."""
         now = self.clock()
-        logger.warning("query failed", submission_id=submission_id, code=error.code, reason=error.message)
+        logger.warning(
+            "query failed",
+            submission_id=submission_id,
+            code=error.code,
+            reason=error.message,
+            request_id=error.request_id,
+        )
         if error.error_class is ErrorClass.ACCOUNT_WIDE:
             self.pauses.start(error.code, error.message, by_query=True)
         if error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.THROTTLED):
@@ -213,5 +226,5 @@ class TaskQuery:
                 self.records.save_task(failed)
 
 
-def _ended_by(outcome: FileOutcome, moment: datetime) -> FileOutcome:
-    return outcome if outcome.completed_at else outcome.model_copy(update={"completed_at": moment})
+def _ended_by(outcome: FileOutcome, moment: datetime, request_id: str | None) -> FileOutcome:
+    return outcome.model_copy(update={"completed_at": outcome.completed_at or moment, "request_id": request_id})

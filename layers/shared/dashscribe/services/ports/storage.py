@@ -27,6 +27,14 @@ class MediaStore(Protocol):
         ...
 
 
+class TextSource(Protocol):
+    """Text objects that options name as context or prompt."""
+
+    def read_text(self, bucket: str, key: str) -> str:
+        """The object's text. Raises `TextUnusable` for an object that is absent, too long, or no text."""
+        ...
+
+
 class ResultStore(Protocol):
     """The results bucket. An existing key is never overwritten."""
 

@@ -8,14 +8,14 @@ from typing import Protocol
 from dashscribe.domain.recognition.catalogue import ModelSpec
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.task_replies import TaskList, TaskReply
+from dashscribe.domain.recognition.task_replies import AcceptedTask, TaskList, TaskReply
 
 
 class SpeechService(Protocol):
     """The asynchronous models. Every method raises `VendorError` when the vendor refuses or cannot answer."""
 
-    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> str:
-        """Submit the files and return the task id."""
+    def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
+        """Submit the files and return their task."""
         ...
 
     def query(self, task_id: str) -> TaskReply: ...
@@ -38,7 +38,7 @@ class SynchronousSpeech(Protocol):
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
         """Transcribe the file and return the response, or `{"frames": [...]}` of a streamed one.
 
-        Raises `VendorError`.
+        `file_url` is its presigned URL, or a data URL that contains it. Raises `VendorError`.
         """
         ...
 

@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from dashscribe.domain.jobs import job as jobs
 from dashscribe.domain.jobs import pause as pauses
+from dashscribe.domain.jobs.inline_audio import sends_inline
 from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.media import Media, is_ignored, refusal, too_large_for
+from dashscribe.domain.recognition.media import (
+    Media,
+    has_known_extension,
+    is_ignored,
+    key_refusal,
+    refusal,
+    too_large_for,
+)
 from dashscribe.domain.recognition.options import Options, find_dropped_model, resolve_options
 from dashscribe.domain.recognition.watched_keys import WatchedKeys
 from dashscribe.errors import InvalidOptions, MalformedMessage, MediaArchived, MediaUnusable, ProfilesUnreadable
 from dashscribe.observability import logger
 from dashscribe.services.messages import ObjectCreated, ObjectRestored, RequeuedJob, parse_message
-from dashscribe.services.ports import Clock, JobQueue, JobRecords, MediaStore, ProfilesSource, TranscriptFinder
+from dashscribe.services.ports import (
+    Clock,
+    JobQueue,
+    JobRecords,
+    MediaStore,
+    ProfilesSource,
+    TextSource,
+    TranscriptFinder,
+)
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 from dashscribe.services.submission.submission_pause import SubmissionPause
@@ -46,7 +63,9 @@ class JobPreparer:
     default_model: str
     default_outputs: tuple[str, ...]
     region: Region
+    texts: TextSource
     watched_keys: WatchedKeys
+    has_workspace: bool = False
     asynchronous_models_only: bool = False
 
     def record(self, body: str) -> Job | None:
@@ -85,7 +104,7 @@ class JobPreparer:
 
     def _received(self, message: ObjectCreated) -> Job | None:
         """The job of an upload, recorded once. None for an object that is no recording, such as a folder marker."""
-        if is_ignored(message.media, self.results_bucket):
+        if is_ignored(message.media, self.results_bucket) or self._is_text_object(message.media):
             return None
         if message.media.key not in self.watched_keys:
             logger.info("key not watched", key=message.media.key)
@@ -99,6 +118,15 @@ class JobPreparer:
         if self.records.create(job):
             return job
         return self.records.find(message.job_id) or job
+
+    def _is_text_object(self, media: Media) -> bool:
+        """Whether a profile names this object as its context or prompt."""
+        if has_known_extension(media):
+            return False
+        try:
+            return media.key in self.profiles.profiles().text_objects
+        except ProfilesUnreadable:
+            return False
 
     def _is_transcribed_copy(self, message: ObjectCreated) -> bool:
         """Whether an object was copied in place: the same bytes under the same key have a transcript with the same
@@ -128,6 +156,8 @@ class JobPreparer:
             default_model=self.default_model,
             default_outputs=self.default_outputs,
             region=self.region,
+            read_text=partial(self.texts.read_text, media.bucket),
+            has_workspace=self.has_workspace,
         )
 
     def _waits_for_restore(self, message: ObjectRestored) -> bool:
@@ -147,12 +177,13 @@ class JobPreparer:
 
     def _routed(self, job: Job, options: Options) -> Preparation:
         """A job of an asynchronous model is ready. A synchronous model has its own queue, or its fallback model."""
+        not_downloadable = key_refusal(job.media)
         if not options.spec.is_synchronous:
-            return Preparation(ready=job)
-        refused = too_large_for(job.media, options.spec)
+            return self._failed(job, *not_downloadable) if not_downloadable else Preparation(ready=job)
+        refused = too_large_for(job.media, options.spec, is_inline=sends_inline(job, options))
         if refused is None:
             return self._handed_over(job, options)
-        if options.fallback is None:
+        if options.fallback is None or not_downloadable:
             return self._failed(job, *refused)
         logger.info("too large for a synchronous model", model=options.model, fallback=options.fallback.model)
         fallback = options.with_fallback_model()

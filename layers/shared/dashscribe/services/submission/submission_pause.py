@@ -10,6 +10,7 @@ from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.pause import Pauses
+from dashscribe.domain.jobs.request_ids import refused_by
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.pauses import PauseKeeper
@@ -80,7 +81,8 @@ class SubmissionPause:
         if pauses_submissions:
             self.keeper.start(error.code, error.message, model=model)
         report = self.recorder.save(
-            jobs.apply_retry(job, decision, error.code, now) for job, decision in zip(claimed, decisions, strict=True)
+            jobs.apply_retry(refused_by(job, error.request_id), decision, error.code, now)
+            for job, decision in zip(claimed, decisions, strict=True)
         )
         return replace(
             report,

@@ -161,8 +161,7 @@ class SubmitService:
         found = list(batches(ready, self._files_per_task))
         for batch in found:
             try:
-                submits = self.clock() <= until
-                report += self.submitter.submit(batch) if submits else self.submitter.join_backlog(batch)
+                report += self._submit_batch(batch, until)
             except Exception:
                 # The jobs are recorded and stay due, so the loop requeues them. The other batches continue.
                 logger.exception("batch failed", job_ids=[job.job_id for job in batch])
@@ -171,6 +170,15 @@ class SubmitService:
                 self.loop.send_wake_up()  # the first task may end long before the last one is submitted
                 wake_up_sent = True
         return report
+
+    def _submit_batch(self, batch: list[Job], until: datetime) -> SubmitReport:
+        """The time is checked again after the preparation, which may have taken long."""
+        if self.clock() > until:
+            return self.submitter.join_backlog(batch)
+        request = self.submitter.prepare(batch)
+        if isinstance(request, SubmitReport):
+            return request
+        return self.submitter.join_backlog(batch) if self.clock() > until else self.submitter.submit(batch, request)
 
     def _files_per_task(self, job: Job) -> int:
         if job.options is None or not job.options.is_known:

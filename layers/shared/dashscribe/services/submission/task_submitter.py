@@ -14,6 +14,7 @@ from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.recognition.file_urls import find_url_mark
 from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS
 from dashscribe.errors import ResponseLost, StaleRecord, VendorError
 from dashscribe.observability import logger
@@ -21,8 +22,9 @@ from dashscribe.services.ports import Clock, JobRecords, MediaStore, RateLimiter
 from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import MAX_SLOT_WAIT, submit_rate, submit_rate_key
 from dashscribe.services.submission.job_recorder import JobRecorder
-from dashscribe.services.submission.report import NOTHING, SubmitReport
+from dashscribe.services.submission.report import NOTHING, SubmitReport, total
 from dashscribe.services.submission.submission_pause import SubmissionPause
+from dashscribe.services.submission.vocabularies import RequestParameters, Vocabularies
 
 ONE_FILE_ONLY_FOR = timedelta(hours=24)
 """How long it is remembered that a model takes one file a task, before several are tried again."""
@@ -39,6 +41,7 @@ class TaskSubmitter:
     speech: SpeechService
     recorder: JobRecorder
     pause: SubmissionPause
+    vocabularies: Vocabularies
     clock: Clock
     submit_requests_per_second: float = 0
     sleep: Callable[[float], None] = time.sleep
@@ -47,31 +50,51 @@ class TaskSubmitter:
         """The rate is used up: the loop releases these jobs when there are slots."""
         return self.recorder.record(batch, jobs.rate_limited)
 
-    def submit(self, batch: list[Job]) -> SubmitReport:
+    def prepare(self, batch: list[Job]) -> RequestParameters | SubmitReport:
+        """Return the parameters of the batch's submission, or a report when there can be none now.
+
+        A hotword list may have to be created first, which takes up to three requests.
+        """
+        try:
+            return self.vocabularies.request_parameters(_options_of(batch))
+        except VendorError as error:
+            logger.warning(
+                "hotword list not usable",
+                code=error.code,
+                error_class=error.error_class,
+                reason=error.message,
+                request_id=error.request_id,
+                job_ids=[job.job_id for job in batch],
+            )
+            # One by one: the number of files is never the cause.
+            return total(self.pause.record_refusal([job], error) for job in batch)
+
+    def submit(self, batch: list[Job], request: RequestParameters) -> SubmitReport:
         """Submit the batch when its slot comes, or let it join the backlog when the slot is too far away.
 
         The jobs are claimed while the slot is waited for. Claims that were made after the wait would delay the POST.
         """
-        options = batch[0].options
-        if options is None:
-            raise ValueError("a batch of jobs without options")
+        options = _options_of(batch)
         rate = submit_rate(options, self.submit_requests_per_second)
         wait = self.rate_limiter.reserve(submit_rate_key(options.model), rate, self.clock(), MAX_SLOT_WAIT)
         if wait is None:
             return self.join_backlog(batch)
         slot_at = self.clock() + wait
         submission_id = uuid.uuid4().hex
-        claimed, failures = self._claimed(batch, submission_id)
-        report = self._post(claimed, submission_id, options, slot_at) if claimed else NOTHING
+        claimed, failures = self._claimed(batch, submission_id, request.vocabulary_id)
+        parameters = request.parameters
+        report = self._post(claimed, submission_id, options, parameters, slot_at) if claimed else NOTHING
         return report + SubmitReport(broken_batches=failures)
 
-    def _claimed(self, batch: list[Job], submission_id: str) -> tuple[list[Job], int]:
+    def _claimed(self, batch: list[Job], submission_id: str, vocabulary_id: str | None) -> tuple[list[Job], int]:
         """The claimed jobs, and how many could not be written: these must not stop the others, and stay due."""
         claimed: list[Job] = []
         failures = 0
         for job in batch:
             try:
-                claimed.append(self.records.save(jobs.claim(job, submission_id, self.clock())))
+                claimed.append(
+                    self.records.save(jobs.claim(job, submission_id, self.clock(), vocabulary_id=vocabulary_id))
+                )
             except StaleRecord:
                 logger.info("another process claimed this job", job_id=job.job_id)
             except Exception:
@@ -79,7 +102,9 @@ class TaskSubmitter:
                 failures += 1
         return claimed, failures
 
-    def _post(self, claimed: list[Job], submission_id: str, options: Options, slot_at: datetime) -> SubmitReport:
+    def _post(
+        self, claimed: list[Job], submission_id: str, options: Options, parameters: JsonObject, slot_at: datetime
+    ) -> SubmitReport:
         file_urls = [self.media.presign(job.media) for job in claimed]
         self.sleep(max(0.0, (slot_at - self.clock()).total_seconds()))
         task = self.records.save_task(
@@ -92,21 +117,21 @@ class TaskSubmitter:
             )
         )
         try:
-            task_id = self.speech.submit(options.spec, file_urls, options.parameters)
+            accepted = self.speech.submit(options.spec, file_urls, parameters)
         except VendorError as error:
             return self._refused(claimed, task, error)
-        return self._accepted(claimed, task, task_id)
+        return self._accepted(claimed, task, *accepted)
 
-    def _accepted(self, claimed: list[Job], task: Task, task_id: str) -> SubmitReport:
+    def _accepted(self, claimed: list[Job], task: Task, task_id: str, request_id: str | None) -> SubmitReport:
         now = self.clock()
-        self.records.save_task(tasks.accepted(task, task_id, now))
+        self.records.save_task(tasks.accepted(task, task_id, now, request_id))
         self.facts.remember_task_id(task_id, task.submission_id)
-        logger.info("submitted", task_id=task_id, model=task.model, job_ids=task.job_ids)
+        logger.info("submitted", task_id=task_id, request_id=request_id, model=task.model, job_ids=task.job_ids)
         if self._shows_one_file_only(claimed[0]):
             logger.warning("the vendor takes one file a task", model=task.model, after=claimed[0].last_error_code)
             self.facts.remember_one_file_only(task.model, now + ONE_FILE_ONLY_FOR)
         self.pause.end(task.model)
-        accepted = [jobs.submitted(job, task_id, task.posted_at) for job in claimed]
+        accepted = [jobs.submitted(job, task_id, task.posted_at, request_id) for job in claimed]
         publish_start(accepted, self.recorder.publisher.events, self.clock)
         return self.recorder.save(accepted)
 
@@ -128,6 +153,7 @@ class TaskSubmitter:
             error_class=error.error_class,
             http_status=error.http_status,
             reason=error.message,
+            request_id=error.request_id,
             job_ids=task.job_ids,
         )
         now = self.clock()
@@ -137,3 +163,10 @@ class TaskSubmitter:
             return report + SubmitReport(ambiguous=len(claimed))
         self.records.save_task(tasks.closed(task, now))
         return self.pause.record_refusal(claimed, error)
+
+
+def _options_of(batch: list[Job]) -> Options:
+    options = batch[0].options
+    if options is None:
+        raise ValueError("a batch of jobs without options")
+    return options
