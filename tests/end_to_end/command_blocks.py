@@ -22,6 +22,8 @@ NOT_RUN = {
     r"make invoke\b": "it needs Docker and the Lambda base image; tests/end_to_end/test_container.py runs it",
     r"make run FILES=\"'my talk": "the file is an example; tests/unit/local/test_recordings.py has such names",
     r"make smoke\b": "it needs an AWS account; tests/end_to_end/test_smoke.py runs it on the local stack",
+    r"(?s)aws dynamodb update-item .*unreadable_kind": "no record is unreadable here; "
+    "tests/integration/adapters/dynamodb/test_unreadable_records.py has such records",
     r"git clone\b": "it needs the internet",
 }
 """Commands that the test does not run, by pattern, each with the reason."""

@@ -141,11 +141,10 @@ class Player:
         """
         several = [row for row in ROWS if len(row.files) > 1]
         for row, key, _, _ in files(rows):
-            metadata = {"dashscribe-parameters": json.dumps({"vocabulary_id": row.name})}
-            if row in several:
-                metadata["dashscribe-model"] = list(CATALOGUE)[several.index(row) % len(CATALOGUE)]
-            if row.model is not None:
-                metadata = {"dashscribe-model": row.model}
+            model = list(CATALOGUE)[several.index(row)] if row in several else row.model
+            metadata = {"dashscribe-model": model} if model else {}
+            if row.model is None and (model is None or "vocabulary_id" in CATALOGUE[model].parameters.model_fields):
+                metadata["dashscribe-parameters"] = json.dumps({"vocabulary_id": row.name})
             self._deployment.upload(key, b"scripted", metadata)
 
     def _upload_one_by_one(self, rows: Sequence[Row]) -> None:
