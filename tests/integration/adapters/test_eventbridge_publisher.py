@@ -64,6 +64,7 @@ def succeeded(make_job: MakeJob, now: datetime) -> Job:
         },
         audio={"duration_ms": 3834, "speech_ms": 2480, "channels": [0]},
         usage={"billed_seconds": 4, "estimated_cost_usd": 0.00014},
+        request_ids={"submission": "r-1", "query": "r-2"},
     )
 
 
@@ -82,6 +83,8 @@ def test_a_subscriber_receives_the_event_in_the_documented_shape(
         "profile": "calls",
         "task_id": "t-1",
         "attempts": 1,
+        "request_id": "r-2",
+        "request_ids": {"submission": "r-1", "query": "r-2", "error": None},
         "result": {
             "bucket": "results",
             "prefix": "会议 +.wav/j/",
