@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from dashscribe.domain.jobs import delay as delays
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs.events import (
     DELAYED,
     DETAIL_TYPES,

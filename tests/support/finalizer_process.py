@@ -164,7 +164,7 @@ class _Records:
     """One submitted job and its finished task."""
 
     def __init__(self, url: str) -> None:
-        from dashscribe.domain.jobs import job as jobs
+        from dashscribe.domain.jobs import job_changes as jobs
         from dashscribe.domain.jobs.task import Task, TaskPhase
         from dashscribe.domain.recognition.media import Media
         from dashscribe.domain.recognition.options import Options

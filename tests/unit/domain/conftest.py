@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from dashscribe.domain.jobs.job import Job, receive
+from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.job_changes import receive
 from dashscribe.domain.recognition.media import Media
 
 SAMPLES = Path(__file__).parent / "samples"

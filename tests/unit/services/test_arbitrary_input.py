@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dashscribe.adapters.dynamodb.items import to_item
 from dashscribe.adapters.sqs_queues import SqsDeadLetterQueue
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.recognition.media import Media, is_ignored, refusal
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.transcripts.result_files import MAX_KEY_BYTES, result_folder

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from dashscribe.domain.jobs import delay as delays
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs.failure import failure
 from dashscribe.domain.jobs.file_decision import StoreSilence, StoreTranscript, decide

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs.inline_audio import sends_inline, with_inline_audio
 from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status, WarningDetail
 from dashscribe.domain.jobs.job_files import (

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.recognition.media import Media

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.task_list_scan import TaskListState

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from dashscribe.domain.jobs import delay as delays
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, delay_detail_of, detail_of
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage

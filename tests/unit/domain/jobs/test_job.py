@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs import timeouts
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Due, Job, Status, Usage

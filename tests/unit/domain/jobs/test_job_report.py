@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs.job import Job, Usage
 from dashscribe.domain.jobs.job_report import JobReport, job_report
 from dashscribe.domain.recognition.options import Options

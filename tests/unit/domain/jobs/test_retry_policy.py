@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.retry_policy import RetryDecision, after_failed_file, after_lost_response, after_refusal

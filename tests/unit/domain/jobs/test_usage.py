@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs.job import Job, Usage
 from dashscribe.domain.jobs.job_files import transcript_names, usage_of
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Region

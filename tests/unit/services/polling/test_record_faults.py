@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.timeouts import TASK_SAFETY_NET
 from dashscribe.domain.recognition.options import Options

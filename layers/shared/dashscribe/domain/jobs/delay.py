@@ -11,7 +11,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dashscribe.domain.jobs.job import RESPONSE_LOST, Due, Job, Status
+from dashscribe.domain.jobs.job import RESPONSE_LOST, Due, Job, Status, changed
 from dashscribe.domain.jobs.timeouts import DELAYED_AFTER, LOST_MESSAGE_AFTER
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.domain.timestamps import Timestamp
@@ -37,15 +37,11 @@ class Delay(BaseModel):
     since: Timestamp = Field(description="since when the job makes no progress")
 
 
-def _changed(job: Job, **changes: object) -> Job:
-    return Job.model_validate({**job.model_dump(), **changes})
-
-
 def stalled(job: Job, since: datetime, error_code: str | None = None) -> Job:
     """The job makes no progress since this time, unless it was stalled before."""
     if job.stalled_since is not None:
         return job
-    return _changed(job, stalled_since=since, last_error_code=error_code or job.last_error_code)
+    return changed(job, stalled_since=since, last_error_code=error_code or job.last_error_code)
 
 
 def after_change(job: Job, now: datetime) -> Job:
@@ -61,13 +57,13 @@ def unanswered_since(job: Job) -> datetime:
 
 def result_unavailable(job: Job, now: datetime) -> Job:
     """The result could not be downloaded, and is downloaded again."""
-    return stalled(_changed(job, last_error_code=RESULT_UNAVAILABLE, result_retry_at=None), now)
+    return stalled(changed(job, last_error_code=RESULT_UNAVAILABLE, result_retry_at=None), now)
 
 
 def result_unreadable(job: Job, error_code: str, retry_at: datetime, now: datetime) -> Job:
     """What was downloaded is no transcript. It is downloaded again at this time."""
     tries = job.unreadable_results + 1
-    read = _changed(job, last_error_code=error_code, unreadable_results=tries, result_retry_at=retry_at)
+    read = changed(job, last_error_code=error_code, unreadable_results=tries, result_retry_at=retry_at)
     return stalled(read, now)
 
 
@@ -85,7 +81,7 @@ def is_delayed(job: Job, now: datetime) -> bool:
 
 def reported(job: Job, now: datetime) -> Job:
     """The event is published. It is published once for each job."""
-    return _changed(job, delayed_at=now)
+    return changed(job, delayed_at=now)
 
 
 def delay_of(job: Job) -> Delay:

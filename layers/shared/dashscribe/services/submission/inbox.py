@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.errors import MalformedMessage, RecordUnreadable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.messages import is_requeued_job

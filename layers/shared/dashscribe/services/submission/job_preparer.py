@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs.inline_audio import sends_inline
 from dashscribe.domain.jobs.job import Job, Status

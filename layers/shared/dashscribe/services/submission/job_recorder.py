@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dashscribe.domain.jobs import delay as delays
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs.failure import failure
 from dashscribe.domain.jobs.job import RESPONSE_LOST, Job, Status
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_RESPONSES, after_lost_response

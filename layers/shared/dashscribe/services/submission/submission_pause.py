@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from dashscribe.domain.jobs import job as jobs
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs import pause as pauses
 from dashscribe.domain.jobs import retry_policy
-from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.job import Job, model_of
 from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.request_ids import refused_by
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
@@ -52,7 +52,7 @@ class SubmissionPause:
         probes = self._probes(seen, ready.values())
         admitted, report = dict[str, Job](), NOTHING
         for job in ready.values():
-            pause = seen.account or seen.find(jobs.model_of(job))
+            pause = seen.account or seen.find(model_of(job))
             if pause is None or job.job_id in probes:
                 admitted[job.job_id] = job
             else:
@@ -73,7 +73,7 @@ class SubmissionPause:
     def record_refusal(self, claimed: list[Job], error: VendorError) -> SubmitReport:
         """Apply the retry policy to jobs whose submission the vendor refused: it accepted nothing."""
         now, files = self.recorder.clock(), len(claimed)
-        model = jobs.model_of(claimed[0]) if error.error_class is ErrorClass.MODEL_WIDE else None
+        model = model_of(claimed[0]) if error.error_class is ErrorClass.MODEL_WIDE else None
         is_pausing = error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.MODEL_WIDE)
         is_probe = is_pausing and self.keeper.current().find(model) is not None
         decisions = [retry_policy.after_refusal(job, error, files, now, is_probe=is_probe) for job in claimed]
@@ -107,7 +107,7 @@ class SubmissionPause:
         models = seen.of_models
         by_model: dict[str | None, Job] = {}
         for job in ready:
-            model = jobs.model_of(job)
+            model = model_of(job)
             if model not in models or models[model].probe_is_due(now):
                 by_model.setdefault(model, job)
         if seen.account is not None:
