@@ -10,14 +10,12 @@ from pydantic import ValidationError
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.domain.recognition.context import MAX_CONTEXT_CHARACTERS, MAX_TURN_CHARACTERS, MAX_TURNS
-from dashscribe.domain.recognition.parameters import (
+from dashscribe.domain.recognition.flash_parameters import (
     FunAsrFlashParameters,
-    FunAsrParameters,
-    ModelParameters,
-    ParaformerV2Parameters,
     QwenAudioFiletransParameters,
     QwenAudioFlashParameters,
 )
+from dashscribe.domain.recognition.parameters import FunAsrParameters, ModelParameters, ParaformerV2Parameters
 from dashscribe.domain.recognition.qwen_parameters import (
     OmniParameters,
     Qwen3FiletransParameters,

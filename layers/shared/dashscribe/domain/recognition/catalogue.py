@@ -12,6 +12,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
+from dashscribe.domain.recognition.flash_parameters import (
+    FunAsrFlashParameters,
+    QwenAudioFiletransParameters,
+    QwenAudioFlashParameters,
+)
 from dashscribe.domain.recognition.model_names import find_family
 from dashscribe.domain.recognition.model_spec import (
     CHAT_PATH,
@@ -26,14 +31,11 @@ from dashscribe.domain.recognition.model_spec import (
     region_of,
 )
 from dashscribe.domain.recognition.parameters import (
-    FunAsrFlashParameters,
     FunAsrParameters,
     ModelParameters,
     Paraformer8kV2Parameters,
     ParaformerV1Parameters,
     ParaformerV2Parameters,
-    QwenAudioFiletransParameters,
-    QwenAudioFlashParameters,
 )
 from dashscribe.domain.recognition.qwen_parameters import (
     OmniParameters,

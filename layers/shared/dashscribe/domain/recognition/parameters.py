@@ -8,17 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator, model_validator
 
-from dashscribe.domain.recognition.context import (
-    CONTEXT_CUT,
-    MAX_TURN_CHARACTERS,
-    MAX_TURNS,
-    is_cut,
-    split_turns,
-)
 from dashscribe.domain.recognition.vocabulary import PreparedVocabulary
 
 JsonObject = dict[str, Any]  # a JSON object of the vendor or of an uploader, whose shape we do not define
@@ -124,7 +117,7 @@ class SpecialWordFilter(BaseModel):
     system_reserved_filter: StrictBool | None = None
 
 
-class _DiarizingParameters(ChannelParameters):
+class DiarizingParameters(ChannelParameters):
     diarization_enabled: StrictBool | None = Field(
         default=None, description="true tells speakers apart; one channel only, at most about 2 hours of audio (false)"
     )
@@ -171,7 +164,7 @@ class _DiarizingParameters(ChannelParameters):
         return parameters
 
 
-class _HotwordList(ModelParameters):
+class HotwordListParameters(ModelParameters):
     vocabulary_id: str | None = Field(default=None, min_length=1, description="the id of an existing hotword list")
 
 
@@ -202,7 +195,7 @@ class PhraseParameters(ModelParameters):
         return [resource.model_dump() for resource in [*named, *(self.resources or [])]]
 
 
-class _Hinted(ModelParameters):
+class HintedParameters(ModelParameters):
     """The families that take `language_hints`."""
 
     language_hints: list[str] | None = Field(default=None, min_length=1, description="language codes")
@@ -213,7 +206,7 @@ class _Hinted(ModelParameters):
         return {"language_hints": hints if isinstance(hints, list) else []}
 
 
-class _PreparedVocabulary(_HotwordList):
+class _PreparedVocabulary(HotwordListParameters):
     """The families whose hotwords must be in a list at the vendor (docs/vendor-api.md#hotwords)."""
 
     sent_outside_parameters: ClassVar[frozenset[str]] = frozenset({"vocabulary"})
@@ -233,7 +226,7 @@ class _PreparedVocabulary(_HotwordList):
         return found
 
 
-class FunAsrParameters(_PreparedVocabulary, _DiarizingParameters, PhraseParameters, _Hinted):
+class FunAsrParameters(_PreparedVocabulary, DiarizingParameters, PhraseParameters, HintedParameters):
     """Fun-ASR (docs/vendor-api.md#fun-asr-parameters)."""
 
     source: ClassVar[str] = "fun-asr-parameters"
@@ -250,7 +243,7 @@ class FunAsrParameters(_PreparedVocabulary, _DiarizingParameters, PhraseParamete
     )
 
 
-class _ParaformerParameters(_DiarizingParameters):
+class _ParaformerParameters(DiarizingParameters):
     source: ClassVar[str] = "paraformer-parameters"
 
     disfluency_removal_enabled: StrictBool | None = Field(default=None, description="remove filler words (false)")
@@ -265,118 +258,7 @@ class Paraformer8kV2Parameters(_PreparedVocabulary, _ParaformerParameters):
     """paraformer-8k-v2 (docs/vendor-api.md#paraformer-parameters)."""
 
 
-class ParaformerV2Parameters(Paraformer8kV2Parameters, _Hinted):
+class ParaformerV2Parameters(Paraformer8kV2Parameters, HintedParameters):
     """paraformer-v2, the only Paraformer with language hints (docs/vendor-api.md#paraformer-parameters)."""
 
     language_hints: list[str] | None = Field(default=None, min_length=1, description='language codes (["zh", "en"])')
-
-
-class ContextTurn(BaseModel):
-    """One message of the conversation before the audio, of a user or an assistant."""
-
-    model_config = STRICT
-
-    role: Literal["user", "assistant"] = "user"
-    text: str = Field(min_length=1, max_length=MAX_TURN_CHARACTERS)
-
-    def message(self) -> JsonObject:
-        """Return the turn as a message of the request (docs/vendor-api.md#fun-asr-flash-request)."""
-        content_type = "input_text" if self.role == "user" else "text"
-        return {"role": self.role, "content": [{"type": content_type, "text": self.text}]}
-
-
-class _ConversationContext(ModelParameters):
-    sent_outside_parameters: ClassVar[frozenset[str]] = frozenset({"context"})
-
-    context: list[ContextTurn] | None = Field(
-        default=None,
-        min_length=1,
-        description='names, terms or a summary of the audio: a text, or turns `{"role": "user" or "assistant", '
-        '"text": "…"}`. A longer text is split into turns of 400 characters; five turns are sent',
-    )
-
-    @field_validator("context", mode="before")
-    @classmethod
-    def _split_turns(cls, given: object) -> object:
-        return split_turns(given)
-
-    @field_validator("context")
-    @classmethod
-    def _keep_first_turns(cls, turns: list[ContextTurn] | None) -> list[ContextTurn] | None:
-        return turns[:MAX_TURNS] if turns else turns
-
-    @classmethod
-    def find_warnings(cls, given: JsonObject) -> list[str]:
-        return [CONTEXT_CUT] if is_cut(given.get("context")) else []
-
-    def context_messages(self) -> list[JsonObject]:
-        return [turn.message() for turn in self.context or []]
-
-
-_Weight = Annotated[StrictInt, Field(ge=1, le=50)]
-
-
-class _InstantVocabulary(ModelParameters):
-    vocabulary: dict[str, _Weight] | None = Field(
-        default=None,
-        min_length=1,
-        description="hotwords with weights of 1 to 5, or 50 (at most 50 words of weight 50); replaces vocabulary_id",
-    )
-
-    @field_validator("vocabulary")
-    @classmethod
-    def _weights_are_allowed(cls, words: dict[str, int] | None) -> dict[str, int] | None:
-        weights = list((words or {}).values())
-        not_allowed = sorted({weight for weight in weights if 5 < weight < 50})
-        if not_allowed:
-            raise ValueError(f"has the weights {not_allowed}; allowed are 1 to 5, or 50")
-        if weights.count(50) > 50:
-            raise ValueError(f"has {weights.count(50)} words of weight 50; at most 50 are allowed")
-        return words
-
-
-class QwenAudioFiletransParameters(
-    _DiarizingParameters, _HotwordList, _InstantVocabulary, _ConversationContext, _Hinted
-):
-    """qwen-audio-3.x-asr-flash-filetrans (docs/vendor-api.md#qwen-audio-filetrans-parameters)."""
-
-    source: ClassVar[str] = "qwen-audio-filetrans-parameters"
-
-    language_hints: list[str] | None = Field(
-        default=None, min_length=1, max_length=4, description="up to 4 language codes (detected)"
-    )
-
-
-class FunAsrFlashParameters(_ConversationContext, _HotwordList, _Hinted):
-    """fun-asr-flash-2026-06-15, synchronous (docs/vendor-api.md#fun-asr-flash-request)."""
-
-    source: ClassVar[str] = "fun-asr-flash-request"
-
-    language_hints: list[str] | None = Field(
-        default=None, min_length=1, max_length=1, description="one language code (detected)"
-    )
-    format: str | None = Field(
-        default=None,
-        min_length=1,
-        description=f"the audio format, such as {' '.join(AUDIO_FORMATS)} (the format of the object's extension)",
-    )
-    sample_rate: str | None = Field(
-        default=None,
-        pattern=r"^[1-9][0-9]{0,8}$",
-        description="the sample rate in Hz, such as 16000 (sent to the vendor as a string)",
-    )
-
-    @field_validator("sample_rate", mode="before")
-    @classmethod
-    def _number_to_text(cls, given: object) -> object:
-        return str(given) if isinstance(given, int) and not isinstance(given, bool) else given
-
-
-class QwenAudioFlashParameters(FunAsrFlashParameters, _InstantVocabulary):
-    """qwen-audio-3.x-asr-flash, synchronous (docs/vendor-api.md#qwen-audio-flash)."""
-
-    source: ClassVar[str] = "qwen-audio-flash"
-
-    language_hints: list[str] | None = Field(
-        default=None, min_length=1, max_length=4, description="up to 4 language codes (detected)"
-    )

@@ -18,13 +18,9 @@ from dashscribe.domain.recognition.catalogue import (
     ModelSpec,
     RequestShape,
 )
+from dashscribe.domain.recognition.flash_parameters import FunAsrFlashParameters, QwenAudioFiletransParameters
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import (
-    FunAsrFlashParameters,
-    JsonObject,
-    PhraseParameters,
-    QwenAudioFiletransParameters,
-)
+from dashscribe.domain.recognition.parameters import JsonObject, PhraseParameters
 from dashscribe.domain.recognition.qwen_parameters import OmniParameters, Qwen3FlashParameters
 
 DEFAULT_PROMPT = (
