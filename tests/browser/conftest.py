@@ -27,7 +27,7 @@ OpenPage = Callable[..., "Page"]
 """What the fixture `open_page` gives."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed (requirements/dev.txt)")
     program = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
@@ -39,7 +39,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def window(browser: Browser) -> Page:
     """The one page of all tests: Chromium takes longer to open a page than to load a transcript."""
     page = browser.new_page(accept_downloads=True)
