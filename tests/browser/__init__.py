@@ -1,0 +1,1 @@
+"""Tests of the page transcript.html in Chromium. As a package they share one browser, which ends with them."""
