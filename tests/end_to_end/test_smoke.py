@@ -13,7 +13,8 @@ import pytest
 from cli.checks import OK, PROBLEM, Finding, inspect
 from cli.notifications import switch_on_events
 from cli.stack import Stack as DescribedStack
-from local.smoke import Smoke
+from local import backfill
+from local.smoke import Report, Smoke
 from local.stack import (
     API_KEY,
     BUILT,
@@ -58,11 +59,15 @@ def local_parameters(info: StackInfo) -> dict[str, str]:
     }
 
 
-def test_a_smoke_run_goes_well_and_lists_what_the_stack_leaves_behind(local_aws: StackInfo, template: Path) -> None:
-    smoke = Smoke(
+@pytest.fixture(scope="module")
+def report(local_aws: StackInfo, template: Path) -> Report:
+    """The report of a smoke run, whose stack is removed."""
+    return Smoke(
         "smoke-test", local_aws.client, environment(local_aws), template, API_KEY, local_parameters(local_aws)
-    )
-    report = smoke.run()
+    ).run()
+
+
+def test_a_smoke_run_goes_well_and_lists_what_the_stack_leaves_behind(local_aws: StackInfo, report: Report) -> None:
     assert report.failed == {}
     assert list(report.steps) == [
         *("state machines", "deployment", "three uploads", "backfill", "redrive", "doctor", "alarm", "costs"),
@@ -75,6 +80,33 @@ def test_a_smoke_run_goes_well_and_lists_what_the_stack_leaves_behind(local_aws:
     assert report.billed_seconds > 0
     with pytest.raises(Exception, match="does not exist"):
         local_aws.client("cloudformation").describe_stacks(StackName="smoke-test")
+
+
+def test_a_new_stack_uses_what_a_removed_stack_left_and_pays_for_nothing_again(
+    local_aws: StackInfo, template: Path, report: Report
+) -> None:
+    """docs/operations/remove.md: a deployment with the kept data."""
+    client, s3 = local_aws.client, local_aws.client("s3")
+    kept = [left.split() for left in report.left]
+    (table,) = (name for kind, name in kept if kind == "AWS::DynamoDB::Table")
+    (media,) = (name for _, name in kept if "mediabucket" in name)
+    (results,) = (name for _, name in kept if "resultsbucket" in name)
+    names = {
+        "ExistingMediaBucketName": media,
+        "ExistingResultsBucketName": results,
+        "ExistingJobsTableName": table,
+    }
+    parameters = local_parameters(local_aws) | names
+    deploy(template, "way-back", parameters, environment(local_aws), LOCAL / "smoke" / "way-back.log")
+    target = Target.of_stack(client, "way-back")
+    client("secretsmanager").put_secret_value(SecretId=target.output("ApiKeySecretArn"), SecretString=API_KEY)
+    old = s3.list_objects_v2(Bucket=media)["KeyCount"]
+    status, counts = backfill.run(target, backfill.request_of(), lambda _: None)
+    assert (status, counts["queued"], counts["skipped_done"]) == (0, 0, old)
+
+    s3.put_object(Bucket=media, Key="new.wav", Body=(ROOT / "local" / "samples" / "morning-walk.wav").read_bytes())
+    (new,) = wait_for_reports(local_aws, 1, results, "new.wav/")
+    assert new["status"] == "SUCCEEDED"
 
 
 def own_resources(info: StackInfo) -> dict[str, str]:
@@ -112,14 +144,14 @@ def own_resources(info: StackInfo) -> dict[str, str]:
     }
 
 
-def wait_for_reports(info: StackInfo, number: int) -> list[dict[str, Any]]:
+def wait_for_reports(info: StackInfo, number: int, bucket: str = "results", prefix: str = "") -> list[dict[str, Any]]:
     s3 = info.client("s3")
     until = time.monotonic() + 120
     while time.monotonic() < until:
-        keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket="results").get("Contents", [])]
+        keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])]
         reports = [key for key in keys if key.endswith("/job.json")]
         if len(reports) >= number:
-            return [json.loads(s3.get_object(Bucket="results", Key=key)["Body"].read()) for key in reports]
+            return [json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read()) for key in reports]
         time.sleep(1)
     raise AssertionError(f"{number} reports were expected; there are {reports}")
 
