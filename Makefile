@@ -41,7 +41,7 @@ help: ## print this
 run: install ## transcribe the sample recordings, or FILES="a.wav folder *.mp4", on a local stack; OUT=out
 	@$(BIN)/python -m local run --files="$$FILES" --out="$${OUT:-out}"
 
-# Three processes on two cores: the tests of deployed stacks wait most of the time.
+# Three processes on two cores: the tests of the deployed stack wait most of the time.
 test: install .local/moto/.ready $(AWS_CLI) $(SDKS) ## every test
 	@$(BIN)/python -m pytest --numprocesses 3 $(PYTEST_ARGUMENTS)
 

@@ -24,14 +24,13 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "dashscribe"
 
 FAULTS = ("tests/end_to_end/test_faults.py", "tests/end_to_end/test_missing_key.py")
 """These tests mostly wait, and use another stack than the other end-to-end tests."""
-OWN_STACKS = tuple(f"tests/end_to_end/test_{name}.py" for name in ("commands", "documented_commands", "smoke"))
-"""These tests start stacks of their own."""
+
 
 SDK_VERSIONS = "tests/integration/simulator/test_sdk_versions.py"
 
 
 class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]  # so its base is Any
-    """Distributes the end-to-end tests over three processes, each with its own local stacks; all other tests as usual.
+    """Distributes the end-to-end tests over two processes, each with its own local stack; all other tests as usual.
 
     The browser tests run in one process, because they share one Chromium. So do those of the SDK versions, because they
     share the outcomes of all versions.
@@ -40,8 +39,6 @@ class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]  # so its base
     def _split_scope(self, nodeid: str) -> str:
         if nodeid.startswith(FAULTS):
             return "stack of faults"
-        if nodeid.startswith(OWN_STACKS):
-            return "own stacks"
         if nodeid.startswith("tests/browser/"):
             return "browser"
         if nodeid.startswith(SDK_VERSIONS):
