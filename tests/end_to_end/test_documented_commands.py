@@ -43,6 +43,8 @@ def checkout(tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str,
         run("make up", folder, environment)
         upload = f'aws s3 cp local/samples/meeting.mp3 "s3://$MediaBucketName/{EXAMPLE_KEY}"'
         run(f'eval "$(make env)"; {upload}', folder, environment)
+        # A backfill asks before it pays for a recording that has no transcript yet.
+        run(f"until make where KEY={EXAMPLE_KEY} | grep SUCCEEDED > /dev/null; do sleep 1; done", folder, environment)
         yield folder
     finally:
         run("make down", folder, environment)
