@@ -8,7 +8,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from cli.report import WrongUsage
+from cli.report import WrongUsage, add_stack_arguments, confirms
 
 if TYPE_CHECKING:
     from cli.checks import Finding
@@ -32,16 +32,13 @@ def add_command(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--stack", help="a deployed stack, by its name; the local one without it")
-    parser.add_argument("--region", help="the AWS region")
-    parser.add_argument("--profile", help="the AWS profile")
+    add_stack_arguments(parser)
     parser.add_argument(
         "--switch-on-events",
         action="store_true",
         help="switch on the EventBridge notifications of the media buckets; other notifications are kept",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask before notifications are switched on")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.set_defaults(run=run)
 
 
@@ -90,8 +87,7 @@ def _switch_on(stack: Stack, *, confirmed: bool) -> None:
 def _confirm(question: str) -> bool:
     if not sys.stdin.isatty():
         raise WrongUsage(f"{question} Add --yes to the command.")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return confirms(question)
 
 
 def _print(findings: list[Finding]) -> None:

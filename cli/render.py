@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from cli.report import WrongUsage
+from cli.report import WrongUsage, add_stack_arguments
 from dashscribe.domain.transcripts.outputs import OUTPUTS, parse_outputs
 from dashscribe.domain.transcripts.result_files import RESULT_JSON
 from dashscribe.domain.transcripts.script_rules import SubtitleOptions
@@ -96,10 +96,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--subtitles", type=_subtitles, metavar="JSON", help="subtitle options (docs/subtitles.md)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write the files there instead of next to the result")
     parser.add_argument("--prefix", action="store_true", help="every job whose files are under the source")
-    parser.add_argument("--stack", help="a deployed stack, by its name")
-    parser.add_argument("--region", help="the AWS region")
-    parser.add_argument("--profile", help="the AWS profile")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add_stack_arguments(parser)
     parser.set_defaults(run=run)
 
 

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from cli.report import WrongUsage
+from cli.report import WrongUsage, add_stack_arguments, confirms
 from dashscribe.domain.recognition.vocabulary import MAX_LISTS, prefix_of, vocabulary_prefix
 
 if TYPE_CHECKING:
-    from cli.account import Account
+    from cli.stack import Stack
     from dashscribe.domain.recognition.profiles import Profiles
     from dashscribe.services.ports.vocabularies import VocabularyRecords, VocabularyService
 
@@ -57,24 +57,21 @@ def add_command(commands: Any) -> None:
     chosen.add_argument("--delete", nargs="+", metavar="ID", help="delete these lists")
     chosen.add_argument("--delete-unused", action="store_true", help="delete every unused list")
     parser.add_argument("--yes", action="store_true", help="delete without a question")
-    parser.add_argument("--stack", help="a deployed stack, by its name")
-    parser.add_argument("--region", help="the AWS region")
-    parser.add_argument("--profile", help="the AWS profile")
-    parser.add_argument("--json", action="store_true", help="print the report as JSON")
+    add_stack_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from cli.account import find_account
+    from cli.stack import find_stack
     from dashscribe.errors import ProfilesUnreadable, VendorError
 
-    account = find_account(options.stack, options.region, options.profile)
+    stack = find_stack(options.stack, options.region, options.profile)
     with ExitStack() as opened:
         try:
-            service, records, profiles = _open(account, opened)
-            found = _find_lists(account, service, records, profiles)
+            service, records, profiles = _open(stack, opened)
+            found = _find_lists(stack, service, records, profiles)
         except (BotoCoreError, ClientError, ProfilesUnreadable, VendorError) as error:
             print(f"dashscribe: {_sentence(error)}", file=sys.stderr)
             return 1
@@ -84,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         return _delete(_choose(found, options), service, records, options)
 
 
-def _open(account: Account, opened: ExitStack) -> tuple[VocabularyService, VocabularyRecords, Profiles]:
+def _open(stack: Stack, opened: ExitStack) -> tuple[VocabularyService, VocabularyRecords, Profiles]:
     """Return the vendor's lists, our records and the profiles. `opened` closes the connections to the vendor."""
     import httpx
 
@@ -94,19 +91,19 @@ def _open(account: Account, opened: ExitStack) -> tuple[VocabularyService, Vocab
     from dashscribe.adapters.dynamodb.vocabulary_records import DynamoDbVocabularyRecords
     from dashscribe.adapters.http_connections import http_client
 
-    outputs = account.outputs
-    key = ApiKey(account.client("secretsmanager"), outputs["ApiKeySecretArn"])
+    key = ApiKey(stack.client("secretsmanager"), stack.output("ApiKeySecretArn"))
     client = opened.enter_context(http_client(httpx.create_ssl_context()))
-    http = DashScopeHttp(client, account.base_url, key, account.workspace_id)
-    records = DynamoDbVocabularyRecords(account.client("dynamodb"), outputs["JobsTableName"])
-    profiles = SsmProfiles(account.client("ssm"), outputs["ProfilesParameterName"]).profiles()
+    base_url, workspace_id = stack.parameters["DashScopeBaseUrl"], stack.parameters.get("DashScopeWorkspaceId", "")
+    http = DashScopeHttp(client, base_url, key, workspace_id)
+    records = DynamoDbVocabularyRecords(stack.client("dynamodb"), stack.output("JobsTableName"))
+    profiles = SsmProfiles(stack.client("ssm"), stack.output("ProfilesParameterName")).profiles()
     return DashScopeVocabularies(http), records, profiles
 
 
 def _find_lists(
-    account: Account, service: VocabularyService, records: VocabularyRecords, profiles: Profiles
+    stack: Stack, service: VocabularyService, records: VocabularyRecords, profiles: Profiles
 ) -> list[_List]:
-    users = _users_of_lists(account, profiles)
+    users = _users_of_lists(stack, profiles)
     found = []
     for listed in service.list_vocabularies():
         content = service.query_vocabulary(listed.vocabulary_id)
@@ -128,15 +125,16 @@ def _find_lists(
     return found
 
 
-def _users_of_lists(account: Account, profiles: Profiles) -> dict[str, list[str]]:
+def _users_of_lists(stack: Stack, profiles: Profiles) -> dict[str, list[str]]:
     """The profiles whose hotwords need a list, by the list's prefix."""
     users: dict[str, list[str]] = {}
+    default_model = stack.parameters.get("DefaultModel", "fun-asr")
     for name, profile in profiles.profiles.items():
         own = profile.parameters.get("vocabulary") or profile.vocabulary
         of_fallback = (profile.fallback_parameters or {}).get("vocabulary")
-        for model, words in ((profile.model or account.default_model, own), (profile.fallback_model, of_fallback)):
+        for model, words in ((profile.model or default_model, own), (profile.fallback_model, of_fallback)):
             if model and isinstance(words, dict) and words:
-                prefix = vocabulary_prefix(account.outputs["JobsTableName"], model, words)
+                prefix = vocabulary_prefix(stack.output("JobsTableName"), model, words)
                 users.setdefault(prefix, []).append(name)
     return users
 
@@ -202,8 +200,7 @@ def _confirms(chosen: list[_List]) -> bool:
         print(f"{each.vocabulary_id}: {each.target_model}, {each.words} words{use}", file=sys.stderr)
     if not sys.stdin.isatty():
         return False
-    print(f"Delete {len(chosen)} hotword lists? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    return confirms(f"Delete {len(chosen)} hotword lists?")
 
 
 def _sentence(error: Exception) -> str:

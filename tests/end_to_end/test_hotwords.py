@@ -41,7 +41,7 @@ def test_the_hotwords_of_a_profile_become_one_list_that_submissions_name(
     words = MODEL_PROFILES["hotwords"]["vocabulary"]
     assert created["vocabulary"] == [{"text": word, "weight": weight} for word, weight in words.items()]
 
-    monkeypatch.setattr("cli.account.find_local_stack", lambda: deployment.info.model_dump())
+    monkeypatch.setattr("cli.stack.find_local_stack", lambda: deployment.info.model_dump())
     assert main(["vocabularies", "--json"]) == 0
     [listed] = json.loads(capsys.readouterr().out)["vocabularies"]
     assert (listed["vocabulary_id"], listed["profiles"]) == (job["vocabulary_id"], ["hotwords"])

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from cli import account, vocabularies
+from cli import stack, vocabularies
 from cli.__main__ import main
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.recognition.vocabulary import Vocabulary, VocabularyContent, vocabulary_prefix
@@ -19,8 +19,13 @@ from tests.support.vocabularies import VendorVocabularies, VocabularyRecordsFake
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 USED, OLD = {"Bulge Bracket": 4}, {"Boutique": 4}
-ACCOUNT = account.Account(
-    cast("Any", None), None, {"JobsTableName": "jobs"}, "https://dashscope-intl.aliyuncs.com", "", "fun-asr"
+STACK = stack.Stack(
+    name="mine",
+    region="us-east-1",
+    status="CREATE_COMPLETE",
+    client=lambda service: pytest.fail(f"{service} was called"),
+    outputs={"JobsTableName": "jobs"},
+    parameters={"DefaultModel": "fun-asr"},
 )
 
 
@@ -46,7 +51,7 @@ class Lists:
 def lists(monkeypatch: pytest.MonkeyPatch) -> Lists:
     lists = Lists()
     profiles = Profiles.model_validate({"profiles": {"banks": {"vocabulary": USED}}})
-    monkeypatch.setattr(account, "find_account", lambda *_: ACCOUNT)
+    monkeypatch.setattr(stack, "find_stack", lambda *_: STACK)
     monkeypatch.setattr(vocabularies, "_open", lambda *_: (lists.vendor, lists.records, profiles))
     monkeypatch.setattr("sys.stdin", io.StringIO())
     return lists

@@ -14,8 +14,8 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from cli.__main__ import main
-from cli.account import find_account
 from cli.report import WrongUsage
+from cli.stack import find_stack
 from cli.vocabularies import _open
 
 OUTPUTS = {
@@ -42,6 +42,7 @@ def stacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
         return {
             "Stacks": [
                 {
+                    "StackStatus": "CREATE_COMPLETE",
                     "Outputs": [{"OutputKey": k, "OutputValue": v} for k, v in outputs[StackName].items()],
                     "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in PARAMETERS.items()],
                 }
@@ -61,16 +62,12 @@ def stacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 
 def test_a_stack_names_its_account_host_and_default_model() -> None:
-    account = find_account("mine", None, None)
-    assert (account.base_url, account.workspace_id, account.default_model) == (
-        "https://dashscope.aliyuncs.com",
-        "ws-1",
-        "paraformer-v2",
-    )
+    stack = find_stack("mine", None, None)
+    assert stack.parameters == PARAMETERS
     document = '{"profiles": {"banks": {"vocabulary": {"BB": 4}}}}'
     boto3.client("ssm").put_parameter(Name="/mine/profiles", Value=document, Type="String")
     with ExitStack() as opened:
-        _, _, profiles = _open(account, opened)
+        _, _, profiles = _open(stack, opened)
     assert set(profiles.profiles) == {"banks"}
 
 
@@ -82,4 +79,4 @@ def test_a_stack_that_is_not_ours_is_wrong_usage(stack: str, part: str, capsys: 
 
 def test_without_a_stack_and_a_local_stack_the_command_says_what_to_name() -> None:
     with pytest.raises(WrongUsage, match="--stack"):
-        find_account(None, None, None)
+        find_stack(None, None, None)
