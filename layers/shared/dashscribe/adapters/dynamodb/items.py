@@ -5,12 +5,22 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
+from pydantic import BaseModel
+
+from dashscribe.errors import StaleRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from dashscribe.domain.jobs.job import Job
+    from dashscribe.domain.jobs.task import Task
+    from dashscribe.domain.recognition.vocabulary import Vocabulary
+
+Revised = TypeVar("Revised", "Job", "Task", "Vocabulary")
+"""A record whose `revision` counts its writes."""
 
 Item = dict[str, Any]
 """An item as DynamoDB sends it: attribute name → {type: value}."""
@@ -53,6 +63,25 @@ class Table:
                 raise
             return (self._get(pk) or {}).get("write_id") == write_id
         return True
+
+    def _put_revision(self, pk: str, record: Revised, *, is_new: bool) -> Revised:
+        """Write a record over the revision that was read, and return it as it is now (optimistic locking).
+
+        Fields without a value are left out: an absent `due_kind` keeps the item out of the index. Inner nulls stay.
+        Raises `StaleRecord` when another process wrote the record first.
+        """
+        following = record.model_copy(update={"revision": record.revision + 1})
+        condition, values = "revision = :seen", {":seen": {"N": str(record.revision)}}
+        if is_new:
+            condition, values = "attribute_not_exists(pk)", {}
+        if not self._put_if(pk, attributes_of(following), condition, values):
+            raise StaleRecord(f"{pk} was changed by another process.")
+        return following
+
+
+def attributes_of(record: BaseModel) -> dict[str, object]:
+    """The fields of a record that have a value."""
+    return {name: value for name, value in record.model_dump(mode="json").items() if value is not None}
 
 
 def condition_failed(error: ClientError) -> bool:

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from dashscribe.adapters.dynamodb.items import Item, Table, from_item
+from dashscribe.adapters.dynamodb.items import Item, Table, attributes_of, from_item
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
 from dashscribe.domain.recognition.task_replies import FileOutcome
 from dashscribe.domain.timestamps import to_iso
-from dashscribe.errors import RecordUnreadable, StaleRecord
+from dashscribe.errors import RecordUnreadable
 from dashscribe.observability import logger
 from dashscribe.services.ports import DueRecord, DueTask
 
@@ -39,7 +39,7 @@ class DynamoDbJobRecords(Table):
     # jobs
 
     def create(self, job: Job) -> bool:
-        return self._put_if(f"JOB#{job.job_id}", _attributes(job), "attribute_not_exists(pk)", {})
+        return self._put_if(f"JOB#{job.job_id}", attributes_of(job), "attribute_not_exists(pk)", {})
 
     def find(self, job_id: str) -> Job | None:
         return self._find(f"JOB#{job_id}", Job)
@@ -67,12 +67,12 @@ class DynamoDbJobRecords(Table):
         return found
 
     def save(self, job: Job) -> Job:
-        return self._save(f"JOB#{job.job_id}", job)
+        return self._put_revision(f"JOB#{job.job_id}", job, is_new=False)
 
     # tasks
 
     def save_task(self, task: Task) -> Task:
-        return self._save(f"TASK#{task.submission_id}", task)
+        return self._put_revision(f"TASK#{task.submission_id}", task, is_new=task.revision == 0)
 
     def find_task(self, submission_id: str) -> Task | None:
         return self._find(f"TASK#{submission_id}", Task)
@@ -184,23 +184,6 @@ class DynamoDbJobRecords(Table):
             Limit=limit,
             **start,
         )
-
-    def _save(self, pk: str, record: _Record) -> _Record:
-        """Optimistic locking: the write succeeds only over the revision that was read."""
-        following = record.model_copy(update={"revision": record.revision + 1})
-        if record.revision == 0 and isinstance(record, Task):
-            is_written = self._put_if(pk, _attributes(following), "attribute_not_exists(pk)", {})
-        else:
-            seen = {":seen": {"N": str(record.revision)}}
-            is_written = self._put_if(pk, _attributes(following), "revision = :seen", seen)
-        if not is_written:
-            raise StaleRecord(f"{pk} was changed by another process.")
-        return following
-
-
-def _attributes(record: Job | Task) -> dict[str, object]:
-    """Fields without a value are left out: an absent `due_kind` keeps the item out of the index. Inner nulls stay."""
-    return {name: value for name, value in record.model_dump(mode="json").items() if value is not None}
 
 
 def _moment(item: Item, name: str) -> datetime:
