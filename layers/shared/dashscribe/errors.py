@@ -141,13 +141,17 @@ class ResultUnavailable(DashscribeError):
     """A result cannot be read now: the URL has expired, the connection broke, or the body is not the JSON we expect."""
 
 
+RESULT_UNREADABLE = "RESULT_UNREADABLE"
+"""Our error code for a result in which no transcript can be found."""
+
+
 class ResultUnreadable(ResultUnavailable):
     """The result's host answered, but not with a transcript: with a redirect, a body that is not JSON, or other JSON.
 
     `received` is the body, if it was read. `code` is the job's error code if the answer stays so.
     """
 
-    def __init__(self, message: str, received: bytes | None = None, code: str = "RESULT_UNREADABLE") -> None:
+    def __init__(self, message: str, received: bytes | None = None, code: str = RESULT_UNREADABLE) -> None:
         super().__init__(message)
         self.received = received
         self.code = code

@@ -13,7 +13,7 @@ import pytest
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.recognition.catalogue import CATALOGUE, CHAT_PATH, GENERATION_PATH, Endpoint
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
+from dashscribe.domain.recognition.synchronous_replies import read_recognition, read_usage
 from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 
@@ -67,7 +67,7 @@ def test_our_client_reads_every_kind_of_reply(
     document = our_client.transcribe(options_for(model, endpoint=endpoint, stream=stream), URL, "wav")
     assert (FRAMES in document) is stream
     assert read_recognition(document).channels[0].text == "We walked along the river."
-    assert read_billed_seconds(document) == (None if model in OMNI or "omni" in model else 2)
+    assert read_usage(document).billed_seconds == (None if model in OMNI or "omni" in model else 2)
     assert [request["status"] for request in recorded(operation_of(endpoint))] == [200]
 
 

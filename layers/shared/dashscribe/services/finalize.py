@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -12,7 +11,7 @@ from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs.failure import failure
 from dashscribe.domain.jobs.file_decision import StoreSilence, StoreTranscript, decide
-from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status, WarningDetail
+from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.jobs.job_files import (
     job_files,
     job_result_folder,
@@ -23,17 +22,17 @@ from dashscribe.domain.jobs.job_files import (
 )
 from dashscribe.domain.jobs.request_ids import ended_by
 from dashscribe.domain.jobs.task import Task
+from dashscribe.domain.jobs.transcript_warnings import TranscriptWarnings, find_transcript_warnings
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.options import find_option_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.received_results import DownloadedResult, as_received, has_transcripts
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
-from dashscribe.domain.recognition.vendor_codes import NO_WORDS
 from dashscribe.domain.transcripts.result_files import ResultFolder
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.domain.transcripts.vendor_result import VendorResult
 from dashscribe.errors import (
+    RESULT_UNREADABLE,
     DashscribeError,
     LargeResult,
     PublishFailed,
@@ -50,9 +49,6 @@ from dashscribe.services.delays import save_stalled
 from dashscribe.services.messages import FILES_PER_FINALIZER
 from dashscribe.services.ports import Clock, JobRecords, ResultSource, ResultStore
 from dashscribe.services.publish import EndPublisher, publish_start
-
-RESULT_UNREADABLE = "RESULT_UNREADABLE"
-"""Our error code for a result in which no text can be found."""
 
 
 @dataclass
@@ -209,8 +205,8 @@ class FinalizeService:
     def _store_silence(self, job: Job, outcome: FileOutcome, code: str) -> Job:
         reply: JsonObject = {"file_url": job.media.s3_uri, "code": code, "message": outcome.message}
         self._store_result(job, result_json(reply, job))
-        warnings = [*find_option_warnings(job.options, None), code]
-        return self._stored(job, outcome, empty(**transcript_names(job)), warnings)
+        transcript = empty(**transcript_names(job))
+        return self._stored(job, outcome, transcript, find_transcript_warnings(job, transcript, silence_code=code))
 
     def _store_transcript(self, job: Job, outcome: FileOutcome, url: str, small_only: bool) -> Job:
         completed_at = outcome.completed_at or self.clock()
@@ -229,10 +225,8 @@ class FinalizeService:
         if result.is_unreadable:
             return self._failed(job, RESULT_UNREADABLE, self._unreadable("has no readable text", job), completed_at)
         transcript = neutral(result, **transcript_names(job))
-        warnings = find_option_warnings(job.options, transcript.duration_ms)
-        if not transcript.text:
-            warnings.append(NO_WORDS)
-        return self._stored(job, outcome, transcript, warnings, result.odd_values.pointers)
+        warnings = find_transcript_warnings(job, transcript, result.odd_values.pointers)
+        return self._stored(job, outcome, transcript, warnings)
 
     def _after_unreadable(self, job: Job, error: ResultUnreadable, completed_at: datetime) -> Job:
         """Download the result again some times: the host may have sent an error page, or half of the file."""
@@ -277,24 +271,16 @@ class FinalizeService:
             reply.received = b""  # up to 64 MiB that nothing needs any more
         return VendorResult.model_validate(reply)
 
-    def _stored(
-        self,
-        job: Job,
-        outcome: FileOutcome,
-        transcript: Transcript,
-        warnings: list[str],
-        odd_values: Sequence[str] = (),
-    ) -> Job:
-        details = [WarningDetail(code=RESULT_PARTLY_UNDERSTOOD, pointers=list(odd_values))] if odd_values else []
+    def _stored(self, job: Job, outcome: FileOutcome, transcript: Transcript, warnings: TranscriptWarnings) -> Job:
         ended = jobs.succeed(
             job,
             self._folder(job),
             transcript.facts,
             usage_of(job, transcript, outcome.billed_seconds, self.region, outcome.tokens),
-            [*warnings, *(detail.code for detail in details)],
+            warnings.codes,
             outcome.completed_at or self.clock(),
             self.clock(),
-            details,
+            warnings.details,
         )
         self.results.store(job_files(transcript, ended))
         return ended

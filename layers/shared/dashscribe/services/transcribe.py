@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs.inline_audio import sends_inline, with_inline_audio
-from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status, WarningDetail
+from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.jobs.job_files import (
     job_files,
     job_result_folder,
@@ -25,15 +25,16 @@ from dashscribe.domain.jobs.job_files import (
 )
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_CALL_RESPONSES
 from dashscribe.domain.jobs.timeouts import CALL_CLAIM_LASTS
+from dashscribe.domain.jobs.transcript_warnings import TranscriptWarnings, find_transcript_warnings
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, key_refusal, too_large_for, too_long_for
-from dashscribe.domain.recognition.options import Options, find_dropped_model, find_option_warnings
+from dashscribe.domain.recognition.options import Options, find_dropped_model
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.requests import data_url
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.synchronous_replies import read_recognition, read_usage
 from dashscribe.domain.recognition.task_replies import read_request_id
-from dashscribe.domain.recognition.vendor_codes import NO_WORDS, is_format_refusal
+from dashscribe.domain.recognition.vendor_codes import is_format_refusal
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
 from dashscribe.observability import logger
@@ -70,8 +71,7 @@ class CallResult:
 
     response: JsonObject
     transcript: Transcript
-    warnings: list[str]
-    details: list[WarningDetail]
+    warnings: TranscriptWarnings
 
 
 @dataclass(frozen=True)
@@ -242,17 +242,11 @@ class TranscribeService:
             accepted,
             folder,
             result.transcript.facts,
-            usage_of(
-                accepted,
-                result.transcript,
-                usage.billed_seconds if usage else None,
-                self.region,
-                usage.tokens if usage else None,
-            ),
-            result.warnings,
+            usage_of(accepted, result.transcript, usage.billed_seconds, self.region, usage.tokens),
+            result.warnings.codes,
             now,
             now,
-            result.details,
+            result.warnings.details,
         )
         self.results.store(job_files(result.transcript, ended))
         publish_start([accepted], self.recorder.publisher.events, self.clock)
@@ -270,20 +264,13 @@ def read_response(response: JsonObject, job: Job) -> CallResult:
     """Read a response. Raises `VendorError` for one that is cut off or not understood: it must not be stored."""
     recognition = read_recognition(response)
     transcript = neutral(recognition, **transcript_names(job))
-    pointers = recognition.odd_values.pointers
-    details = [WarningDetail(code=RESULT_PARTLY_UNDERSTOOD, pointers=pointers)] if pointers else []
-    warnings = find_option_warnings(job.options, transcript.duration_ms)
-    warnings += [*([] if transcript.text else [NO_WORDS]), *(detail.code for detail in details)]
-    return CallResult(response, transcript, warnings, details)
+    return CallResult(response, transcript, find_transcript_warnings(job, transcript, recognition.odd_values.pointers))
 
 
 def read_stored(stored: JsonObject, job: Job) -> CallResult:
     """Read a stored response. One with only a code and a message is our own note that there is no speech."""
     if set(stored) <= {"code", "message", "request_id"}:
-        return CallResult(
-            stored,
-            empty(**transcript_names(job)),
-            [*find_option_warnings(job.options, None), str(stored.get("code"))],
-            [],
-        )
+        transcript = empty(**transcript_names(job))
+        silence_code = str(stored.get("code"))
+        return CallResult(stored, transcript, find_transcript_warnings(job, transcript, silence_code=silence_code))
     return read_response(stored, job)

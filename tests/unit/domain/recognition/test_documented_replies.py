@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
+from dashscribe.domain.recognition.synchronous_replies import read_recognition, read_usage
 from dashscribe.domain.recognition.task_replies import FRAMES, FileOutcome, TaskReply, read_outcomes
 from dashscribe.domain.transcripts.cues import subtitles
 from dashscribe.domain.transcripts.plain_text import plain_text
@@ -275,7 +275,7 @@ def test_a_synchronous_reply_becomes_a_text_without_times(answer: dict[str, Any]
     assert plain_text(transcript) == "Welcome to Alibaba Cloud.\n"
     assert srt(subtitles(transcript).cues) == ""
     assert vtt(subtitles(transcript).cues) == "WEBVTT\n"
-    assert read_billed_seconds(answer) == billed
+    assert read_usage(answer).billed_seconds == billed
 
 
 # tasks
@@ -387,4 +387,4 @@ def test_a_fun_asr_flash_reply_keeps_its_times(output: dict[str, Any], streamed:
     assert (sentence.sentence_id, sentence.begin_ms, sentence.end_ms) == (1, 760, 3800)
     assert words_of(sentence) == [(760, 1040, "Hello", ""), (1040, 1400, " world", ".")]
     assert srt(subtitles(transcript).cues) == "1\n00:00:00,760 --> 00:00:01,593\nHello world.\n"
-    assert read_billed_seconds(answer) == 4
+    assert read_usage(answer).billed_seconds == 4

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from dashscribe.domain.recognition.synchronous_replies import read_billed_seconds, read_recognition
+from dashscribe.domain.recognition.synchronous_replies import read_recognition, read_usage
 from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.domain.transcripts.cues import subtitles
 from dashscribe.domain.transcripts.plain_text import plain_text
@@ -90,7 +90,7 @@ def test_the_usage_frame_after_the_end_is_read() -> None:
     usage = {"choices": [], "usage": {"prompt_tokens": 42, "seconds": 7, "total_tokens": 54}}
     answer = frames(chunk("Hello."), chunk(None, "stop"), usage)
     assert read(answer).text == "Hello."
-    assert read_billed_seconds(answer) == 7
+    assert read_usage(answer).billed_seconds == 7
 
 
 def test_language_and_emotion_are_the_last_ones_given() -> None:
@@ -181,7 +181,7 @@ def test_a_stream_keeps_the_times_of_every_sentence() -> None:
     transcript = read(answer)
     assert (transcript.text, transcript.timing) == ("One. Two.", "sentences")
     assert times(transcript) == [(0, "One. "), (2_000, "Two.")]
-    assert read_billed_seconds(answer) == 3
+    assert read_usage(answer).billed_seconds == 3
 
 
 def test_the_last_revision_of_a_text_is_used() -> None:
@@ -305,12 +305,12 @@ def test_a_text_is_kept_with_invalid_or_new_fields_around_it(extra: Json) -> Non
 def test_invalid_usage_is_unknown_and_the_text_is_kept(usage: object, billed: int | None) -> None:
     reply = native("Hello.", "stop") | {"usage": usage}
     assert read(reply).text == "Hello."
-    assert read_billed_seconds(reply) == billed
+    assert read_usage(reply).billed_seconds == billed
 
 
 def test_the_billed_seconds_of_a_stream_are_the_last_ones_given() -> None:
     frames = [{"usage": {"seconds": 1}}, {"usage": {"seconds": 4}}, {"usage": None}, {}]
-    assert read_billed_seconds({FRAMES: frames}) == 4
+    assert read_usage({FRAMES: frames}).billed_seconds == 4
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ ANSWER = REPLY | st.fixed_dictionaries({FRAMES: st.lists(REPLY, max_size=3) | JS
 def test_any_reply_becomes_files_or_an_error_with_a_code(document: Json) -> None:
     with suppress(VendorError):
         transcript = read(document)
-        billed = read_billed_seconds(document)
+        billed = read_usage(document).billed_seconds
         assert billed is None or billed >= 0
         assert srt(subtitles(transcript).cues) == "" or transcript.timing != "none"
         assert json.loads(transcript.model_dump_json())["text"] == transcript.text

@@ -83,18 +83,12 @@ def read_recognition(document: JsonObject) -> VendorResult:
     return result
 
 
-def read_usage(document: JsonObject) -> TaskUsage | None:
-    """Return the last usage that a reply reports: that with seconds, else that with tokens."""
+def read_usage(document: JsonObject) -> TaskUsage:
+    """Return the last usage that a reply reports: that with seconds, else that with tokens; else an empty one."""
     found = [reply.usage for reply in reversed(_read_replies(document, OddValues())) if reply.usage]
     with_seconds = [usage for usage in found if usage.billed_seconds is not None]
     with_tokens = [usage for usage in found if usage.tokens is not None]
-    return next(iter(with_seconds or with_tokens or found), None)
-
-
-def read_billed_seconds(document: JsonObject) -> int | None:
-    """Return the seconds that the vendor bills; None if it bills tokens or reports no usage."""
-    usage = read_usage(document)
-    return usage.billed_seconds if usage else None
+    return next(iter(with_seconds or with_tokens or found), TaskUsage())
 
 
 def _read_replies(document: JsonObject, odd: OddValues) -> list[_Reply]:

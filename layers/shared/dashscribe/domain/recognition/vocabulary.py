@@ -87,7 +87,6 @@ class ListedVocabulary(_Reply):
     vocabulary_id: str
     status: TextOrNone = None
     gmt_create: TextOrNone = None
-    gmt_modified: TextOrNone = None
 
 
 class VocabularyContent(_Reply):
