@@ -134,11 +134,11 @@ def too_large_for(media: Media, spec: ModelSpec, *, is_inline: bool = False) -> 
             f"base64; {spec.name} accepts at most {limit:,} in a request (option 'send'). Choose an asynchronous model "
             "for it, or name one as the profile's fallback_model, and upload it again.",
         )
-    if spec.max_size_bytes is None or media.size_bytes <= spec.max_size_bytes:
+    if limit is None or media.size_bytes <= limit:
         return None
     return (
         "FILE_TOO_LARGE",
-        f"The object has {media.size_bytes:,} bytes; {spec.name} accepts at most {spec.max_size_bytes:,}. Choose an "
+        f"The object has {media.size_bytes:,} bytes; {spec.name} accepts at most {limit:,}. Choose an "
         "asynchronous model for it, or name one as the profile's fallback_model, and upload it again.",
     )
 
@@ -158,9 +158,9 @@ def too_long_for(duration_seconds: float | None, spec: ModelSpec) -> tuple[str, 
 
 def refusal(media: Media) -> tuple[str, str] | None:
     """Why no model can transcribe this object, as (code, sentence); None if the vendor may accept it."""
-    if not has_known_extension(media) and key_refusal(media):
-        return key_refusal(media)
     if not has_known_extension(media):
+        if (refused := key_refusal(media)) is not None:
+            return refused
         given = f"the extension {media.extension!r}" if media.extension else "no extension"
         return (
             "UNSUPPORTED_FORMAT",
