@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dashscribe.domain.jobs import pause as rules
-from dashscribe.domain.jobs.pause import Announcement, Pauses
+from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.errors import PublishFailed
 from dashscribe.observability import logger
 from dashscribe.services.ports import Clock, EventPublisher, PauseStore
@@ -28,9 +28,7 @@ class PauseKeeper:
     def start(self, reason: str, message: str, *, model: str | None = None, by_query: bool = False) -> None:
         """Start the pause of the model or of the account, or record another refusal during it."""
         now = self.clock()
-        self._change(
-            lambda seen: rules.start_pause(seen, reason, message, now, model=model, by_query=by_query),
-        )
+        self._change(lambda seen: rules.start_pause(seen, reason, message, now, model=model, by_query=by_query))
         logger.error("submissions paused", reason=reason, explanation=message, model=model)
 
     def end(self, scopes: Iterable[str | None]) -> None:
@@ -46,15 +44,12 @@ class PauseKeeper:
 
     def announce(self, seen: Pauses, events: EventPublisher) -> None:
         """Publish the starts and ends that are not published yet. After an error they are published later."""
-        if not seen.announcements:
-            return
-        published: list[Announcement] = list(seen.announcements)
         try:
-            events.announce(published)
+            events.announce(seen.announcements)
         except PublishFailed:
             logger.exception("event not published; the next pass publishes it")
             return
-        self._change(lambda current: rules.announced(current, published))
+        self._change(lambda current: rules.announced(current, seen.announcements))
 
     def _change(self, change: Callable[[Pauses], Pauses]) -> Pauses:
         """Apply a change, and return the pauses as they were before it."""

@@ -67,8 +67,7 @@ class SubmissionPause:
 
     def end(self, model: str) -> None:
         """The vendor accepted a submission: whatever was wrong with the account, or with this model, is over."""
-        if any(pause.model in (None, model) for pause in self.keeper.current().pauses):
-            self.keeper.end([None, model])
+        self.keeper.end([None, model])
 
     def record_refusal(self, claimed: list[Job], error: VendorError) -> SubmitReport:
         """Apply the retry policy to jobs whose submission the vendor refused: it accepted nothing."""
@@ -105,20 +104,19 @@ class SubmissionPause:
         """
         now = self.recorder.clock()
         models = seen.of_models
-        by_model: dict[str | None, Job] = {}
+        candidates: dict[str | None, Job] = {}
         for job in ready:
             model = model_of(job)
             if model not in models or models[model].probe_is_due(now):
-                by_model.setdefault(model, job)
+                candidates.setdefault(model, job)
+        chosen: list[str | None] = [model for model in candidates if model in models]
+        scopes = chosen
         if seen.account is not None:
-            first = dict(list(by_model.items())[:1]) if seen.account.probe_is_due(now) else {}
-            probes, scopes = first, {None, *(models.keys() & first.keys())} if first else set()
-        else:
-            probes = {model: job for model, job in by_model.items() if model in models}
-            scopes = set(probes)
-        if not scopes or not self.keeper.claim_probes(seen, scopes):
+            chosen = list(candidates)[: int(seen.account.probe_is_due(now))]
+            scopes = [None, *chosen]
+        if not chosen or not self.keeper.claim_probes(seen, scopes):
             return set()
-        return {job.job_id for job in probes.values()}
+        return {candidates[model].job_id for model in chosen}
 
     def _local_cause(self) -> tuple[str, str] | None:
         """Reason and message of a cause that shows without a call to the vendor."""
