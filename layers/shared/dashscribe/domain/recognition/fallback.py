@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, EQUIVALENT_LANGUAGE_CODES, ModelSpec, Region
 from dashscribe.domain.recognition.option_checks import check_parameters, find_model, find_region_fault
-from dashscribe.domain.recognition.option_warnings import find_option_doubts, find_parameter_warnings
+from dashscribe.domain.recognition.option_warnings import find_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profile
 
@@ -48,16 +48,13 @@ def resolve_fallback(
     translated = translate_parameters(given, fallback) if own_parameters is None else own_parameters
     parameters, faults = check_parameters(fallback, translated)
     faults = [f"Option 'fallback_model': {fault}" for fault in [*filter(None, [fault, region_fault]), *faults]]
-    doubts = [
-        *find_option_doubts(fallback, parameters, region),
-        *find_parameter_warnings(fallback, translated, has_workspace=has_workspace),
-    ]
+    warnings = find_warnings(fallback, parameters, translated, region, has_workspace=has_workspace)
     return Fallback(
         model=fallback.name,
         family=fallback.family,
         parameters=parameters,
-        warnings=tuple(dict.fromkeys(doubt.code for doubt in doubts)),
-        warning_messages=tuple(doubt.message for doubt in doubts),
+        warnings=warnings.codes,
+        warning_messages=warnings.messages,
     ), faults
 
 

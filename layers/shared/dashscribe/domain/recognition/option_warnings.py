@@ -24,7 +24,27 @@ class OptionWarning(NamedTuple):
     message: str
 
 
-def find_option_doubts(spec: ModelSpec, parameters: JsonObject, region: Region) -> tuple[OptionWarning, ...]:
+class OptionWarnings(NamedTuple):
+    """The warnings of resolved options: each code once, and every message."""
+
+    codes: tuple[str, ...]
+    messages: tuple[str, ...]
+
+
+def find_warnings(
+    spec: ModelSpec, checked: JsonObject, given: JsonObject, region: Region, *, has_workspace: bool
+) -> OptionWarnings:
+    """Return the warnings about a model's parameters, as they were checked and as they were given."""
+    found = [
+        *_find_doubts(spec, checked, region),
+        *_find_parameter_warnings(spec, given, has_workspace=has_workspace),
+    ]
+    return OptionWarnings(
+        tuple(dict.fromkeys(warning.code for warning in found)), tuple(warning.message for warning in found)
+    )
+
+
+def _find_doubts(spec: ModelSpec, parameters: JsonObject, region: Region) -> tuple[OptionWarning, ...]:
     """Return the warnings about these checked parameters of a model in a region."""
     doubts: list[str] = []
     if region in spec.disputed_regions:
@@ -56,7 +76,7 @@ def find_option_doubts(spec: ModelSpec, parameters: JsonObject, region: Region) 
     return tuple(found)
 
 
-def find_parameter_warnings(spec: ModelSpec, given: JsonObject, *, has_workspace: bool) -> list[OptionWarning]:
+def _find_parameter_warnings(spec: ModelSpec, given: JsonObject, *, has_workspace: bool) -> list[OptionWarning]:
     """Return the warnings about valid parameters, as they were given, that are not sent whole or may have no effect."""
     has_hotwords = given.get("vocabulary_id") or (spec.parameters.prepares_vocabulary and given.get("vocabulary"))
     found: list[OptionWarning] = []

@@ -22,7 +22,7 @@ from dashscribe.domain.recognition.option_checks import (
     find_region_fault,
     quote,
 )
-from dashscribe.domain.recognition.option_warnings import find_option_doubts, find_parameter_warnings
+from dashscribe.domain.recognition.option_warnings import find_warnings
 from dashscribe.domain.recognition.output_options import check_subtitles, resolve_outputs
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import BYTE_ORDER_MARK, DEFAULT_PROFILE, Profile, Profiles
@@ -183,10 +183,7 @@ def resolve_options(
     faults += fallback_faults
     if faults:
         raise InvalidOptions(_limit_faults(faults))
-    doubts = [
-        *find_option_doubts(spec, parameters, region),
-        *find_parameter_warnings(spec, merged, has_workspace=has_workspace),
-    ]
+    warnings = find_warnings(spec, parameters, merged, region, has_workspace=has_workspace)
     return Options(
         profile=profile_name,
         model=model,
@@ -195,8 +192,8 @@ def resolve_options(
         endpoint=(profile.endpoint or spec.endpoints[0]) if spec.is_synchronous else None,
         stream=spec.is_synchronous and (spec.streams_by_default if profile.stream is None else profile.stream),
         fallback=fallback,
-        warnings=tuple(dict.fromkeys(doubt.code for doubt in doubts)),
-        warning_messages=tuple(doubt.message for doubt in doubts),
+        warnings=warnings.codes,
+        warning_messages=warnings.messages,
         outputs=outputs,
         subtitles=subtitles,
         send=profile.send or "url",
