@@ -29,6 +29,7 @@ from local.stack import (
     locked,
 )
 from local.target import Target
+from tests.support.table import create_jobs_table
 from tests.template.test_options import OPTIONS
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(1800)]
@@ -118,22 +119,7 @@ def own_resources(info: StackInfo) -> dict[str, str]:
     for bucket in ("media", "more-media", "results", "lists"):
         s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket="media", VersioningConfiguration={"Status": "Enabled"})
-    dynamodb.create_table(
-        TableName="jobs",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "due_kind", "due_at")],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "due",
-                "KeySchema": [
-                    {"AttributeName": "due_kind", "KeyType": "HASH"},
-                    {"AttributeName": "due_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
+    create_jobs_table(dynamodb, "jobs")
     return {
         **OPTIONS,
         "MoreMediaBucketArns": "arn:aws:s3:::more-media",

@@ -10,6 +10,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from dashscribe.adapters.dynamodb.backfill_ledger import DynamoDbBackfillLedger
+from dashscribe.adapters.dynamodb.job_records import DUE_INDEX
 from dashscribe.adapters.dynamodb.pause_store import DynamoDbPauseStore
 from dashscribe.adapters.dynamodb.rate_limiter import DynamoDbRateLimiter
 from dashscribe.adapters.dynamodb.unreadable_records import DeadLetteringJobRecords
@@ -20,6 +21,29 @@ from dashscribe.domain.jobs.task import Task
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+
+def create_jobs_table(client: DynamoDBClient, name: str) -> None:
+    """Create the table of template.yaml (tests/template checks that the template has the same table)."""
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "due_kind", "due_at")],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": DUE_INDEX,
+                "KeySchema": [
+                    {"AttributeName": "due_kind", "KeyType": "HASH"},
+                    {"AttributeName": "due_at", "KeyType": "RANGE"},
+                ],
+                "Projection": {
+                    "ProjectionType": "INCLUDE",
+                    "NonKeyAttributes": ["received_at", "accepted_at", "model", "phase", "task_id", "files"],
+                },
+            }
+        ],
+    )
 
 
 class JobsTable(

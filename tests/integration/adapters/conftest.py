@@ -10,11 +10,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from dashscribe.adapters.dynamodb.job_records import DUE_INDEX
 from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.recognition.media import Media
 from tests.support.network import no_connections
-from tests.support.table import JobsTable
+from tests.support.table import JobsTable, create_jobs_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -49,27 +48,9 @@ def now() -> datetime:
 
 @pytest.fixture
 def dynamodb(aws: None) -> DynamoDBClient:
-    """A client, and the table of template.yaml (tests/template checks that the template has the same table)."""
+    """A client, and the table of template.yaml."""
     client = boto3.client("dynamodb")
-    client.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "due_kind", "due_at")],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": DUE_INDEX,
-                "KeySchema": [
-                    {"AttributeName": "due_kind", "KeyType": "HASH"},
-                    {"AttributeName": "due_at", "KeyType": "RANGE"},
-                ],
-                "Projection": {
-                    "ProjectionType": "INCLUDE",
-                    "NonKeyAttributes": ["received_at", "accepted_at", "model", "phase", "task_id", "files"],
-                },
-            }
-        ],
-    )
+    create_jobs_table(client, TABLE)
     return client
 
 

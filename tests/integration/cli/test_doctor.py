@@ -21,6 +21,7 @@ from cli.notifications import read_notifications, switch_on_events
 from cli.stack import Stack
 from dashscribe.adapters.dynamodb.pause_store import DynamoDbPauseStore
 from dashscribe.domain.jobs.pause import Pauses, start_pause
+from tests.support.table import create_jobs_table
 
 REGION = "us-east-1"
 FUNCTIONS = {"SubmitTranscriptionFunctionName": "submit", "TranscribeAudioFunctionName": "transcribe"}
@@ -68,22 +69,7 @@ class DeployedStack:
             f"{name}Url": sqs.create_queue(QueueName=name)["QueueUrl"]
             for name in ("SubmitQueue", "SynchronousQueue", "SubmitDeadLetterQueue")
         }
-        boto3.client("dynamodb").create_table(
-            TableName="jobs",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": n, "AttributeType": "S"} for n in ("pk", "due_kind", "due_at")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "due",
-                    "KeySchema": [
-                        {"AttributeName": "due_kind", "KeyType": "HASH"},
-                        {"AttributeName": "due_at", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        create_jobs_table(boto3.client("dynamodb"), "jobs")
         secret = boto3.client("secretsmanager").create_secret(Name="key", SecretString="sk-secret-value")
         boto3.client("events").put_rule(Name="rule", EventPattern='{"source": ["aws.s3"]}')
         scheduler: Any = boto3.client("scheduler")

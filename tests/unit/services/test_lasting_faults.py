@@ -1,4 +1,4 @@
-"""Faults that last for minutes or for days: each ends, and the uploader is told of a delay of 15 minutes."""
+"""Faults that last for minutes or for days: each ends, and a delay of 15 minutes is published."""
 
 from __future__ import annotations
 
