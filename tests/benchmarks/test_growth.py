@@ -27,7 +27,7 @@ from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.polling.poll import PassResult
 from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS
 from dashscribe.services.ports import DueRecord, DueTask
-from local.documents import sample_job
+from local.event_documents import sample_job
 from tests.support.world import START, Records, Vendor, VendorTask, World
 
 FINALIZE = timedelta(seconds=0.3)

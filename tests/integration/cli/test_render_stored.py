@@ -17,7 +17,7 @@ from cli.__main__ import main
 from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.jobs.job_files import job_files, result_file
 from dashscribe.domain.recognition.stored_results import read_result
-from local.documents import sample_job
+from local.event_documents import sample_job
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

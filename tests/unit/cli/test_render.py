@@ -12,7 +12,7 @@ from cli.__main__ import main
 from dashscribe.domain.jobs.job import Status
 from dashscribe.domain.jobs.job_report import job_report
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, OUTPUTS
-from local.documents import sample_job
+from local.event_documents import sample_job
 
 Json = dict[str, Any]
 WORDS = [

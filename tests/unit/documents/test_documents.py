@@ -15,7 +15,8 @@ from dashscribe.domain.jobs.job import Status
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.backfill import BackfillBatch
 from dashscribe.services.messages import FinalizeRequest, parse_message
-from local.documents import SAMPLES, SCHEMAS, documents, sample_event
+from local.documents import SAMPLES, SCHEMAS, documents
+from local.event_documents import sample_event
 from local.stack import ROOT
 from tests.support.world import World
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from dashscribe.domain.jobs.job import Status
 from dashscribe.services.finalize import FinalizeReport
 from functions.finalize_transcription import app
-from local.documents import sample_job
+from local.event_documents import sample_job
 from tests.support.world import START
 from tests.unit.functions.conftest import Metrics, Serve, invoke
 

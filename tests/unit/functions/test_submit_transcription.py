@@ -6,7 +6,7 @@ from dashscribe.domain.jobs.job import Status
 from dashscribe.services.ports import Message
 from dashscribe.services.submission.report import SubmitReport
 from functions.submit_transcription import app
-from local.documents import sample_job
+from local.event_documents import sample_job
 from tests.conftest import LogLines
 from tests.unit.functions.conftest import Metrics, Serve, invoke
 
