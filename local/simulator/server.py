@@ -17,6 +17,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from pydantic import ValidationError
 from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -223,7 +224,9 @@ class Simulator:
 
     async def _upload(self, request: Request) -> Response:
         try:
-            status = self._uploads.store(request.headers.get("content-type", ""), await request.body())
+            async with request.form() as form:
+                fields = {name: await _read_field(value) for name, value in form.items()}
+            status = self._uploads.store(fields)
         except UploadRefusedError as refused:
             return Response(f"<Error><Code>{refused.code}</Code></Error>", refused.status, media_type="application/xml")
         return Response(status_code=status)
@@ -311,3 +314,7 @@ def _parse_body(raw: bytes) -> Any:
         return json.loads(raw) if raw else None
     except ValueError:
         return raw.decode(errors="replace")
+
+
+async def _read_field(value: UploadFile | str) -> bytes:
+    return value.encode() if isinstance(value, str) else await value.read()

@@ -13,6 +13,7 @@ import json
 import secrets
 import time
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,10 +63,8 @@ class Uploads:
             "x_oss_forbid_overwrite": "true",
         }
 
-    def store(self, content_type: str, raw: bytes) -> int:
-        """Store the file of a form (multipart/form-data), and return the HTTP status that the form wants. Raises
-        `UploadRefusedError`."""
-        fields = read_form(content_type, raw)
+    def store(self, fields: Mapping[str, bytes]) -> int:
+        """Store the file of a form, and return the HTTP status that the form wants. Raises `UploadRefusedError`."""
         key, policy = fields.get("key", b"").decode(errors="replace"), fields.get("policy", b"").decode("latin-1")
         if "file" not in fields or not key:
             raise UploadRefusedError(400, "InvalidArgument")
@@ -91,17 +90,3 @@ class Uploads:
 
     def _sign(self, policy: str) -> str:
         return base64.b64encode(hmac.new(self._signing_key, policy.encode(), hashlib.sha1).digest()).decode()
-
-
-def read_form(content_type: str, raw: bytes) -> dict[str, bytes]:
-    """Return the values of a form (RFC 7578) by field name. A body without a boundary has none."""
-    _, found, boundary = content_type.partition("boundary=")
-    fields: dict[str, bytes] = {}
-    if not found:
-        return fields
-    for part in raw.split(b"--" + boundary.partition(";")[0].strip().strip('"').encode()):
-        head, _, content = part.partition(b"\r\n\r\n")
-        _, named, name = head.partition(b' name="')
-        if named:
-            fields[name.partition(b'"')[0].decode(errors="replace")] = content.removesuffix(b"\r\n")
-    return fields
