@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from cli.report import WrongUsage
@@ -49,22 +50,21 @@ def find_stack(name: str | None, region: str | None, profile: str | None) -> Sta
                 aws_access_key_id=local["access_key_id"],
                 aws_secret_access_key=local["secret_access_key"],
             )
-            return _described(session, local["stack_name"], local["aws_endpoint_url"])
+            return describe_stack(partial(session.client, endpoint_url=local["aws_endpoint_url"]), local["stack_name"])
         if not name:
             raise WrongUsage("Name the stack, such as --stack dashscribe. No local stack runs here (make up).")
-        return _described(boto3.Session(profile_name=profile, region_name=region), name, None)
+        return describe_stack(boto3.Session(profile_name=profile, region_name=region).client, name)
     except (BotoCoreError, ClientError) as error:
         raise WrongUsage(f"The stack cannot be read: {error}") from error
 
 
-def _described(session: Any, name: str, endpoint_url: str | None) -> Stack:
-    def client(service: str) -> Any:
-        return session.client(service, endpoint_url=endpoint_url)
-
-    [stack] = client("cloudformation").describe_stacks(StackName=name)["Stacks"]
+def describe_stack(client: Callable[[str], Any], name: str) -> Stack:
+    """Read a stack with the clients of its account and region."""
+    formation = client("cloudformation")
+    [stack] = formation.describe_stacks(StackName=name)["Stacks"]
     return Stack(
         name=name,
-        region=session.region_name or client("cloudformation").meta.region_name,
+        region=formation.meta.region_name,
         status=stack["StackStatus"],
         client=client,
         outputs={each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])},

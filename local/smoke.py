@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from cli.checks import OK, inspect
-from cli.stack import Stack
+from cli.stack import describe_stack
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.transcripts.result_files import results_of
 from dashscribe.services.messages import backfill_event
@@ -154,15 +154,7 @@ class Smoke:
         return self._transcribed([key])
 
     def doctor(self) -> str:
-        target = self._deployed
-        stack = Stack(
-            self.stack_name,
-            self.client("s3").meta.region_name,
-            _status(self.client, self.stack_name),
-            self.client,
-            target.outputs,
-            target.parameters,
-        )
+        stack = describe_stack(self.client, self.stack_name)
         wrong = [f"{each.check}: {each.finding}" for each in inspect(stack) if each.status != OK]
         if wrong:
             raise StackError("; ".join(wrong))

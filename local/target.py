@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.stack import describe_stack
 from local.processes import StackError
 from local.stack import StackInfo
 
@@ -39,12 +40,8 @@ class Target:
 
     @classmethod
     def of_stack(cls, client: Callable[[str], Any], stack_name: str) -> Target:
-        [stack] = client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"]
-        return cls(
-            client=client,
-            outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
-            parameters={each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])},
-        )
+        stack = describe_stack(client, stack_name)
+        return cls(client, stack.outputs, stack.parameters)
 
     def output(self, name: str) -> str:
         try:

@@ -97,6 +97,7 @@ class DeployedStack:
         if service == "cloudformation":
             names = {"MediaUploadedRule": "rule", "EveryMinuteSchedule": "schedule", "ScheduleGroup": "group"}
             return SimpleNamespace(
+                meta=SimpleNamespace(region_name=REGION),
                 describe_stacks=lambda StackName: {"Stacks": [self.description]},  # noqa: N803  # boto3's own name
                 describe_stack_resource=lambda StackName, LogicalResourceId: {  # noqa: N803
                     "StackResourceDetail": {"PhysicalResourceId": names[LogicalResourceId]}

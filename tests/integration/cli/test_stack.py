@@ -53,7 +53,7 @@ def stacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
     def client(self: boto3.Session, service: str, **arguments: Any) -> Any:
         if service == "cloudformation":
-            return SimpleNamespace(describe_stacks=describe_stacks)
+            return SimpleNamespace(describe_stacks=describe_stacks, meta=SimpleNamespace(region_name="us-east-1"))
         return real(self, service, **arguments)
 
     monkeypatch.setattr(boto3.Session, "client", client)
