@@ -47,8 +47,12 @@ from functions.poll_tasks import app as poll_app
 from functions.submit_transcription import app as submit_app
 from tests.benchmarks.aws_bill import Bill, item_size
 from tests.benchmarks.virtual_time import Pool, VirtualTime
+from tests.support.constants import START
 from tests.support.crashes import Crashes
-from tests.support.world import START, Queue, Records, Results, Vendor, World, due_task
+from tests.support.records import Records, due_task
+from tests.support.stores import Queue, Results
+from tests.support.vendor import Vendor
+from tests.support.world import World
 
 LATENCY = {
     "head": 0.020,

@@ -30,7 +30,7 @@ from tests.benchmarks.simulated_aws import (
     SimulatedRun,
 )
 from tests.benchmarks.virtual_time import VirtualTime
-from tests.support.world import START
+from tests.support.constants import START
 
 BASELINES = Path(__file__).parent / "baselines"
 LAMBDA_RETRIES = (60, 120)

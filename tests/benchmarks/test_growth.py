@@ -28,7 +28,10 @@ from dashscribe.services.polling.poll import PassResult
 from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS
 from dashscribe.services.ports import DueRecord, DueTask
 from local.event_documents import sample_job
-from tests.support.world import START, Records, Vendor, VendorTask, World
+from tests.support.constants import START
+from tests.support.records import Records
+from tests.support.vendor import Vendor, VendorTask
+from tests.support.world import World
 
 FINALIZE = timedelta(seconds=0.3)
 A_PASS = timedelta(seconds=0.2)

@@ -20,7 +20,7 @@ from dashscribe.observability import logger
 from tests.benchmarks.figures import percentiles, table
 from tests.benchmarks.simulated_aws import LimitedVendor, SimulatedAws
 from tests.benchmarks.test_growth import Arrival, Run, play, play_arrivals
-from tests.support.world import START
+from tests.support.constants import START
 
 MINUTE, HOUR = 60, 3600
 RELEASED = START + timedelta(seconds=200)

@@ -9,7 +9,7 @@ from typing import Any
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.options import resolve_options
 from dashscribe.domain.recognition.profiles import Profiles
-from tests.support.world import MEDIA_BUCKET
+from tests.support.constants import MEDIA_BUCKET
 
 HEX = "0123456789abcdef" * 2
 

@@ -12,7 +12,8 @@ from dashscribe.errors import StaleRecord
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.ports import Message
 from tests.support.interleaving import Faults, Interleaver, Story
-from tests.support.world import Records, World
+from tests.support.records import Records
+from tests.support.world import World
 
 DELAYS = [0.5, 2, 11, 95, 130, 400]
 """Seconds between rounds: within a wait, past a reconciliation, past a claim, past the time when absence counts."""

@@ -10,7 +10,7 @@ from dashscribe.domain.jobs.job import Status
 from dashscribe.services.finalize import FinalizeReport
 from functions.finalize_transcription import app
 from local.event_documents import sample_job
-from tests.support.world import START
+from tests.support.constants import START
 from tests.unit.functions.conftest import Metrics, Serve, invoke
 
 EVENT = {"submission_id": "s-1", "job_ids": ["j-1", "j-2"]}

@@ -20,8 +20,9 @@ from dashscribe.domain.transcripts.result_files import MAX_KEY_BYTES, result_fol
 from dashscribe.errors import InvalidOptions, MalformedMessage, ProfilesUnreadable
 from dashscribe.services.messages import ObjectCreated, RequeuedJob, parse_message
 from dashscribe.services.ports import Message
+from tests.support.constants import MEDIA_BUCKET, RESULTS_BUCKET, START, SUBMITTED, SUCCEEDED
 from tests.support.hostile_input import HEX, nested, options_of, s3_event
-from tests.support.world import MEDIA_BUCKET, RESULTS_BUCKET, START, SUBMITTED, SUCCEEDED, World
+from tests.support.world import World
 
 
 @pytest.mark.parametrize("depth", range(880, 1010, 2))

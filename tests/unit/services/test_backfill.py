@@ -17,7 +17,8 @@ from dashscribe.domain.recognition.watched_keys import WatchedKeys
 from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillReport, BackfillService
 from dashscribe.services.messages import BACKFILL, ObjectCreated, parse_message
 from dashscribe.services.ports import Upload
-from tests.support.world import MEDIA_BUCKET, RESULTS_BUCKET, START, World
+from tests.support.constants import MEDIA_BUCKET, RESULTS_BUCKET, START
+from tests.support.world import World
 
 LONG_AGO = datetime(2025, 6, 1, tzinfo=UTC)
 RATE = 5

@@ -12,7 +12,8 @@ from dashscribe.domain.jobs.job import Due, Status
 from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.messages import FinalizeRequest
-from tests.support.world import SUBMITTED, SUCCEEDED, World, accepted_tasks
+from tests.support.constants import SUBMITTED, SUCCEEDED
+from tests.support.world import World, accepted_tasks
 
 ARREARS = VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)
 ACCESS_DENIED = VendorError("Model.AccessDenied", "not yours", ErrorClass.PERMANENT, 403)

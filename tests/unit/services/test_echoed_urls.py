@@ -6,7 +6,8 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.support.world import SUCCEEDED, World
+from tests.support.constants import SUCCEEDED
+from tests.support.world import World
 
 
 def without_query(url: str) -> str:

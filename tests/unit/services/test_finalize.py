@@ -10,7 +10,8 @@ import pytest
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.services.polling.poll import PassReport
 from tests.conftest import LogLines
-from tests.support.world import SUBMITTED, SUCCEEDED, World
+from tests.support.constants import SUBMITTED, SUCCEEDED
+from tests.support.world import World
 
 
 def completed(report: PassReport | None) -> PassReport:

@@ -20,8 +20,10 @@ from dashscribe.builders import SubmissionPorts
 from dashscribe.domain.jobs.events import Detail
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.transcripts.result_files import MAX_KEY_BYTES
+from tests.support.constants import MEDIA_BUCKET, SUBMITTED, SUCCEEDED
 from tests.support.hostile_input import HEX, nested, s3_event
-from tests.support.world import MEDIA_BUCKET, SUBMITTED, SUCCEEDED, Records, World
+from tests.support.records import Records
+from tests.support.world import World
 
 LONG_KEYS = {
     "1024 bytes of ASCII": "a" * 1020 + ".wav",

@@ -31,7 +31,8 @@ from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.services.messages import FinalizeRequest, ObjectCreated, parse_message
-from tests.support.world import DELAYED, SUBMITTED, World, accepted_tasks
+from tests.support.constants import DELAYED, SUBMITTED
+from tests.support.world import World, accepted_tasks
 
 MAX_UPLOADS = 6
 MAX_SUBMISSIONS = 1 + MAX_RESUBMISSIONS + MAX_LOST_RESPONSES

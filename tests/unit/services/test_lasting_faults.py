@@ -13,7 +13,8 @@ from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask, TaskReply
 from dashscribe.errors import ErrorClass, ResponseLost, ResultUnavailable, ResultUnreadable, VendorError
 from tests.end_to_end.fault_table import LASTING, End, LastingRow
-from tests.support.world import DELAYED, FAILED, SUBMITTED, SUCCEEDED, World
+from tests.support.constants import DELAYED, FAILED, SUBMITTED, SUCCEEDED
+from tests.support.world import World
 
 THROTTLED = VendorError("Throttling.RateQuota", "too fast", ErrorClass.THROTTLED, 429)
 ARREARAGE = VendorError("Arrearage", "pay", ErrorClass.ACCOUNT_WIDE, 400)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from dashscribe.domain.transcripts.result_files import result_folder
-from tests.support.world import RESULTS_BUCKET, World
+from tests.support.constants import RESULTS_BUCKET
+from tests.support.world import World
 
 
 def reason_of(world: World, key: str) -> dict[str, object]:

@@ -10,7 +10,8 @@ from dashscribe.domain.jobs.job_files import job_result_folder
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import read_request_id
 from dashscribe.errors import ErrorClass, VendorError
-from tests.support.world import RESULTS_BUCKET, World
+from tests.support.constants import RESULTS_BUCKET
+from tests.support.world import World
 
 
 def job_json(world: World, key: str) -> JsonObject:

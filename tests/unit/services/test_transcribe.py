@@ -14,7 +14,8 @@ from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.services.transcribe import MAX_CALL_SLOT_WAIT
 from tests.support.caller import SAID, reply
-from tests.support.world import SUBMITTED, SUCCEEDED, World
+from tests.support.constants import SUBMITTED, SUCCEEDED
+from tests.support.world import World
 
 PARAMETERS = {"asr_options": {"language": "en"}, "context": "Names"}
 PROFILES = json.dumps(

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.jobs.job import Status
-from tests.support.world import FAILED, SUBMITTED, SUCCEEDED, World
+from tests.support.constants import FAILED, SUBMITTED, SUCCEEDED
+from tests.support.world import World
 
 
 def test_an_upload_becomes_six_files_and_two_events() -> None:

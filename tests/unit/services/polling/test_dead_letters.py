@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.services.ports import DeadLetter
-from tests.support.world import SUCCEEDED, World
+from tests.support.constants import SUCCEEDED
+from tests.support.world import World
 
 
 def moved_upload(world: World, key: str) -> str:

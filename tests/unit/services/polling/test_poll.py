@@ -12,7 +12,8 @@ from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.polling.pass_budget import FILES_PER_PASS
 from dashscribe.services.polling.poll import JOBS_PER_PASS, PassReport
-from tests.support.world import SUBMITTED, SUCCEEDED, World
+from tests.support.constants import SUBMITTED, SUCCEEDED
+from tests.support.world import World
 
 STEP_FUNCTIONS_LIMIT = 256 * 1024
 

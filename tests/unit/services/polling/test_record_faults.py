@@ -12,7 +12,8 @@ from dashscribe.domain.jobs.timeouts import TASK_SAFETY_NET
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.task_replies import TaskList
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
-from tests.support.world import ENVIRON, FAILED, SUCCEEDED, World
+from tests.support.constants import ENVIRON, FAILED, SUCCEEDED
+from tests.support.world import World
 
 
 def ends(world: World, key: str) -> list[str]:

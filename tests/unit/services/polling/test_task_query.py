@@ -9,7 +9,8 @@ import pytest
 
 from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
-from tests.support.world import SUBMITTED, SUCCEEDED, World
+from tests.support.constants import SUBMITTED, SUCCEEDED
+from tests.support.world import World
 
 
 def test_the_file_of_a_task_that_the_vendor_no_longer_knows_is_submitted_again() -> None:

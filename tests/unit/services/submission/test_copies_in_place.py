@@ -10,7 +10,8 @@ import pytest
 from dashscribe.domain.recognition.media import Media
 from dashscribe.errors import MediaArchived
 from tests.conftest import LogLines
-from tests.support.world import MEDIA_BUCKET, World
+from tests.support.constants import MEDIA_BUCKET
+from tests.support.world import World
 
 
 def event(version: str, reason: str = "CopyObject", *, key: str = "a.wav", etag: str = "e1", size: int = 1000) -> str:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.support.world import SUBMITTED, SUCCEEDED, World
+from tests.support.constants import SUBMITTED, SUCCEEDED
+from tests.support.world import World
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.world import FAILED, World
+from tests.support.constants import FAILED
+from tests.support.world import World
 
 
 @pytest.mark.parametrize(

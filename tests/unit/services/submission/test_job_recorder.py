@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dashscribe.domain.jobs.job import Status
-from tests.support.world import FAILED, World
+from tests.support.constants import FAILED
+from tests.support.world import World
 
 
 def test_an_event_that_the_bus_refuses_is_published_later() -> None:

@@ -10,7 +10,8 @@ import pytest
 from dashscribe.domain.jobs.job import Status
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
-from tests.support.world import DELAYED, FAILED, SUBMITTED, SUCCEEDED, World
+from tests.support.constants import DELAYED, FAILED, SUBMITTED, SUCCEEDED
+from tests.support.world import World
 
 NO_LIST = VendorError("NotFound", "no such path", ErrorClass.PERMANENT, 404)
 

@@ -9,7 +9,8 @@ import pytest
 from dashscribe.domain.jobs.job import Due
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import VendorError
-from tests.support.world import DELAYED, FAILED, SUCCEEDED, World
+from tests.support.constants import DELAYED, FAILED, SUCCEEDED
+from tests.support.world import World
 
 OTHER = {"dashscribe-model": "fun-asr-mtl"}
 PAUSED, RESUMED = "Submissions Paused", "Submissions Resumed"

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from dashscribe.domain.recognition.media import Media
 from dashscribe.errors import MediaArchived
-from tests.support.world import MEDIA_BUCKET, World
+from tests.support.constants import MEDIA_BUCKET
+from tests.support.world import World
 
 
 def event(detail_type: str, **detail: str) -> str:

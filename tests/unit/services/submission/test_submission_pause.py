@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from dashscribe.domain.jobs.job import Due, Status
 from dashscribe.errors import ErrorClass, VendorError
-from tests.support.world import DELAYED, FAILED, SUCCEEDED, World
+from tests.support.constants import DELAYED, FAILED, SUCCEEDED
+from tests.support.world import World
 
 
 def test_uploads_wait_for_the_api_key_and_are_transcribed_once_it_exists() -> None:

@@ -12,7 +12,9 @@ from dashscribe.domain.recognition.catalogue import ModelSpec
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask
 from dashscribe.services.submission.submit import GATHER_AT_MOST, GATHER_FOR
-from tests.support.world import SUCCEEDED, World, key_in
+from tests.support.constants import SUCCEEDED
+from tests.support.vendor import key_in
+from tests.support.world import World
 
 MB = 1024**2
 

@@ -8,7 +8,8 @@ import pytest
 
 from dashscribe.domain.jobs.job import Job
 from dashscribe.errors import ErrorClass, VendorError, VendorUnreachable
-from tests.support.world import FAILED, START, SUBMITTED, SUCCEEDED, World
+from tests.support.constants import FAILED, START, SUBMITTED, SUCCEEDED
+from tests.support.world import World
 
 
 def test_each_file_has_its_own_task_when_the_parameter_allows_one_file_per_task() -> None:

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from tests.support.world import FAILED, SUBMITTED, SUCCEEDED, World
+from tests.support.constants import FAILED, SUBMITTED, SUCCEEDED
+from tests.support.world import World
 
 PROFILES = json.dumps(
     {

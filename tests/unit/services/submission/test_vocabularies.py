@@ -10,7 +10,8 @@ import pytest
 from dashscribe.domain.jobs.job_files import job_result_folder
 from dashscribe.domain.recognition.vocabulary import CHECK_EVERY, VocabularyContent
 from dashscribe.errors import ErrorClass, VendorError
-from tests.support.world import FAILED, RESULTS_BUCKET, SUCCEEDED, World
+from tests.support.constants import FAILED, RESULTS_BUCKET, SUCCEEDED
+from tests.support.world import World
 
 WORDS = {"Bulge Bracket": 4, "阙里人家": 5}
 PROFILES = json.dumps(
