@@ -53,7 +53,7 @@ def find_stack(name: str | None, region: str | None, profile: str | None) -> Sta
             return describe_stack(partial(session.client, endpoint_url=local["aws_endpoint_url"]), local["stack_name"])
         if not name:
             raise WrongUsage("Name the stack, such as --stack dashscribe. No local stack runs here (make up).")
-        return describe_stack(boto3.Session(profile_name=profile, region_name=region).client, name)
+        return describe_stack(partial(boto3.Session(profile_name=profile, region_name=region).client), name)
     except (BotoCoreError, ClientError) as error:
         raise WrongUsage(f"The stack cannot be read: {error}") from error
 
