@@ -48,6 +48,18 @@ def window(browser: Browser) -> Page:
 
 
 @pytest.fixture
+def cpu_seconds(browser: Browser) -> Callable[[], float]:
+    """The processor time of all pages so far. Other work on the machine does not change it, as it changes the clock."""
+    session = browser.new_browser_cdp_session()
+
+    def read() -> float:
+        processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
+        return float(sum(process["cpuTime"] for process in processes if process["type"] == "renderer"))
+
+    return read
+
+
+@pytest.fixture
 def complaints() -> list[str]:
     """What the browser complains about: errors of the script, violations of the policy, requests to other places."""
     return []
