@@ -156,6 +156,14 @@ def test_an_mp3_with_variable_bit_rate_and_no_header_has_an_unknown_duration() -
     assert audio_length(mp3_frame(32) * 20 + mp3_frame(256) * (frames - 20)) is None
 
 
+def test_a_part_of_an_mp3_has_the_duration_of_its_bytes() -> None:
+    """Its header still has the length of the whole recording."""
+    whole = recorded(*WITH_DURATION["mp3"])
+    tenth = whole[: len(whole) // 10]
+    assert b"Info" in tenth or b"Xing" in tenth
+    assert audio_length(tenth) == pytest.approx(SECONDS / 10, abs=0.1)
+
+
 def test_a_recording_of_a_live_ogg_stream_has_its_own_duration() -> None:
     """Its positions continue those of the stream."""
     sound = bytearray(recorded(*WITH_DURATION["ogg"]))
