@@ -102,6 +102,13 @@ def test_a_wav_with_an_incomplete_header_has_the_duration_of_its_bytes(claimed: 
     assert audio_length(endless) == pytest.approx(SECONDS, abs=0.1)
 
 
+def test_an_aiff_with_an_incomplete_header_has_the_duration_of_its_bytes() -> None:
+    whole = recorded(*WITH_DURATION["aiff"])
+    at = whole.index(b"COMM") + 10
+    endless = whole[:at] + struct.pack(">I", 0x7FFFFFFF) + whole[at + 4 :]
+    assert audio_length(endless) == pytest.approx(SECONDS, abs=0.1)
+
+
 def test_a_wav_that_ffmpeg_wrote_to_a_pipe_has_the_duration_of_its_bytes() -> None:
     assert audio_length(piped(*WITH_DURATION["wav"])) == pytest.approx(SECONDS, abs=0.1)
 
