@@ -22,9 +22,13 @@ PROFILES = json.dumps(
             "same": {"parameters": {"vocabulary": WORDS}},
             "mtl": {"model": "fun-asr-mtl", "vocabulary": WORDS},
             "own": {"parameters": {"vocabulary_id": "vocab-own-1"}},
+            "both": {
+                "model": "qwen-audio-3.0-asr-flash",
+                "parameters": {"vocabulary": {"Tang": 5}, "vocabulary_id": "vocab-own-1"},
+            },
             "call": {"model": FUN_FLASH, "parameters": {"vocabulary_id": "vocab-own-1"}},
         },
-        "rules": [{"prefix": f"{name}/", "profile": name} for name in ("banks", "same", "mtl", "own", "call")],
+        "rules": [{"prefix": f"{name}/", "profile": name} for name in ("banks", "same", "mtl", "own", "both", "call")],
     }
 )
 
@@ -229,6 +233,14 @@ def test_synchronous_calls_use_a_list_of_their_model_and_query_it_once_an_hour(w
     world.upload("call/c.wav")
     world.run_until_quiet()
     assert world.vocabularies.requests == ["query"] * 2
+
+
+def test_a_list_that_words_in_the_request_replace_is_not_queried(world: World) -> None:
+    world.vocabularies.lists["vocab-own-1"] = VocabularyContent(target_model="fun-asr")
+    world.upload("both/a.wav")
+    world.run_until_quiet()
+    assert end_of(world, "both/a.wav") == SUCCEEDED
+    assert world.vocabularies.requests == []
 
 
 def test_a_synchronous_call_uses_a_list_that_cannot_be_queried(world: World) -> None:

@@ -32,8 +32,8 @@ class GivenVocabularies:
         A list whose model cannot be found out is used: the vendor decides.
         """
         vocabulary_id, model = options.parameters.get("vocabulary_id"), options.model
-        if not isinstance(vocabulary_id, str):
-            return
+        if not isinstance(vocabulary_id, str) or options.parameters.get("vocabulary"):
+            return  # words in the request replace the list
         now, key = self.clock(), (vocabulary_id, model)
         if key in self.checked and self.checked[key] > now:
             return
