@@ -57,6 +57,6 @@ def test_each_statement_names_a_module_and_a_test_that_exist(
         assert (test, bool(module.removeprefix(NOT_USED))) == ("–", True)
         return
     assert module_of(module).is_file(), module
-    path, _, function = test.strip("`").partition("::")
+    path, function = test.strip("`").split("` `")
     assert (ROOT / "tests" / path).is_file(), test
     assert function in functions_of(ROOT / "tests" / path), test
