@@ -161,11 +161,11 @@ def _parameters() -> list[str]:
         lines += ["| parameter | meaning |", "|---|---|"]
         lines += [f"| `{name}` | {field.description} |" for name, field in _fields(spec)]
         lines.append("")
-        disputed = sorted(set().union(*(model.disputed_languages for model in models)))
-        if disputed:
+        for disputed in dict.fromkeys(model.disputed_languages for model in models if model.disputed_languages):
+            names = [model.name for model in models if model.disputed_languages == disputed]
             lines += [
-                f"The vendor's pages disagree about {' '.join(disputed)}. These codes are accepted with the warning "
-                "`VENDOR_PAGES_DISAGREE`.",
+                f"The vendor's pages disagree whether {' and '.join(names)} have {' '.join(sorted(disputed))}. These "
+                "codes are accepted with the warning `VENDOR_PAGES_DISAGREE`.",
                 "",
             ]
         if any(model.languages is None for model in models):

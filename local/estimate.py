@@ -131,7 +131,12 @@ class _Meter:
         try:
             metadata = self._s3.head_object(Bucket=self._bucket, Key=key)["Metadata"]
             options = resolve_options(
-                key, metadata, self._profiles, default_model=self._default_model, region=self._region
+                key,
+                metadata,
+                self._profiles,
+                default_model=self._default_model,
+                region=self._region,
+                read_text=lambda _: "text",  # a context does not change the price
             )
         except (InvalidOptions, ClientError):
             return 0.0  # it fails before it costs anything

@@ -42,7 +42,7 @@ class Caller:
         self.asked.append((options, extension))
         if answer not in ("ok", "silent", "lost", "cut"):
             code, _, reason = answer.partition(": ")
-            raise VendorError(code, reason or f"the vendor says {code}", classify(code, "", 400), 400)
+            raise VendorError(code, reason or f"the vendor says {code}", classify(code, reason, 400), 400)
         self.crashes.around("call", lambda: self.calls.append(key))
         if answer == "lost":
             raise ResponseLost("ReadTimeout after the request was sent.")

@@ -14,8 +14,8 @@ from tests.support.crashes import Crashes
 class VendorVocabularies:
     """DashScope's hotword lists: id → content. `created` are the target models of all creations, in order.
 
-    The next creations raise `refusals`. The responses of the next `responses_to_lose` creations are lost. New lists
-    have the `status`.
+    The next creations and queries raise `refusals`. The responses of the next `responses_to_lose` creations are lost.
+    New lists have the `status`.
     """
 
     crashes: Crashes
@@ -58,6 +58,8 @@ class VendorVocabularies:
 
     def query_vocabulary(self, vocabulary_id: str) -> VocabularyContent:
         self._count("query")
+        if self.refusals:
+            raise self.refusals.pop(0)
         if vocabulary_id not in self.lists:
             raise VendorError("InvalidParameter", "no such vocabulary", ErrorClass.PERMANENT, 400)
         return self.crashes.read("query vocabulary", self.lists[vocabulary_id])

@@ -177,7 +177,11 @@ class World:
 
         settings = TranscribeSettings.from_environ(ENVIRON)
         return build_transcribe_service(
-            settings, self.submission_ports(), speech=self.caller, audio_length=audio_length
+            settings,
+            self.submission_ports(),
+            speech=self.caller,
+            audio_length=audio_length,
+            vocabularies=self.vocabularies,
         )
 
     def submit_service(self) -> SubmitService:

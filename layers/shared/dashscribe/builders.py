@@ -93,6 +93,7 @@ def build_submit_service(
     transcripts: TranscriptFinder,
     concurrent_records: int | None = None,
 ) -> SubmitService:
+    from dashscribe.services.submission.given_vocabularies import GivenVocabularies
     from dashscribe.services.submission.inbox import MessageInbox
     from dashscribe.services.submission.job_preparer import JobPreparer
     from dashscribe.services.submission.lost_responses import LostResponses
@@ -138,7 +139,14 @@ def build_submit_service(
         speech=speech,
         recorder=pause.recorder,
         pause=pause,
-        vocabularies=Vocabularies(table.vocabularies, vocabularies, ports.clock, settings.jobs_table_name, ports.sleep),
+        vocabularies=Vocabularies(
+            records=table.vocabularies,
+            service=vocabularies,
+            clock=ports.clock,
+            scope=settings.jobs_table_name,
+            given=GivenVocabularies(vocabularies, ports.clock),
+            sleep=ports.sleep,
+        ),
         clock=ports.clock,
         submit_requests_per_second=settings.submit_requests_per_second,
         sleep=ports.sleep,
@@ -163,7 +171,9 @@ def build_transcribe_service(
     ports: SubmissionPorts,
     speech: SynchronousSpeech,
     audio_length: Callable[[bytes], float | None],
+    vocabularies: VocabularyService,
 ) -> TranscribeService:
+    from dashscribe.services.submission.given_vocabularies import GivenVocabularies
     from dashscribe.services.submission.inbox import MessageInbox
     from dashscribe.services.transcribe import SynchronousCaller, TranscribeService
 
@@ -174,6 +184,7 @@ def build_transcribe_service(
         rate_limiter=ports.table.rate_limiter,
         audio_length=audio_length,
         clock=ports.clock,
+        vocabularies=GivenVocabularies(vocabularies, ports.clock),
         submit_requests_per_second=settings.submit_requests_per_second,
         sleep=ports.sleep,
     )

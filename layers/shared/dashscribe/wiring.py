@@ -213,14 +213,17 @@ def submit_service() -> SubmitService:
 @build_once
 def transcribe_service() -> TranscribeService:
     from dashscribe.adapters.audio_length import audio_length
+    from dashscribe.adapters.dashscope_vocabularies import DashScopeVocabularies
 
     settings = TranscribeSettings.from_environ(os.environ)
     api_key, s3 = _api_key(settings), _s3_client()
+    speech = _speech(settings, api_key)
     return build_transcribe_service(
         settings,
         _submission_ports(settings, api_key, boto3.client("sqs", config=AWS), s3),
-        speech=_speech(settings, api_key),
+        speech=speech,
         audio_length=audio_length,
+        vocabularies=DashScopeVocabularies(speech),
     )
 
 

@@ -102,6 +102,13 @@ def test_a_wav_with_an_incomplete_header_has_the_duration_of_its_bytes(claimed: 
     assert audio_length(endless) == pytest.approx(SECONDS, abs=0.1)
 
 
+def test_an_aiff_with_an_incomplete_header_has_the_duration_of_its_bytes() -> None:
+    whole = recorded(*WITH_DURATION["aiff"])
+    at = whole.index(b"COMM") + 10
+    endless = whole[:at] + struct.pack(">I", 0x7FFFFFFF) + whole[at + 4 :]
+    assert audio_length(endless) == pytest.approx(SECONDS, abs=0.1)
+
+
 def test_a_wav_that_ffmpeg_wrote_to_a_pipe_has_the_duration_of_its_bytes() -> None:
     assert audio_length(piped(*WITH_DURATION["wav"])) == pytest.approx(SECONDS, abs=0.1)
 
@@ -154,6 +161,14 @@ def test_an_mp3_with_variable_bit_rate_and_no_header_has_an_unknown_duration() -
     """Its first frames are quiet, so an estimate from them is eight times too long."""
     frames = int(240 * 44_100 / 1152)
     assert audio_length(mp3_frame(32) * 20 + mp3_frame(256) * (frames - 20)) is None
+
+
+def test_a_part_of_an_mp3_has_the_duration_of_its_bytes() -> None:
+    """Its header still has the length of the whole recording."""
+    whole = recorded(*WITH_DURATION["mp3"])
+    tenth = whole[: len(whole) // 10]
+    assert b"Info" in tenth or b"Xing" in tenth
+    assert audio_length(tenth) == pytest.approx(SECONDS / 10, abs=0.1)
 
 
 def test_a_recording_of_a_live_ogg_stream_has_its_own_duration() -> None:

@@ -41,8 +41,11 @@ def test_a_profile_sends_the_audio_in_the_request_without_a_signed_url(world: Wo
     assert world.bus.events_of("inline/a.wav") == [SUBMITTED, SUCCEEDED]
 
 
-def test_the_audio_is_sent_in_the_request_after_the_vendor_could_not_download_it(world: World) -> None:
-    world.caller.answers["url/a.wav"] = ["InvalidURL.ConnectionRefused"]
+@pytest.mark.parametrize(
+    "refusal", ["InvalidURL.ConnectionRefused", "InvalidParameter: Failed to download multimodal content."]
+)
+def test_the_audio_is_sent_in_the_request_after_the_vendor_could_not_download_it(world: World, refusal: str) -> None:
+    world.caller.answers["url/a.wav"] = [refusal]
     world.upload("url/a.wav")
     world.run_until_quiet()
     assert [url.partition(":")[0] for url in world.caller.urls] == ["https", "data"]

@@ -24,11 +24,13 @@ def audio_length(media: bytes) -> float | None:
         return None  # the vendor decides whether it can decode the file
     if not tag.duration:
         return None
-    if media.startswith(b"RIFF") and tag.is_lossless and tag.bitrate:
-        # A WAV that was written to a pipe has the largest possible size in its header (37 hours at 16 kHz).
+    if media.startswith((b"RIFF", b"FORM")) and tag.is_lossless and tag.bitrate:
+        # A WAV or AIFF that was written to a pipe has the largest possible size in its header (37 hours at 16 kHz).
         return min(tag.duration, len(media) / (tag.bitrate * 125))
-    if _is_mp3(media) and not _has_length_header(media):
-        return None
+    if _is_mp3(media):
+        # A part of a recording has the header of the whole one.
+        has_length = _has_length_header(media) and tag.bitrate
+        return min(tag.duration, len(media) / (tag.bitrate * 125)) if has_length and tag.bitrate else None
     if media.startswith(b"OggS") and tag.samplerate:
         return max(0.0, tag.duration - _ogg_start_seconds(media, tag.samplerate)) or None
     return tag.duration

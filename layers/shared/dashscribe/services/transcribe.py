@@ -51,6 +51,7 @@ from dashscribe.services.ports import (
 )
 from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import submit_rate, submit_rate_key
+from dashscribe.services.submission.given_vocabularies import GivenVocabularies
 from dashscribe.services.submission.inbox import MessageInbox
 from dashscribe.services.submission.job_preparer import find_requeued
 from dashscribe.services.submission.job_recorder import JobRecorder
@@ -83,6 +84,7 @@ class SynchronousCaller:
     rate_limiter: RateLimiter
     audio_length: Callable[[bytes], float | None]
     clock: Clock
+    vocabularies: GivenVocabularies
     submit_requests_per_second: float = 0
     sleep: Callable[[float], None] = time.sleep
 
@@ -196,6 +198,11 @@ class TranscribeService:
 
     def _call(self, job: Job, options: Options, media: bytes) -> SubmitReport:
         """Claim the job, call the model, store the response, and write the end."""
+        try:
+            self.caller.vocabularies.check(options)
+        except VendorError as error:
+            logger.warning("hotword list not usable", code=error.code, error_class=error.error_class)
+            return self.pause.record_refusal([job], error)
         if not self.caller.wait_for_slot(options):
             return self.recorder.record([job], jobs.rate_limited)
         started = self.clock()

@@ -44,7 +44,7 @@ def fallback_of(model: str, fallback_model: str, parameters: dict[str, Any], **f
             {"language": "en", "enable_itn": True, "text": "Names"},
         ),
         (FLASH, {"asr_options": {"language": "en", "enable_itn": True}}, "fun-asr", {"language_hints": ["en"]}),
-        (FLASH, {"asr_options": {"language": "fil"}}, "fun-asr", {"language_hints": ["tl"]}),
+        (FLASH, {"asr_options": {"language": "fil"}}, "fun-asr-mtl", {"language_hints": ["tl"]}),
         (FLASH, {"asr_options": {"language": "yue"}}, "fun-asr", {}),
         (FLASH, {"asr_options": {"language": "yue"}}, "paraformer-v2", {"language_hints": ["yue"]}),
         (FLASH, {"asr_options": {"language": "fil"}}, "paraformer-v2", {}),
@@ -54,9 +54,9 @@ def fallback_of(model: str, fallback_model: str, parameters: dict[str, Any], **f
         (FUN_FLASH, {"language_hints": ["tl"]}, FILETRANS, {"language": "fil"}),
         (
             FUN_FLASH,
-            {"language_hints": ["zh"], "vocabulary_id": "v", "sample_rate": "16000", "format": "wav"},
+            {"language_hints": ["zh"], "sample_rate": "16000", "format": "wav"},
             "fun-asr",
-            {"language_hints": ["zh"], "vocabulary_id": "v"},
+            {"language_hints": ["zh"]},
         ),
         (
             AUDIO,
@@ -76,6 +76,26 @@ def test_equivalent_parameters_are_translated_for_the_fallback_model(
     assert fallback_of(model, fallback_model, given) == Fallback(
         model=fallback_model, family=CATALOGUE[fallback_model].family, parameters=translated
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "given", "fallback_model"),
+    [
+        (FUN_FLASH, {"vocabulary_id": "v"}, "fun-asr"),
+        (FUN_FLASH, {"vocabulary_id": "v"}, FILETRANS),
+        (AUDIO, {"vocabulary_id": "v"}, AUDIO_FILETRANS),
+        (AUDIO, {"vocabulary": {"a": 5}}, "fun-asr"),
+    ],
+)
+def test_a_fallback_model_gets_no_hotword_list_of_another_model_but_a_warning(
+    model: str, given: dict[str, Any], fallback_model: str
+) -> None:
+    fallback = fallback_of(model, fallback_model, given)
+    assert fallback.parameters == {}
+    assert fallback.warnings == ("HOTWORDS_NOT_SENT",)
+    assert all(name in fallback.warning_messages[0] for name in (model, fallback_model, "fallback_parameters"))
+    own = fallback_of(model, fallback_model, given, fallback_parameters={})
+    assert own.warnings == ()
 
 
 def test_fallback_parameters_replace_the_translated_ones() -> None:

@@ -79,7 +79,9 @@ def test_every_supported_extension_is_accepted_in_upper_and_lower_case(extension
     ("extension", "name"),
     [
         ("mpg", "mpeg"), ("m4v", "mp4"), ("oga", "ogg"), ("3gp", "mp4"), ("aiff", "aiff"), ("aif", "aiff"),
-        ("mka", "mkv"), ("m4b", "m4a"), ("mts", "mts"), ("mp3", "mp3"),
+        ("mka", "mkv"), ("m4b", "m4a"), ("mts", "mts"), ("mp3", "mp3"), ("mpe", "mpeg"), ("ogm", "ogg"),
+        ("mp4v", "mp4"), ("rm", "rm"), ("rmvb", "rmvb"), ("ra", "ra"), ("dss", "dss"), ("ds2", "ds2"), ("gsm", "gsm"),
+        ("dts", "dts"), ("m2t", "m2t"), ("divx", "divx"), ("dv", "dv"), ("voc", "voc"), ("tta", "tta"),
     ],
 )  # fmt: skip
 def test_another_extension_of_a_format_is_accepted_and_sent_as_the_format(extension: str, name: str) -> None:
@@ -116,6 +118,7 @@ def test_two_gigabytes_are_accepted_and_one_byte_more_is_refused_with_both_sizes
     assert refused[0] == "FILE_TOO_LARGE"
     assert "2,147,483,649" in refused[1]
     assert "2,147,483,648" in refused[1]
+    assert "Split it or re-encode it" in refused[1]
 
 
 @pytest.mark.parametrize("key", ["calls/", "a b/中/", "calls_$folder$"])

@@ -158,6 +158,8 @@ def test_the_form_of_a_catalogued_name_means_its_own_family(name: str) -> None:
     [
         ("fun-asr", {"disfluency_removal_enabled": True}, Region.INTERNATIONAL, "takes disfluency_removal_enabled"),
         ("fun-asr", {"language_hints": ["de"]}, Region.INTERNATIONAL, "has the language code de"),
+        ("fun-asr", {"language_hints": ["ko"]}, Region.INTERNATIONAL, "has the language code ko"),
+        ("fun-asr-2025-11-07", {"language_hints": ["sv"]}, Region.INTERNATIONAL, "has the language code sv"),
         ("fun-asr-mtl", {"language_hints": ["sl"]}, Region.BEIJING, "has the language code sl"),
         (FILETRANS, {}, Region.US, "is available in the region us"),
     ],
@@ -176,7 +178,8 @@ def test_what_one_page_allows_is_accepted_with_a_warning(
     ("model", "parameters"),
     [
         ("paraformer-v2", {"disfluency_removal_enabled": True}),
-        ("fun-asr", {"language_hints": ["ko"]}),
+        ("fun-asr", {"language_hints": ["ja"]}),
+        ("fun-asr-mtl", {"language_hints": ["ko"]}),
         ("fun-asr-2025-08-25", {"language_hints": ["en"]}),
         (FILETRANS, {"language": "de"}),
     ],

@@ -89,7 +89,10 @@ def test_a_word_filter_is_sent_as_a_json_string_in_every_family(family: type[Mod
     )
 
 
-@pytest.mark.parametrize("given", ["[]", "7", '"{}"', '{"word_list": []}', '{"filter_with_empty": []}'])
+@pytest.mark.parametrize(
+    "given",
+    ["[]", "7", '"{}"', '{"word_list": []}', '{"filter_with_empty": []}', '{"system_reserved_filter": "yes"}'],
+)
 def test_a_word_filter_of_another_shape_is_refused(given: str) -> None:
     with pytest.raises(ValidationError, match="special_word_filter"):
         FunAsrParameters.model_validate({"special_word_filter": given})

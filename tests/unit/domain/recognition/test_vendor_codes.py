@@ -89,6 +89,25 @@ def test_a_file_that_the_vendor_could_not_download_is_signed_again(code: str) ->
     assert classify(code, http_status=400) is ErrorClass.URL_DIED
 
 
+@pytest.mark.parametrize("code", ["InvalidParameter", "invalid_parameter_error", "invalid_request_error"])
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("The provided URL does not appear to be valid. Ensure it is correctly formatted.", ErrorClass.URL_DIED),
+        ("Failed to download multimodal content.", ErrorClass.URL_DIED),
+        ("Unable to download the media resource.", ErrorClass.URL_DIED),
+        ("The audio cannot be fetched.", ErrorClass.URL_DIED),
+        ("url error, check url!", ErrorClass.PERMANENT),
+        ("Required parameter(format) missing or invalid", ErrorClass.PERMANENT),
+        ("The audio is empty", ErrorClass.PERMANENT),
+    ],
+)
+def test_the_message_of_a_refused_request_may_say_that_the_file_was_not_downloaded(
+    code: str, message: str, expected: ErrorClass
+) -> None:
+    assert classify(code, message, 400) is expected
+
+
 @pytest.mark.parametrize(
     "code",
     [

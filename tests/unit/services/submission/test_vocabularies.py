@@ -13,6 +13,7 @@ from dashscribe.errors import ErrorClass, VendorError
 from tests.support.constants import FAILED, RESULTS_BUCKET, SUCCEEDED
 from tests.support.world import World
 
+FUN_FLASH = "fun-asr-flash-2026-06-15"
 WORDS = {"Bulge Bracket": 4, "阙里人家": 5}
 PROFILES = json.dumps(
     {
@@ -21,8 +22,13 @@ PROFILES = json.dumps(
             "same": {"parameters": {"vocabulary": WORDS}},
             "mtl": {"model": "fun-asr-mtl", "vocabulary": WORDS},
             "own": {"parameters": {"vocabulary_id": "vocab-own-1"}},
+            "both": {
+                "model": "qwen-audio-3.0-asr-flash",
+                "parameters": {"vocabulary": {"Tang": 5}, "vocabulary_id": "vocab-own-1"},
+            },
+            "call": {"model": FUN_FLASH, "parameters": {"vocabulary_id": "vocab-own-1"}},
         },
-        "rules": [{"prefix": f"{name}/", "profile": name} for name in ("banks", "same", "mtl", "own")],
+        "rules": [{"prefix": f"{name}/", "profile": name} for name in ("banks", "same", "mtl", "own", "both", "call")],
     }
 )
 
@@ -196,3 +202,62 @@ def test_a_list_that_cannot_be_queried_is_sent_as_given(world: World) -> None:
     world.upload("own/a.wav")
     world.run_until_quiet()
     assert sent_parameters(world) == [{"vocabulary_id": "vocab-own-1"}]
+
+
+# the same for a synchronous model
+
+
+def test_a_synchronous_call_with_a_list_of_another_model_fails_before_it_costs_anything(world: World) -> None:
+    world.vocabularies.lists["vocab-own-1"] = VocabularyContent(target_model="fun-asr")
+    world.upload("call/a.wav")
+    world.run_until_quiet()
+    [end] = world.bus.terminal_events_of("call/a.wav")
+    assert end.error is not None
+    assert (end.error.code, end.error.category) == ("VOCABULARY_MISMATCH", "permanent")
+    assert all(part in end.error.message for part in ("vocab-own-1", "created for fun-asr,", FUN_FLASH, "a context"))
+    assert world.caller.calls == []
+    assert world.bus.events_of("call/a.wav") == [FAILED]
+
+
+def test_synchronous_calls_use_a_list_of_their_model_and_query_it_once_an_hour(world: World) -> None:
+    world.vocabularies.lists["vocab-own-1"] = VocabularyContent(target_model=FUN_FLASH)
+    service = world.transcribe_service()
+    world.transcribe_service = lambda: service  # type: ignore[method-assign]  # one execution environment
+    for key in ("call/a.wav", "call/b.wav"):
+        world.upload(key)
+    world.run_until_quiet()
+    assert sorted(world.caller.calls) == ["call/a.wav", "call/b.wav"]
+    assert [options.parameters["vocabulary_id"] for options, _ in world.caller.asked] == ["vocab-own-1"] * 2
+    assert world.vocabularies.requests == ["query"]
+    world.now += timedelta(hours=1)
+    world.upload("call/c.wav")
+    world.run_until_quiet()
+    assert world.vocabularies.requests == ["query"] * 2
+
+
+def test_a_list_that_words_in_the_request_replace_is_not_queried(world: World) -> None:
+    world.vocabularies.lists["vocab-own-1"] = VocabularyContent(target_model="fun-asr")
+    world.upload("both/a.wav")
+    world.run_until_quiet()
+    assert end_of(world, "both/a.wav") == SUCCEEDED
+    assert world.vocabularies.requests == []
+
+
+def test_a_synchronous_call_uses_a_list_that_cannot_be_queried(world: World) -> None:
+    world.upload("call/a.wav")
+    world.run_until_quiet()
+    assert world.caller.calls == ["call/a.wav"]
+    assert end_of(world, "call/a.wav") == SUCCEEDED
+
+
+def test_a_refused_key_while_a_list_is_queried_pauses_calls_and_loses_none(world: World) -> None:
+    world.vocabularies.lists["vocab-own-1"] = VocabularyContent(target_model=FUN_FLASH)
+    world.vocabularies.refusals = [VendorError("InvalidApiKey", "no", ErrorClass.ACCOUNT_WIDE, 401)]
+    world.upload("call/a.wav")
+    world.deliver()
+    world.deliver_synchronous()
+    assert world.caller.calls == []
+    assert world.records.pause_record.account is not None
+    world.run_until_quiet()
+    assert world.caller.calls == ["call/a.wav"]
+    assert end_of(world, "call/a.wav") == SUCCEEDED

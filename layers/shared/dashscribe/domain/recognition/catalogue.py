@@ -53,8 +53,10 @@ _NEWEST_LANGUAGES = tuple(
 )
 _FUN_ASR_LANGUAGES = (*_NEWEST_LANGUAGES, "et", "ga", "lv", "lt", "mt", "sl")
 """The vendor's pages disagree, so a code that any of them allows is allowed (docs/vendor-api.md#language-codes)."""
-_DISPUTED_LANGUAGES = frozenset("fr de es ru it no et ga lv lt mt sl".split())
-"""The codes of Fun-ASR that one of the two newest lists does not have."""
+_DISPUTED_LANGUAGES = frozenset(_FUN_ASR_LANGUAGES) - {"zh", "en", "ja"}
+"""The codes of fun-asr that one of the pages does not have."""
+_DISPUTED_MTL_LANGUAGES = frozenset("fr de es ru it no et ga lv lt mt sl".split())
+"""The codes of fun-asr-mtl that one of the pages does not have."""
 _SNAPSHOT_LANGUAGES = ("zh", "en")
 _PARAFORMER_V2_LANGUAGES = tuple("zh en ja yue ko de fr ru".split())
 _QWEN3_LANGUAGES = tuple("zh yue en ja de ko ru fr pt ar it es hi id th tr uk vi cs da fil fi is ms no pl sv".split())
@@ -83,7 +85,12 @@ _THIRD_PARTY = "the price is that of a third party's list"
 _SINGING = "transcribes singing; Chinese dialects; far speakers and noise"
 
 
-def _fun_asr(name: str, languages: tuple[str, ...] = _FUN_ASR_LANGUAGES, note: str = "") -> ModelSpec:
+def _fun_asr(
+    name: str,
+    languages: tuple[str, ...] = _FUN_ASR_LANGUAGES,
+    disputed: frozenset[str] = frozenset(),
+    note: str = "",
+) -> ModelSpec:
     return ModelSpec(
         name,
         "fun-asr",
@@ -92,7 +99,7 @@ def _fun_asr(name: str, languages: tuple[str, ...] = _FUN_ASR_LANGUAGES, note: s
         languages,
         _ASR_PRICE,
         10,
-        disputed_languages=_DISPUTED_LANGUAGES & frozenset(languages),
+        disputed_languages=disputed,
         note=note,
     )
 
@@ -236,11 +243,19 @@ CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType(
     {
         spec.name: spec
         for spec in (
-            _fun_asr("fun-asr", note=f"the stable name of fun-asr-2025-11-07; {_SINGING}"),
-            _fun_asr("fun-asr-2025-11-07", note=_SINGING),
+            _fun_asr(
+                "fun-asr",
+                disputed=_DISPUTED_LANGUAGES,
+                note=f"the stable name of fun-asr-2025-11-07; {_SINGING}",
+            ),
+            _fun_asr("fun-asr-2025-11-07", disputed=_DISPUTED_LANGUAGES, note=_SINGING),
             _fun_asr("fun-asr-2025-08-25", _SNAPSHOT_LANGUAGES),
-            _fun_asr("fun-asr-mtl", note="the stable name of fun-asr-mtl-2025-08-25; the vendor recommends fun-asr"),
-            _fun_asr("fun-asr-mtl-2025-08-25"),
+            _fun_asr(
+                "fun-asr-mtl",
+                disputed=_DISPUTED_MTL_LANGUAGES,
+                note="the stable name of fun-asr-mtl-2025-08-25; the vendor recommends fun-asr",
+            ),
+            _fun_asr("fun-asr-mtl-2025-08-25", disputed=_DISPUTED_MTL_LANGUAGES),
             _paraformer("paraformer-v2", _PARAFORMER_V2_LANGUAGES, ParaformerV2Parameters),
             _paraformer("paraformer-8k-v2", note="Chinese telephone speech, 8 kHz"),
             _paraformer_v1("paraformer-v1", "legacy"),

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, EQUIVALENT_LANGUAGE_CODES, ModelSpec, Region
 from dashscribe.domain.recognition.option_checks import check_parameters, find_model, find_region_fault
-from dashscribe.domain.recognition.option_warnings import find_warnings
+from dashscribe.domain.recognition.option_warnings import HOTWORDS_NOT_SENT, OptionWarning, find_warnings
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profile
 
@@ -48,7 +48,10 @@ def resolve_fallback(
     translated = translate_parameters(given, fallback) if own_parameters is None else own_parameters
     parameters, faults = check_parameters(fallback, translated)
     faults = [f"Option 'fallback_model': {fault}" for fault in [*filter(None, [fault, region_fault]), *faults]]
-    warnings = find_warnings(fallback, parameters, translated, region, has_workspace=has_workspace)
+    lost_hotwords = [] if own_parameters is not None else _find_lost_hotwords(spec, fallback, given, translated)
+    warnings = find_warnings(
+        fallback, parameters, translated, region, has_workspace=has_workspace, others=lost_hotwords
+    )
     return Fallback(
         model=fallback.name,
         family=fallback.family,
@@ -61,8 +64,8 @@ def resolve_fallback(
 def translate_parameters(given: JsonObject, fallback: ModelSpec) -> JsonObject:
     """Translate the parameters of a synchronous model to those of its fallback model.
 
-    A parameter that the fallback model does not have is left out. So are hotwords for which a list would be created,
-    because the weights of lists differ.
+    A parameter that the fallback model does not have is left out. So is a hotword list, because it belongs to one
+    model, and so are hotwords for which a list would be created, because the weights of lists differ.
     """
     options = given.get("asr_options")
     translated = {**given, **(options if isinstance(options, dict) else {})}
@@ -74,10 +77,24 @@ def translate_parameters(given: JsonObject, fallback: ModelSpec) -> JsonObject:
     # `language` can only name one language, so several codes are given as `language_hints` only.
     translated["language"] = known[0] if known and len(codes) == 1 else None
     translated["language_hints"] = known or None
-    names = fallback.parameters.model_fields.keys() - {"extra_parameters"}  # they are those of the other model
+    # Both belong to the other model.
+    names = fallback.parameters.model_fields.keys() - {"extra_parameters", "vocabulary_id"}
     if fallback.parameters.prepares_vocabulary:
         names -= {"vocabulary"}
     return {name: translated[name] for name in names if translated.get(name) is not None}
+
+
+def _find_lost_hotwords(
+    spec: ModelSpec, fallback: ModelSpec, given: JsonObject, translated: JsonObject
+) -> list[OptionWarning]:
+    has_hotwords = given.get("vocabulary") or given.get("vocabulary_id")
+    if not has_hotwords or translated.get("vocabulary"):
+        return []
+    message = (
+        f"The hotwords of {spec.name} are not sent to {fallback.name}: a list belongs to one model. Give the fallback "
+        "model's own parameters as 'fallback_parameters'."
+    )
+    return [OptionWarning(code=HOTWORDS_NOT_SENT, message=message)]
 
 
 def _translate_language(fallback: ModelSpec, code: object) -> object:

@@ -21,14 +21,15 @@ SUPPORTED_EXTENSIONS = AUDIO_FORMATS
 
 FORMAT_OF_EXTENSION = MappingProxyType({
     "3ga": "mp4", "3gp": "mp4", "3gpp": "mp4", "adts": "aac", "aif": "aiff", "aifc": "aiff", "asf": "wma", "f4v": "mp4",
-    "m4b": "m4a", "m4r": "m4a", "m4v": "mp4", "mka": "mkv", "mpg": "mpeg", "mpga": "mp3", "oga": "ogg", "ogv": "ogg",
-    "qt": "mov", "wave": "wav", "weba": "webm",
+    "m4b": "m4a", "m4r": "m4a", "m4v": "mp4", "mka": "mkv", "mp4v": "mp4", "mpe": "mpeg", "mpg": "mpeg", "mpga": "mp3",
+    "oga": "ogg", "ogm": "ogg", "ogv": "ogg", "qt": "mov", "wave": "wav", "weba": "webm",
 })  # fmt: skip
 """Other extensions of the same formats, and the name of the format in a request."""
 
 OTHER_EXTENSIONS = (
-    "3g2", "ac3", "aiff", "ape", "au", "awb", "caf", "m2ts", "m2v", "mp2", "mts", "mxf", "pcm", "snd", "speex", "spx",
-    "ts", "vob", "w64", "wv",
+    "3g2", "ac3", "aiff", "ape", "au", "awb", "caf", "divx", "ds2", "dss", "dts", "dv", "eac3", "gsm", "m1v", "m2t",
+    "m2ts", "m2v", "mp1", "mp2", "mpa", "mpv", "mts", "mxf", "pcm", "ra", "rm", "rmvb", "snd", "speex", "spx", "ts",
+    "tta", "vob", "voc", "w64", "wv",
 )  # fmt: skip
 """Other audio and video formats. They are submitted, because the vendor decides what it can decode."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from dashscribe.domain.recognition.catalogue import Endpoint, ModelSpec, Region
@@ -13,6 +14,8 @@ PARAMETERS_NOT_CHECKED = "PARAMETERS_NOT_CHECKED"
 HOTWORDS_NEED_PRIMARY_WORKSPACE = "HOTWORDS_NEED_PRIMARY_WORKSPACE"
 """Hotwords in a stack that names a workspace: they have no effect in another workspace than the primary one
 (docs/vendor-api.md#hotwords)."""
+HOTWORDS_NOT_SENT = "HOTWORDS_NOT_SENT"
+"""The fallback model does not get the hotwords of the synchronous model."""
 VENDOR_PAGES_DISAGREE = "VENDOR_PAGES_DISAGREE"
 """One page of the vendor allows the option and another does not."""
 
@@ -32,10 +35,17 @@ class OptionWarnings(NamedTuple):
 
 
 def find_warnings(
-    spec: ModelSpec, checked: JsonObject, given: JsonObject, region: Region, *, has_workspace: bool
+    spec: ModelSpec,
+    checked: JsonObject,
+    given: JsonObject,
+    region: Region,
+    *,
+    has_workspace: bool,
+    others: Iterable[OptionWarning] = (),
 ) -> OptionWarnings:
-    """Return the warnings about a model's parameters, as they were checked and as they were given."""
+    """Return the warnings about a model's parameters, as they were checked and as they were given, and the others."""
     found = [
+        *others,
         *_find_doubts(spec, checked, region),
         *_find_parameter_warnings(spec, given, has_workspace=has_workspace),
     ]

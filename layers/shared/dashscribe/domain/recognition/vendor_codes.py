@@ -111,6 +111,10 @@ _FORMAT_CODES = frozenset(
 )
 _NAMES_THE_FORMAT = re.compile(r"\b(format|codec|container)\b", re.IGNORECASE)
 
+_REQUEST_CODES = frozenset({"InvalidParameter", "invalid_parameter_error", "invalid_request_error"})
+_NAMES_A_DOWNLOAD = re.compile(r"\b(download|fetch)|provided url does not appear to be valid", re.IGNORECASE)
+"""A message of these codes that is about the file (docs/vendor-api.md#error-codes)."""
+
 _FREE_QUOTA_PHRASES = ("free allocated quota", "free tier", "free quota")
 _WRONG_ENDPOINT_PHRASES = ("does not support synchronous calls", "does not support asynchronous calls")
 """`AccessDenied` with one of these texts is about the request (docs/vendor-api.md#error-codes)."""
@@ -144,6 +148,8 @@ def classify(code: str, message: str = "", http_status: int | None = None) -> Er
         phrase in message.lower() for phrase in _WRONG_ENDPOINT_PHRASES
     ):
         return ErrorClass.PERMANENT
+    if code in _REQUEST_CODES and _NAMES_A_DOWNLOAD.search(message):
+        return ErrorClass.URL_DIED
     known = ERROR_CLASSES.get(code)
     if known is not None:
         return known

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from dataclasses import dataclass
 
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
@@ -14,11 +13,10 @@ from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import Clock
 from dashscribe.services.ports.vocabularies import VocabularyRecords, VocabularyService
+from dashscribe.services.submission.given_vocabularies import GivenVocabularies, mismatch
 
 WAITS_FOR_ANOTHER_RUN = 4
 """How often a run waits for another run that prepares the same list, one second each time."""
-GIVEN_ID_CHECKED_FOR = timedelta(hours=1)
-"""How long the model of a list that a user created is remembered."""
 LISTS_FULL = "Throttling.AllocationQuota"
 """The vendor's code for one list too many (docs/vendor-api.md#hotwords)."""
 
@@ -43,19 +41,18 @@ class Vocabularies:
     service: VocabularyService
     clock: Clock
     scope: str
+    given: GivenVocabularies
     sleep: Callable[[float], None] = time.sleep
-    checked: dict[tuple[str, str], datetime] = field(default_factory=dict)
 
     def request_parameters(self, options: Options) -> RequestParameters:
         """Return what to send for these options. Raises `VendorError` if the list cannot be used."""
         given = options.parameters
-        words, vocabulary_id = given.get("vocabulary"), given.get("vocabulary_id")
+        words = given.get("vocabulary")
         if options.spec.parameters.prepares_vocabulary and words:
             prepared_id = self._find_id(options.model, words)
             kept = {name: value for name, value in given.items() if name != "vocabulary"}
             return RequestParameters({**kept, "vocabulary_id": prepared_id}, prepared_id)
-        if isinstance(vocabulary_id, str):
-            self._check_model(vocabulary_id, options.model)
+        self.given.check(options)
         return RequestParameters(given)
 
     def _find_id(self, model: str, words: Mapping[str, int]) -> str:
@@ -89,7 +86,7 @@ class Vocabularies:
             vocabulary_id = self._find_at_vendor(claim, words) or self._create(claim, words)
             content = self.service.query_vocabulary(vocabulary_id)
             if content.target_model not in (None, claim.target_model):
-                raise _mismatch(vocabulary_id, content.target_model, claim.target_model)
+                raise mismatch(vocabulary_id, content.target_model, claim.target_model)
         except VendorError:
             self._save(claim.released())
             raise
@@ -133,31 +130,3 @@ class Vocabularies:
             ) from error
         logger.info("hotword list created", vocabulary_id=vocabulary_id, model=claim.target_model)
         return vocabulary_id
-
-    def _check_model(self, vocabulary_id: str, model: str) -> None:
-        """Refuse a list of another model, which the vendor would ignore without an error.
-
-        A list whose model cannot be found out is used: the vendor decides.
-        """
-        now, key = self.clock(), (vocabulary_id, model)
-        if key in self.checked and self.checked[key] > now:
-            return
-        try:
-            content = self.service.query_vocabulary(vocabulary_id)
-        except VendorError as error:
-            if error.error_class is ErrorClass.ACCOUNT_WIDE:
-                raise
-            logger.warning("hotword list not checked", vocabulary_id=vocabulary_id, code=error.code)
-        else:
-            if content.target_model not in (None, model):
-                raise _mismatch(vocabulary_id, content.target_model, model)
-        self.checked[key] = now + GIVEN_ID_CHECKED_FOR
-
-
-def _mismatch(vocabulary_id: str, target_model: str | None, model: str) -> VendorError:
-    return VendorError(
-        "VOCABULARY_MISMATCH",
-        f"The hotword list {vocabulary_id} was created for {target_model}, but the upload uses {model}. DashScope "
-        f"would ignore it without an error. Name a list of {model}, or give the words as `vocabulary` in a profile.",
-        ErrorClass.PERMANENT,
-    )
