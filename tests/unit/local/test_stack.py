@@ -17,3 +17,13 @@ def test_one_build_folder_is_used_by_one_at_a_time(tmp_path: Path) -> None:
     with (build / "lock").open("wb") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
         assert build.is_dir()
+
+
+def test_several_stacks_deploy_from_one_folder_and_none_builds_into_it_meanwhile(tmp_path: Path) -> None:
+    with (
+        locked(tmp_path, shared=True),
+        locked(tmp_path, shared=True),
+        (tmp_path / "lock").open("wb") as other,
+        pytest.raises(BlockingIOError),
+    ):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
