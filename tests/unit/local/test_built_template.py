@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +14,7 @@ import pytest
 import yaml
 
 from local import stack
-from local.built_template import INPUTS, adapt_to_local_stack, digest_of_inputs
+from local.built_template import INPUTS, LARGE_LAYER, adapt_to_local_stack, digest_of_inputs
 from local.processes import StackError
 from local.stack import ROOT, build
 
@@ -118,6 +121,26 @@ def test_a_local_stack_deploys_packed_layers_and_accepts_plain_http(tmp_path: Pa
         "Bool": {"aws:SecureTransport": "false"},
         "NotIpAddress": {"aws:SourceIp": "127.0.0.0/8"},
     }
+
+
+def test_functions_import_from_a_copy_of_the_large_layer_that_later_builds_leave_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "build of 'mine'" / "template"
+    module = folder / LARGE_LAYER / "python" / "module.py"
+    for text in ("x = 1", "x = 2"):
+        shutil.rmtree(folder, ignore_errors=True)
+        module.parent.mkdir(parents=True)
+        module.write_text(text)
+        (folder / "template.yaml").write_text(
+            TEMPLATE.replace("Layer", LARGE_LAYER).replace(f"Serverless::{LARGE_LAYER}", "Serverless::Layer")
+        )
+        adapt_to_local_stack(folder / "template.yaml")
+        with zipfile.ZipFile(folder / f"{LARGE_LAYER}.zip") as layer:
+            layer.extractall(tmp_path / text)
+    for text in ("x = 1", "x = 2"):
+        [site_packages] = (tmp_path / text).glob("python/lib/*/site-packages")
+        script = f"import site; site.addsitedir({str(site_packages)!r}); import module; print('x =', module.x)"
+        imported = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        assert imported.stdout.strip() == text
 
 
 def test_a_build_is_adapted_once(tmp_path: Path) -> None:
