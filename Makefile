@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export UV_NO_PROGRESS = 1
+# Without bytecode, each of the many Python processes below would compile all of its modules.
+unexport PYTHONDONTWRITEBYTECODE
 # Installed only where there is no AWS CLI: the commands of the documents use it.
 AWS_CLI := $(if $(shell command -v aws),,.local/aws/.ready)
 

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
-import yaml
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
 from local import processes
+from local.built_template import adapt_to_local_stack, digest_of_inputs
 from local.processes import StackError
 
 if TYPE_CHECKING:
@@ -101,13 +101,23 @@ def architecture() -> str:
 
 
 def clean_environment() -> dict[str, str]:
-    """This process's environment without AWS settings: the local stack must never reach the user's account."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_ACCESS", "AWS_S", "AWS_P"))}
+    """This process's environment without AWS settings: the local stack must never reach the user's account.
+
+    Also without the variable that keeps Python from storing bytecode: each process would compile all of its modules.
+    """
+    removed = ("AWS_ACCESS", "AWS_S", "AWS_P", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(removed)}
 
 
 def build(folder: Path, python_version: str) -> Path:
-    """Run `sam build` for an interpreter of this machine; returns the built template. Each folder has its own cache."""
-    build_folder = folder / "template"
+    """Run `sam build` for an interpreter of this machine, unless its last build is current; returns the built template.
+    Each folder has its own cache."""
+    build_folder, built_from = folder / "template", folder / "inputs.sha256"
+    template, inputs = build_folder / "template.yaml", digest_of_inputs(ROOT, python_version, architecture())
+    if template.exists() and built_from.exists() and built_from.read_text() == inputs:
+        return template
+    built_from.unlink(missing_ok=True)  # a build that is interrupted must be repeated
+    shutil.rmtree(build_folder, ignore_errors=True)
     environment = clean_environment() | {
         "PATH": f"{LOCAL / 'sam' / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "SAM_CLI_TELEMETRY": "0",
@@ -121,19 +131,8 @@ def build(folder: Path, python_version: str) -> Path:
         environment,
         folder / "sam-build.log",
     )
-    return build_folder / "template.yaml"
-
-
-def allow_plain_http_from_here(template: Path) -> Path:
-    """A copy of a built template whose buckets accept plain HTTP from 127.0.0.0/8, because MiniStack has no TLS."""
-    document = yaml.safe_load(template.read_text())
-    for resource in document["Resources"].values():
-        if resource["Type"] == "AWS::S3::BucketPolicy":
-            for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
-                statement["Condition"]["NotIpAddress"] = {"aws:SourceIp": "127.0.0.0/8"}
-    copy = template.with_name("local.yaml")  # in the same folder: the template's paths are relative
-    copy.write_text(yaml.safe_dump(document, sort_keys=False))
-    return copy
+    built_from.write_text(inputs)
+    return template
 
 
 def _sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -170,12 +169,19 @@ def deploy(
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold an exclusive lock on the folder: sam builds into it and deploys from it. Waits for other holders."""
+def locked(folder: Path, *, shared: bool = False) -> Iterator[None]:
+    """Hold a lock on the folder: exclusive to build into it, shared to deploy from it. Waits for other holders."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed, also when the process is killed
+        # Released when the file is closed, also when the process is killed.
+        fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
+
+
+def built_for_local_stack() -> Path:
+    """The template that local stacks deploy, built for this Python. Deploy it while the folder `BUILT` is locked."""
+    with locked(BUILT):
+        return adapt_to_local_stack(build(BUILT, f"{sys.version_info.major}.{sys.version_info.minor}"))
 
 
 @dataclass
@@ -241,17 +247,17 @@ class Stack:
             outputs={},
         )
         self.say("starting MiniStack, the DashScope simulator and sam build")
-        python_version = f"{sys.version_info.major}.{sys.version_info.minor}"
-        with locked(BUILT), ThreadPoolExecutor() as pool:
-            building = pool.submit(build, BUILT, python_version)
+        with ThreadPoolExecutor() as pool:
+            building = pool.submit(built_for_local_stack)
             starting = [pool.submit(self._start_ministack, info, endpoint_port)]
             if self.dashscope_base_url is None:
                 starting.append(pool.submit(self._start_simulator, simulator_port))
             for task in starting:
                 task.result()
             template = building.result()
-            if self.deploy_template:
-                self.say("sam deploy")
+        if self.deploy_template:
+            self.say("sam deploy")
+            with locked(BUILT, shared=True):
                 info = self._deployed(info, template)
         (self.folder / "stack.json").write_text(info.model_dump_json(indent=2))
         return info
@@ -305,7 +311,7 @@ class Stack:
         }
         environment = clean_environment() | info.aws_environment | {"SAM_CLI_TELEMETRY": "0"}
         log = self.folder / "logs" / "sam-deploy.log"
-        deploy(allow_plain_http_from_here(template), STACK_NAME, parameters, environment, log)
+        deploy(template, STACK_NAME, parameters, environment, log)
         stack = info.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         info.client("secretsmanager").put_secret_value(SecretId=outputs["ApiKeySecretArn"], SecretString=API_KEY)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import hashlib
 import logging
+from collections.abc import Hashable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -18,6 +21,8 @@ from local.simulator.uploads import Uploads
 CONTAINER_HOST = "host.docker.internal"
 """The name of this machine inside a container. Presigned URLs that were made in a container have this host name."""
 
+MAX_REMEMBERED_RECOGNITIONS = 100
+
 _PUNCTUATION = ".,;:!?。、,;:!?…"
 
 
@@ -28,6 +33,7 @@ class Transcriber:
         self._scenario = scenario
         self._uploads = uploads
         self._recognisers = recognisers
+        self._recognitions: dict[Hashable, asyncio.Future[dict[str, Any]]] = {}
         # No time-out for a free connection: in a burst, downloads wait in our own queue, not for the file server.
         self._downloads = httpx.AsyncClient(timeout=httpx.Timeout(30, pool=None), follow_redirects=False)
 
@@ -50,15 +56,21 @@ class Transcriber:
         silence_fails: bool = True,
         diarization: Diarization | None = None,
     ) -> dict[str, Any]:
-        """Run `recognition.recognise` in another process."""
-        loop = asyncio.get_running_loop()
+        """Run `recognition.recognise` in another process, once for the same recording and arguments."""
+        request = (hashlib.sha256(media).digest(), tuple(channels), longest_seconds, silence_fails, diarization)
         try:
-            return await loop.run_in_executor(
-                self._recognisers, recognise, media, channels, longest_seconds, silence_fails, diarization
-            )
+            if request not in self._recognitions:
+                if len(self._recognitions) >= MAX_REMEMBERED_RECOGNITIONS:
+                    self._recognitions.pop(next(iter(self._recognitions)))
+                self._recognitions[request] = asyncio.get_running_loop().run_in_executor(
+                    self._recognisers, recognise, media, channels, longest_seconds, silence_fails, diarization
+                )
+            # Others may wait for the same recognition: the cancellation of this caller must not end it.
+            return copy.deepcopy(await asyncio.shield(self._recognitions[request]))
         except RecognitionError:
             raise
         except Exception as error:  # a crashed recogniser: the task must end, and a call must get a response
+            self._recognitions.pop(request, None)
             logging.exception("recognition failed")
             raise RecognitionError("InternalError.Algo", "An internal error has occurred during execution.") from error
 

@@ -22,8 +22,8 @@ from local.stack import (
     ROOT,
     Stack,
     StackInfo,
-    allow_plain_http_from_here,
     architecture,
+    built_for_local_stack,
     clean_environment,
     deploy,
     locked,
@@ -44,8 +44,9 @@ def local_aws() -> Iterator[StackInfo]:
 
 @pytest.fixture(scope="module")
 def template(local_aws: StackInfo) -> Iterator[Path]:
-    with locked(BUILT):  # the stack has built it
-        yield allow_plain_http_from_here(BUILT / "template" / "template.yaml")
+    template = built_for_local_stack()
+    with locked(BUILT, shared=True):
+        yield template
 
 
 def environment(info: StackInfo) -> dict[str, str]:

@@ -54,3 +54,11 @@ def test_each_variable_of_a_target_is_used_in_its_recipe() -> None:
         used = "\n".join([rule[0], *(DEFINITIONS.get(name, "") for name in re.findall(r"\$\((\w+)\)", rule[0]))])
         for name in names.split():
             assert re.search(rf"\$\{{?[({{]?{name}\b", used), f"{target} does not use {name}"
+
+
+def test_the_commands_store_bytecode_whatever_the_users_environment_says() -> None:
+    environment = clean_environment() | {"PYTHONDONTWRITEBYTECODE": "1"}
+    command = ["make", "--eval", "variables: ; @env", "variables"]
+    printed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True).stdout
+    assert "PATH=" in printed
+    assert "PYTHONDONTWRITEBYTECODE" not in printed

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from dashscribe.domain.recognition.media import Media
@@ -52,14 +51,9 @@ def may_be_url_of_media(file_url: str, media: Media) -> bool:
     return path == (media.key if in_host else f"{media.bucket}/{media.key}") and version in (media.version_id, None)
 
 
-def is_path_unique(media: Media, all_media: Sequence[Media]) -> bool:
-    """Whether a URL with this bucket and key names no other of these files, even if it was decoded and cut.
+def comparable_path(media: Media) -> tuple[str, str]:
+    """The bucket and the key as a URL shows them that was decoded and cut. Other files may have the same.
 
     A decoded URL of the key `a?b.wav` ends at the question mark, like a URL of the key `a`.
     """
-    same = [other for other in all_media if other.bucket == media.bucket and _cut(other.key) == _cut(media.key)]
-    return len(same) == 1
-
-
-def _cut(key: str) -> str:
-    return re.split("[?#]", unquote(key), maxsplit=1)[0]
+    return media.bucket, re.split("[?#]", unquote(media.key), maxsplit=1)[0]

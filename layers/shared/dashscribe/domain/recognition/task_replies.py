@@ -6,6 +6,7 @@ kept as text.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
@@ -13,8 +14,8 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from dashscribe.domain.recognition.file_urls import (
+    comparable_path,
     find_url_mark,
-    is_path_unique,
     is_url_of_media,
     may_be_url_of_media,
     parse_file_url,
@@ -262,9 +263,11 @@ def read_outcomes(
         "tokens": own_usage.tokens,
         "scheduled_at": output.scheduled_at,
     }
+    named = [(task, task.file_url, find_url_mark(task.file_url)) for task in subtasks if task.file_url]
+    paths = Counter(map(comparable_path, all_media))
     for job_id, media in media_of_job.items():
-        is_alone = has_all_media and is_path_unique(media, all_media)
-        matches = _subtasks_of(media, subtasks, url_marks or {}, job_id, is_alone=is_alone)
+        is_alone = has_all_media and paths[comparable_path(media)] == 1
+        matches = _subtasks_of(media, named, url_marks or {}, job_id, is_alone=is_alone)
         if has_one_file and not matches:
             matches = subtasks if len(subtasks) == 1 else [task for task in subtasks if not task.file_url]
         if matches:
@@ -275,6 +278,8 @@ def read_outcomes(
     return {job_id: _read_outcome(output, found.get(job_id)).model_copy(update=of_task) for job_id in media_of_job}
 
 
+_Named = tuple[Subtask, str, str | None]
+"""A result that names a file, its URL, and the URL's mark."""
 _AMBIGUOUS = Subtask(
     subtask_status=FAILED,
     code=AMBIGUOUS_IN_RESULTS,
@@ -283,14 +288,13 @@ _AMBIGUOUS = Subtask(
 
 
 def _subtasks_of(
-    media: Media, subtasks: Sequence[Subtask], url_marks: Mapping[str, str], job_id: str, *, is_alone: bool
+    media: Media, named: Sequence[_Named], url_marks: Mapping[str, str], job_id: str, *, is_alone: bool
 ) -> list[Subtask]:
     """The results of this file: those with its URL mark, else those with its path and version.
 
     Without a mark a URL may be incomplete. It then counts only if the path `is_alone` in the task, and not if two
     results with different transcripts have it.
     """
-    named = [(task, task.file_url, find_url_mark(task.file_url)) for task in subtasks if task.file_url]
     ours, marks = url_marks.get(job_id), set(url_marks.values())
     by_mark = [task for task, _, mark in named if mark and mark == ours]
     if by_mark:
