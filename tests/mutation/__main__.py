@@ -83,7 +83,7 @@ def copy_repository() -> None:
         "only_mutate": [f"dashscribe/{part}/*" for part in PARTS],
         "also_copy": others,
         "pytest_add_cli_args_test_selection": TESTS,
-        "pytest_add_cli_args": [f"--ignore={path}" for path in TESTS_LEFT_OUT],
+        "pytest_add_cli_args": ["--timeout=600", *(f"--ignore={path}" for path in TESTS_LEFT_OUT)],
         # The time limit of a mutant, in seconds: 5 x (the time of its tests + 4). Twice that in processor time.
         "timeout_multiplier": 5,
         "timeout_constant": 4,
