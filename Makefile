@@ -1,4 +1,4 @@
-.PHONY: help run test check up down env where backfill redrive simulator invoke deploy build smoke bench interleave soak picture documents lock format install clean
+.PHONY: help run test check up down env where backfill redrive simulator invoke deploy build smoke bench interleave mutation soak picture documents lock format install clean
 .DEFAULT_GOAL := help
 SHELL := bash
 PYTHON ?= python3
@@ -29,6 +29,7 @@ VARIABLES_smoke := PARAMETERS YES STACK
 VARIABLES_deploy := PARAMETERS DEPLOY_ARGUMENTS
 VARIABLES_soak := SOAK_ARGUMENTS
 VARIABLES_interleave := SCHEDULES
+VARIABLES_mutation := MUTANTS ONLY
 
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(name)))
 READ := $(foreach goal,$(MAKECMDGOALS),$(VARIABLES_$(goal)))
@@ -107,6 +108,9 @@ bench: install ## measure; never passes or fails on a clock
 interleave: install ## the services in many random schedules: SCHEDULES=20000
 	@SCHEDULES="$(or $(SCHEDULES),20000)" $(BIN)/python -m pytest -q --numprocesses 2 --timeout 7200 tests/unit/services/test_interleavings.py
 
+mutation: install .local/mutation/.ready ## change the code a little, many times, and see whether a test fails: MUTANTS=400 ONLY=services.submission
+	@$(BIN)/python -m tests.mutation --mutants="$${MUTANTS:-400}" --only="$$ONLY"
+
 soak: install ## a long run with faults on a stack of its own: SOAK_ARGUMENTS="--files 2000 --minutes 15"
 	@$(BIN)/python -m local.soak $(SOAK_ARGUMENTS)
 
@@ -151,6 +155,7 @@ NAME_ministack := MiniStack, the local AWS,
 NAME_sam := the AWS SAM CLI
 NAME_checkov := checkov, a check of the template,
 NAME_moto := moto, a second local AWS,
+NAME_mutation := mutmut and the tests' packages
 NAME_aws := the AWS CLI, because there is no aws command here,
 
 .local/%/.ready: requirements/%.txt $(BIN)/uv

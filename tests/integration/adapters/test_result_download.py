@@ -401,6 +401,28 @@ def test_a_host_name_is_resolved_to_all_of_its_addresses() -> None:
         resolve_addresses("no-such-host.invalid", 443)
 
 
+def test_a_name_that_the_systems_resolver_gives_a_private_address_too_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[str, int]] = []
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (PUBLIC, 443))]
+
+    def resolve(host: str, port: int, **_: object) -> list[object]:
+        asked.append((host, port))
+        return list(found)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    source = ResultDownload(
+        httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, json=RESULT))), ("aliyuncs.com",)
+    )
+    url = "https://results.aliyuncs.com/a.json"
+    assert source.download(url) == RESULT
+    found.append((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 443)))
+    with pytest.raises(ResultRefused, match="private address"):
+        source.download(url)
+    assert asked == [("results.aliyuncs.com", 443)] * 2
+
+
 # responses
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from dashscribe.domain.jobs.job import Status
+from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.jobs.task import TaskPhase
 from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, VendorError
@@ -203,3 +203,59 @@ def test_events_that_cannot_be_published_do_not_delay_other_due_jobs() -> None:
     world.bus.failures = 0
     world.run_until_quiet(faults=True)
     assert len({detail.job_id for _, detail in world.bus.events}) == 150
+
+
+def unavailable(*_: object) -> list[object]:
+    raise ConnectionError("no answer")
+
+
+@pytest.mark.parametrize("broken", ["due", "pauses", "rate_limited_jobs"])
+def test_a_broken_step_of_a_pass_does_not_delay_the_files_of_an_ended_task(
+    monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    world = ended(files=3, files_per_task=3)
+    with monkeypatch.context() as patch:
+        patch.setattr(world.records, broken, unavailable)
+        report = completed(world.poll_pass())
+    assert report.failed_steps >= 1
+    assert sum(len(request.job_ids) for request in report.result.finalize) == 3
+    world.run_until_quiet(faults=True)
+    assert [world.vendor.submissions_of(f"{number}.wav") for number in range(3)] == [1, 1, 1]
+
+
+def refused_once(*keys: str) -> World:
+    """Each of these uploads was refused once, and is due again."""
+    world = World(max_files_per_task=1)
+    world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500) for _ in keys]
+    for key in keys:
+        world.upload(key)
+    world.deliver()
+    world.now += timedelta(seconds=30)
+    return world
+
+
+def test_due_jobs_are_requeued_although_the_tasks_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = refused_once("a.wav")
+    with monkeypatch.context() as patch:
+        patch.setattr(world.records, "due_tasks", unavailable)
+        report = completed(world.poll_pass())
+    assert (report.failed_steps, report.requeued, len(world.queue)) == (1, 1, 1)
+
+
+def test_a_due_job_whose_record_cannot_be_written_is_counted_and_does_not_delay_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = refused_once("a.wav", "b.wav", "c.wav")
+    save = world.records.save
+
+    def refuse_one(job: Job) -> Job:
+        if job.media.key == "a.wav":
+            raise ConnectionError("no answer")
+        return save(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.records, "save", refuse_one)
+        report = completed(world.poll_pass())
+    assert (report.failed_steps, report.requeued, len(world.queue)) == (1, 2, 2)
+    world.run_until_quiet(faults=True)
+    assert all(world.bus.events_of(key) == [SUBMITTED, SUCCEEDED] for key in ("a.wav", "b.wav", "c.wav"))

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from dashscribe.domain.jobs.job import Job
 from tests.support.constants import SUBMITTED, SUCCEEDED
 from tests.support.world import World
 
@@ -56,3 +57,56 @@ def test_a_failed_message_that_we_received_ourselves_returns_and_is_not_reported
     world.media.objects["b.wav"] = {}
     world.run_until_quiet()
     assert world.vendor.submissions_of("b.wav") == 1
+
+
+def test_an_upload_whose_record_cannot_be_written_returns_to_the_queue_and_is_transcribed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    world.upload("a.wav")
+    returned = world.upload("b.wav")
+    create = world.records.create
+
+    def refuse_one(job: Job) -> bool:
+        if job.media.key == "b.wav":
+            raise ConnectionError("the table does not answer")
+        return create(job)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.records, "create", refuse_one)
+        report = world.deliver()
+    assert report.failed_message_ids == ["1"]
+    assert world.queue == [returned]
+    world.run_until_quiet(faults=True)
+    for key in ("a.wav", "b.wav"):
+        assert world.bus.events_of(key) == [SUBMITTED, SUCCEEDED]
+        assert world.vendor.submissions_of(key) == 1
+
+
+def test_a_malformed_message_stays_in_the_queue_while_the_dead_letter_queue_refuses_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World()
+    world.queue.append("nonsense")
+
+    def refuse(body: str, reason: str) -> None:
+        raise ConnectionError("SQS does not answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world, "send", refuse)
+        report = world.deliver()
+    assert (report.failed_message_ids, report.dead_lettered, world.queue) == (["0"], 0, ["nonsense"])
+    report = world.deliver()
+    assert (report.failed_message_ids, report.dead_lettered, world.queue) == ([], 1, [])
+
+
+def test_an_upload_whose_every_run_fails_unexpectedly_ends_and_says_that_it_is_our_fault() -> None:
+    world = World()
+    world.upload("a.wav")
+    world.upload("broken.wav")
+    world.media.objects["broken.wav"] = None  # type: ignore[assignment]  # resolving its options raises an error
+    world.run_until_quiet(faults=True, max_steps=100)
+    [end] = world.bus.terminal_events_of("broken.wav")
+    assert end.error is not None
+    assert (end.error.code, end.error.category) == ("INTERNAL_ERROR", "retryable")
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]

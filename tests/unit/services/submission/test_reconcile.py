@@ -8,6 +8,7 @@ import pytest
 
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER
+from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.errors import ResponseLost
 from tests.support.world import World
 
@@ -165,3 +166,20 @@ def test_two_versions_of_one_key_whose_responses_were_lost_never_exchange_their_
     world.run_until_quiet()
     texts = {end.media.version_id: world.text_of(end) for end in world.bus.terminal_events_of("a.wav")}
     assert texts == {"v1": "said a.wavv1.\n", "v2": "said a.wavv2.\n"}
+
+
+def test_a_task_that_the_vendors_clock_dates_before_our_post_is_found_and_not_paid_twice() -> None:
+    """It is on the second page of the list, behind the tasks of another program."""
+    world = World()
+    world.vendor.largest_page = 10
+    for number in range(12):
+        world.vendor.submit(CATALOGUE["fun-asr"], [f"https://other.s3.us-east-1.amazonaws.com/{number}.wav?X"], {})
+    world.now += timedelta(seconds=30)
+    world.upload("known.wav")
+    world.deliver()
+    world.vendor.accepts_late_by = timedelta(seconds=-90)
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert world.bus.events_of("a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
