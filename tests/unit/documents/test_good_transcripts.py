@@ -34,6 +34,8 @@ def test_each_scenario_of_the_vendor_has_its_models(scenario: str, models: list[
 @pytest.mark.parametrize(
     "advice",
     [
+        "The recording decides most about its transcript, then the model, then the options",
+        "Accents, fast speech, several languages, technical terms and missing context make recognition harder",
         "Use a good microphone at the sample rate of the model",
         "Fun-ASR and `paraformer-v2` take any sample rate. `paraformer-8k-v2` is for 8 kHz",
         "Reduce noise and echo",

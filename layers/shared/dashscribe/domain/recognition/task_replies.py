@@ -95,7 +95,6 @@ class TaskOutput(_Reply):
 
     task_id: Annotated[IdOrNone, AfterValidator(_redacted_or_none)] = None
     task_status: Annotated[str, BeforeValidator(_text_or_empty), AfterValidator(redacted)] = ""
-    submit_time: TextOrNone = None
     scheduled_time: TextOrNone = None
     end_time: TextOrNone = None
     code: _RedactedOrNone = None
