@@ -64,6 +64,12 @@ class StackInfo(BaseModel):
             "AWS_REGION": self.region,
         }
 
+    @property
+    def sam_environment(self) -> dict[str, str]:
+        """The environment of `sam deploy`, which by default waits 5 s before it looks at a stack."""
+        sam = {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"}
+        return clean_environment() | self.aws_environment | sam
+
     def client(self, service: str) -> Any:
         """A boto3 client of the local AWS, as root."""
         return boto3.client(
@@ -312,9 +318,7 @@ class Stack:
             "ResultHostAllowList": "aliyuncs.com,127.0.0.1,localhost",
             **self.parameters,
         }
-        environment = clean_environment() | info.aws_environment | {"SAM_CLI_TELEMETRY": "0"}
-        log = self.folder / "logs" / "sam-deploy.log"
-        deploy(template, STACK_NAME, parameters, environment, log)
+        deploy(template, STACK_NAME, parameters, info.sam_environment, self.folder / "logs" / "sam-deploy.log")
         stack = info.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         info.client("secretsmanager").put_secret_value(SecretId=outputs["ApiKeySecretArn"], SecretString=API_KEY)
