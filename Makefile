@@ -44,9 +44,9 @@ help: ## print this
 run: install ## transcribe the sample recordings, or FILES="a.wav folder *.mp4", on a local stack; OUT=out
 	@$(BIN)/python -m local run --files="$$FILES" --out="$${OUT:-out}"
 
-# Three processes on two cores: the tests of the deployed stack wait most of the time.
+# Four processes on two cores: three of them run the tests of local stacks, which wait most of the time.
 test: install .local/moto/.ready $(AWS_CLI) $(SDKS) ## every test
-	@$(BIN)/python -m pytest --numprocesses 3 $(PYTEST_ARGUMENTS)
+	@$(BIN)/python -m pytest --numprocesses 4 $(PYTEST_ARGUMENTS)
 
 check: install .local/checkov/.ready ## linters, types, template
 	$(BIN)/ruff check .

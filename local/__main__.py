@@ -88,7 +88,7 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             from local import main_job
             from local.stack import LOCAL, Stack
 
-            stack = Stack(folder=LOCAL / "run", say=console.print)
+            stack = Stack(folder=LOCAL / "run", say=console.print, load_recogniser=True)
             return main_job.run(arguments.files, arguments.out, stack, console)
         case "picture":
             from local import picture
@@ -157,7 +157,8 @@ def _up(base_url: str, parameters: str) -> int:
     from local.stack import Stack
 
     checked = parse_parameters(parameters, base_url or "http://127.0.0.1")
-    environment.show(Stack(dashscope_base_url=base_url or None, parameters=checked).start())
+    stack = Stack(dashscope_base_url=base_url or None, parameters=checked, load_recogniser=True)
+    environment.show(stack.start())
     return 0
 
 

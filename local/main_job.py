@@ -7,6 +7,7 @@ import re
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -57,9 +58,9 @@ def transcribe(recordings: list[Recording], info: StackInfo, out: Path, console:
     with Progress(recordings, console) as progress:
         _upload(recordings, info)
         _follow(recordings, subscriber, progress)
-    folders = folders_for(recordings, out)
+    folders, s3 = folders_for(recordings, out), info.client("s3")
     for recording in recordings:
-        _save(recording, info, folders[recording.key])
+        _save(recording, s3, folders[recording.key])
         _show(recording, folders[recording.key], console)
 
 
@@ -180,7 +181,7 @@ def folders_for(recordings: list[Recording], out: Path) -> dict[str, Path]:
     return folders
 
 
-def _save(recording: Recording, info: StackInfo, folder: Path) -> None:
+def _save(recording: Recording, s3: Any, folder: Path) -> None:
     """Replace the files of an earlier run by those of this one."""
     folder.mkdir(parents=True, exist_ok=True)
     for old in [folder / "event.json", folder / "job.json", folder / "result.json", *folder.glob("transcript.*")]:
@@ -188,7 +189,7 @@ def _save(recording: Recording, info: StackInfo, folder: Path) -> None:
     (folder / "event.json").write_text(json.dumps(recording.event, indent=2, ensure_ascii=False) + "\n")
     result = recording.detail.get("result") or {"bucket": "", "files": {}}
     for key in result["files"].values():
-        info.client("s3").download_file(result["bucket"], key, str(folder / key.rsplit("/", 1)[1]))
+        s3.download_file(result["bucket"], key, str(folder / key.rsplit("/", 1)[1]))
 
 
 def _show(recording: Recording, folder: Path, console: Console) -> None:

@@ -18,7 +18,7 @@ def record() -> int:
     """Run the main job with the samples and write the picture; 0 when every sample has a transcript."""
     console = Console(record=True, file=io.StringIO(), width=COLUMNS, force_terminal=False)
     console.print("$ make run", style="bold")
-    status = main_job.run("", Path("out"), Stack(LOCAL / "run", say=console.print), console)
+    status = main_job.run("", Path("out"), Stack(LOCAL / "run", say=console.print, load_recogniser=True), console)
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     console.save_svg(str(PICTURE), title="dashscribe", unique_id="make-run")
     print(f"wrote {PICTURE.relative_to(ROOT)}")

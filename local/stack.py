@@ -64,6 +64,12 @@ class StackInfo(BaseModel):
             "AWS_REGION": self.region,
         }
 
+    @property
+    def sam_environment(self) -> dict[str, str]:
+        """The environment of `sam deploy`, which by default waits 5 s before it looks at a stack."""
+        sam = {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"}
+        return clean_environment() | self.aws_environment | sam
+
     def client(self, service: str) -> Any:
         """A boto3 client of the local AWS, as root."""
         return boto3.client(
@@ -186,13 +192,15 @@ def built_for_local_stack() -> Path:
 
 @dataclass
 class Stack:
-    """One local stack, with its files in `folder`. With `dashscope_base_url` that server is used, and no simulator."""
+    """One local stack, with its files in `folder`. With `dashscope_base_url` that server is used, and no simulator.
+    With `load_recogniser` the simulator loads its model while the stack is deployed."""
 
     folder: Path = STACK_FOLDER
     dashscope_base_url: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     say: Callable[[str], None] = print
     deploy_template: bool = True
+    load_recogniser: bool = False
     _children: list[subprocess.Popen[bytes]] = field(default_factory=list)
     _remembering: Lock = field(default_factory=Lock)
 
@@ -279,6 +287,7 @@ class Stack:
 
     def _start_simulator(self, port: int) -> None:
         command = [sys.executable, "-m", "local.simulator", "--port", str(port), "--key", API_KEY, "--latency", "0"]
+        command += ["--load-recogniser"] if self.load_recogniser else []
         self._serve("DashScope simulator", command, port, clean_environment())
 
     def _serve(self, name: str, command: Sequence[str | Path], port: int, environment: Mapping[str, str]) -> None:
@@ -309,9 +318,7 @@ class Stack:
             "ResultHostAllowList": "aliyuncs.com,127.0.0.1,localhost",
             **self.parameters,
         }
-        environment = clean_environment() | info.aws_environment | {"SAM_CLI_TELEMETRY": "0"}
-        log = self.folder / "logs" / "sam-deploy.log"
-        deploy(template, STACK_NAME, parameters, environment, log)
+        deploy(template, STACK_NAME, parameters, info.sam_environment, self.folder / "logs" / "sam-deploy.log")
         stack = info.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         info.client("secretsmanager").put_secret_value(SecretId=outputs["ApiKeySecretArn"], SecretString=API_KEY)
@@ -319,9 +326,11 @@ class Stack:
 
     def stop(self) -> None:
         """Stop every process of this stack, also those that an earlier run left behind, and delete its files."""
-        for server in self._servers().values():
-            if processes.start_time(server.pid) == server.started:  # else the process id is another process's by now
-                processes.stop(server.pid)
+        servers = self._servers().values()
+        # With another start time, the process id is another process's by now.
+        ours = [server.pid for server in servers if processes.start_time(server.pid) == server.started]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(processes.stop, ours))
         for child in self._children:
             child.wait()
         self._children.clear()

@@ -22,32 +22,42 @@ os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "dashscribe"
 
 
-FAULTS = ("tests/end_to_end/test_faults.py", "tests/end_to_end/test_missing_key.py")
-"""These tests mostly wait, and use another stack than the other end-to-end tests."""
+SCOPES = {
+    "tests/end_to_end/test_faults.py": "stack of faults",
+    "tests/end_to_end/test_missing_key.py": "stack of faults",
+    "tests/end_to_end/test_commands.py": "own stacks",
+    "tests/end_to_end/test_documented_commands.py": "own stacks",
+    "tests/end_to_end/test_smoke.py": "own stacks",
+    "tests/end_to_end/": "stack",
+    "tests/browser/": "browser",
+    "tests/integration/simulator/test_sdk_versions.py": "SDK versions",
+    "tests/integration/simulator/": "simulator",
+}
+"""The tests that share something expensive, by the beginning of their name: a stack, Chromium, a simulator. One process
+runs them, and these groups start first, in this order. All other tests are distributed by module."""
 
 
-SDK_VERSIONS = "tests/integration/simulator/test_sdk_versions.py"
+def scope_of(nodeid: str) -> str:
+    return next((scope for start, scope in SCOPES.items() if nodeid.startswith(start)), nodeid.split("::")[0])
 
 
-class StackScheduling(LoadScopeScheduling):  # type: ignore[misc]  # so its base is Any
-    """Distributes the end-to-end tests over two processes, each with its own local stack; all other tests as usual.
-
-    The browser tests run in one process, because they share one Chromium. So do those of the SDK versions, because they
-    share the outcomes of all versions.
-    """
+class ScopeScheduling(LoadScopeScheduling):  # type: ignore[misc]  # the package has no types, so its base is Any
+    """Distributes the groups of `SCOPES` and the other modules in the order of the collection."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith(FAULTS):
-            return "stack of faults"
-        if nodeid.startswith("tests/browser/"):
-            return "browser"
-        if nodeid.startswith(SDK_VERSIONS):
-            return "SDK versions"
-        return "stack" if nodeid.startswith("tests/end_to_end/") else nodeid
+        return scope_of(nodeid)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> StackScheduling:
-    return StackScheduling(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ScopeScheduling:
+    config.option.loadscopereorder = False  # by the number of tests, which says nothing about their time
+    return ScopeScheduling(config, log)
+
+
+@pytest.hookimpl(trylast=True)  # after pytest-randomly
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the groups that take longest first: the last group would otherwise run alone."""
+    order = list(dict.fromkeys(SCOPES.values()))
+    items.sort(key=lambda item: order.index(scope) if (scope := scope_of(item.nodeid)) in order else len(order))
 
 
 @pytest.fixture(autouse=True)

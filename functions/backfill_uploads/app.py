@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from typing import TYPE_CHECKING
 
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.observability import MetricUnit, logger, metrics
 from dashscribe.services.backfill import BackfillBatch, BackfillReport
 from dashscribe.wiring import backfill_service
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from typing import TYPE_CHECKING
 
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.observability import MetricUnit, add_nonzero_counts, logger, metrics
 from dashscribe.services.finalize import FinalizeReport
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.wiring import finalize_service
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @logger.inject_lambda_context(clear_state=True)

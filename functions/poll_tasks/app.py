@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from typing import TYPE_CHECKING
 
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.observability import MetricUnit, add_nonzero_counts, logger, metrics
 from dashscribe.services.polling.poll import PassReport, PassRequest
 from dashscribe.wiring import poll_service
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from typing import TYPE_CHECKING
 
 from dashscribe.observability import MetricUnit, add_nonzero_counts, logger, metrics
 from dashscribe.services.messages import PartialBatchResponse, SqsEvent, messages_in, partial_failure
 from dashscribe.services.submission.report import SubmitReport
 from dashscribe.wiring import submit_service
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 import uvicorn
 
 from local.simulator.connection import CuttableProtocol
-from local.simulator.recognition import exit_with_server
+from local.simulator.recognition import exit_with_server, load_model
 from local.simulator.scenario import Behaviour
 from local.simulator.server import Simulator
 
@@ -31,13 +31,20 @@ def main() -> int:
     parser.add_argument(
         "--strict", action="store_true", help="refuse requests that no page of the vendor shows; for tests of a client"
     )
+    parser.add_argument(
+        "--load-recogniser", action="store_true", help="load the recogniser at once, not with the first recording"
+    )
     arguments = parser.parse_args()
     public_url = f"http://{arguments.host}:{arguments.port}"
+    processes = max(1, os.cpu_count() or 1)
     recognisers = ProcessPoolExecutor(
-        max_workers=max(1, os.cpu_count() or 1),
+        max_workers=processes,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=exit_with_server,
     )
+    if arguments.load_recogniser:
+        for _ in range(processes):
+            recognisers.submit(load_model)
     behaviour = Behaviour(api_keys=arguments.key, latency_seconds=arguments.latency, strict=arguments.strict)
     simulator = Simulator(public_url, recognisers, behaviour)
     print(f"DashScope simulator: {public_url} (SDK: DASHSCOPE_HTTP_BASE_URL={public_url}/api/v1)", flush=True)

@@ -54,6 +54,11 @@ def _decoder() -> Decoder:
     return Decoder(loglevel="FATAL")
 
 
+def load_model() -> None:
+    """Load the acoustic model of this process before it gets its first recording."""
+    _decoder()
+
+
 def recognise(
     media: bytes,
     channels: list[int],

@@ -24,7 +24,6 @@ from local.stack import (
     StackInfo,
     architecture,
     built_for_local_stack,
-    clean_environment,
     deploy,
     locked,
 )
@@ -49,10 +48,6 @@ def template(local_aws: StackInfo) -> Iterator[Path]:
         yield template
 
 
-def environment(info: StackInfo) -> dict[str, str]:
-    return clean_environment() | info.aws_environment | {"SAM_CLI_TELEMETRY": "0"}
-
-
 def local_parameters(info: StackInfo) -> dict[str, str]:
     return {
         "Architecture": architecture(),
@@ -65,7 +60,7 @@ def local_parameters(info: StackInfo) -> dict[str, str]:
 def report(local_aws: StackInfo, template: Path) -> Report:
     """The report of a smoke run, whose stack is removed."""
     return Smoke(
-        "smoke-test", local_aws.client, environment(local_aws), template, API_KEY, local_parameters(local_aws)
+        "smoke-test", local_aws.client, local_aws.sam_environment, template, API_KEY, local_parameters(local_aws)
     ).run()
 
 
@@ -99,7 +94,7 @@ def test_a_new_stack_uses_what_a_removed_stack_left_and_pays_for_nothing_again(
         "ExistingJobsTableName": table,
     }
     parameters = local_parameters(local_aws) | names
-    deploy(template, "way-back", parameters, environment(local_aws), LOCAL / "smoke" / "way-back.log")
+    deploy(template, "way-back", parameters, local_aws.sam_environment, LOCAL / "smoke" / "way-back.log")
     target = Target.of_stack(client, "way-back")
     client("secretsmanager").put_secret_value(SecretId=target.output("ApiKeySecretArn"), SecretString=API_KEY)
     old = s3.list_objects_v2(Bucket=media)["KeyCount"]
@@ -146,7 +141,7 @@ def wait_for_reports(info: StackInfo, number: int, bucket: str = "results", pref
 def test_a_stack_with_every_option_transcribes_what_the_options_choose(local_aws: StackInfo, template: Path) -> None:
     info, name, client = local_aws, "every-option", local_aws.client
     parameters = local_parameters(info) | own_resources(info)
-    deploy(template, name, parameters, environment(info), LOCAL / "smoke" / "every-option.log")
+    deploy(template, name, parameters, info.sam_environment, LOCAL / "smoke" / "every-option.log")
     target = Target.of_stack(client, name)
     client("secretsmanager").put_secret_value(SecretId=target.output("ApiKeySecretArn"), SecretString=API_KEY)
 

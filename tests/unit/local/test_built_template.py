@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -11,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from local import stack
 from local.built_template import INPUTS, LARGE_LAYER, adapt_to_local_stack, digest_of_inputs
@@ -111,7 +111,7 @@ def test_a_local_stack_deploys_packed_layers_and_accepts_plain_http(tmp_path: Pa
     template = tmp_path / "template.yaml"
     template.write_text(TEMPLATE)
     adapted = adapt_to_local_stack(template)
-    resources = yaml.safe_load(adapted.read_text())["Resources"]
+    resources = json.loads(adapted.read_text())["Resources"]
     assert resources["Layer"]["Properties"]["ContentUri"] == "Layer.zip"
     with zipfile.ZipFile(tmp_path / "Layer.zip") as layer:
         assert layer.read("python/module.py") == b"x = 1"

@@ -30,7 +30,11 @@ def _version_or_none(version_id: str | None) -> str | None:
 _Encodable = Annotated[str, AfterValidator(_encodable)]
 
 
-class _S3Object(BaseModel):
+class _S3Part(BaseModel):
+    model_config = ConfigDict(defer_build=True)
+
+
+class _S3Object(_S3Part):
     key: _Encodable
     size: int = Field(default=0, ge=0, le=10**15)
     etag: _Encodable | None = None
@@ -38,11 +42,11 @@ class _S3Object(BaseModel):
     sequencer: _Encodable | None = None
 
 
-class _S3Bucket(BaseModel):
+class _S3Bucket(_S3Part):
     name: _Encodable
 
 
-class _S3Detail(BaseModel):
+class _S3Detail(_S3Part):
     bucket: _S3Bucket
     object: _S3Object
     reason: str | None = None
@@ -55,7 +59,7 @@ RESTORED = "Object Restore Completed"
 class ObjectCreated(BaseModel):
     """The S3 event "Object Created" as EventBridge delivers it. Its key is raw, not URL-encoded."""
 
-    model_config = ConfigDict(populate_by_name=True)
+    model_config = ConfigDict(populate_by_name=True, defer_build=True)
 
     time: Timestamp
     detail_type: str = Field(alias="detail-type")
@@ -136,7 +140,7 @@ def backfill_event(media: Media, uploaded_at: datetime) -> ObjectCreated:
 class RequeuedJob(BaseModel):
     """Our own message: a recorded job is requeued."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     job_id: str
 

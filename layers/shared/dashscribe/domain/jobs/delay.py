@@ -30,7 +30,7 @@ NOT_PROCESSED = "NOT_PROCESSED"
 class Delay(BaseModel):
     """Why a job is delayed, and since when it makes no progress. `code` is an error code of ours or of the vendor."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     code: str
     message: str

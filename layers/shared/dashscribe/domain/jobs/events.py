@@ -36,7 +36,7 @@ class Timing(BaseModel):
     """When each step of a job happened, in UTC. The vendor began the task at `scheduled_at` and ended it at
     `completed_at`."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     uploaded_at: Timestamp
     submitted_at: Timestamp | None
@@ -48,7 +48,7 @@ class Timing(BaseModel):
 class Detail(BaseModel):
     """The `detail` of every event. Delivery is at least once; `job_id` and the detail-type identify a repeat."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     schema_version: str = SCHEMA_VERSION
     job_id: str
@@ -115,7 +115,7 @@ class PauseDetail(BaseModel):
     """The `detail` of the events about a pause. Delivery is at least once; `scope`, `model` and `paused_at` identify a
     pause."""
 
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, protected_namespaces=(), defer_build=True)
 
     schema_version: str = SCHEMA_VERSION
     scope: Literal["account", "model"] = Field(description="what is paused: every submission, or those of one model")

@@ -10,7 +10,7 @@ from dashscribe.errors import ErrorClass
 class Failure(BaseModel):
     """`error` of the event `Transcription Failed`. `category` is the error class."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     code: str
     message: str

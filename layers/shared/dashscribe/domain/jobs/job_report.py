@@ -23,7 +23,7 @@ class JobTiming(BaseModel):
     The time of publication is only in the event, because this file is stored before it.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     uploaded_at: Timestamp
     received_at: Timestamp
@@ -35,7 +35,7 @@ class JobTiming(BaseModel):
 class Rendering(BaseModel):
     """One later rendering of the files from `result.json`. Nothing is billed for it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     rendered_at: Timestamp
     outputs: tuple[str, ...]
@@ -47,7 +47,7 @@ class JobReport(BaseModel):
     """The content of `job.json`, which a failed job has too. `options` are the effective ones; null if they could not
     be read."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     schema_version: str = SCHEMA_VERSION
     job_id: str

@@ -34,7 +34,7 @@ class Pause(BaseModel):
     `refused_at` is the time of the last refusal. `by_query`: no submission was refused, only queries were.
     """
 
-    model_config = ConfigDict(frozen=True, protected_namespaces=())
+    model_config = ConfigDict(frozen=True, protected_namespaces=(), defer_build=True)
 
     model: str | None = None
     reason: str
@@ -55,7 +55,7 @@ class Pause(BaseModel):
 class Announcement(BaseModel):
     """The start of a pause, or its end at `resumed_at`, that is to be published."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     pause: Pause
     resumed_at: Timestamp | None = None

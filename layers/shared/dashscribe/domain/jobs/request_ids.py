@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class RequestIds(BaseModel):
     """The ids of the last requests about a file. An id is null if there was no such request, or no readable id."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     submission: str | None = Field(default=None, description="the submission or the synchronous call")
     query: str | None = Field(default=None, description="the query that found the end of the task")

@@ -15,7 +15,7 @@ class Fallback(BaseModel):
     """The asynchronous model for a recording that is too large or too long for a synchronous model, or whose format it
     refuses."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     model: str
     family: str

@@ -53,7 +53,7 @@ class Media(BaseModel):
     `key` is the raw S3 key, never URL-encoded. `version_id` is null in an unversioned bucket.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     bucket: str
     key: str

@@ -45,7 +45,7 @@ MAX_REPORTED_FAULTS = 20
 class Options(BaseModel):
     """The effective options of one job, validated. `parameters` have the names and types that users write."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     profile: str
     model: str

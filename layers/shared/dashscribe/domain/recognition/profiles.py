@@ -20,7 +20,7 @@ BYTE_ORDER_MARK = "\ufeff"
 class Profile(BaseModel):
     """A named set of options. The stack's defaults apply to absent options."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     model: str | None = None
     family: str | None = Field(default=None, description="the model family of a model that is not in the catalogue")
@@ -67,7 +67,7 @@ class Profile(BaseModel):
 class PrefixRule(BaseModel):
     """Object keys that start with `prefix` use `profile`. The first rule that matches applies."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     prefix: str
     profile: str
@@ -76,7 +76,7 @@ class PrefixRule(BaseModel):
 class Profiles(BaseModel):
     """The profiles parameter (SSM, JSON)."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
 
     profiles: dict[str, Profile] = Field(default_factory=dict)
     rules: list[PrefixRule] = Field(default_factory=list)

@@ -56,7 +56,7 @@ MAX_REQUEST_ID_CHARACTERS = 100
 
 
 class _Reply(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 def _text_or_empty(value: object) -> object:

@@ -23,7 +23,7 @@ _WholeNumber = Annotated[int | None, BeforeValidator(_whole_number_or_none)]
 class Tokens(BaseModel):
     """Tokens that the vendor reports. A number is null where the model does not report it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     input: int | None = None
     output: int | None = None
@@ -37,7 +37,7 @@ class TaskUsage(BaseModel):
     The names of the fields depend on the model family and on the endpoint. A fraction is rounded up.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     duration: _WholeNumber = None
     seconds: _WholeNumber = None

@@ -78,7 +78,7 @@ def prefix_of(vocabulary_id: str) -> str:
 
 
 class _Reply(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class ListedVocabulary(_Reply):
@@ -117,7 +117,7 @@ class Vocabulary(BaseModel):
     list was last used.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     prefix: str
     revision: int = 0

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class AudioFacts(BaseModel):
     """Facts about the audio. None where the model does not give them."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     duration_ms: int | None
     speech_ms: int | None

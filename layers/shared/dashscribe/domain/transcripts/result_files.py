@@ -31,7 +31,7 @@ def _describe_outputs(schema: dict[str, Any]) -> None:
 class ResultFiles(BaseModel):
     """The keys of one job's stored files. Beside `result`, `transcript` and `job` it has one for each output."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra=_describe_outputs)
+    model_config = ConfigDict(frozen=True, extra="allow", json_schema_extra=_describe_outputs, defer_build=True)
     __pydantic_extra__: dict[str, str]
 
     result: str
@@ -54,7 +54,7 @@ class ResultFolder(BaseModel):
     A record without `outputs` was written before outputs could be chosen.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     bucket: str
     prefix: str
@@ -77,7 +77,7 @@ class ResultFolder(BaseModel):
 class ResultLocation(BaseModel):
     """The prefix of a job's files and every key, as events contain them."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     bucket: str
     prefix: str

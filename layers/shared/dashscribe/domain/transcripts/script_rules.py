@@ -14,7 +14,7 @@ import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -82,7 +82,7 @@ class SubtitleOptions(BaseModel):
     Chinese, Japanese and Korean). One number is for every script; an object gives numbers by script.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     line_width: int | dict[Script, int] | None = Field(
         default=None, description="characters a line, from 8 to 200: a number, or an object by script"
@@ -156,15 +156,15 @@ def _cells_of(sign: str) -> int:
 HAN = "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 KANA = "\u3041-\u309f\u30a0-\u30ff\u31f0-\u31ff\uff66-\uff9f"
 _BLOCKS = {
-    "han": re.compile(f"[{HAN}]"),
-    "kana": re.compile("[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]"),
-    "hangul": re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]"),
-    "hebrew": re.compile("[\u0590-\u05ff\ufb1d-\ufb4f]"),
-    "arabic": re.compile("[\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb50-\ufdff\ufe70-\ufefc]"),
-    "indic": re.compile("[\u0900-\u0dff]"),
-    "south_east_asian": re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f]"),
+    "han": f"[{HAN}]",
+    "kana": "[\u3041-\u3096\u30a1-\u30fa\uff66-\uff9d]",
+    "hangul": "[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff]",
+    "hebrew": "[\u0590-\u05ff\ufb1d-\ufb4f]",
+    "arabic": "[\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb50-\ufdff\ufe70-\ufefc]",
+    "indic": "[\u0900-\u0dff]",
+    "south_east_asian": "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u19e0-\u19ff\ua9e0-\ua9ff\uaa60-\uaa7f]",
 }
-_ALPHABETIC_WORD = re.compile("[A-Za-z\u00aa-\u024f\u0370-\u052f\u1e00-\u1fff]+")
+_ALPHABETIC_WORD = "[A-Za-z\u00aa-\u024f\u0370-\u052f\u1e00-\u1fff]+"
 _LETTERS_TO_A_WORD = 5
 """A longer word counts as one of this length, so that a few technical terms do not decide the script."""
 _LETTERS_TO_AN_IDEOGRAPH = 3
@@ -172,6 +172,12 @@ _LETTERS_TO_AN_IDEOGRAPH = 3
 _LANGUAGES = {
     "zh": Script.CHINESE, "yue": Script.CHINESE, "ja": Script.JAPANESE, "ko": Script.KOREAN,
 }  # fmt: skip
+
+
+@cache
+def _patterns() -> dict[str, re.Pattern[str]]:
+    """Compiled with the first text: functions that make no transcript import this module for its options."""
+    return {name: re.compile(pattern) for name, pattern in {**_BLOCKS, "word": _ALPHABETIC_WORD}.items()}
 
 
 def script_of(text: str, language: str | None = None, default: Script = Script.ALPHABETIC) -> Script:
@@ -182,13 +188,14 @@ def script_of(text: str, language: str | None = None, default: Script = Script.A
     """
     if text.isascii():
         return Script.ALPHABETIC if any(map(str.isalpha, text)) else default
-    weights: Counter[str] = Counter({name: len(block.findall(text)) for name, block in _BLOCKS.items()})
+    patterns = _patterns()
+    weights: Counter[str] = Counter({name: len(patterns[name].findall(text)) for name in _BLOCKS})
     for name in ("han", "kana", "hangul"):
         weights[name] *= _LETTERS_TO_AN_IDEOGRAPH
     cjk = weights.pop("han") + weights["kana"]
     kana = weights.pop("kana")
     weights["cjk"] = cjk
-    weights["alphabetic"] = sum(min(len(word), _LETTERS_TO_A_WORD) for word in _ALPHABETIC_WORD.findall(text))
+    weights["alphabetic"] = sum(min(len(word), _LETTERS_TO_A_WORD) for word in patterns["word"].findall(text))
     name, weight = weights.most_common(1)[0]
     if not weight:
         return default
