@@ -84,6 +84,31 @@ def test_failed_queries_are_repeated_later() -> None:
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
+@pytest.mark.parametrize(
+    ("error", "queries"),
+    [
+        (VendorError("InvalidApiKey", "rotated", ErrorClass.ACCOUNT_WIDE, 401), 1),
+        (VendorError("Throttling.RateQuota", "slow", ErrorClass.THROTTLED, 429), 1),
+        (VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500), 3),
+    ],
+)
+def test_a_pass_sends_no_further_query_after_an_error_that_every_query_would_get(
+    error: VendorError, queries: int
+) -> None:
+    world = World(max_files_per_task=1)
+    for number in range(3):
+        world.upload(f"{number}.wav")
+    world.deliver()
+    world.now += timedelta(seconds=30)
+    world.vendor.query_errors = [error] * 3
+    report = world.poll_pass()
+    assert report is not None
+    assert (world.vendor.queries, report.failed_steps) == (queries, 0)
+    world.vendor.query_errors.clear()
+    world.run_until_quiet()
+    assert all(world.bus.events_of(f"{number}.wav") == [SUBMITTED, SUCCEEDED] for number in range(3))
+
+
 def test_an_overdue_task_is_cancelled() -> None:
     world = World()
     world.vendor.seconds = 10**6
