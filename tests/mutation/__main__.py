@@ -47,7 +47,7 @@ def main() -> int:
     """Run a sample and print the survivors. 0 when each is explained, 1 when one is not, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="make mutation", description="run the tests on mutants of the code")
     parser.add_argument("--mutants", type=int, default=400, help="how many mutants to run")
-    parser.add_argument("--only", default="", help="a part of the mutants' names, such as services.submission")
+    parser.add_argument("--only", default="", help="parts of the functions' names, such as services.submission")
     arguments = parser.parse_args()
     if arguments.mutants < 1:
         parser.error(f"MUTANTS={arguments.mutants} is not allowed; give a number of mutants, 1 or more")
@@ -56,7 +56,9 @@ def main() -> int:
     generate_mutants()
     sample = choose(read_mutants(WORK / "mutants"), arguments.mutants, arguments.only)
     if not sample:
-        parser.error(f"no mutant has {arguments.only!r} in its name; name a module, such as services.submission.submit")
+        parser.error(
+            f"no function has {arguments.only!r} in its name; name a module, such as services.submission.submit"
+        )
     run_mutmut([mutant.name for mutant in sample])
     return report(sample)
 
@@ -83,7 +85,11 @@ def copy_repository() -> None:
         "only_mutate": [f"dashscribe/{part}/*" for part in PARTS],
         "also_copy": others,
         "pytest_add_cli_args_test_selection": TESTS,
-        "pytest_add_cli_args": ["--timeout=600", *(f"--ignore={path}" for path in TESTS_LEFT_OUT)],
+        "pytest_add_cli_args": [
+            "--timeout=600",
+            "-ptests.mutation.pytest_plugin",
+            *(f"--ignore={path}" for path in TESTS_LEFT_OUT),
+        ],
         # The time limit of a mutant, in seconds: 5 x (the time of its tests + 4). Twice that in processor time.
         "timeout_multiplier": 5,
         "timeout_constant": 4,
@@ -109,9 +115,12 @@ def generate_mutants() -> None:
 
 
 def choose(mutants: Sequence[Mutant], most: int, only: str) -> list[Mutant]:
-    """A sample. It is chosen by a hash of the name, so that a change of the code changes little of it."""
+    """A sample of the mutants of these functions, all if `only` is empty.
+
+    It is chosen by a hash of the name, so that a change of the code changes little of it.
+    """
     in_order = sorted(
-        (mutant for mutant in mutants if only in mutant.function),
+        (mutant for mutant in mutants if not only or any(part in mutant.function for part in only.split())),
         key=lambda mutant: hashlib.sha256(f"{SEED} {mutant.name}".encode()).digest(),
     )
     return list(islice((mutant for mutant in in_order if not mutant.only_changes_text), most))

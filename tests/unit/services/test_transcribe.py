@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
 from dashscribe.domain.jobs import retry_policy, timeouts
-from dashscribe.domain.jobs.job import Due, Status
+from dashscribe.domain.jobs.job import Due, Job, Status
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.errors import PublishFailed
 from dashscribe.services.transcribe import MAX_CALL_SLOT_WAIT
 from tests.support.caller import SAID, reply
 from tests.support.constants import SUBMITTED, SUCCEEDED
@@ -467,12 +468,16 @@ def test_a_call_whose_events_cannot_be_published_is_not_repeated() -> None:
     assert world.bus.events_of("notes/a.wav")[-1] == SUCCEEDED
 
 
-def test_the_times_of_a_call_are_those_of_its_start_and_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("answer", ["ok", "ASR_RESPONSE_HAVE_NO_WORDS"])
+def test_the_times_of_a_call_are_those_of_its_start_and_its_end(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    """It starts after the wait for its slot."""
     world = world_with_profiles()
+    world.caller.answers["notes/a.wav"] = [answer]
     world.upload("notes/a.wav")
     world.deliver()
-    transcribe, started = world.caller.transcribe, world.now + timedelta(seconds=2)
-    world.now = started
+    transcribe, started = world.caller.transcribe, world.now + timedelta(seconds=12)
+    world.records.next_slots["submit#qwen3-asr-flash"] = started
+    world.now += timedelta(seconds=2)
 
     def slow(options: Options, file_url: str, extension: str) -> JsonObject:
         world.now += timedelta(seconds=30)
@@ -484,6 +489,25 @@ def test_the_times_of_a_call_are_those_of_its_start_and_its_end(monkeypatch: pyt
     assert (end.timing.submitted_at, end.timing.completed_at) == (started, started + timedelta(seconds=30))
     [submitted] = [detail for kind, detail in world.bus.events if kind == SUBMITTED]
     assert (submitted.timing.submitted_at, submitted.attempts) == (started, 1)
+
+
+def test_the_loop_is_signalled_when_the_end_of_a_call_cannot_be_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = world_with_profiles()
+    world.upload("notes/a.wav")
+    world.deliver()
+    signals, publish = world.wake_ups, world.bus.publish
+
+    def refuse_ends(jobs: Sequence[Job], now: datetime) -> None:
+        if any(job.is_terminal for job in jobs):
+            raise PublishFailed("refused")
+        publish(jobs, now)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.bus, "publish", refuse_ends)
+        world.deliver_synchronous()
+    assert world.wake_ups == signals + 1
+    world.run_until_quiet()
+    assert (world.caller.calls, world.bus.events_of("notes/a.wav")) == (["notes/a.wav"], [SUBMITTED, SUCCEEDED])
 
 
 def test_a_stored_response_has_the_time_of_its_claim() -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE
+from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from tests.support.constants import SUBMITTED, SUCCEEDED
 from tests.support.world import World
@@ -36,10 +37,15 @@ def test_a_vendor_that_forgets_a_running_task_now_and_then_costs_no_second_submi
     world.vendor.seconds = 1800
     world.upload("a.wav")
     world.deliver()
-    forgets = itertools.cycle([True, False, False])
-    while not world.job_of("a.wav").is_finished:
+    query, forgets = world.vendor.query, itertools.cycle([True, False, False])
+
+    def forget_now_and_then(task_id: str) -> TaskReply:
         world.vendor.forgotten = {"task-0"} if next(forgets) else set()
-        world.step()
+        return query(task_id)
+
+    world.vendor.query = forget_now_and_then  # type: ignore[method-assign]
+    world.run_until_quiet()
+    assert world.vendor.queries > 10
     assert world.vendor.submissions_of("a.wav") == 1
 
 
@@ -76,6 +82,31 @@ def test_failed_queries_are_repeated_later() -> None:
     world.upload("a.wav")
     world.run_until_quiet()
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
+@pytest.mark.parametrize(
+    ("error", "queries"),
+    [
+        (VendorError("InvalidApiKey", "rotated", ErrorClass.ACCOUNT_WIDE, 401), 1),
+        (VendorError("Throttling.RateQuota", "slow", ErrorClass.THROTTLED, 429), 1),
+        (VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500), 3),
+    ],
+)
+def test_a_pass_sends_no_further_query_after_an_error_that_every_query_would_get(
+    error: VendorError, queries: int
+) -> None:
+    world = World(max_files_per_task=1)
+    for number in range(3):
+        world.upload(f"{number}.wav")
+    world.deliver()
+    world.now += timedelta(seconds=30)
+    world.vendor.query_errors = [error] * 3
+    report = world.poll_pass()
+    assert report is not None
+    assert (world.vendor.queries, report.failed_steps) == (queries, 0)
+    world.vendor.query_errors.clear()
+    world.run_until_quiet()
+    assert all(world.bus.events_of(f"{number}.wav") == [SUBMITTED, SUCCEEDED] for number in range(3))
 
 
 def test_an_overdue_task_is_cancelled() -> None:

@@ -186,6 +186,19 @@ def test_a_refused_key_pauses_submissions_and_loses_nothing(world: World) -> Non
     assert world.bus.events_of("banks/a.wav")[-1] == SUCCEEDED
 
 
+def test_a_list_that_the_vendor_refuses_fails_every_file_of_the_batch_at_once(world: World) -> None:
+    """The number of files is not the cause, so the files are not tried one by one."""
+    world.vocabularies.refusals = [VendorError("InvalidParameter", "a bad word", ErrorClass.PERMANENT, 400)]
+    for key in ("banks/a.wav", "banks/b.wav"):
+        world.upload(key)
+    world.deliver()
+    for key in ("banks/a.wav", "banks/b.wav"):
+        [end] = world.bus.terminal_events_of(key)
+        assert end.error is not None
+        assert (end.error.code, end.error.message) == ("InvalidParameter", "a bad word")
+    assert not world.vendor.tasks
+
+
 def test_a_list_of_another_model_fails_the_upload_before_it_costs_anything(world: World) -> None:
     world.vocabularies.lists["vocab-own-1"] = VocabularyContent(target_model="paraformer-v2")
     world.upload("own/a.wav")
