@@ -29,8 +29,9 @@ from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec
+from dashscribe.domain.recognition.file_outcomes import FileOutcome
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.task_replies import AcceptedTask, FileOutcome, TaskList, TaskReply
+from dashscribe.domain.recognition.task_replies import AcceptedTask, TaskList, TaskReply
 from dashscribe.domain.timestamps import to_iso
 from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError

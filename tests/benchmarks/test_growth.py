@@ -20,7 +20,8 @@ from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Due, Job, Status
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
-from dashscribe.domain.recognition.task_replies import FileOutcome, TaskList
+from dashscribe.domain.recognition.file_outcomes import FileOutcome
+from dashscribe.domain.recognition.task_replies import TaskList
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import FinalizeRequest

@@ -166,9 +166,10 @@ class _Records:
     def __init__(self, url: str) -> None:
         from dashscribe.domain.jobs import job_changes as jobs
         from dashscribe.domain.jobs.task import Task, TaskPhase
+        from dashscribe.domain.recognition.file_outcomes import FileOutcome
         from dashscribe.domain.recognition.media import Media
         from dashscribe.domain.recognition.options import Options
-        from dashscribe.domain.recognition.task_replies import SUCCEEDED, FileOutcome
+        from dashscribe.domain.recognition.task_replies import SUCCEEDED
         from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS
 
         now = datetime(2026, 1, 1, tzinfo=UTC)

@@ -17,15 +17,18 @@ from greenlet import getcurrent, greenlet
 from tests.support.crashes import Crashes, Kill
 
 Value = TypeVar("Value")
+SLOW_RUN_STANDS_STILL = 0.97
+"""How likely a slow run does not continue at one step, while others can."""
 CONDITIONAL_WRITES = ("save job", "save task", "create job")
 
 
 @dataclass
 class Faults:
-    """How likely each fault is at one port call."""
+    """How likely each fault is at one port call. With `one_run_is_slow` one run of a round stands still for long."""
 
     kill: float = 0.0
     lost_write_response: float = 0.0
+    one_run_is_slow: bool = False
 
 
 @dataclass
@@ -56,13 +59,19 @@ class Interleaver(Crashes):
         self.runs = [Run(name, work) for name, work in works.items()]
         for run in self.runs:
             run.green = greenlet(self._body(run))
+        slow = self.random.choice(self.runs) if self.faults.one_run_is_slow else None
         try:
             while waiting := [run for run in self.runs if not run.is_done]:
-                run = self.random.choice(waiting)
+                run = self._next(waiting, slow)
                 assert run.green is not None
                 run.green.switch()
         finally:
             self._scheduler = None
+
+    def _next(self, waiting: list[Run], slow: Run | None) -> Run:
+        others = [run for run in waiting if run is not slow]
+        stands_still = slow is not None and bool(others) and self.random.random() < SLOW_RUN_STANDS_STILL
+        return self.random.choice(others if stands_still else waiting)
 
     def _body(self, run: Run) -> Callable[[], None]:
         def body() -> None:

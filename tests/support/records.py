@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from dashscribe.adapters.dynamodb.items import from_item, to_item
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
-from dashscribe.domain.recognition.task_replies import FileOutcome
+from dashscribe.domain.recognition.file_outcomes import FileOutcome
 from dashscribe.errors import (
     RecordUnreadable,
     StaleRecord,
@@ -27,6 +28,19 @@ def due_task(task: Task) -> DueTask:
     if task.due_at is None or task.task_id is None or task.accepted_at is None:
         raise AssertionError(f"a task on the due list without the fields of the index: {task}")
     return DueTask(task.submission_id, task.due_at, task.task_id, task.model, task.phase, task.accepted_at, task.files)
+
+
+MAX_DYNAMODB_LEVELS = 32
+
+
+def count_levels(item: Mapping[str, Any]) -> int:
+    """How deep the maps and lists of an item are nested, as DynamoDB counts them."""
+    inner: list[Any] = []
+    for typed in item.values():
+        [(kind, value)] = typed.items()
+        if kind in "ML":
+            inner.append(value if kind == "M" else dict(enumerate(value)))
+    return 1 + max(map(count_levels, inner)) if inner else 0
 
 
 @dataclass
@@ -88,7 +102,10 @@ class Records:
             if self.jobs[job.job_id].revision != job.revision:
                 raise StaleRecord(job.job_id)
             fields = job.model_copy(update={"revision": job.revision + 1}).model_dump(mode="json")
-            following = Job.model_validate(from_item(to_item(fields)))  # as DynamoDB returns it
+            item = to_item(fields)
+            if count_levels(item) > MAX_DYNAMODB_LEVELS:
+                raise ValueError("Nesting Levels have exceeded supported limits")
+            following = Job.model_validate(from_item(item))  # as DynamoDB returns it
             self.jobs[job.job_id] = following
             self._made_readable(job.job_id)
             self.saves.append(following)

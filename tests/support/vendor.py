@@ -37,7 +37,8 @@ class Vendor:
     `file_outcomes` maps a key to the outcomes of its submissions, in order: `ok`, an error code of the file, or
     `missing` (left out of the reply). The last one is repeated. The next submissions raise `refusals`, the next queries
     `query_errors`. Submissions of `refused_models` and with `refused_keys` are refused.
-    The next `responses_to_lose` submissions are accepted, and their responses are lost. `endings` has
+    The next `responses_to_lose` submissions are accepted, and their responses are lost. The next `accepted_with_error`
+    submissions are accepted, and get HTTP 502. `endings` has
     the tasks that do not end as SUCCEEDED: task id → (status, code). `forgotten` tasks are unknown to queries. With
     `omits_file_names` a reply does not name its only file, as that of qwen3-asr-flash-filetrans. `echo` is how a reply
     names a file's URL. A new task is unknown to queries `unknown_for` some time.
@@ -74,6 +75,7 @@ class Vendor:
     foreign_tasks: list[tuple[datetime, bool]] = field(default_factory=list)
     before_list_page: Callable[[], object] | None = None
     responses_to_lose: int = 0
+    accepted_with_error: int = 0
     accepts_late_by: timedelta = timedelta(0)
     endings: dict[str, tuple[str, str]] = field(default_factory=dict)
     omits_file_names: bool = False
@@ -101,6 +103,9 @@ class Vendor:
             if self.responses_to_lose:
                 self.responses_to_lose -= 1
                 raise ResponseLost("reset after the request was sent")
+            if self.accepted_with_error:
+                self.accepted_with_error -= 1
+                raise VendorError("HTTP_502", "bad gateway", ErrorClass.RETRYABLE, 502)
             return AcceptedTask(task_id, f"request-{task_id}")
 
         accepted: AcceptedTask = self.crashes.around("POST", effect)

@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -49,7 +50,7 @@ def no_registered_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
 def fully_decoded(text: str) -> str:
     for _ in range(8):
         text = html.unescape(unquote(text)).replace("\\", "")
-    return text
+    return re.sub(r"=?\r?\n *|\0", "", text)
 
 
 def leaked(text: str, secret: str) -> list[str]:
@@ -59,6 +60,34 @@ def leaked(text: str, secret: str) -> list[str]:
 
 
 # forms
+
+CARRIED_SIGNATURES = [
+    "".join(f"&#{ord(character)};" for character in URL),
+    "".join(f"&#x{ord(character):X};" for character in URL),
+    URL.replace("=", "&equals;").replace("&X", "&amp;X"),
+    URL.replace("=", "&#61;"),
+    URL.replace("=", "&#0061"),
+    URL.replace("&", "%u0026").replace("=", "%u003D"),
+    URL.replace("&", "\\046").replace("=", "\\075"),
+    URL.replace("=", "＝"),
+    "\0".join(URL),
+    f"{URL[:-10]}\n{URL[-10:]} and more",
+    f"{URL[:-10]}\r\n  {URL[-10:]}",
+    f"{URL[:-10]}=\n{URL[-10:]}",
+    URL.replace("Signature", "Sig\nnature"),
+    f"X-Amz-Signature => {SIGNATURE}",
+    f"xAmzSignature={SIGNATURE}",
+    json.dumps({"sessionToken": SIGNATURE}),
+    f"aws_session_token={SIGNATURE}",
+    json.dumps({"StsToken": SIGNATURE}),
+    f"AccessKeySecret={SIGNATURE}",
+    f"<Signature>{SIGNATURE}</Signature>",
+    f"the signature is {SIGNATURE:0<64}",
+    f"SignatureDoesNotMatch: we calculated {SIGNATURE:0<64}",
+    json.dumps({"a": {"b": {"name": "X-Amz-Signature", "value": SIGNATURE}}}, indent=8),
+    json.dumps({"value": SIGNATURE, "name": "X-Amz-Signature"}),
+]
+"""Forms of a signed request that are removed from transcripts too."""
 
 
 @pytest.mark.parametrize(
@@ -91,11 +120,66 @@ def leaked(text: str, secret: str) -> list[str]:
         URL.replace("&", "&amp;"),
         json.dumps(URL).replace("/", "\\/"),
         json.dumps(URL).replace("X-Amz-", "\\u0058-Amz-"),
+        *CARRIED_SIGNATURES,
     ],
 )
 def test_a_signature_is_removed_in_every_form(text: str) -> None:
     assert leaked(text, SIGNATURE)
     assert leaked(redacted(text), SIGNATURE) == []
+
+
+@pytest.mark.parametrize("text", CARRIED_SIGNATURES)
+def test_a_signature_is_removed_from_a_transcript_in_every_form(text: str) -> None:
+    assert leaked(redact_signatures(text), SIGNATURE) == []
+
+
+@pytest.mark.parametrize("redact", [redacted, redact_signatures])
+@pytest.mark.parametrize(
+    "encode",
+    [base64.b64encode, base64.urlsafe_b64encode, base64.encodebytes, lambda text: base64.b64encode(b"path?" + text)],
+)
+def test_base64_of_a_signed_url_is_removed(encode: Callable[[bytes], bytes], redact: Callable[[str], str]) -> None:
+    for before, after in (("", ""), ("data:;base64,", "!"), ("https://m/path/", "")):
+        encoded = encode(URL.encode()).decode()
+        clean = redact(before + encoded + after)
+        assert REDACTED in clean
+        assert not any(encoded[at : at + 12] in clean for at in range(0, len(encoded) - 12, 4))
+
+
+def test_base64_without_a_secret_is_unchanged() -> None:
+    text = base64.b64encode(b"https://example.com/a?b=c and the word signature, and a token").decode()
+    assert redact_signatures(text) == text
+
+
+@pytest.mark.parametrize("redact", [redacted, redact_signatures])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Incorrect API key provided: sk-{SIGNATURE}.",
+        f"Authorization: Bearer {SIGNATURE}",
+        json.dumps({"headers": {"Authorization": f"Bearer sk-{SIGNATURE}"}}),
+        f"the header x-dashscope-api-key: {SIGNATURE}",
+    ],
+)
+def test_a_key_that_no_one_registered_is_removed(text: str, redact: Callable[[str], str]) -> None:
+    assert leaked(redact(text), SIGNATURE) == []
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        {"name": "X-Amz-Signature", "value": SIGNATURE},
+        {"value": [SIGNATURE], "Name": "x-amz-security-token"},
+        {"key": "Signature", "val": {"a": SIGNATURE}},
+        ["X-Amz-Signature", SIGNATURE],
+        ["x-oss-signature", [SIGNATURE]],
+        {"AccessKeySecret": SIGNATURE, "sessionToken": SIGNATURE, "Authorization": SIGNATURE},
+    ],
+)
+def test_a_value_that_is_apart_from_its_name_is_removed(pair: Any) -> None:
+    clean = json.dumps(redact_document({"headers": [pair, {"text": "signature", "content": "."}]}, redact_signatures))
+    assert leaked(clean, SIGNATURE) == []
+    assert '{"text": "signature", "content": "."}' in clean
 
 
 def test_the_whole_token_is_removed_also_after_a_percent_sign() -> None:
@@ -322,7 +406,13 @@ def long_texts() -> Iterator[str]:
         "1",
         "{",
         "&amp;",
+        "&#61;",
         "\\u0025",
+        "aGVsbG8gd29ybGQ",
+        "a\n",
+        "a\0",
+        'X-Amz-Signature"   ',
+        '"value": "abcdefgh", ',
         "%25%",
         "https://a/b?c ",
         "Authorization: Bearer ",

@@ -11,6 +11,7 @@
     * MediaForbidden        the functions may not read it
     * MediaArchived         it must be restored first
   * RecordUnreadable        a record of the table cannot be read: it is moved aside, and its job goes no further
+  * TableThrottled          the table returned only a part of what was read: the step fails, and is repeated later
   * StaleRecord             another function changed the record first: drop our change, or read the record again
   * VendorError             DashScope refused the request or could not answer: do what `error_class` says
     * VendorUnreachable     no connection was made, so nothing was submitted: retry
@@ -26,6 +27,8 @@
 from __future__ import annotations
 
 from enum import StrEnum
+
+from dashscribe.redaction import redact_signatures
 
 
 class ErrorClass(StrEnum):
@@ -97,6 +100,10 @@ class RecordUnreadable(DashscribeError):
     """A record of the table is not what this version writes. It is taken off its due list and dead-lettered."""
 
 
+class TableThrottled(DashscribeError):
+    """DynamoDB processed no part of a read again and again."""
+
+
 class StaleRecord(DashscribeError):
     """A conditional write failed, because the record has changed since it was read."""
 
@@ -104,7 +111,8 @@ class StaleRecord(DashscribeError):
 class VendorError(DashscribeError):
     """DashScope answered with an error. `code` is the vendor's code, `error_class` is our class of it.
 
-    `request_id` is the vendor's id of the request, if its response has one.
+    `request_id` is the vendor's id of the request, if its response has one. The texts are redacted, because the vendor
+    may quote a secret in each of them.
     """
 
     def __init__(
@@ -115,6 +123,7 @@ class VendorError(DashscribeError):
         http_status: int | None = None,
         request_id: str | None = None,
     ) -> None:
+        code, message = redact_signatures(code), redact_signatures(message)
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message

@@ -1,81 +1,86 @@
 """Remove secrets from text: API keys, bearer tokens, signatures, and the queries of URLs.
 
 A secret is found by its form (a URL's query, the value of a name such as `X-Amz-Signature`), or by its value if the
-process registered it. Percent-encoding and the escapes of JSON and HTML are decoded first, at every depth, so that an
-encoded secret is found too. The time is linear in the length of the text.
+process registered it. Escapes (`escapes`) and base64 are decoded first, so that an encoded secret is found too. The
+time is linear in the length of the text.
 """
 
 from __future__ import annotations
 
 import base64
 import re
-from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from dashscribe.escapes import Span, decode_levels
 
 REDACTED = "[redacted]"
 MIN_SECRET_CHARACTERS = 8
 """A shorter value is not registered, because harmless text contains it too."""
 MAX_REGISTERED_SIGNATURES = 256
 """The newest are kept. A submission has at most 100 presigned URLs."""
-_MAX_DECODINGS = 6
-"""How many mixed encodings are decoded, one after the other. Repeated percent-encoding counts as one."""
-
-_Span = tuple[int, int]
-
-
-class _Run(NamedTuple):
-    """Decoded characters: their place and number, and where they were before, `width` characters each."""
-
-    place: int
-    characters: int
-    start: int
-    width: int
-
-
-_ESCAPES = re.compile(
-    r"""(?P<percent>(?:%(?!25)[0-7][0-9A-Fa-f])+)
-      | (?P<percent_signs>(?:%25(?![0-9A-Fa-f]))+)
-      | (?P<repeated_percent>%(?:25)+[0-7][0-9A-Fa-f])
-      | (?<!\\)(?: (?P<escaped>(?:\\["'/ntr])+)
-                 | (?P<unicode>(?:\\u[0-9A-Fa-f]{4})+)
-                 | \\++(?:(?P<repeated_unicode>u[0-9A-Fa-f]{4}|x[0-9A-Fa-f]{2})|(?P<repeated_escaped>["'/ntr])) )
-      | (?P<ampersands>(?:&amp;)+)
-      | &(?P<entity>quot|lt|gt|\#39|\#x27);
-    """,
-    re.VERBOSE,
-)
-"""Runs of equal escapes are one match, because a loop over single escapes is slow."""
-_ESCAPED = str.maketrans("ntr", "\n\t\r")
-_ENTITIES = {"quot": '"', "lt": "<", "gt": ">", "#39": "'", "#x27": "'"}
-
 _URL = re.compile(r"""https?://[^\s"'<>\\]*""", re.IGNORECASE)
-_VALUE = r"""(?P<value>(?![:=]|redacted\])[^\s"'<>&,;(){}\[\]\\]+)"""
-_SIGNING_HEADER = r"(?:X-(?:Amz|Oss)-(?:Signature|Security-Token|Credential)|OSSAccessKeyId|AWSAccessKeyId)"
-_SIGNATURE_NAME = rf"(?:{_SIGNING_HEADER}|SignatureProvided|Signature|Security-Token)"
-_SEPARATOR = r"""(?:["']?\s{0,4}[:=>]|["']\s{0,4},\s{0,4}(?:["']value["']\s{0,4}:)?)\s{0,4}[\[(]?\s{0,4}(?:b?["'])?"""
+_VALUE_CHARACTER = r"""[^\s"'<>&,;(){}\[\]\\]"""
+_VALUE = rf"(?P<value>(?![:=]|redacted\]){_VALUE_CHARACTER}+)"
+_LONG_VALUE = rf"(?P<value>(?=[^\s]{{0,99}}[0-9]){_VALUE_CHARACTER}{{16,}})"
+_SIGNING_HEADER = (
+    r"(?:(?:X[_-]?)?(?:Amz|Aws|Oss|Acs)[_-]?"
+    r"(?:Signature|(?:Security|Session)[_-]?Token|Credential|Access[_-]?Key[_-]?Id|Secret[_-]?Access[_-]?Key))"
+)
+_SIGNATURE_NAME = (
+    rf"(?:{_SIGNING_HEADER}|Signature(?:Provided)?|(?:Security|Session|Sts)[_-]?Token"
+    r"|Access[_-]?Key[_-]?(?:Id|Secret)|Secret[_-]?(?:Access[_-]?)?Key)"
+)
+_KEY_NAME = r"(?:(?:Proxy-)?Authorization|(?:[A-Za-z]{1,20}[_-])?Api[_-]?Key|Access[_-]?Token)"
+_BLANKS = r"\s{0,64}+"
+_SEPARATOR = (
+    rf"""(?:["']?{_BLANKS}=?[:=>＝：]|["']{_BLANKS},{_BLANKS}(?:["']val(?:ue)?["']{_BLANKS}:)?)"""
+    rf"""{_BLANKS}[\[(]?{_BLANKS}(?:b?["'])?"""
+)
 _SCHEME = r"(?:(?:Bearer|Basic|Digest|Token|OSS|AWS|(?:AWS4|OSS4)-HMAC-SHA256)\s{1,4})?+"
 _JSON_LITERAL = r"(?:null|true|false|-?[0-9]++(?:\.[0-9]++)?(?:e[+-]?[0-9]++)?)\s{0,4}[,}\]]"
-_NAME = re.compile(_SIGNATURE_NAME, re.IGNORECASE)
+_NAME = re.compile(f"{_SIGNATURE_NAME}|{_KEY_NAME}", re.IGNORECASE)
+_HEADER = re.compile(_SIGNING_HEADER, re.IGNORECASE)
 _SIGNED_PARAMETER = re.compile(
-    rf"(?<![A-Za-z0-9])(?:{_SIGNING_HEADER}{_SEPARATOR}(?!{_JSON_LITERAL})|{_SIGNATURE_NAME}=){_VALUE}", re.IGNORECASE
+    rf"(?<![A-Za-z0-9])(?:{_SIGNING_HEADER}{_SEPARATOR}(?!{_JSON_LITERAL})|{_SIGNATURE_NAME}[=>＝]"
+    rf"""|{_SIGNATURE_NAME}["']{_BLANKS}:{_BLANKS}[\[(]?{_BLANKS}b?["']){_VALUE}""",
+    re.IGNORECASE,
 )
-"""A parameter or header of a signed request. A transcript of speech does not contain these forms."""
+_SIGNED_PATTERNS = (
+    _SIGNED_PARAMETER,
+    re.compile(r"Signature[A-Za-z]{0,24}\W{1,8}(?:[A-Za-z]{1,12}\W{1,8}){0,3}(?P<value>[0-9a-f]{64})", re.IGNORECASE),
+    re.compile(
+        rf"""["']val(?:ue)?["']{_BLANKS}:{_BLANKS}["'](?P<value>[^\s"'\\]{{8,}}+)["']"""
+        rf"""{_BLANKS},{_BLANKS}["'][a-z]{{1,12}}["']{_BLANKS}:{_BLANKS}["']{_SIGNATURE_NAME}["']""",
+        re.IGNORECASE,
+    ),
+)
+_KEY_PATTERNS = (
+    re.compile(r"(?<![A-Za-z0-9])(?P<value>sk-(?=[A-Za-z0-9_-]{0,99}[0-9])[A-Za-z0-9_-]{20,})", re.IGNORECASE),
+    re.compile(
+        rf"(?<![A-Za-z0-9])(?:{_KEY_NAME}{_SEPARATOR}{_SCHEME}|Bearer[\s+]{{1,8}}[\"']?){_LONG_VALUE}", re.IGNORECASE
+    ),
+)
+"""Parameters and headers of signed requests, and API keys. A transcript of speech does not contain these forms."""
 _NAMED_SECRET = re.compile(
     rf"""(?<![A-Za-z0-9])
-    (?: (?: {_SIGNATURE_NAME} | (?:Proxy-)?Authorization | (?:[A-Za-z]{{1,20}}[_-])?Api[_-]?Key | Access[_-]?Token )
-        {_SEPARATOR} {_SCHEME} (?!{_JSON_LITERAL})
-      | Bearer[\s+]{{1,8}}["']?
-    ) {_VALUE}
+    (?: (?:{_SIGNATURE_NAME}|{_KEY_NAME}) {_SEPARATOR} {_SCHEME} (?!{_JSON_LITERAL}) | Bearer[\s+]{{1,8}}["']? )
+    {_VALUE}
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-_KEY = re.compile(r"(?<![A-Za-z0-9])(?:sk|st)-[A-Za-z0-9_-]{4,}", re.IGNORECASE)
-_SIGNATURE_MARKERS = ("signature", "token", "credential", "keyid")
-_NAMED_SECRET_MARKERS = (*_SIGNATURE_MARKERS, "authorization", "key", "bearer")
-_KEY_MARKERS = ("sk-", "st-")
-"""Texts without a marker skip the search with the expression, which is many times slower."""
+_KEY = re.compile(r"(?<![A-Za-z0-9])(?P<value>(?:sk|st)-[A-Za-z0-9_-]{4,})", re.IGNORECASE)
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}+={0,2}")
+_SIGNATURE_MARKERS = ("signature", "token", "credential", "accesskey", "access_key", "access-key", "secret")
+_KEY_MARKERS = ("authorization", "bearer", "key", "sk-", "st-")
+_MARKERS = (*_SIGNATURE_MARKERS, *_KEY_MARKERS)
+"""Texts without a marker skip the search with the expressions, which is many times slower."""
+_BASE64_MARKERS = ("signature", "token", "credential", "secret", "bearer", "sk-", "api", "://")
+_URL_SAFE_DIGITS = str.maketrans("-_", "+/")
+_NAME_KEYS = frozenset({"name", "key", "header", "field", "param", "parameter"})
+_VALUE_KEYS = frozenset({"value", "val", "values", "content"})
 
 _secrets: tuple[str, ...] = ()
 _signatures: tuple[str, ...] = ()
@@ -108,34 +113,34 @@ def redacted(text: str) -> str:
 
     The query of every URL counts as a secret.
     """
-    found: list[_Span] = []
+    found: list[Span] = []
     urls: set[int] = set()
-    for level in _decode_levels(text):
+    for level in decode_levels(text):
         for url in _find_url_matches(level.text):
             query, start = url[0].find("?"), level.original_start(url.start())
             if query >= 0 and start not in urls:
                 urls.add(start)
                 found.append(level.original_span(url.start() + query + 1, url.end()))
-        if _has_marker(level.text, _NAMED_SECRET_MARKERS):
-            found += [level.original_span(*match.span("value")) for match in _NAMED_SECRET.finditer(level.text)]
-        if _has_marker(level.text, _KEY_MARKERS):
-            found += [level.original_span(*match.span()) for match in _KEY.finditer(level.text)]
-        found += [level.original_span(*span) for span in _find_registered(level.text)]
+        spans = [*_find_forms(level.text, (_NAMED_SECRET, *_SIGNED_PATTERNS, _KEY)), *_find_registered(level.text)]
+        spans += _find_base64(level.text, redacted)
+        found += [level.original_span(*span) for span in spans]
     return _replace(text, found)
 
 
 def redact_signatures(text: str) -> str:
-    """Return the text without signatures and registered secrets. Everything else, also the query of a URL that is not
-    signed, is unchanged: for transcripts and media keys."""
-    found: list[_Span] = []
-    for url in _find_url_matches(text):
-        query = url[0].find("?")
-        if query >= 0 and is_signed_url(url[0]):
-            found.append((url.start() + query + 1, url.end()))
-    for level in _decode_levels(text):
-        if _has_marker(level.text, _SIGNATURE_MARKERS):
-            found += [level.original_span(*match.span("value")) for match in _SIGNED_PARAMETER.finditer(level.text)]
-        found += [level.original_span(*span) for span in _find_registered(level.text)]
+    """Return the text without signatures and API keys. Everything else, also the query of a URL that is not signed, is
+    unchanged: for transcripts and media keys."""
+    if len(text) < MIN_SECRET_CHARACTERS:
+        return text
+    found: list[Span] = []
+    for level in decode_levels(text):
+        for url in _find_url_matches(level.text):
+            query = url[0].find("?")
+            if query >= 0 and is_signed_url(url[0]):
+                found.append(level.original_span(url.start() + query + 1, url.end()))
+        spans = [*_find_forms(level.text, (*_SIGNED_PATTERNS, *_KEY_PATTERNS)), *_find_registered(level.text)]
+        spans += _find_base64(level.text, redact_signatures)
+        found += [level.original_span(*span) for span in spans]
     return _replace(text, found)
 
 
@@ -148,20 +153,46 @@ def redact_document(
     """
     holder = [document]
     pending: list[Any] = [holder]
+    names: dict[str, str] = {}  # a document has few different names, and many of each
+
+    def redact_name(name: str) -> str:
+        if name not in names:
+            names[name] = redact(name)
+        return names[name]
+
     while pending:  # a loop, because a nested document could exceed the limit of recursion
         container = pending.pop()
-        if isinstance(container, dict) and any(redact(name) != name for name in container):
-            entries = [(redact(name), value) for name, value in container.items()]
+        if isinstance(container, dict) and any(redact_name(name) != name for name in container):
+            entries = [(redact_name(name), value) for name, value in container.items()]
             container.clear()
             container.update(entries)
+        for place in _find_named(container):
+            container[place] = redact_named(container[place])
         for place, value in container.items() if isinstance(container, dict) else enumerate(container):
-            if isinstance(place, str) and value is not None and _NAME.fullmatch(place):
-                container[place] = redact_named(value)
-            elif isinstance(value, str):
+            if isinstance(value, str):
                 container[place] = redact(value)
             elif isinstance(value, dict | list):
                 pending.append(value)
     return holder[0]
+
+
+def _find_named(container: dict[str, Any] | list[Any]) -> list[Any]:
+    """The places of the values that have the name of a secret: `{name: value}`, `{"name": name, "value": value}` or
+    `[name, value]`."""
+    if isinstance(container, list):
+        names = [n for n, each in enumerate(container[:-1]) if isinstance(each, str) and _HEADER.fullmatch(each)]
+        return [n + 1 for n in names if container[n + 1] is not None]
+    found = [name for name, value in container.items() if value is not None and _is_secret_name(name)]
+    is_pair = any(
+        name.lower() in _NAME_KEYS and isinstance(value, str) and _is_secret_name(value)
+        for name, value in container.items()
+    )
+    return found + [name for name in container if is_pair and name.lower() in _VALUE_KEYS]
+
+
+@lru_cache(maxsize=1000)
+def _is_secret_name(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
 
 
 def find_urls(text: str) -> Iterator[str]:
@@ -170,102 +201,36 @@ def find_urls(text: str) -> Iterator[str]:
         yield found[0].rstrip(".,;:!?)]}")
 
 
-def _has_marker(text: str, markers: tuple[str, ...]) -> bool:
-    lower = text.lower()
-    return any(marker in lower for marker in markers)
-
-
 def _find_url_matches(text: str) -> Iterator[re.Match[str]]:
     return _URL.finditer(text) if "://" in text else iter(())
 
 
 def is_signed_url(url: str) -> bool:
     """Whether the URL contains a signature or a token, in any encoding."""
-    return any(_SIGNED_PARAMETER.search(level.text) for level in _decode_levels(url))
+    return any(_SIGNED_PARAMETER.search(level.text) for level in decode_levels(url))
 
 
-class _Level:
-    """A text, decoded some number of times. It knows where each of its characters was in the original text."""
-
-    def __init__(self, text: str, outer: _Level | None = None) -> None:
-        self.text = text
-        self._outer = outer
-        self._runs: list[_Run] = []
-        self._places: list[int] = []
-
-    def decode(self) -> _Level | None:
-        """The text with its escapes decoded once. None if it has no escapes."""
-        if not any(sign in self.text for sign in "%\\&"):
-            return None
-        inner = _Level("", self)
-        parts: list[str] = []
-        end = length = 0
-        for escapes in _ESCAPES.finditer(self.text):
-            start = escapes.start()
-            characters = _decode_escapes(escapes)
-            parts += (self.text[end:start], characters)
-            length += start - end
-            end = escapes.end()
-            inner._runs.append(_Run(length, len(characters), start, (end - start) // len(characters)))
-            inner._places.append(length)
-            length += len(characters)
-        if not parts:
-            return None
-        inner.text = "".join(parts) + self.text[end:]
-        return inner
-
-    def original_start(self, index: int) -> int:
-        return self.original_span(index, index + 1)[0]
-
-    def original_span(self, start: int, end: int) -> _Span:
-        """The span of the original text that these characters were decoded from. It never cuts an escape."""
-        if self._outer is None:
-            return start, end
-        return self._outer.original_span(self._locate(start)[0], self._locate(end - 1)[1])
-
-    def _locate(self, index: int) -> _Span:
-        """The span of the outer text that this character was decoded from."""
-        at = bisect_right(self._places, index) - 1
-        if at < 0:
-            return index, index + 1
-        run = self._runs[at]
-        offset = index - run.place
-        if offset < run.characters:
-            start = run.start + offset * run.width
-            return start, start + run.width
-        start = run.start + run.characters * run.width + offset - run.characters
-        return start, start + 1
+def _find_forms(text: str, patterns: Iterable[re.Pattern[str]]) -> Iterator[Span]:
+    """The spans of the values that one of the patterns finds."""
+    lower = text.lower()
+    if any(marker in lower for marker in _MARKERS):
+        for pattern in patterns:
+            yield from (found.span("value") for found in pattern.finditer(text))
 
 
-def _decode_levels(text: str) -> Iterator[_Level]:
-    level: _Level | None = _Level(text)
-    for _ in range(_MAX_DECODINGS):
-        if level is None:
-            return
-        yield level
-        level = level.decode()
+def _find_base64(text: str, redact: Callable[[str], str]) -> Iterator[Span]:
+    """The spans of base64 that contains a secret."""
+    for found in _BASE64.finditer(text):
+        digits = found[0].rstrip("=").translate(_URL_SAFE_DIGITS)
+        for offset in range(4):  # a path before it may look like base64 too
+            content = base64.b64decode(digits[offset : len(digits) - (len(digits) - offset) % 4]).decode("latin-1")
+            lower = content.lower()
+            if any(marker in lower for marker in _BASE64_MARKERS) and redact(content) != content:
+                yield found.span()
+                break
 
 
-def _decode_escapes(escapes: re.Match[str]) -> str:
-    """The characters of a run of escapes of equal width."""
-    kind = escapes.lastgroup or ""
-    value = escapes[kind]
-    if kind == "percent":
-        return bytes.fromhex(value.replace("%", "")).decode("ascii")
-    if kind == "percent_signs":
-        return "%" * (len(value) // 3)
-    if kind == "ampersands":
-        return "&" * (len(value) // 5)
-    if kind == "unicode":
-        return "".join(chr(int(value[at : at + 4], 16)) for at in range(2, len(value), 6))
-    if kind == "escaped":
-        return value[1::2].translate(_ESCAPED)
-    if kind == "repeated_escaped":
-        return value.translate(_ESCAPED)
-    return _ENTITIES[value] if kind == "entity" else chr(int(value[-2:] if value[0] == "%" else value[1:], 16))
-
-
-def _find_registered(text: str) -> Iterator[_Span]:
+def _find_registered(text: str) -> Iterator[Span]:
     for values in (_secrets, _signatures):
         for value in values:
             start = text.find(value)
@@ -284,7 +249,7 @@ def _base64_forms(value: str) -> Iterator[str]:
             yield encoded
 
 
-def _replace(text: str, spans: list[_Span]) -> str:
+def _replace(text: str, spans: list[Span]) -> str:
     """Replace each span, and spans that touch as one."""
     if not spans:
         return text

@@ -62,8 +62,9 @@ def secret(client: SecretsManagerClient, text: str) -> str:
         "sk-0123456789abcdef\r\n",
         '{"api_key": "sk-0123456789abcdef"}',
         '\n{\n  "api_key": "sk-0123456789abcdef",\n  "note": "x"\n}\n',
+        '\ufeff{"api_key": "sk-0123456789abcdef"}',
     ],
-    ids=["plain", "plain with newline", "plain with CRLF", "JSON", "JSON over several lines"],
+    ids=["plain", "plain with newline", "plain with CRLF", "JSON", "JSON over several lines", "JSON with a BOM"],
 )
 def test_the_key_is_read_plain_and_from_json(secrets: SecretsManagerClient, stored: str) -> None:
     assert ApiKey(secrets, secret(secrets, stored))() == "sk-0123456789abcdef"
@@ -91,6 +92,7 @@ def test_the_key_is_read_from_a_binary_secret(secrets: SecretsManagerClient) -> 
         "sk-0123 sk-4567",
         "sk-ключ",
         '{"api_key": "sk-0123\\r\\nX-Injected: 1"}',
+        '{"api_key": ' + "[" * 20_000,
     ],
 )
 def test_a_secret_without_a_key_pauses_submissions_and_fails_no_job(secrets: SecretsManagerClient, stored: str) -> None:

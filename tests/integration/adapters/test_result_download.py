@@ -378,6 +378,7 @@ def test_no_key_and_no_cookie_is_sent_to_the_results_host() -> None:
         ("http://169.254.169.254/?Signature=5ec7e7", "RESULT_HOST_NOT_ALLOWED"),
         ("https://aliyuncs.com.example.com/r?Signature=5ec7e7", "RESULT_HOST_NOT_ALLOWED"),
         ("//[", "RESULT_HOST_NOT_ALLOWED"),
+        ("http://x-amz-signature=5ec7e7.example.com/", "RESULT_HOST_NOT_ALLOWED"),
         ("https://y.aliyuncs.com/r?Signature=5ec7e7", "RESULT_UNREADABLE"),
         ("/r2", "RESULT_UNREADABLE"),
         (None, "RESULT_UNREADABLE"),

@@ -57,6 +57,13 @@ def test_the_result_of_every_family_is_rendered(tmp_path: Path, document: object
     assert text_of(tmp_path, document) == "Hello there.\n"
 
 
+def test_a_result_that_is_not_quite_json_is_rendered(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    path.write_bytes(json.dumps(RESULT).encode().replace(b"a%20b", b"\xff\n") + b"\0")
+    assert main(["render", str(path), "--out", str(tmp_path / "out"), "--outputs", "txt"]) == 0
+    assert (tmp_path / "out" / "transcript.txt").read_text(encoding="utf-8") == "Hello there.\n"
+
+
 def test_the_cues_have_the_times_of_the_words(tmp_path: Path) -> None:
     text_of(tmp_path, TIMED_FLASH)
     assert (tmp_path / "out/transcript.srt").read_text() == "1\n00:00:00,000 --> 00:00:00,900\nHello there.\n"

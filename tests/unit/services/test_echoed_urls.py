@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from urllib.parse import unquote
+import html
+from collections.abc import Callable, Sequence
+from urllib.parse import quote, unquote
 
 import pytest
 
+from dashscribe.domain.recognition.catalogue import ModelSpec
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.task_replies import AcceptedTask
 from tests.support.constants import SUCCEEDED
 from tests.support.world import World
 
@@ -29,6 +34,62 @@ def texts(world: World) -> dict[str, str]:
 
 def said(*names: str) -> dict[str, str]:
     return {name: f"said {name}.\n" for name in names}
+
+
+ECHOES: dict[str, Callable[[str], str]] = {
+    "percent-encoded": lambda url: quote(url, safe=""),
+    "percent-encoded after the host": lambda url: url.partition("?")[0] + "?" + quote(url.partition("?")[2], safe=""),
+    "HTML": lambda url: html.escape(url),
+    "HTML twice": lambda url: html.escape(html.escape(url)),
+    "lower case": str.lower,
+    "decoded": unquote,
+}
+
+
+@pytest.mark.parametrize("echo", ECHOES.values(), ids=ECHOES)
+@pytest.mark.parametrize("files", [1, 3])
+def test_urls_in_another_encoding_cost_no_second_submission(echo: Callable[[str], str], files: int) -> None:
+    world = World()
+    world.vendor.echo = echo
+    names = [f"ä b+{number}%20.wav" for number in range(files)]
+    for name in names:
+        world.upload(name)
+    world.run_until_quiet()
+    assert (texts(world), submissions(world)) == (said(*names), files)
+
+
+def test_a_file_never_gets_the_result_of_another_task() -> None:
+    """The vendor gives two submissions the same task id."""
+    world = World(max_files_per_task=1)
+    submit = world.vendor.submit
+
+    def submit_under_one_id(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
+        accepted = submit(spec, file_urls, parameters)
+        return AcceptedTask("task-0") if len(world.vendor.tasks) == 2 else accepted
+
+    world.vendor.submit = submit_under_one_id  # type: ignore[method-assign]
+    for name in ("a.wav", "b.wav"):
+        world.upload(name)
+    world.run_until_quiet(faults=True)
+    assert texts(world) == said("a.wav", "b.wav")
+
+
+def test_a_result_that_names_another_file_of_its_task_is_not_stored() -> None:
+    world = World()
+    for name in ("a.wav", "b.wav"):
+        world.upload(name)
+    download = world.vendor.download
+
+    def download_of_the_other(url: str, *, small_only: bool = False) -> JsonObject:
+        swapped = url.replace("a.wav", "x").replace("b.wav", "a.wav").replace("x", "b.wav")
+        return download(swapped, small_only=small_only)
+
+    world.vendor.download = download_of_the_other  # type: ignore[method-assign]
+    world.run_until_quiet(faults=True)
+    assert texts(world) == {}
+    assert not any(name.endswith("result.json") for name in world.results.files)
+    failures = [world.job_of(name).failure for name in ("a.wav", "b.wav")]
+    assert [failure.code for failure in failures if failure] == ["RESULT_UNREADABLE"] * 2
 
 
 @pytest.mark.parametrize("versioned", [True, False])

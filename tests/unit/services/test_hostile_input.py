@@ -282,6 +282,23 @@ def test_a_json_bomb_in_the_metadata_fails_only_its_own_file(name: str) -> None:
     assert len(world.submitted_urls("bomb.wav")) == 0
 
 
+@pytest.mark.parametrize("levels", [10, 19, 20, 21, 29, 40, 150])
+def test_an_option_of_many_levels_is_stored_or_refused_with_its_name(levels: int) -> None:
+    world = World()
+    parameters = '{"extra_parameters": ' + '{"a": ' * levels + "1" + "}" * levels + "}"
+    world.upload("a.wav", metadata={"dashscribe-parameters": parameters})
+    world.upload("b.wav")
+    world.run_until_quiet()
+    assert [world.job_of(key).status for key in ("a.wav", "b.wav")] == [
+        "SUCCEEDED" if levels <= 20 else "FAILED",
+        "SUCCEEDED",
+    ]
+    if levels > 20:
+        failure = world.job_of("a.wav").failure
+        assert failure is not None
+        assert "'extra_parameters' has more than 20 levels" in failure.message
+
+
 def test_the_last_one_of_two_equal_parameters_counts() -> None:
     world = BucketWorld()
     world.put("a.wav", {"dashscribe-parameters": '{"channel_id": ["x"], "channel_id": [1]}'})

@@ -169,11 +169,15 @@ def test_each_row_of_the_table_is_played() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
-    [(THROTTLED, "because of its rate"), (ARREARAGE, "Submissions are paused"), (BROKEN, "is submitted again")],
+    ("error", "status", "words"),
+    [
+        (THROTTLED, "RECEIVED", "because of its rate"),
+        (ARREARAGE, "RECEIVED", "Submissions are paused"),
+        (BROKEN, "SUBMITTING", "is submitted again"),
+    ],
 )
 def test_a_file_that_is_not_accepted_for_15_minutes_is_reported_once_with_the_reason(
-    error: VendorError, words: str
+    error: VendorError, status: str, words: str
 ) -> None:
     world = upload_and_refuse(error)
     play(world, 14 * MINUTE)
@@ -181,7 +185,7 @@ def test_a_file_that_is_not_accepted_for_15_minutes_is_reported_once_with_the_re
     play(world, 60 * MINUTE)
     event = assert_delayed_once(world, error.code)
     assert event.delay is not None
-    assert (event.status, words in event.delay.message) == ("RECEIVED", True)
+    assert (event.status, words in event.delay.message) == (status, True)
     world.vendor.refusals = []
     world.run_until_quiet(faults=True)
     assert world.bus.events_of("a.wav") == [DELAYED, SUBMITTED, SUCCEEDED]

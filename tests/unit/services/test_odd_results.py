@@ -13,6 +13,7 @@ from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.received_results import parse_result
 from dashscribe.domain.recognition.vendor_codes import NO_WORDS
 from dashscribe.errors import ResultUnreadable
+from dashscribe.services.finalize import MAX_UNREADABLE_BYTES
 from tests.support.world import World
 
 Json = dict[str, Any]
@@ -32,10 +33,11 @@ def result(*sentences: object, text: object = "Hello there.", speech_ms: object 
 
 
 def finalized(document: object, *, faults: bool = False) -> tuple[World, Job, dict[str, str]]:
-    """The job after its result was downloaded, and its files by name. `document` is an object or JSON text. With
-    `faults` it is downloaded several times."""
+    """The job after its result was downloaded, and its files by name. `document` is an object, or JSON. With `faults`
+    it is downloaded several times."""
     world = World()
-    received = (document if isinstance(document, str) else json.dumps(document)).encode()
+    text = document if isinstance(document, str) else document if isinstance(document, bytes) else json.dumps(document)
+    received = text if isinstance(text, bytes) else text.encode()
 
     def download(url: str, *, small_only: bool = False) -> JsonObject:
         return parse_result(received)
@@ -45,7 +47,7 @@ def finalized(document: object, *, faults: bool = False) -> tuple[World, Job, di
     began = world.now
     world.run_until_quiet(faults=faults)
     assert world.now - began < timedelta(minutes=10), "the job ended late"
-    files = {key.rpartition("/")[2]: body.decode() for key, body in world.results.files.items()}
+    files = {key.rpartition("/")[2]: body.decode(errors="replace") for key, body in world.results.files.items()}
     return world, world.job_of("talk.mp3"), files
 
 
@@ -93,6 +95,50 @@ def test_an_odd_value_costs_neither_text_nor_subtitles(document: Json) -> None:
     ]
 
 
+WORDS = [word(0, 400, "Hello"), word(500, 1000, " there", ".")]
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        result(HELLO) | {"transcripts": {"0": result(HELLO)["transcripts"][0]}},
+        result(HELLO) | {"transcripts": result(HELLO)["transcripts"][0]},
+        result(HELLO) | {"transcripts": ["Hello there."]},
+        result(text=None) | {"transcripts": [{"sentences": {"0": HELLO}}]},
+        result("Hello there.", text=None),
+        result(sentence(0, 1000, None, words={"1": WORDS[1], "0": WORDS[0]}), text=None),
+        result(sentence(0, 1000, None, words=["Hello", " there."]), text=None),
+        json.dumps(result(HELLO)).replace('"u"', "[" * 100_000 + "]" * 100_000),
+        json.dumps(result(HELLO)).replace('"u"', '{"a": ' * 5000 + "1" + "}" * 5000),
+        json.dumps(result(HELLO)).replace('"u"', '"\n\x01"'),
+        json.dumps(result(HELLO)) + "\0\0 garbage }",
+        json.dumps(result(HELLO)).encode().replace(b'"u"', b'"\xff\xfe"'),
+        json.dumps(result(HELLO)).encode("utf-16"),
+        json.dumps(result(HELLO)).encode("utf-8-sig") + b"\xff",
+    ],
+)
+def test_a_list_or_a_document_of_an_odd_form_costs_no_text(document: Any) -> None:
+    _, job, files = finalized(document)
+    assert (job.status, job.failure) == (Status.SUCCEEDED, None)
+    assert files["transcript.txt"] == "Hello there.\n"
+    assert json.loads(files["transcript.json"])["text"] == "Hello there."
+
+
+@pytest.mark.parametrize(
+    "received", [json.dumps(result(HELLO))[:-2], json.dumps(result(HELLO)) + "\n" + json.dumps(result(HELLO))]
+)
+def test_a_part_of_a_result_and_two_results_are_no_transcript(received: str) -> None:
+    with pytest.raises(ValueError, match=r"[a-z]"):
+        parse_result(received.encode())
+
+
+@pytest.mark.parametrize("time", ["00:00:01.0", "0:01", "00:01,000"])
+def test_a_time_of_the_clock_is_read(time: str) -> None:
+    _, job, files = finalized(result(sentence("00:00", time, "Hello there.")))
+    assert "00:00:00,000 --> 00:00:01,000" in files["transcript.srt"]
+    assert job.warnings == []
+
+
 def test_a_warning_names_the_odd_values() -> None:
     world, job, files = finalized(result(sentence(0, "late", "Hello there.", speaker_id=[])))
     pointers = ["/transcripts/0/sentences/0/end_time", "/transcripts/0/sentences/0/speaker_id"]
@@ -131,6 +177,28 @@ def test_a_result_is_stored_byte_by_byte_without_signed_urls() -> None:
     assert files["result.json"] == document.replace(f'"file_url":"{url}"', '"file_url":"s3://media/talk.mp3"').replace(
         f'"{url}"', '"https://b.s3.amazonaws.com/talk.mp3?[redacted]"'
     )
+
+
+SECRET = "5ec7e7a1b2c3d4e5f6a7b8c9"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        f'"a": "https://m/b?X-Amz-Signature={SECRET}", "a": 1',
+        f'"X-Amz-Signature": "{SECRET}", "X-Amz-Signature": null',
+        f'"a": "\\u0053ignature={SECRET}", "a": 1',
+        f'"headers": [{{"name": "X-Amz-Security-Token", "value": "{SECRET}"}}, ["x-amz-signature", "{SECRET}"]]',
+        f'"request": {{"headers": {{"Authorization": "Bearer sk-{SECRET}"}}}}',
+        f'"log": "Incorrect API key provided: sk-{SECRET}."',
+        f'"https://m/b?Signature={SECRET}": 2',
+    ],
+)
+def test_no_part_of_a_stored_result_has_a_secret(part: str) -> None:
+    _, job, files = finalized(f'{{"transcripts": [{{"text": "Hello there."}}], {part}}}')
+    assert (job.status, files["transcript.txt"]) == (Status.SUCCEEDED, "Hello there.\n")
+    assert SECRET not in str(files)
+    assert json.loads(files["result.json"])["transcripts"] == [{"text": "Hello there."}]
 
 
 def test_a_number_with_thousands_of_digits_costs_only_itself() -> None:
@@ -182,6 +250,19 @@ def test_a_result_that_stays_invalid_json_fails_within_half_an_hour_and_is_kept(
     stored = world.results.files[f"talk.mp3/{job.job_id}/result.json"]
     assert b"<html>" in stored
     assert b"5ec7e7" not in stored
+
+
+def test_of_a_huge_result_that_is_no_transcript_a_part_is_kept() -> None:
+    world = World()
+
+    def download(url: str, *, small_only: bool = False) -> JsonObject:
+        raise ResultUnreadable("The result is not a JSON object.", b"<br>" * 2**22)
+
+    world.vendor.download = download  # type: ignore[method-assign]  # the same for every file
+    world.upload("talk.mp3")
+    world.run_until_quiet(faults=True)
+    job = world.job_of("talk.mp3")
+    assert len(world.results.files[f"talk.mp3/{job.job_id}/result.json"]) == MAX_UNREADABLE_BYTES
 
 
 @pytest.mark.parametrize(

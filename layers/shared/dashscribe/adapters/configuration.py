@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from aws_lambda_powertools.utilities.parameters import GetParameterError, SecretsProvider, SSMProvider
 
 from dashscribe.domain.jobs.pause import KEY_MISSING, KEY_UNREADABLE
-from dashscribe.domain.recognition.profiles import Profiles
+from dashscribe.domain.recognition.profiles import BYTE_ORDER_MARK, Profiles
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 from dashscribe.redaction import register_secret
 
@@ -47,7 +47,7 @@ class ApiKey:
                 ) from error
             stored = ""
         text = stored.decode() if isinstance(stored, bytes) else str(stored)
-        key = _parse_key(text.strip())
+        key = _parse_key(text.strip().removeprefix(BYTE_ORDER_MARK))
         if not key or key.startswith(PLACEHOLDER) or not key.isascii() or not key.isprintable() or " " in key:
             raise VendorError(
                 KEY_MISSING,
@@ -64,7 +64,7 @@ def _parse_key(text: str) -> str:
         return text
     try:
         return str(json.loads(text).get("api_key") or "")
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
 
 

@@ -15,18 +15,11 @@ from pydantic import ValidationError
 
 from dashscribe.adapters.http_connections import ONLY_IDENTITY, connection_limits, find_encoding
 from dashscribe.domain.recognition.catalogue import TASKS_PATH, ModelSpec
+from dashscribe.domain.recognition.file_outcomes import MAX_CODE_CHARACTERS, MAX_MESSAGE_CHARACTERS
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.requests import build_recognition_request, build_task_request
-from dashscribe.domain.recognition.task_replies import (
-    FRAMES,
-    MAX_CODE_CHARACTERS,
-    MAX_MESSAGE_CHARACTERS,
-    AcceptedTask,
-    TaskList,
-    TaskReply,
-    read_request_id,
-)
+from dashscribe.domain.recognition.task_replies import FRAMES, AcceptedTask, TaskList, TaskReply, read_request_id
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.redaction import redacted, register_signed_url
@@ -252,10 +245,11 @@ def _read_body(status: int, content: bytes) -> JsonObject:
     if not isinstance(body, dict):
         body = {}
     code, message = _find_error(body)
-    if status == 200 and body and (body.get("output") or not code):
+    is_success = 200 <= status < 300
+    if is_success and body and (body.get("output") or not code):
         return body
-    if status == 200 and not code:
-        raise ResponseLost("DashScope returned HTTP 200 without a readable body.")
+    if is_success and not code:
+        raise ResponseLost(f"DashScope returned HTTP {status} without a readable body.")
     code = code or f"HTTP_{status}"
     error_class = classify(code, message, status)
     raise VendorError(code, message or f"DashScope returned HTTP {status}.", error_class, status, read_request_id(body))

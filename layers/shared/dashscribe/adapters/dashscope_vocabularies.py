@@ -12,6 +12,7 @@ from dashscribe.domain.recognition.catalogue import CUSTOMIZATION_PATH
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.vocabulary import ListedVocabulary, VocabularyContent
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
+from dashscribe.redaction import redacted
 
 TIMEOUT = httpx.Timeout(8.0, connect=3.0)
 """Short: up to three of these requests come before a submission, in one run of the submit function."""
@@ -34,7 +35,7 @@ class DashScopeVocabularies:
         vocabulary_id = output.get("vocabulary_id")
         if not isinstance(vocabulary_id, str) or not vocabulary_id:
             raise ResponseLost("DashScope created a hotword list, but its response has no id.")
-        return vocabulary_id
+        return redacted(vocabulary_id)
 
     def list_vocabularies(self, prefix: str = "") -> list[ListedVocabulary]:
         found: list[ListedVocabulary] = []
@@ -48,7 +49,12 @@ class DashScopeVocabularies:
         return found
 
     def query_vocabulary(self, vocabulary_id: str) -> VocabularyContent:
-        return VocabularyContent.model_validate(self._post("query_vocabulary", vocabulary_id=vocabulary_id))
+        try:
+            return VocabularyContent.model_validate(self._post("query_vocabulary", vocabulary_id=vocabulary_id))
+        except ValidationError as error:
+            raise ResponseLost(
+                f"DashScope's description of the hotword list {vocabulary_id} has an unknown shape."
+            ) from error
 
     def delete_vocabulary(self, vocabulary_id: str) -> None:
         self._post("delete_vocabulary", vocabulary_id=vocabulary_id)

@@ -18,7 +18,7 @@ from dashscribe.adapters.http_connections import ONLY_IDENTITY, connection_limit
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.received_results import parse_result
 from dashscribe.errors import LargeResult, ResultRefused, ResultUnavailable, ResultUnreadable
-from dashscribe.redaction import register_signed_url
+from dashscribe.redaction import redact_signatures, register_signed_url
 
 HOST_NOT_ALLOWED = "RESULT_HOST_NOT_ALLOWED"
 """Our error code for a result on a host that `ResultHostAllowList` does not allow."""
@@ -129,7 +129,7 @@ class ResultDownload:
         """No redirect is followed. The error names the host only, because the address may contain a signature."""
         try:
             address = urljoin(str(response.request.url), response.headers.get("Location", ""))
-            host = (urlsplit(address).hostname or "").lower()
+            host = redact_signatures((urlsplit(address).hostname or "").lower())
         except ValueError:
             host = ""
         if self._is_allowed(host):

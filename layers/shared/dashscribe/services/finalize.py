@@ -9,6 +9,7 @@ from functools import partial
 from dashscribe.domain.jobs import delay as delays
 from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs import retry_policy
+from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.failure import failure
 from dashscribe.domain.jobs.file_decision import StoreSilence, StoreTranscript, decide
 from dashscribe.domain.jobs.job import Job, Status
@@ -24,10 +25,10 @@ from dashscribe.domain.jobs.request_ids import ended_by
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.transcript_warnings import TranscriptWarnings, find_transcript_warnings
 from dashscribe.domain.recognition.catalogue import Region
+from dashscribe.domain.recognition.file_outcomes import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.received_results import DownloadedResult, as_received, has_transcripts
 from dashscribe.domain.recognition.stored_replies import remove_secrets
-from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
 from dashscribe.domain.transcripts.result_files import ResultFolder
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
 from dashscribe.domain.transcripts.vendor_result import VendorResult
@@ -49,6 +50,9 @@ from dashscribe.services.delays import save_stalled
 from dashscribe.services.messages import FILES_PER_FINALIZER
 from dashscribe.services.ports import Clock, JobRecords, ResultSource, ResultStore
 from dashscribe.services.publish import EndPublisher, publish_start
+
+MAX_UNREADABLE_BYTES = 8 * 1024**2
+"""How much is kept of a result that is no transcript. Redacting a text takes memory of up to 30 times its size."""
 
 
 @dataclass
@@ -193,7 +197,7 @@ class FinalizeService:
         job = jobs.scheduled(ended_by(job, outcome.request_id), outcome.scheduled_at)
         decision = decide(job, outcome, files_in_task, now)
         if isinstance(decision, StoreTranscript):
-            return self._store_transcript(job, outcome, decision.url, batch.small_only)
+            return self._store_transcript(job, outcome, decision.url, batch)
         if isinstance(decision, StoreSilence):
             return self._store_silence(job, outcome, decision.code)
         if decision.failure is not None:
@@ -208,10 +212,10 @@ class FinalizeService:
         transcript = empty(**transcript_names(job))
         return self._stored(job, outcome, transcript, find_transcript_warnings(job, transcript, silence_code=code))
 
-    def _store_transcript(self, job: Job, outcome: FileOutcome, url: str, small_only: bool) -> Job:
+    def _store_transcript(self, job: Job, outcome: FileOutcome, url: str, batch: _Batch) -> Job:
         completed_at = outcome.completed_at or self.clock()
         try:
-            result = self._download(job, url, small_only)
+            result = self._download(job, url, batch)
         except ResultRefused as error:
             return self._failed(job, error.code, str(error), completed_at)
         except ResultUnreadable as error:
@@ -237,7 +241,8 @@ class FinalizeService:
             return delays.result_unreadable(job, error.code, retry_at, now)
         if error.received is None:
             return self._failed(job, error.code, str(error), completed_at)
-        self._store_result(job, redacted(error.received.decode(errors="replace")).encode())
+        received = error.received[:MAX_UNREADABLE_BYTES].decode(errors="replace")
+        self._store_result(job, redacted(received).encode())
         return self._failed(job, error.code, self._unreadable("is not a transcript", job), completed_at)
 
     def _failed(self, job: Job, code: str, message: str, completed_at: datetime) -> Job:
@@ -256,12 +261,14 @@ class FinalizeService:
     def _store_result(self, job: Job, result: bytes) -> None:
         self.results.store([result_file(result, self._folder(job))])
 
-    def _download(self, job: Job, url: str, small_only: bool) -> VendorResult:
+    def _download(self, job: Job, url: str, batch: _Batch) -> VendorResult:
         """Download the result, and store it before it is understood: it is what was paid for.
 
-        Raises `ResultUnreadable` for a document of another shape.
+        Raises `ResultUnreadable` for a document of another shape, and for the result of another file.
         """
-        received = self.source.download(url, small_only=small_only)
+        received = self.source.download(url, small_only=batch.small_only)
+        if batch.task is not None and tasks.is_marked_for_another(batch.task, job.job_id, received.get("file_url")):
+            raise ResultUnreadable("The result names another file of the same task, so it was not stored.")
         if not has_transcripts(received):
             # A stored file is never overwritten, and the next download may be a transcript.
             raise ResultUnreadable("The result has no transcripts.", as_received(received))

@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from dashscribe.domain.jobs.job_report import Rendering
+from dashscribe.domain.recognition.received_results import parse_result
 from dashscribe.domain.recognition.stored_results import read_result
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.transcripts.output_files import JSON
@@ -137,8 +138,11 @@ def _parsed(folder: FileFolder, name: str) -> Any:
         return None
     try:
         document = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise UnknownResult(f"{name} is not JSON.") from error
+    except (ValueError, RecursionError):
+        try:
+            document = parse_result(body)  # a result is stored as received, also if it is not quite JSON
+        except ValueError as error:
+            raise UnknownResult(f"{name} is not JSON.") from error
     if document is None:
         raise UnknownResult(f"{name} is JSON, but not an object.")
     return document

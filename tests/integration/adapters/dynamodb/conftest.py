@@ -102,6 +102,7 @@ def full_task(now: datetime) -> Task:
         request_id="r-1",
         posted_at=now,
         response_lost_at=now,
+        server_error="HTTP_502",
         reconciled_since=now,
         post_outcome=PostOutcome.ACCEPTED,
         accepted_at=now + SECOND,

@@ -11,8 +11,9 @@ import pytest
 
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task
+from dashscribe.domain.recognition.file_outcomes import FileOutcome, read_outcomes
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.task_replies import FileOutcome, TaskOutput, read_outcomes
+from dashscribe.domain.recognition.task_replies import TaskOutput
 from dashscribe.errors import StaleRecord
 from tests.support.table import JobsTable, as_json
 

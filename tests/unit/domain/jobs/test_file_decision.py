@@ -4,10 +4,12 @@ from datetime import datetime
 
 import pytest
 
+from dashscribe.domain.jobs.failure import failure
 from dashscribe.domain.jobs.file_decision import StoreSilence, StoreTranscript, decide
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.retry_policy import RetryDecision
-from dashscribe.domain.recognition.task_replies import FileOutcome
+from dashscribe.domain.recognition.file_outcomes import FileOutcome
+from dashscribe.errors import ErrorClass, VendorError
 
 
 def failed(code: str | None, message: str | None = "why") -> FileOutcome:
@@ -39,3 +41,10 @@ def test_a_broken_file_fails_at_once_with_the_vendors_reason(job: Job, now: date
 
 def test_a_failure_without_code_and_message_is_retried(job: Job, now: datetime) -> None:
     assert decide(after(job, 1), failed(None, None), 1, now) == RetryDecision(retry_at=now)
+
+
+def test_neither_a_failure_nor_an_error_of_the_vendor_has_a_secret() -> None:
+    quoted = "refused: https://m/a?X-Amz-Signature=5ec7e7a1b2c3d4e5f6, key sk-5ec7e7a1b2c3d4e5f6a7b8c9"
+    assert "5ec7e7" not in failure("A", quoted).model_dump_json()
+    error = VendorError(quoted, quoted, ErrorClass.RETRYABLE)
+    assert "5ec7e7" not in f"{error} {error.code} {error.message} {error!r}"

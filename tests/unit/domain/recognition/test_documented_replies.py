@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from dashscribe.domain.recognition.file_outcomes import FileOutcome, read_outcomes
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.synchronous_replies import read_recognition, read_usage
-from dashscribe.domain.recognition.task_replies import FRAMES, FileOutcome, TaskReply, read_outcomes
+from dashscribe.domain.recognition.task_replies import FRAMES, TaskReply
 from dashscribe.domain.transcripts.cues import subtitles
 from dashscribe.domain.transcripts.plain_text import plain_text
 from dashscribe.domain.transcripts.subtitle_files import srt, vtt

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashscribe.domain.recognition.file_outcomes import read_outcomes
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.stored_replies import remove_secrets
-from dashscribe.domain.recognition.task_replies import TaskReply, read_outcomes
+from dashscribe.domain.recognition.task_replies import TaskReply
 
 MEDIA = Media(bucket="media", key="calls/a b.wav", version_id="v1", size_bytes=1)
 SIGNATURE = "5ec7e7a1b2c3d4e5"

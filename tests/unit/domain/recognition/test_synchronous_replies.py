@@ -384,3 +384,9 @@ def test_any_reply_becomes_files_or_an_error_with_a_code(document: Json) -> None
         assert srt(subtitles(transcript).cues) == "" or transcript.timing != "none"
         assert json.loads(transcript.model_dump_json())["text"] == transcript.text
         assert transcript.text.split() == plain_text(transcript).split()
+
+
+def test_a_new_field_with_the_name_of_our_own_does_not_hide_the_text() -> None:
+    values: tuple[object, ...] = (7, [], [{"output": {}}], None)
+    for value in values:
+        assert read(native("Welcome.", "stop") | {"frames": value}).text == "Welcome."

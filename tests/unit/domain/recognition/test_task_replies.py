@@ -12,15 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from dashscribe.domain.recognition.file_outcomes import FileOutcome, read_outcomes
 from dashscribe.domain.recognition.file_urls import is_url_of_media, parse_file_url
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.task_replies import (
-    FileOutcome,
-    TaskList,
-    TaskOutput,
-    TaskReply,
-    read_outcomes,
-)
+from dashscribe.domain.recognition.task_replies import TaskList, TaskOutput, TaskReply
 from dashscribe.domain.timestamps import to_iso
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import pytest
 from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.timeouts import TASK_SAFETY_NET
+from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.task_replies import TaskList
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
@@ -225,3 +226,42 @@ def test_a_listed_task_with_an_odd_time_breaks_no_scan_and_no_reconciliation(cre
     world.vendor.responses_to_lose = 1
     world.run_until_quiet()
     assert all(ends(world, f"{number}.wav") == [SUCCEEDED] for number in range(6))
+
+
+def test_a_file_that_can_never_be_claimed_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    save = world.records.save
+
+    def refuse_claims(job: Job) -> Job:
+        if job.media.key == "bad.wav" and job.options is not None:
+            raise ValueError("the item is too large")
+        return save(job)
+
+    monkeypatch.setattr(world.records, "save", refuse_claims)
+    for key in ("a.wav", "bad.wav"):
+        world.upload(key)
+    world.run_until_quiet(faults=True)
+    assert [world.job_of(key).status for key in ("a.wav", "bad.wav")] == ["SUCCEEDED", "FAILED"]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_file_whose_every_submission_raises_an_unexpected_error_ends_and_the_others_are_transcribed(
+    monkeypatch: pytest.MonkeyPatch, together: bool
+) -> None:
+    world = World(max_files_per_task=100 if together else 1)
+    presign = world.media.presign
+
+    def presign_all_but_one(media: Media) -> str:
+        if media.key == "bad.wav":
+            raise KeyError("a fault in our code")
+        return presign(media)
+
+    monkeypatch.setattr(world.media, "presign", presign_all_but_one)
+    for key in ("a.wav", "bad.wav", "b.wav"):
+        world.upload(key)
+    world.run_until_quiet(faults=True)
+    assert [world.job_of(key).status for key in ("a.wav", "bad.wav", "b.wav")] == ["SUCCEEDED", "FAILED", "SUCCEEDED"]
+    failed = world.job_of("bad.wav").failure
+    assert failed is not None
+    assert failed.code == "INTERNAL_ERROR"
+    assert world.vendor.submissions_of("a.wav") == world.vendor.submissions_of("b.wav") == 1

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE
+from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from tests.support.constants import SUBMITTED, SUCCEEDED
@@ -57,6 +60,105 @@ def test_a_task_that_stays_unknown_is_submitted_again_within_five_minutes() -> N
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 2
     assert world.now - began < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"results": []},
+        {"results": None},
+        {"results": [{"subtask_status": "SUCCEEDED"}]},
+        {"results": [{"subtask_status": "RUNNING"}]},
+        {"results": [{"subtask_status": "SOMETHING_NEW", "transcription_url": "https://r/1"}]},
+    ],
+)
+def test_results_that_come_a_minute_after_the_end_of_their_task_cost_no_second_submission(odd: JsonObject) -> None:
+    world = World()
+    whole = world.vendor._output
+    ends_at = world.now + timedelta(seconds=60)
+
+    def output(task_id: str) -> JsonObject:
+        found = whole(task_id)
+        return found if world.now > ends_at or found["task_status"] != "SUCCEEDED" else {**found, **odd}
+
+    world.vendor._output = output  # type: ignore[method-assign]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
+def test_a_reply_about_another_task_is_not_used() -> None:
+    world = World(max_files_per_task=1)
+    whole = world.vendor._output
+    swapped = {"task-0": "task-1", "task-1": "task-0"}
+    ends_at = world.now + timedelta(seconds=60)
+    world.vendor._output = lambda task_id: whole(swapped[task_id] if world.now < ends_at else task_id)  # type: ignore[method-assign]
+    world.vendor.omits_file_names = True
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+    world.run_until_quiet()
+    assert [world.text_of(world.bus.terminal_events_of(key)[0]) for key in ("a.wav", "b.wav")] == [
+        "said a.wav.\n",
+        "said b.wav.\n",
+    ]
+    assert len(world.vendor.tasks) == 2
+
+
+@pytest.mark.parametrize("wrap", [lambda results: {"0": results[0]}, lambda results: results[0]])
+def test_results_that_are_no_list_are_read(wrap: Callable[[Any], Any]) -> None:
+    world = World()
+    whole = world.vendor._output
+
+    def output(task_id: str) -> JsonObject:
+        found = whole(task_id)
+        return {**found, "results": wrap(found["results"])} if "results" in found else found
+
+    world.vendor._output = output  # type: ignore[method-assign]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+@pytest.mark.parametrize("status", ["succeeded", " Succeeded"])
+def test_a_status_in_small_letters_is_known(status: str) -> None:
+    world = World()
+    whole = world.vendor._output
+
+    def output(task_id: str) -> JsonObject:
+        found = whole(task_id)
+        for file in found.get("results", []):
+            file["subtask_status"] = status
+        return found | ({"task_status": status} if "results" in found else {})
+
+    world.vendor._output = output  # type: ignore[method-assign]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
+@pytest.mark.parametrize(
+    "end_time", ["1970-01-01 00:00:00", "0001-01-01 08:00:00", "9999-12-31 23:59:59", "2030-01-01"]
+)
+def test_an_end_that_is_no_time_of_the_task_costs_no_transcript_and_keeps_the_order_of_times(end_time: str) -> None:
+    world = World()
+    whole = world.vendor._output
+
+    def output(task_id: str) -> JsonObject:
+        found = whole(task_id)
+        return {**found, "end_time": end_time, "scheduled_time": end_time} if "results" in found else found
+
+    world.vendor._output = output  # type: ignore[method-assign]
+    world.vendor.downloads_to_fail = 3
+    world.upload("a.wav")
+    world.run_until_quiet(faults=True)
+    [detail] = world.bus.terminal_events_of("a.wav")
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+    timing = detail.timing
+    assert timing.submitted_at is not None
+    assert timing.completed_at is not None
+    assert timing.uploaded_at <= timing.submitted_at <= timing.completed_at <= timing.published_at
+    assert timing.scheduled_at is None or timing.submitted_at <= timing.scheduled_at <= timing.completed_at
 
 
 def test_the_file_of_a_task_that_never_ends_is_submitted_again() -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
 from dashscribe.domain.jobs.job import Status
-from dashscribe.domain.recognition.catalogue import CATALOGUE
+from dashscribe.domain.recognition.catalogue import CATALOGUE, ModelSpec
+from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.task_replies import AcceptedTask
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
-from tests.support.constants import DELAYED, FAILED, SUBMITTED, SUCCEEDED
+from tests.support.constants import DELAYED, FAILED, START, SUBMITTED, SUCCEEDED
 from tests.support.world import World
 
 NO_LIST = VendorError("NotFound", "no such path", ErrorClass.PERMANENT, 404)
@@ -222,3 +225,85 @@ def test_the_lost_response_of_a_batch_is_reconciled_once_for_all_its_jobs() -> N
     world.run_until_quiet()
     assert all(world.vendor.submissions_of(f"{number}.wav") == 1 for number in range(20))
     assert world.vendor.list_pages <= 2
+
+
+def accept_with_error(world: World, times: int, status: int = 502) -> None:
+    """The next submissions are accepted, and answered with an error of the server."""
+    submit = world.vendor.submit
+    answered = iter(range(times))
+
+    def submit_with_error(spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
+        accepted = submit(spec, file_urls, parameters)
+        if next(answered, None) is not None:
+            raise VendorError(f"HTTP_{status}", "bad gateway", ErrorClass.RETRYABLE, status)
+        return accepted
+
+    world.vendor.submit = submit_with_error  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("files", [1, 3])
+@pytest.mark.parametrize("seconds", [1, 60, 300])
+@pytest.mark.parametrize("status", [500, 502, 504])
+def test_a_submission_that_was_accepted_with_an_error_of_the_server_is_found(
+    files: int, seconds: float, status: int
+) -> None:
+    world = World()
+    world.vendor.seconds = seconds
+    accept_with_error(world, 10, status)
+    for number in range(files):
+        world.upload(f"{number}.wav")
+    world.run_until_quiet()
+    assert len(world.vendor.tasks) == 1
+    assert [world.bus.events_of(f"{number}.wav") for number in range(files)] == [[SUBMITTED, SUCCEEDED]] * files
+    timing = world.bus.terminal_events_of("0.wav")[0].timing
+    assert timing.submitted_at is not None
+    assert timing.submitted_at - timing.uploaded_at < timedelta(seconds=10)
+
+
+def test_an_error_of_the_server_delays_a_lone_upload_by_less_than_90_seconds() -> None:
+    world = World()
+    world.vendor.refusals = [VendorError("HTTP_502", "bad gateway", ErrorClass.RETRYABLE, 502)]
+    world.upload("a.wav")
+    began = world.now
+    world.run_until_quiet()
+    assert (len(world.vendor.tasks), world.bus.events_of("a.wav")) == (1, [SUBMITTED, SUCCEEDED])
+    assert world.bus.terminal_events_of("a.wav")[0].timing.published_at - began < timedelta(seconds=90)
+
+
+@pytest.mark.parametrize("no_list", [VendorError("HTTP_404", "", ErrorClass.RETRYABLE, 404), None])
+def test_an_error_of_the_server_is_retried_where_the_list_does_not_help(no_list: VendorError | None) -> None:
+    world = World()
+    world.vendor.list_refusal = no_list
+    world.vendor.foreign_tasks = [] if no_list else [(world.now, False)] * 3
+    world.vendor.refusals = [VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)] * 2
+    world.upload("a.wav")
+    began = world.now
+    world.run_until_quiet()
+    assert (len(world.vendor.tasks), world.job_of("a.wav").status) == (1, "SUCCEEDED")
+    assert world.now - began < timedelta(minutes=30)
+
+
+def test_an_outage_of_the_server_and_its_list_loses_nothing() -> None:
+    world = World()
+    down = VendorError("ServiceUnavailable", "", ErrorClass.RETRYABLE, 503)
+    world.vendor.list_refusal, world.vendor.refusals = down, [down] * 1000
+    world.upload("a.wav")
+    for _ in range(200):
+        if world.now >= START + timedelta(minutes=30):
+            break
+        world.step()
+    world.vendor.list_refusal, world.vendor.refusals = None, []
+    world.run_until_quiet()
+    assert (len(world.vendor.tasks), world.job_of("a.wav").status) == (1, "SUCCEEDED")
+
+
+@pytest.mark.parametrize("odd", [{"results": []}, {"task_status": "UNKNOWN"}, {"task_status": "RUNNING"}])
+def test_a_task_whose_results_come_later_is_not_taken_for_another_one(odd: JsonObject) -> None:
+    world = World()
+    accept_with_error(world, 10)
+    whole = world.vendor._output
+    odd_until = world.now + timedelta(seconds=90)
+    world.vendor._output = lambda task_id: whole(task_id) | (odd if world.now < odd_until else {})  # type: ignore[method-assign]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert (len(world.vendor.tasks), world.bus.events_of("a.wav")) == (1, [SUBMITTED, SUCCEEDED])

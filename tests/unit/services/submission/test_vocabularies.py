@@ -274,3 +274,20 @@ def test_a_refused_key_while_a_list_is_queried_pauses_calls_and_loses_none(world
     world.run_until_quiet()
     assert world.caller.calls == ["call/a.wav"]
     assert end_of(world, "call/a.wav") == SUCCEEDED
+
+
+def test_a_secret_in_the_reply_about_a_hotword_list_is_stored_nowhere(world: World) -> None:
+    secret = "sk-5ec7e7a1b2c3d4e5f6a7b8c9"
+
+    def query(vocabulary_id: str) -> VocabularyContent:
+        return VocabularyContent(target_model=f"model {secret}", status=f"X-Amz-Signature={secret}")
+
+    world.vocabularies.query_vocabulary = query  # type: ignore[method-assign]
+    world.upload("banks/a.wav")
+    world.run_until_quiet(faults=True)
+    failure = world.job_of("banks/a.wav").failure
+    assert failure is not None
+    assert failure.code == "VOCABULARY_MISMATCH"
+    stored = [record.model_dump_json() for record in world.records.saves]
+    events = [detail.model_dump_json() for _, detail in world.bus.events]
+    assert "5ec7e7" not in str([stored, events, world.results.files])

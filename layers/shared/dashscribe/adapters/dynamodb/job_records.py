@@ -7,7 +7,8 @@ the time of receipt, and what a task list scan needs of a task. A finished recor
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -17,9 +18,9 @@ from pydantic import ValidationError
 from dashscribe.adapters.dynamodb.items import Item, Table, attributes_of, from_item
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
-from dashscribe.domain.recognition.task_replies import FileOutcome
+from dashscribe.domain.recognition.file_outcomes import FileOutcome
 from dashscribe.domain.timestamps import to_iso
-from dashscribe.errors import RecordUnreadable
+from dashscribe.errors import RecordUnreadable, TableThrottled
 from dashscribe.observability import logger
 from dashscribe.services.ports import DueRecord, DueTask
 
@@ -28,6 +29,8 @@ OUTCOMES_KEPT_SECONDS = 2 * 86400
 """After the task's end. The vendor deletes results after 24 hours (docs/vendor-api.md#result-retention)."""
 _FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
 _BATCH_GET_LIMIT = 100
+_BATCH_GET_DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds between requests of which DynamoDB processes nothing. Then the read fails: some records are not all."""
 _ENTRIES_READ_FOR_AGE = 200
 _Record = TypeVar("_Record", Job, Task)
 _Entry = TypeVar("_Entry", DueRecord, DueTask)
@@ -54,9 +57,11 @@ class DynamoDbJobRecords(Table):
                     "ConsistentRead": True,
                 }
             }
+            delays = iter(_BATCH_GET_DELAYS)
             while pending:
                 reply = self._client.batch_get_item(RequestItems=pending)
-                for item in reply["Responses"].get(self._table, []):
+                items = reply["Responses"].get(self._table, [])
+                for item in items:
                     try:
                         job = Job.model_validate(from_item(item))
                     except ValidationError:
@@ -64,6 +69,8 @@ class DynamoDbJobRecords(Table):
                         continue
                     found[job.job_id] = job
                 pending = reply.get("UnprocessedKeys")
+                if pending and not items:
+                    _wait_for_capacity(delays)
         return found
 
     def save(self, job: Job) -> Job:
@@ -192,6 +199,14 @@ def _moment(item: Item, name: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{name} has no time zone")
     return moment
+
+
+def _wait_for_capacity(delays: Iterator[float]) -> None:
+    """Raises `TableThrottled` when there are no delays left."""
+    delay = next(delays, None)
+    if delay is None:
+        raise TableThrottled("DynamoDB returns no records, because the table is throttled.")
+    time.sleep(delay)
 
 
 def _due_record(item: Item) -> DueRecord:

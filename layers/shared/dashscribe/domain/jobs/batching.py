@@ -36,9 +36,14 @@ def _kind(job: Job) -> str:
 
 
 def _fits(job: Job, batch: list[Job]) -> bool:
-    if job.single_file_task or batch[0].single_file_task:
+    if _is_alone(job) or _is_alone(batch[0]):
         return False
     return all(_object_of(other) != _object_of(job) for other in batch)
+
+
+def _is_alone(job: Job) -> bool:
+    """Whether the job must not share a submission. A job whose last run failed could fail the others too."""
+    return job.single_file_task or job.failed_runs > 0
 
 
 def _object_of(job: Job) -> tuple[str, str, str | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from dashscribe.errors import ErrorClass
+from dashscribe.redaction import redact_signatures
 
 
 class Failure(BaseModel):
@@ -18,4 +19,5 @@ class Failure(BaseModel):
 
 
 def failure(code: str, message: str, error_class: ErrorClass = ErrorClass.PERMANENT) -> Failure:
-    return Failure(code=code, message=message, category=error_class.value)
+    """The failure, without secrets: a message may quote what the vendor or the host of a result sent."""
+    return Failure(code=redact_signatures(code), message=redact_signatures(message), category=error_class.value)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.retry_policy import RetryDecision, after_failed_file
-from dashscribe.domain.recognition.task_replies import FileOutcome
+from dashscribe.domain.recognition.file_outcomes import FileOutcome
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass
 

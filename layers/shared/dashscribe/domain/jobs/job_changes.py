@@ -136,11 +136,20 @@ def submitted(job: Job, task_id: str | None, now: datetime, request_id: str | No
     )
 
 
-def await_reconciliation(job: Job, now: datetime, delay: timedelta = RECONCILE_AFTER) -> Job:
-    """The response was lost: find out whether the vendor accepted the submission before it is repeated."""
+def await_reconciliation(
+    job: Job,
+    now: datetime,
+    delay: timedelta = RECONCILE_AFTER,
+    error_code: str = RESPONSE_LOST,
+    *,
+    is_failed_attempt: bool = False,
+) -> Job:
+    """The response was lost, or is an error of the server: find out whether the vendor accepted the submission before
+    it is repeated."""
     return changed(
         job,
-        last_error_code=RESPONSE_LOST,
+        last_error_code=error_code,
+        failed_attempts=job.failed_attempts + int(is_failed_attempt),
         failed_runs=0,
         claimed_until=now,
         due_kind=Due.JOB,

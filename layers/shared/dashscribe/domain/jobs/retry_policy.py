@@ -8,6 +8,7 @@ record.
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -25,7 +26,7 @@ from dashscribe.domain.jobs.timeouts import (
     TASK_LIST_WINDOW,
     THROTTLED_WITHIN,
 )
-from dashscribe.domain.recognition.task_replies import AMBIGUOUS_IN_RESULTS, MISSING_FROM_RESULTS
+from dashscribe.domain.recognition.file_outcomes import AMBIGUOUS_IN_RESULTS, MISSING_FROM_RESULTS
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, VendorError
 
@@ -242,6 +243,29 @@ def unknown_task_delay() -> timedelta:
 def reconcile_delay(task: Task, now: datetime) -> timedelta:
     """How long to wait before a submission is reconciled again: a fifth of its age, 10 s to 15 minutes."""
     return min(MAX_RECONCILE_DELAY, max(RECONCILE_AFTER, (now - task.posted_at) / 5))
+
+
+def server_error_delay(error: VendorError, batch: Sequence[Job], now: datetime) -> timedelta | None:
+    """How long to wait before the task list is searched for a submission that got an error of the server.
+
+    A gateway may return such an error for a submission that the server behind it accepts. None for any other error, and
+    when a job has no attempt left.
+    """
+    if error.error_class is not ErrorClass.RETRYABLE or (error.http_status or 0) < 500:
+        return None
+    retries = [after_failed_attempt(job, error, now).retry_at for job in batch]
+    waits = [retry_at - now for retry_at in retries if retry_at is not None]
+    return max(RECONCILE_AFTER, *waits) if len(waits) == len(batch) else None
+
+
+def may_be_repeated(task: Task, now: datetime, *, list_is_missing: bool, has_candidate: bool) -> bool:
+    """Whether a submission that got an error of the server, and whose task was not found, may be repeated.
+
+    It waits for a list that cannot be read now, and for a task that may be its own and still runs, but not for long:
+    such a submission is rarely accepted.
+    """
+    waited = now - (task.response_lost_at or now)
+    return waited >= (RECONCILE_WITHIN if list_is_missing or has_candidate else RECONCILE_AFTER)
 
 
 def decided_outcome(task: Task, found: PostOutcome, now: datetime, *, list_was_read: bool) -> PostOutcome:

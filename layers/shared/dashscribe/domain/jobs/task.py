@@ -20,7 +20,9 @@ from dashscribe.domain.jobs.timeouts import (
     RESULTS_LIVE,
     TASK_DEADLINE,
     UNKNOWN_CONFIRMED_AFTER,
+    VENDOR_CLOCK_TOLERANCE,
 )
+from dashscribe.domain.recognition.file_urls import find_url_mark
 from dashscribe.domain.timestamps import Timestamp
 
 SHARE_OF_AGE = 0.2
@@ -75,6 +77,7 @@ class Task(BaseModel):
     request_id: str | None = None
     posted_at: Timestamp
     response_lost_at: Timestamp | None = None
+    server_error: str | None = None
     reconciled_since: Timestamp | None = None
     post_outcome: PostOutcome | None = None
     accepted_at: Timestamp | None = None
@@ -97,6 +100,13 @@ class Task(BaseModel):
     def mark_of_job(self) -> dict[str, str]:
         """The URL mark of each job's file; empty if a URL had none."""
         return dict(zip(self.job_ids, self.url_marks, strict=True)) if len(self.url_marks) == self.files else {}
+
+
+def is_marked_for_another(task: Task, job_id: str, file_url: object) -> bool:
+    """Whether a file URL has the mark of another job of this task."""
+    mark = find_url_mark(file_url) if isinstance(file_url, str) else None
+    marks = task.mark_of_job
+    return mark is not None and mark != marks.get(job_id) and mark in marks.values()
 
 
 def open_task(
@@ -153,6 +163,11 @@ def response_lost(task: Task, now: datetime) -> Task:
     return _changed(task, response_lost_at=task.response_lost_at or now)
 
 
+def failed_by_server(task: Task, now: datetime, error_code: str) -> Task:
+    """The POST got an error of the server (HTTP 5xx). Whether it was accepted nevertheless, the task list shows."""
+    return _changed(task, response_lost_at=now, server_error=error_code)
+
+
 def reconciling(task: Task, now: datetime) -> Task:
     """A task list was read for this submission. The time that reconciliation may take begins with the first one."""
     return _changed(task, response_lost_at=task.response_lost_at or now, reconciled_since=task.reconciled_since or now)
@@ -179,7 +194,8 @@ def query_failed(task: Task, now: datetime, delay: timedelta) -> Task:
 
 
 def unknown(task: Task, now: datetime, delay: timedelta) -> Task:
-    """A query found that the vendor does not know the task. The next query is due after the delay."""
+    """A query found that the vendor does not know the task, or not its results. The next query is due after the
+    delay."""
     since = task.unknown_since or now
     return _changed(task, unknown_since=since, query_failing_since=None, due_at=now + delay)
 
@@ -210,6 +226,16 @@ def is_overdue(task: Task, now: datetime) -> bool:
 def is_beyond_querying(task: Task, now: datetime) -> bool:
     """No response can help any more: however late the task ended, the vendor has deleted its results."""
     return now - (task.accepted_at or task.posted_at) > TASK_DEADLINE + RESULTS_LIVE
+
+
+def time_within(task: Task, reported: datetime | None, now: datetime) -> datetime | None:
+    """A time of the task that the vendor reported; None if it cannot be one, because it is before the POST or to come.
+
+    A small difference between the clocks is corrected, so that the times of a job are in order.
+    """
+    if reported is None or not task.posted_at - VENDOR_CLOCK_TOLERANCE <= reported <= now + VENDOR_CLOCK_TOLERANCE:
+        return None
+    return min(max(reported, task.posted_at), now)
 
 
 def ended(task: Task, now: datetime) -> Task:

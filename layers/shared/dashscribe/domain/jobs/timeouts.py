@@ -34,6 +34,8 @@ DELAYED_AFTER = timedelta(minutes=15)
 """`Transcription Delayed` is published after this time without progress."""
 THROTTLED_WITHIN = timedelta(hours=24)
 """A job fails when the vendor refused each of its submissions of this time because of the rate."""
+VENDOR_CLOCK_TOLERANCE = timedelta(minutes=2)
+"""How far the vendor's time of a task may differ from ours. It covers the time-out of the POST."""
 TASK_LIST_WINDOW = timedelta(hours=23)
 """A task older than this may be missing from the task list, which covers 24 hours (docs/vendor-api.md#task-list)."""
 RECONCILE_AFTER = timedelta(seconds=10)

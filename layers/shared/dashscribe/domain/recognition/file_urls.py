@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import re
+import unicodedata
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from dashscribe.domain.recognition.media import Media
+
+MAX_DECODINGS = 4
+_SIGNATURE = re.compile(r"[?&;]X-Amz-Signature=([^&;#\s\"'<>]+)", re.IGNORECASE)
 
 
 def parse_file_url(file_url: str) -> tuple[str, str, str | None]:
@@ -34,13 +39,26 @@ def is_url_of_media(file_url: str, media: Media) -> bool:
 def find_url_mark(file_url: str) -> str | None:
     """Return the URL mark, which identifies our file in the vendor's reply; None if the URL has no signature.
 
-    The mark is a digest of the signature, because the signature itself is a secret.
+    The mark is a digest of the signature, because the signature itself is a secret. The vendor may repeat the URL in
+    another encoding.
     """
+    for _ in range(MAX_DECODINGS):
+        found = _SIGNATURE.search(file_url)
+        if found is not None:
+            return hashlib.sha256(found[1].lower().encode()).hexdigest()[:16]
+        decoded = html.unescape(unquote(file_url))
+        if decoded == file_url:
+            break
+        file_url = decoded
+    return _find_older_mark(file_url)
+
+
+def _find_older_mark(file_url: str) -> str | None:
+    """The mark of a URL with a signature of an older form."""
     try:
-        query = parse_qs(urlsplit(file_url).query)
+        signature = parse_qs(urlsplit(file_url).query).get("Signature")
     except ValueError:
         return None
-    signature = query.get("X-Amz-Signature", query.get("Signature"))
     return hashlib.sha256(signature[0].encode()).hexdigest()[:16] if signature else None
 
 
@@ -51,9 +69,35 @@ def may_be_url_of_media(file_url: str, media: Media) -> bool:
     return path == (media.key if in_host else f"{media.bucket}/{media.key}") and version in (media.version_id, None)
 
 
+def is_url_of_other_media(file_url: str, media: Media) -> bool:
+    """Whether a `file_url` certainly names another object, or another version of it, in the bucket of this media.
+
+    A URL of another host, for example of a copy that the vendor made, says nothing.
+    """
+    host, path, version = parse_file_url(file_url)
+    if host.startswith(f"{media.bucket}."):
+        key = path
+    elif path.startswith(f"{media.bucket}/"):
+        key = path.removeprefix(f"{media.bucket}/")
+    else:
+        return False
+    return _normalize(key) != _normalize(media.key) or version not in (media.version_id, None)
+
+
 def comparable_path(media: Media) -> tuple[str, str]:
     """The bucket and the key as a URL shows them that was decoded and cut. Other files may have the same.
 
     A decoded URL of the key `a?b.wav` ends at the question mark, like a URL of the key `a`.
     """
-    return media.bucket, re.split("[?#]", unquote(media.key), maxsplit=1)[0]
+    return media.bucket, _cut(media.key)
+
+
+def _normalize(key: str) -> str:
+    """The key without what a program may change when it repeats a URL: its encoding, its blanks, its query."""
+    for _ in range(3):
+        key = unquote(html.unescape(key))
+    return unicodedata.normalize("NFKC", _cut(key).replace("+", " "))
+
+
+def _cut(key: str) -> str:
+    return re.split("[?#]", unquote(key), maxsplit=1)[0]

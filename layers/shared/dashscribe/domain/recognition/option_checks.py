@@ -20,6 +20,8 @@ from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profile
 
 MIN_ABSOLUTE_VALUE, MAX_ABSOLUTE_VALUE = 1e-100, 1e100
+MAX_LEVELS = 20
+"""DynamoDB stores at most 32 levels. The record of a job has some around its parameters."""
 MAX_DIGITS = 38
 MAX_INTEGER = 10**38 - 1
 """The numbers that a record in DynamoDB can store."""
@@ -86,6 +88,13 @@ def check_parameters(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, li
 
     Unknown parameters of a model that is not in the catalogue are sent without a check.
     """
+    deep = [name for name, value in given.items() if _has_too_many_levels(value)]
+    if deep:
+        return {}, [
+            f"Parameter {quote(name)} has more than {MAX_LEVELS} levels of lists and objects, which cannot be stored; "
+            "give it with fewer levels."
+            for name in deep
+        ]
     if not spec.is_in_catalogue:
         given = _move_unknown_parameters(spec, given)
     try:
@@ -94,6 +103,16 @@ def check_parameters(spec: ModelSpec, given: JsonObject) -> tuple[JsonObject, li
         conflicts = [f"Parameters conflict: {conflict}." for conflict in spec.parameters.find_conflicts(given)]
         return {}, [*_describe_errors(spec, error), *conflicts, *_find_language_faults(spec, given)]
     return checked, [*_find_range_faults(checked), *_find_language_faults(spec, given)]
+
+
+def _has_too_many_levels(value: object) -> bool:
+    containers = [value] if isinstance(value, dict | list) else []
+    for _ in range(MAX_LEVELS):
+        inner = [part for each in containers for part in (each.values() if isinstance(each, dict) else each)]
+        containers = [part for part in inner if isinstance(part, dict | list)]
+        if not containers:
+            return False
+    return True
 
 
 def _move_unknown_parameters(spec: ModelSpec, given: JsonObject) -> JsonObject:

@@ -9,36 +9,80 @@ from typing import Any
 
 from dashscribe.domain.recognition.parameters import JsonObject
 
-_STRING = rb'"(?:[^"\\]|\\.)*"'
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _FILE_URL = re.compile(rb'("file_url"\s*:\s*)(' + _STRING + rb")", re.DOTALL)
 _TEXT = re.compile(_STRING, re.DOTALL)
+_TEXT_OR_BRACKET = re.compile(_STRING.decode() + r"|[\[\]{}]", re.DOTALL)
+MAX_LEVELS = 100
+"""A deeper container of a document that is too deep for Python's parser counts as null."""
 
 
 class DownloadedResult(dict[str, Any]):
-    """The JSON object of a result file, with the bytes that it was parsed from."""
+    """The JSON object of a result file, with the bytes that it was parsed from.
 
-    def __init__(self, document: JsonObject, received: bytes) -> None:
+    `is_damaged`: the bytes are not quite JSON, and a part of them was left out.
+    """
+
+    def __init__(self, document: JsonObject, received: bytes, *, is_damaged: bool = False) -> None:
         super().__init__(document)
         self.received = received
+        self.is_damaged = is_damaged
 
 
 def parse_result(received: bytes) -> DownloadedResult:
-    """Parse a result file. Raises `ValueError` for bytes that are not a JSON object."""
+    """Parse a result file. Raises `ValueError` for bytes that are not a JSON object, or not all of one.
+
+    Damage inside the object costs only itself: an invalid byte, a control character in a text, too many levels, or
+    something after the end.
+    """
+    is_damaged = False
     try:
         document = json.loads(received)
-    except RecursionError as error:
-        raise ValueError("too many levels") from error
-    except ValueError:
-        # A number of more than 4,300 digits is valid JSON, but not a Python int.
-        document = json.loads(received, parse_int=float)
+    except (ValueError, RecursionError):
+        try:
+            # A number of more than 4,300 digits is valid JSON, but not a Python int.
+            document = json.loads(received, parse_int=float)
+        except (ValueError, RecursionError):
+            document, is_damaged = _parse_damaged(received), True
     if not isinstance(document, dict):
         raise ValueError("not an object")
-    return DownloadedResult(document, received)
+    return DownloadedResult(document, received, is_damaged=is_damaged)
+
+
+def _parse_damaged(received: bytes) -> object:
+    text = received.decode(json.detect_encoding(received), "replace").lstrip("\ufeff\0 \t\r\n")
+    decoder = json.JSONDecoder(strict=False, parse_int=float)
+    try:
+        document, end = decoder.raw_decode(text)
+    except RecursionError:
+        text = _without_deep_levels(text)
+        document, end = decoder.raw_decode(text)
+    if '"transcripts"' in text[end:]:
+        raise ValueError("more than one document")
+    return document
+
+
+def _without_deep_levels(text: str) -> str:
+    parts: list[str] = []
+    depth = kept = 0
+    for found in _TEXT_OR_BRACKET.finditer(text):
+        if found[0] in "[{":
+            depth += 1
+            if depth == MAX_LEVELS + 1:
+                parts += (text[kept : found.start()], "null")
+        elif found[0] in "]}":
+            if depth == MAX_LEVELS + 1:
+                kept = found.end()
+            depth -= 1
+    if depth > 0:
+        raise ValueError("the end is missing")
+    return "".join([*parts, text[kept:]])
 
 
 def has_transcripts(document: JsonObject) -> bool:
     """Whether a result file has the shape of one (docs/vendor-api.md#result-file)."""
-    return isinstance(document.get("transcripts"), list)
+    transcripts = document.get("transcripts")
+    return isinstance(transcripts, list) or (isinstance(transcripts, dict) and bool(transcripts))
 
 
 def as_received(document: JsonObject) -> bytes:
@@ -59,8 +103,8 @@ def replace_texts(received: bytes, replaced: Mapping[str, str], address: str) ->
         shortest = min(map(len, replaced))
         for found in _TEXT.finditer(received):
             if found.end() - found.start() > shortest:
-                text = json.loads(found[0].decode("utf-8", "surrogatepass"))
-                if text in replaced:
+                text = _read_text(found[0])
+                if text is not None and text in replaced:
                     spans.setdefault(found.span(), _quote(replaced[text]))
     parts: list[bytes | memoryview] = []
     rest, position = memoryview(received), 0  # slices of bytes would be copies
@@ -68,6 +112,14 @@ def replace_texts(received: bytes, replaced: Mapping[str, str], address: str) ->
         parts += (rest[position:begin], replacement)
         position = end
     return b"".join([*parts, rest[position:]])
+
+
+def _read_text(token: bytes) -> str | None:
+    """The text of a JSON string; None for one that is not valid."""
+    try:
+        return str(json.loads(token.decode("utf-8", "surrogatepass"), strict=False))
+    except ValueError:
+        return None
 
 
 def _quote(text: str) -> bytes:

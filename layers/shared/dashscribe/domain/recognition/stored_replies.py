@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from dashscribe.domain.recognition.file_urls import is_url_of_media
 from dashscribe.domain.recognition.media import Media
@@ -16,14 +17,15 @@ def remove_secrets(reply: JsonObject, media: Media) -> JsonObject:
 
     A presigned URL of this media, which the vendor may repeat in any field, becomes the media's `s3://` address. Other
     signed URLs lose their query. The rest of the reply is unchanged. So are the bytes of a `DownloadedResult`, unless
-    a value has the name of a secret: then the whole document is written anew.
+    a value has the name of a secret, or a part of the bytes that is not in the object has a secret (the first of two
+    equal names): then the whole document is written anew.
     """
     replaced: dict[str, str] = {}
     has_named_secret = False
 
     def clean(text: str) -> str:
         cleaned = text
-        if "://" in text and "=" in text:
+        if "://" in text and "=" in text and "\n" not in text:  # a line break may be inside the URL
             for url in find_urls(text):
                 if is_url_of_media(url, media) and is_signed_url(url):
                     cleaned = cleaned.replace(url, media.s3_uri)
@@ -40,6 +42,24 @@ def remove_secrets(reply: JsonObject, media: Media) -> JsonObject:
     redact_document(reply, clean, remove_named)
     if isinstance(reply, DownloadedResult):
         if has_named_secret:
-            reply.received = json.dumps(reply, ensure_ascii=False).encode("utf-8", "backslashreplace")
+            reply.received = _written_anew(reply)
         reply.received = replace_texts(reply.received, replaced, media.s3_uri)
+        if _has_secret(reply.received):
+            reply.received = replace_texts(_written_anew(reply), {}, media.s3_uri)
     return reply
+
+
+_MAY_HAVE_SECRET = re.compile(
+    rb"signature|token|credential|secret|bearer|authorization|api.?key|sk-|\\u00[2-7]", re.IGNORECASE
+)
+
+
+def _has_secret(received: bytes) -> bool:
+    if _MAY_HAVE_SECRET.search(received) is None:
+        return False
+    text = received.decode("utf-8", "replace")
+    return redact_signatures(text) != text
+
+
+def _written_anew(reply: JsonObject) -> bytes:
+    return json.dumps(reply, ensure_ascii=False).encode("utf-8", "backslashreplace")

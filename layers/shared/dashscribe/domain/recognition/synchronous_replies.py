@@ -72,9 +72,9 @@ def read_recognition(document: JsonObject) -> VendorResult:
     replies = _read_replies(document, odd)
     choices = [reply.choice for reply in replies if reply.choice]
     if choices:
-        channel = _read_choices(choices, streamed=FRAMES in document)
+        channel = _read_choices(choices, streamed=_is_stream(document))
     elif any(reply.text is not None or reply.sentences for reply in replies):
-        channel = _read_sentences(replies, odd, streamed=FRAMES in document)
+        channel = _read_sentences(replies, odd, streamed=_is_stream(document))
     else:
         raise ResponseLost("DashScope's response has no text.")
     result = VendorResult([channel], None, odd)
@@ -91,8 +91,13 @@ def read_usage(document: JsonObject) -> TaskUsage:
     return next(iter(with_seconds or with_tokens or found), TaskUsage())
 
 
+def _is_stream(document: JsonObject) -> bool:
+    """Whether this is a streamed reply as it is stored. The vendor may add a field of the same name to any reply."""
+    return FRAMES in document and not {"output", "choices"} & document.keys()
+
+
 def _read_replies(document: JsonObject, odd: OddValues) -> list[_Reply]:
-    if FRAMES not in document:
+    if not _is_stream(document):
         return [_read_reply(document, (), odd)]
     frames = read_objects(document[FRAMES], ((), FRAMES), odd, is_speech=True)
     return [_read_reply(frame, path, odd) for path, frame in frames]

@@ -26,6 +26,8 @@ MAX_TIME_MS = 7 * 24 * 3600 * 1000
 MAX_ID = 2**31
 MAX_NUMBER_CHARACTERS = 30
 """A longer text is not read as a number."""
+_CLOCK_TIME = re.compile(r"(?:([0-9]{1,3}):)?([0-9]{1,2}):([0-9]{2})(?:[.,]([0-9]{1,9}))?", re.ASCII)
+"""A time such as `00:01:02.500`."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -96,6 +98,10 @@ def read_time(value: object, path: JsonPath, odd: OddValues) -> int | None:
     """Return a time or duration in whole milliseconds; None if it is absent or odd."""
     if type(value) is int and 0 <= value <= MAX_TIME_MS:
         return value
+    if isinstance(value, str) and (clock := _CLOCK_TIME.fullmatch(value.strip())):
+        hours, minutes, seconds, fraction = clock.groups()
+        whole = (int(hours or 0) * 60 + int(minutes)) * 60 + int(seconds)
+        value = whole * 1000 + round(float(f"0.{fraction or 0}") * 1000)
     return _read_whole_number(value, path, odd, MAX_TIME_MS)
 
 
@@ -111,19 +117,36 @@ def _read_whole_number(value: object, path: JsonPath, odd: OddValues, maximum: i
     return number
 
 
+def entries_of(value: dict[str, Any]) -> list[Any] | None:
+    """The entries of a list that was written as an object with the indices as keys; None for any other object."""
+    if not value or not all(key.isdecimal() and key.isascii() and len(key) < 10 for key in value):
+        return None
+    return [value[key] for key in sorted(value, key=int)]
+
+
 def read_objects(
     value: object, path: JsonPath, odd: OddValues, *, is_speech: bool = False
 ) -> Iterator[tuple[JsonPath, dict[str, Any]]]:
-    """Yield the objects of a list with their paths. Other entries are odd. Speech may also be in a single object."""
+    """Yield the objects of a list with their paths. Other entries are odd.
+
+    Speech may also be in a single object, in an object with the indices as keys, and in a list of texts.
+    """
     if isinstance(value, dict) and is_speech:
         odd.add(path)
-        yield path, value
-    elif isinstance(value, list):
+        entries = entries_of(value)
+        if entries is None:
+            yield path, value
+            return
+        value = entries
+    if isinstance(value, list):
+        are_texts = is_speech and all(isinstance(entry, str) for entry in value)
         for index, entry in enumerate(value):
             if isinstance(entry, dict):
                 yield (path, index), entry
-            else:
-                odd.add((path, index), may_hide_text=is_speech)
+                continue
+            odd.add((path, index), may_hide_text=is_speech and not are_texts)
+            if are_texts:
+                yield (path, index), {"text": entry}
     elif value is not None:
         odd.add(path, may_hide_text=is_speech)
 
@@ -158,7 +181,7 @@ def _objects(value: object) -> object:
         return []
     if not isinstance(value, list | dict):
         raise ValueError("must be a list")
-    found = value if isinstance(value, list) else [value]
+    found = value if isinstance(value, list) else entries_of(value) or [value]
     return [entry for entry in found if isinstance(entry, dict)]
 
 

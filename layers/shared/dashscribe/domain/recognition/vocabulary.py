@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt
 
 from dashscribe.domain.recognition.tolerant import OnlyObjects, TextOrNone, to_whole_number
 from dashscribe.domain.timestamps import Timestamp
+from dashscribe.redaction import redacted
 
 MAX_LISTS = 10
 """Hotword lists of one account."""
@@ -84,7 +85,7 @@ class _Reply(BaseModel):
 class ListedVocabulary(_Reply):
     """A list as the vendor's list of lists shows it."""
 
-    vocabulary_id: str
+    vocabulary_id: Annotated[str, AfterValidator(redacted)]
     status: TextOrNone = None
     gmt_create: TextOrNone = None
 

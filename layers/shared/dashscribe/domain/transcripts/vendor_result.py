@@ -47,6 +47,8 @@ class VendorResult:
         if not isinstance(document, dict):
             odd.add((), may_hide_text=True)
             return cls([], None, odd)
+        if getattr(document, "is_damaged", False):
+            odd.add(())
         if document.get("transcripts") is None:
             odd.add(((), "transcripts"), may_hide_text=True)
         properties, info = (_read_object(document, name, odd) for name in ("properties", "audio_info"))
@@ -251,7 +253,7 @@ def _read_words(
 
     A word without a time gets the time of its neighbours, or of the sentence. A word that still has none is left out.
     """
-    if not isinstance(value, list):
+    if not isinstance(value, list | dict):
         if value is not None:
             odd.add(path, may_hide_text=True)
         return None, []

@@ -12,8 +12,9 @@ from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
-from dashscribe.domain.recognition.task_replies import UNKNOWN, FileOutcome, TaskOutput, TaskReply, read_outcomes
-from dashscribe.errors import ErrorClass, RecordUnreadable, StaleRecord, VendorError
+from dashscribe.domain.recognition.file_outcomes import read_outcomes
+from dashscribe.domain.recognition.task_replies import UNKNOWN, TaskOutput, TaskReply
+from dashscribe.errors import ErrorClass, RecordUnreadable, ResponseLost, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.delays import save_stalled
 from dashscribe.services.messages import FinalizeRequest
@@ -108,7 +109,8 @@ class TaskQuery:
         reply = self._reply(task)
         output = reply.output
         now = self.clock()
-        if output.task_status == UNKNOWN and not tasks.is_unknown_for_good(task, now):
+        is_doubtful = output.task_status == UNKNOWN or output.is_incomplete
+        if is_doubtful and not tasks.is_unknown_for_good(task, now):
             self.records.save_task(tasks.unknown(task, now, retry_policy.unknown_task_delay()))
             return []
         self.knowledge.compare(task, output)
@@ -143,6 +145,8 @@ class TaskQuery:
         try:
             reply = self.vendor.speech().query(task.task_id or "")
             self.budget.count_answer()
+            if reply.output.task_id and reply.output.task_id != task.task_id:
+                raise ResponseLost("DashScope's response to a query is about another task.")
             return reply
         except VendorError:
             if not tasks.is_beyond_querying(task, self.clock()):
@@ -168,10 +172,11 @@ class TaskQuery:
             url_marks=task.mark_of_job,
         )
         task = self.records.save_task(tasks.ended(task, now))
-        ended_at = output.ended_at or task.ended_at or now
+        ended_at = tasks.time_within(task, output.ended_at, now) or task.ended_at or now
+        scheduled_at = tasks.time_within(task, output.scheduled_at, ended_at)
+        ending = {"completed_at": ended_at, "scheduled_at": scheduled_at, "request_id": reply.request_id}
         self.records.save_outcomes(
-            task.submission_id,
-            {job_id: _ended_by(outcome, ended_at, reply.request_id) for job_id, outcome in found.items()},
+            task.submission_id, {job_id: outcome.model_copy(update=ending) for job_id, outcome in found.items()}
         )
 
     def _fail(self, job: Job, now: datetime) -> None:
@@ -224,7 +229,3 @@ class TaskQuery:
                         self._stall(job, failed.query_failing_since or now, error.code)
                     failed = tasks.delay_reported(failed)
                 self.records.save_task(failed)
-
-
-def _ended_by(outcome: FileOutcome, moment: datetime, request_id: str | None) -> FileOutcome:
-    return outcome.model_copy(update={"completed_at": outcome.completed_at or moment, "request_id": request_id})

@@ -11,7 +11,7 @@ from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.task import Task, TaskPhase
 from dashscribe.domain.jobs.task_list_scan import TaskListState
-from dashscribe.domain.recognition.task_replies import FileOutcome
+from dashscribe.domain.recognition.file_outcomes import FileOutcome
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.errors import MalformedMessage, RecordUnreadable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.messages import is_requeued_job
 from dashscribe.services.ports import DeadLetterQueue, JobRecords, Message
+from dashscribe.services.submission.failed_runs import count_failed_run
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 
 Value = TypeVar("Value")
@@ -48,19 +48,9 @@ class MessageInbox:
             return Processed(None, is_done=True)
         except Exception:
             logger.exception("message failed", message_id=message.message_id)
-            self._count_failed_run(message)
+            if is_requeued_job(message.body):  # a new upload is requeued by the loop
+                count_failed_run(self.records, json.loads(message.body)["job_id"])
             return self._returned(message)
-
-    def _count_failed_run(self, message: Message) -> None:
-        """Count the failure on the record of a requeued job, so that it ends. A new upload is requeued by the loop."""
-        if not is_requeued_job(message.body):
-            return
-        try:
-            job = self.records.find(json.loads(message.body)["job_id"])
-            if job is not None:
-                self.records.save(jobs.run_failed(job))
-        except Exception:
-            logger.exception("failed run not counted", message_id=message.message_id)
 
     def _returned(self, message: Message) -> Processed[Value]:
         """Lambda must be told about a message that it delivered. One that we received ourselves returns by itself."""

@@ -82,7 +82,7 @@ class LostResponses:
         if task is None or task.phase is not TaskPhase.POSTING:
             return self._by_record(task, batch)
         posting.setdefault(task.model, []).append(task)
-        return self._count_died(batch)
+        return Reconciled() if task.server_error else self._count_died(batch)
 
     def _by_record(self, task: Task | None, batch: list[Job]) -> Reconciled:
         """Follow what the task's record says about these jobs."""
@@ -94,13 +94,13 @@ class LostResponses:
             return Reconciled(ready=left_out, report=self._adopt(task, posted))
         if task.phase is TaskPhase.POSTING:
             now = self.clock()
-            delay = retry_policy.reconcile_delay(task, now)
+            delay, error_code = retry_policy.reconcile_delay(task, now), task.server_error or RESPONSE_LOST
             return Reconciled(
-                report=self.recorder.record(batch, lambda job: jobs.await_reconciliation(job, now, delay))
+                report=self.recorder.record(batch, lambda job: jobs.await_reconciliation(job, now, delay, error_code))
             )
         if task.post_outcome is not None:
             return Reconciled(report=self.recorder.record_lost_responses(batch))
-        return Reconciled(ready=batch)  # the function died after a refusal
+        return Reconciled(ready=batch)  # the function died after a refusal, or an error of the server was a refusal
 
     def _reconcile(
         self, model: str, posting: Sequence[Task], owned: Mapping[str, list[Job]], until: datetime
@@ -134,11 +134,21 @@ class LostResponses:
             if outcome is PostOutcome.ACCEPTED and found.task_id is not None:
                 self.facts.remember_task_id(found.task_id, task.submission_id)
                 return self.records.save_task(tasks.adopted(task, found.task_id, now))
+            if task.server_error:
+                return self._decide_after_server_error(task, found, now)
             if outcome is PostOutcome.PENDING:
                 return self.records.save_task(tried) if tried != task else task
             return self.records.save_task(tasks.not_adopted(task, outcome, now))
         except StaleRecord:
             return self.records.find_task(task.submission_id) or task
+
+    def _decide_after_server_error(self, task: Task, found: Reconciliation, now: datetime) -> Task:
+        """The task was not found. A record that is closed without an outcome is that of a refused submission."""
+        list_is_missing = not found.list_was_read and found.outcome is PostOutcome.PENDING
+        is_refused = retry_policy.may_be_repeated(
+            task, now, list_is_missing=list_is_missing, has_candidate=found.has_candidate
+        )
+        return self.records.save_task(tasks.closed(task, now)) if is_refused else task
 
     def _count_died(self, batch: list[Job]) -> Reconciled:
         """Count the jobs whose function died between the POST and the response."""

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from dashscribe.domain.jobs.task import PostOutcome, Task
+from dashscribe.domain.jobs.timeouts import VENDOR_CLOCK_TOLERANCE
 from dashscribe.domain.recognition.file_urls import find_url_mark, is_url_of_media, may_be_url_of_media
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.task_replies import UNKNOWN, ListedTask
@@ -20,8 +20,6 @@ from dashscribe.errors import ResultRefused, ResultUnavailable, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import ResultSource, SpeechService, VendorFacts
 
-CLOCK_TOLERANCE = timedelta(minutes=2)
-"""How far the vendor's time of our POST may differ from ours. It covers the time-out of the POST."""
 PAGE_SIZE = 100
 """The vendor's default is 10 and its maximum is not documented. A server that allows less returns less."""
 MAX_PAGES = 20
@@ -39,12 +37,13 @@ class LostSubmission:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What was found for one submission. `task_id` is set when it was accepted; `list_was_read` when a list
-    answered."""
+    """What was found for one submission. `task_id` is set when it was accepted; `list_was_read` when a list answered;
+    `has_candidate` when a task that may be its own still runs."""
 
     outcome: PostOutcome
     task_id: str | None = None
     list_was_read: bool = False
+    has_candidate: bool = False
 
 
 class _NoSlot(Exception):
@@ -73,7 +72,7 @@ class _Search:
         if task_id is not None:
             return Reconciliation(PostOutcome.ACCEPTED, task_id, list_was_read=True)
         if self.is_pending or not self.shows_ours:
-            return Reconciliation(PostOutcome.PENDING, list_was_read=True)
+            return Reconciliation(PostOutcome.PENDING, list_was_read=True, has_candidate=self.is_pending)
         is_certain = self.is_whole and not self.is_unclear
         return Reconciliation(PostOutcome.NOT_ACCEPTED if is_certain else PostOutcome.UNDETERMINED, list_was_read=True)
 
@@ -116,7 +115,7 @@ class Reconciler:
             for listed in reply.data:
                 self._classify(listed, search)
             oldest = reply.data[-1].created_at if reply.data else None
-            reached = oldest is not None and oldest < oldest_post - CLOCK_TOLERANCE
+            reached = oldest is not None and oldest < oldest_post - VENDOR_CLOCK_TOLERANCE
             if reached or not reply.data or page >= reply.total_page:
                 search.is_whole = True
                 return
@@ -141,7 +140,7 @@ class Reconciler:
             return
         self._wait_for_slot()
         output = self.speech.query(task_id).output
-        if not output.is_over or output.task_status == UNKNOWN:
+        if not output.is_over or output.is_incomplete or output.task_status == UNKNOWN:
             search.is_pending = True
             return
         named = [result.file_url for result in output.results or [] if result.file_url]
@@ -187,4 +186,4 @@ def _submissions_with(named: Sequence[str], lost: Sequence[LostSubmission]) -> l
 
 def _is_of_that_time(listed: ListedTask, task: Task) -> bool:
     created = listed.created_at
-    return created is None or abs(created - task.posted_at) <= CLOCK_TOLERANCE
+    return created is None or abs(created - task.posted_at) <= VENDOR_CLOCK_TOLERANCE

@@ -14,6 +14,7 @@ from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.messages import is_requeued_job
 from dashscribe.services.ports import Clock, Message, MessageSource, PollLoop, VendorFacts
 from dashscribe.services.rate_limits import files_per_task
+from dashscribe.services.submission.failed_runs import count_failed_run
 from dashscribe.services.submission.inbox import MessageInbox, Processed
 from dashscribe.services.submission.job_preparer import JobPreparer, Preparation
 from dashscribe.services.submission.lost_responses import LostResponses
@@ -155,6 +156,7 @@ class SubmitService:
                 # The job stays due, so the loop requeues it. The other jobs continue.
                 logger.exception("job not validated", job_id=job.job_id)
                 gathered.report += SubmitReport(broken_batches=1)
+                count_failed_run(self.preparer.records, job.job_id)
 
     def _submit(self, ready: list[Job], until: datetime) -> SubmitReport:
         report, wake_up_sent = NOTHING, False
@@ -166,6 +168,8 @@ class SubmitService:
                 # The jobs are recorded and stay due, so the loop requeues them. The other batches continue.
                 logger.exception("batch failed", job_ids=[job.job_id for job in batch])
                 report += SubmitReport(broken_batches=1)
+                for job in batch:
+                    count_failed_run(self.preparer.records, job.job_id)
             if report.submitted and not wake_up_sent and batch is not found[-1]:
                 self.loop.send_wake_up()  # the first task may end long before the last one is submitted
                 wake_up_sent = True

@@ -9,18 +9,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job_changes as jobs
+from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.request_ids import refused_by
 from dashscribe.domain.jobs.task import Task
+from dashscribe.domain.recognition.file_outcomes import ONE_OF_MANY_IN_RESULTS
 from dashscribe.domain.recognition.file_urls import find_url_mark
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.task_replies import ONE_OF_MANY_IN_RESULTS
 from dashscribe.errors import ResponseLost, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import Clock, JobRecords, MediaStore, RateLimiter, SpeechService, VendorFacts
 from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import MAX_SLOT_WAIT, submit_rate, submit_rate_key
+from dashscribe.services.submission.failed_runs import count_failed_run
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport, total
 from dashscribe.services.submission.submission_pause import SubmissionPause
@@ -99,6 +102,7 @@ class TaskSubmitter:
                 logger.info("another process claimed this job", job_id=job.job_id)
             except Exception:
                 logger.exception("job not claimed", job_id=job.job_id)
+                count_failed_run(self.records, job.job_id)
                 failures += 1
         return claimed, failures
 
@@ -161,8 +165,17 @@ class TaskSubmitter:
             self.records.save_task(tasks.response_lost(task, now))
             report = self.recorder.record(claimed, lambda job: jobs.await_reconciliation(job, now))
             return report + SubmitReport(ambiguous=len(claimed))
-        self.records.save_task(tasks.closed(task, now))
-        return self.pause.record_refusal(claimed, error)
+        delay = retry_policy.server_error_delay(error, claimed, now)
+        if delay is None:
+            self.records.save_task(tasks.closed(task, now))
+            return self.pause.record_refusal(claimed, error)
+        self.records.save_task(tasks.failed_by_server(task, now, error.code))
+        return self.recorder.record(
+            claimed,
+            lambda job: jobs.await_reconciliation(
+                refused_by(job, error.request_id), now, delay, error.code, is_failed_attempt=True
+            ),
+        )
 
 
 def _options_of(batch: list[Job]) -> Options:
