@@ -8,15 +8,17 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
-import uvicorn
-
-from local.simulator.connection import CuttableProtocol
 from local.simulator.recognition import exit_with_server, load_model
-from local.simulator.scenario import Behaviour
-from local.simulator.server import Simulator
 
 
 def main() -> int:
+    # Not at the top: the processes of the recogniser import this module, and would import the server for 0.3 s of CPU.
+    import uvicorn
+
+    from local.simulator.connection import CuttableProtocol
+    from local.simulator.scenario import Behaviour
+    from local.simulator.server import Simulator
+
     parser = argparse.ArgumentParser(prog="python -m local.simulator", description="A simulator of DashScope.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument("--port", type=int, default=8080, help="port to listen on (%(default)s)")
