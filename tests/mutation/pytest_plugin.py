@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,5 +22,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         items.sort(key=lambda item: seconds.get(item.nodeid, 0))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
+    from dashscribe.observability import logger  # not before tests/conftest.py has set its environment
+
     random.seed(item.nodeid)
+    if isinstance(logger.registered_handler, logging.StreamHandler):
+        logger.registered_handler.stream = sys.stderr  # mutmut runs pytest several times, each with another stderr

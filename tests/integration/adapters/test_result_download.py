@@ -519,6 +519,7 @@ def test_an_endless_result_is_refused_during_the_download(monkeypatch: pytest.Mo
     with pytest.raises(ResultRefused) as caught:
         Host(lambda _: httpx.Response(200, stream=stream)).source.download("https://x.aliyuncs.com/r")
     assert caught.value.code == "RESULT_TOO_LARGE"
+    assert "larger than 100,000 bytes" in str(caught.value)
     assert stream.sent <= 102_000
 
 

@@ -125,6 +125,12 @@ def test_a_file_that_failed_after_all_resubmissions_keeps_its_reason_and_is_retr
     assert "3 resubmissions" in failure.message
 
 
+def test_a_refusal_for_several_files_that_outlasts_the_resubmissions_is_permanent(job: Job, now: datetime) -> None:
+    failure = after_failed_file(after(job, 4), "InvalidParameter", "too many files", 2, now).failure
+    assert failure is not None
+    assert (failure.code, failure.category) == ("InvalidParameter", "permanent")
+
+
 def test_a_file_that_the_vendor_left_out_is_submitted_by_itself(job: Job, now: datetime) -> None:
     decision = after_failed_file(after(job, 1), "MISSING_FROM_RESULTS", "why", 5, now)
     assert (decision.retry_at, decision.single_file_task) == (now, True)
@@ -139,9 +145,11 @@ def test_a_task_that_was_refused_for_having_several_files_is_split(job: Job, now
 
 def test_a_job_whose_task_is_lost_is_resubmitted_three_times_and_then_fails(job: Job, now: datetime) -> None:
     assert retry_policy.after_lost_task(after(job, 3), now).retry_at == now
-    failure = retry_policy.after_lost_task(after(job, 4), now).failure
+    lost = after(job, 4).model_copy(update={"last_error_code": "TASK_LOST"})
+    failure = retry_policy.after_lost_task(lost, now).failure
     assert failure is not None
-    assert failure.code == "INTERNAL_ERROR"
+    assert (failure.code, failure.category) == ("INTERNAL_ERROR", "retryable")
+    assert "last error: TASK_LOST" in failure.message
 
 
 def test_a_job_may_be_requeued_twenty_times_without_progress(job: Job, now: datetime) -> None:

@@ -82,6 +82,14 @@ def test_a_label_is_shown_only_where_the_voice_changes() -> None:
     ]
 
 
+def test_a_speaker_who_goes_on_is_named_neither_in_the_next_line_nor_in_the_next_cue() -> None:
+    long = "Good morning and welcome to this talk about the history of the city and its old bridges and towers."
+    found = cues([said(0, 9000, long, 0), said(9100, 10_000, "Thanks.", 1)])
+    lines = [line for cue in found for line in cue.lines]
+    assert len(found) >= 3
+    assert [line.partition(":")[0] for line in lines if ":" in line] == ["Speaker 1", "Speaker 2"]
+
+
 def test_labels_can_be_switched_off_and_speakers_named() -> None:
     turns = [said(0, 2000, "Good morning and welcome.", 0), said(2600, 5000, "Thank you very much.", 1)]
     assert shown(cues(turns, labels=False)) == ["Good morning and welcome.", "Thank you very much."]

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from dashscribe.domain.jobs import job_changes as jobs
 from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.jobs.task import TaskPhase
 from dashscribe.domain.recognition.task_replies import TaskReply
@@ -259,3 +260,17 @@ def test_a_due_job_whose_record_cannot_be_written_is_counted_and_does_not_delay_
     assert (report.failed_steps, report.requeued, len(world.queue)) == (1, 2, 2)
     world.run_until_quiet(faults=True)
     assert all(world.bus.events_of(key) == [SUBMITTED, SUCCEEDED] for key in ("a.wav", "b.wav", "c.wav"))
+
+
+def test_a_job_at_its_safety_net_whose_task_has_ended_is_not_submitted_again() -> None:
+    world = ended(files=1, files_per_task=1)
+    assert completed(world.poll_pass()).result.finalize, "its finalizer dies"
+    job, [task] = world.job_of("0.wav"), world.records.tasks.values()
+    world.records.jobs[job.job_id] = jobs.check_again(job, world.now)
+    later = {"due_at": world.now + timedelta(minutes=10)}
+    world.records.tasks[task.submission_id] = task.model_copy(update=later)
+    world.poll_pass()
+    assert world.job_of("0.wav").status is Status.SUBMITTED
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("0.wav") == 1
+    assert world.bus.events_of("0.wav") == [SUBMITTED, SUCCEEDED]

@@ -98,15 +98,3 @@ def test_a_malformed_message_stays_in_the_queue_while_the_dead_letter_queue_refu
     assert (report.failed_message_ids, report.dead_lettered, world.queue) == (["0"], 0, ["nonsense"])
     report = world.deliver()
     assert (report.failed_message_ids, report.dead_lettered, world.queue) == ([], 1, [])
-
-
-def test_an_upload_whose_every_run_fails_unexpectedly_ends_and_says_that_it_is_our_fault() -> None:
-    world = World()
-    world.upload("a.wav")
-    world.upload("broken.wav")
-    world.media.objects["broken.wav"] = None  # type: ignore[assignment]  # resolving its options raises an error
-    world.run_until_quiet(faults=True, max_steps=100)
-    [end] = world.bus.terminal_events_of("broken.wav")
-    assert end.error is not None
-    assert (end.error.code, end.error.category) == ("INTERNAL_ERROR", "retryable")
-    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]

@@ -71,10 +71,11 @@ def test_tasks_of_other_programs_on_the_account_are_not_adopted() -> None:
     ("error", "events"),
     [
         (NO_LIST, [SUBMITTED, SUCCEEDED]),
+        (VendorError("InvalidParameter", "no such request", ErrorClass.PERMANENT, 400), [SUBMITTED, SUCCEEDED]),
         (VendorError("HTTP_404", "an HTML page", ErrorClass.RETRYABLE, 404), [SUBMITTED, SUCCEEDED]),
         (VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500), [DELAYED, SUBMITTED, SUCCEEDED]),
     ],
-    ids=["no list", "no such path", "list fails"],
+    ids=["no list", "refused", "no such path", "list fails"],
 )
 def test_without_a_task_list_a_lost_response_leads_to_one_more_submission_which_is_counted(
     error: VendorError, events: list[str]
