@@ -50,7 +50,9 @@ _SIGNED_PARAMETER = re.compile(
 )
 _SIGNED_PATTERNS = (
     _SIGNED_PARAMETER,
-    re.compile(r"Signature[A-Za-z]{0,24}\W{1,8}(?:[A-Za-z]{1,12}\W{1,8}){0,3}(?P<value>[0-9a-f]{64})", re.IGNORECASE),
+    re.compile(
+        r"Signature[A-Za-z]{0,24}\W{1,8}(?:[A-Za-z]{1,12}\W{1,8}){0,3}(?P<value>(?<!\\)[0-9a-f]{64})", re.IGNORECASE
+    ),
     re.compile(
         rf"""["']val(?:ue)?["']{_BLANKS}:{_BLANKS}["'](?P<value>[^\s"'\\]{{8,}}+)["']"""
         rf"""{_BLANKS},{_BLANKS}["'][a-z]{{1,12}}["']{_BLANKS}:{_BLANKS}["']{_SIGNATURE_NAME}["']""",
@@ -72,7 +74,8 @@ _NAMED_SECRET = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _KEY = re.compile(r"(?<![A-Za-z0-9])(?P<value>(?:sk|st)-[A-Za-z0-9_-]{4,})", re.IGNORECASE)
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}+={0,2}")
+_BASE64 = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)|(?P<digits>[A-Za-z0-9+/_-]{24,}+={0,2})", re.DOTALL)
+"""An escape before it is skipped: its letter looks like a digit of base64."""
 _SIGNATURE_MARKERS = ("signature", "token", "credential", "accesskey", "access_key", "access-key", "secret")
 _KEY_MARKERS = ("authorization", "bearer", "key", "sk-", "st-")
 _MARKERS = (*_SIGNATURE_MARKERS, *_KEY_MARKERS)
@@ -221,7 +224,7 @@ def _find_forms(text: str, patterns: Iterable[re.Pattern[str]]) -> Iterator[Span
 def _find_base64(text: str, redact: Callable[[str], str]) -> Iterator[Span]:
     """The spans of base64 that contains a secret."""
     for found in _BASE64.finditer(text):
-        digits = found[0].rstrip("=").translate(_URL_SAFE_DIGITS)
+        digits = (found["digits"] or "").rstrip("=").translate(_URL_SAFE_DIGITS)
         for offset in range(4):  # a path before it may look like base64 too
             content = base64.b64decode(digits[offset : len(digits) - (len(digits) - offset) % 4]).decode("latin-1")
             lower = content.lower()
