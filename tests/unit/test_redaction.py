@@ -332,6 +332,8 @@ SECRET = st.text("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789
 ODD_TEXT = st.lists(
     st.sampled_from(
         [*"ab1 \"'\\%&=:;,/?{}[]<>\n\té中\ud83d", "Signature", "Bearer ", "https://", "sk-", "\\u0022", "%22"]
+        + ["&#34;", "&#x5c", "\0", "%u0022", "\\042", "\\x22", "1\n2", "&quot;", "X-Amz-Signature", "value", "name"]
+        + [base64.b64encode(b"https://m/a?Signature=abcdefghi1").decode(), "sk-0123456789abcdefghij", "0" * 64]
     )
 ).map("".join)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 Span = tuple[int, int]
@@ -46,8 +47,6 @@ _RARE_FORMS = r"""
 """
 """Two parts of a word on two lines, and a text in UTF-16 that was read as another encoding. A search for these forms
 looks at every character, so it is made only in a text with a line break or a NUL."""
-_ESCAPES = re.compile(_ESCAPE_FORMS, re.VERBOSE)
-_ALL_ESCAPES = re.compile(_ESCAPE_FORMS + _RARE_FORMS, re.VERBOSE)
 _ESCAPED = str.maketrans("ntr", "\n\t\r")
 _ENTITIES = {
     "quot": '"', "apos": "'", "lt": "<", "gt": ">", "equals": "=", "amp": "&", "colon": ":", "sol": "/", "quest": "?",
@@ -56,6 +55,11 @@ _ENTITIES = {
 }  # fmt: skip
 _SIGNS = "%\\&\n\0"
 """Each escape contains one of these."""
+
+
+@cache
+def _compile_escapes(with_rare_forms: bool) -> re.Pattern[str]:
+    return re.compile(_ESCAPE_FORMS + _RARE_FORMS if with_rare_forms else _ESCAPE_FORMS, re.VERBOSE)
 
 
 class DecodedText:
@@ -74,8 +78,7 @@ class DecodedText:
         inner = DecodedText("", self)
         parts: list[str] = []
         end = length = 0
-        found = _ALL_ESCAPES if "\n" in self.text or "\0" in self.text else _ESCAPES
-        for escapes in found.finditer(self.text):
+        for escapes in _compile_escapes("\n" in self.text or "\0" in self.text).finditer(self.text):
             start = escapes.start()
             characters = _decode_escapes(escapes)
             parts += (self.text[end:start], characters)

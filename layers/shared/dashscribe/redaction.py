@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Iterable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -41,43 +41,36 @@ _SEPARATOR = (
 )
 _SCHEME = r"(?:(?:Bearer|Basic|Digest|Token|OSS|AWS|(?:AWS4|OSS4)-HMAC-SHA256)\s{1,4})?+"
 _JSON_LITERAL = r"(?:null|true|false|-?[0-9]++(?:\.[0-9]++)?(?:e[+-]?[0-9]++)?)\s{0,4}[,}\]]"
-_NAME = re.compile(f"{_SIGNATURE_NAME}|{_KEY_NAME}", re.IGNORECASE)
-_HEADER = re.compile(_SIGNING_HEADER, re.IGNORECASE)
-_SIGNED_PARAMETER = re.compile(
+_NAME = f"{_SIGNATURE_NAME}|{_KEY_NAME}"
+_SIGNED_PARAMETER = (
     rf"(?<![A-Za-z0-9])(?:{_SIGNING_HEADER}{_SEPARATOR}(?!{_JSON_LITERAL})|{_SIGNATURE_NAME}[=>＝]"
-    rf"""|{_SIGNATURE_NAME}["']{_BLANKS}:{_BLANKS}[\[(]?{_BLANKS}b?["']){_VALUE}""",
-    re.IGNORECASE,
+    rf"""|{_SIGNATURE_NAME}["']{_BLANKS}:{_BLANKS}[\[(]?{_BLANKS}b?["']){_VALUE}"""
 )
-_SIGNED_PATTERNS = (
+_SIGNED = (
     _SIGNED_PARAMETER,
-    re.compile(r"Signature[A-Za-z]{0,24}\W{1,8}(?:[A-Za-z]{1,12}\W{1,8}){0,3}(?P<value>[0-9a-f]{64})", re.IGNORECASE),
-    re.compile(
-        rf"""["']val(?:ue)?["']{_BLANKS}:{_BLANKS}["'](?P<value>[^\s"'\\]{{8,}}+)["']"""
-        rf"""{_BLANKS},{_BLANKS}["'][a-z]{{1,12}}["']{_BLANKS}:{_BLANKS}["']{_SIGNATURE_NAME}["']""",
-        re.IGNORECASE,
-    ),
+    r"Signature[A-Za-z]{0,24}\W{1,8}(?:[A-Za-z]{1,12}\W{1,8}){0,3}(?P<value>(?<!\\)[0-9a-f]{64})",
+    rf"""["']val(?:ue)?["']{_BLANKS}:{_BLANKS}["'](?P<value>[^\s"'\\]{{8,}}+)["']"""
+    rf"""{_BLANKS},{_BLANKS}["'][a-z]{{1,12}}["']{_BLANKS}:{_BLANKS}["']{_SIGNATURE_NAME}["']""",
 )
-_KEY_PATTERNS = (
-    re.compile(r"(?<![A-Za-z0-9])(?P<value>sk-(?=[A-Za-z0-9_-]{0,99}[0-9])[A-Za-z0-9_-]{20,})", re.IGNORECASE),
-    re.compile(
-        rf"(?<![A-Za-z0-9])(?:{_KEY_NAME}{_SEPARATOR}{_SCHEME}|Bearer[\s+]{{1,8}}[\"']?){_LONG_VALUE}", re.IGNORECASE
-    ),
+_IN_TRANSCRIPTS = (
+    *_SIGNED,
+    r"(?<![A-Za-z0-9])(?P<value>sk-(?=[A-Za-z0-9_-]{0,99}[0-9])[A-Za-z0-9_-]{20,})",
+    rf"""(?<![A-Za-z0-9])(?:{_KEY_NAME}{_SEPARATOR}{_SCHEME}|Bearer[\s+]{{1,8}}["']?){_LONG_VALUE}""",
 )
 """Parameters and headers of signed requests, and API keys. A transcript of speech does not contain these forms."""
-_NAMED_SECRET = re.compile(
-    rf"""(?<![A-Za-z0-9])
-    (?: (?:{_SIGNATURE_NAME}|{_KEY_NAME}) {_SEPARATOR} {_SCHEME} (?!{_JSON_LITERAL}) | Bearer[\s+]{{1,8}}["']? )
-    {_VALUE}
-    """,
-    re.VERBOSE | re.IGNORECASE,
+_IN_MESSAGES = (
+    rf"(?<![A-Za-z0-9])(?:(?:{_SIGNATURE_NAME}|{_KEY_NAME}){_SEPARATOR}{_SCHEME}(?!{_JSON_LITERAL})"
+    rf"""|Bearer[\s+]{{1,8}}["']?){_VALUE}""",
+    *_SIGNED,
+    r"(?<![A-Za-z0-9])(?P<value>(?:sk|st)-[A-Za-z0-9_-]{4,})",
 )
-_KEY = re.compile(r"(?<![A-Za-z0-9])(?P<value>(?:sk|st)-[A-Za-z0-9_-]{4,})", re.IGNORECASE)
-_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}+={0,2}")
+_BASE64 = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)|(?P<digits>[A-Za-z0-9+/_-]{24,}+={0,2})", re.DOTALL)
+"""An escape before it is skipped: its letter looks like a digit of base64."""
 _SIGNATURE_MARKERS = ("signature", "token", "credential", "accesskey", "access_key", "access-key", "secret")
 _KEY_MARKERS = ("authorization", "bearer", "key", "sk-", "st-")
 _MARKERS = (*_SIGNATURE_MARKERS, *_KEY_MARKERS)
 """Texts without a marker skip the search with the expressions, which is many times slower."""
-_BASE64_MARKERS = ("signature", "token", "credential", "secret", "bearer", "sk-", "api", "://")
+_BASE64_MARKERS = ("signature", "token", "credential", "secret", "bearer", "sk-", "api-key", "api_key", "apikey", "://")
 _URL_SAFE_DIGITS = str.maketrans("-_", "+/")
 _NAME_KEYS = frozenset({"name", "key", "header", "field", "param", "parameter"})
 _VALUE_KEYS = frozenset({"value", "val", "values", "content"})
@@ -100,7 +93,7 @@ def register_signed_url(url: str) -> None:
         parameters = parse_qsl(urlsplit(url).query)
     except ValueError:
         return
-    values = [value for name, value in parameters if _NAME.fullmatch(name) and len(value) >= MIN_SECRET_CHARACTERS]
+    values = [value for name, value in parameters if _is_secret_name(name) and len(value) >= MIN_SECRET_CHARACTERS]
     forms = dict.fromkeys(
         form for value in values for form in (value, value.replace(" ", "+"), value.replace("+", " "))
     )
@@ -121,7 +114,7 @@ def redacted(text: str) -> str:
             if query >= 0 and start not in urls:
                 urls.add(start)
                 found.append(level.original_span(url.start() + query + 1, url.end()))
-        spans = [*_find_forms(level.text, (_NAMED_SECRET, *_SIGNED_PATTERNS, _KEY)), *_find_registered(level.text)]
+        spans = [*_find_forms(level.text, _IN_MESSAGES), *_find_registered(level.text)]
         spans += _find_base64(level.text, redacted)
         found += [level.original_span(*span) for span in spans]
     return _replace(text, found)
@@ -138,7 +131,7 @@ def redact_signatures(text: str) -> str:
             query = url[0].find("?")
             if query >= 0 and is_signed_url(url[0]):
                 found.append(level.original_span(url.start() + query + 1, url.end()))
-        spans = [*_find_forms(level.text, (*_SIGNED_PATTERNS, *_KEY_PATTERNS)), *_find_registered(level.text)]
+        spans = [*_find_forms(level.text, _IN_TRANSCRIPTS), *_find_registered(level.text)]
         spans += _find_base64(level.text, redact_signatures)
         found += [level.original_span(*span) for span in spans]
     return _replace(text, found)
@@ -180,7 +173,7 @@ def _find_named(container: dict[str, Any] | list[Any]) -> list[Any]:
     """The places of the values that have the name of a secret: `{name: value}`, `{"name": name, "value": value}` or
     `[name, value]`."""
     if isinstance(container, list):
-        names = [n for n, each in enumerate(container[:-1]) if isinstance(each, str) and _HEADER.fullmatch(each)]
+        names = [n for n, each in enumerate(container[:-1]) if isinstance(each, str) and _is_header(each)]
         return [n + 1 for n in names if container[n + 1] is not None]
     found = [name for name, value in container.items() if value is not None and _is_secret_name(name)]
     is_pair = any(
@@ -192,7 +185,11 @@ def _find_named(container: dict[str, Any] | list[Any]) -> list[Any]:
 
 @lru_cache(maxsize=1000)
 def _is_secret_name(name: str) -> bool:
-    return _NAME.fullmatch(name) is not None
+    return _compile(_NAME).fullmatch(name) is not None
+
+
+def _is_header(text: str) -> bool:
+    return _has_marker(text) and _compile(_SIGNING_HEADER).fullmatch(text) is not None
 
 
 def find_urls(text: str) -> Iterator[str]:
@@ -207,21 +204,31 @@ def _find_url_matches(text: str) -> Iterator[re.Match[str]]:
 
 def is_signed_url(url: str) -> bool:
     """Whether the URL contains a signature or a token, in any encoding."""
-    return any(_SIGNED_PARAMETER.search(level.text) for level in decode_levels(url))
+    return any(_compile(_SIGNED_PARAMETER).search(level.text) for level in decode_levels(url))
 
 
-def _find_forms(text: str, patterns: Iterable[re.Pattern[str]]) -> Iterator[Span]:
-    """The spans of the values that one of the patterns finds."""
+def _has_marker(text: str) -> bool:
     lower = text.lower()
-    if any(marker in lower for marker in _MARKERS):
+    return any(marker in lower for marker in _MARKERS)
+
+
+@cache
+def _compile(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern when a text first needs it: all of them take 20 ms, which would delay a cold start."""
+    return re.compile(pattern, re.IGNORECASE)
+
+
+def _find_forms(text: str, patterns: Iterable[str]) -> Iterator[Span]:
+    """The spans of the values that one of the patterns finds."""
+    if _has_marker(text):
         for pattern in patterns:
-            yield from (found.span("value") for found in pattern.finditer(text))
+            yield from (found.span("value") for found in _compile(pattern).finditer(text))
 
 
 def _find_base64(text: str, redact: Callable[[str], str]) -> Iterator[Span]:
     """The spans of base64 that contains a secret."""
     for found in _BASE64.finditer(text):
-        digits = found[0].rstrip("=").translate(_URL_SAFE_DIGITS)
+        digits = (found["digits"] or "").rstrip("=").translate(_URL_SAFE_DIGITS)
         for offset in range(4):  # a path before it may look like base64 too
             content = base64.b64decode(digits[offset : len(digits) - (len(digits) - offset) % 4]).decode("latin-1")
             lower = content.lower()

@@ -282,6 +282,15 @@ def test_silence_succeeds_with_the_same_warning_as_a_synchronous_call(document: 
     assert (files["transcript.txt"], files["transcript.srt"]) == ("", "")
 
 
+def test_a_task_that_succeeded_with_a_code_for_silence_and_no_results_is_silence() -> None:
+    world = World()
+    world.vendor.endings["task-0"] = ("SUCCEEDED", NO_WORDS)
+    world.upload("talk.mp3")
+    world.run_until_quiet()
+    job = world.job_of("talk.mp3")
+    assert (job.status, job.warnings, job.attempts) == (Status.SUCCEEDED, [NO_WORDS], 1)
+
+
 @pytest.mark.parametrize("code", ["SUCCESS_WITH_NO_VALID_FRAGMENT", "ASR_RESPONSE_HAVE_NO_WORDS"])
 def test_a_task_whose_status_is_silence_succeeds_without_text(code: str) -> None:
     world = World()

@@ -174,7 +174,7 @@ def _read_outcome(output: TaskOutput, subtask: Subtask | None) -> FileOutcome:
 
 
 def _outcome_without_subtask(output: TaskOutput) -> FileOutcome:
-    if output.task_status == SUCCEEDED:
+    if output.task_status == SUCCEEDED and output.code not in NO_SPEECH_CODES:
         code = MISSING_FROM_RESULTS
         message = "This file is missing from the results of DashScope's task."
     else:

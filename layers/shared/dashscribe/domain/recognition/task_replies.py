@@ -118,9 +118,9 @@ class TaskOutput(_Reply):
     @property
     def is_incomplete(self) -> bool:
         """Whether a task that succeeded has no results, or not all of them. They may come a moment later."""
-        return self.task_status == SUCCEEDED and (
-            not self.subtasks or any(subtask.is_incomplete for subtask in self.subtasks)
-        )
+        if self.task_status != SUCCEEDED or self.code:
+            return False
+        return not self.subtasks or any(subtask.is_incomplete for subtask in self.subtasks)
 
     @property
     def ended_at(self) -> datetime | None:
