@@ -11,7 +11,7 @@ import base64
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 REDACTED = "[redacted]"
@@ -19,9 +19,11 @@ MIN_SECRET_CHARACTERS = 8
 """A shorter value is not registered, because harmless text contains it too."""
 MAX_REGISTERED_SIGNATURES = 256
 """The newest are kept. A submission has at most 100 presigned URLs."""
+MAX_REMEMBERED_CHARACTERS, MAX_REMEMBERED_TEXTS = 40, 50_000
 _MAX_DECODINGS = 6
 """How many mixed encodings are decoded, one after the other. Repeated percent-encoding counts as one."""
 
+_T = TypeVar("_T")
 _Span = tuple[int, int]
 
 
@@ -146,6 +148,8 @@ def redact_document(
 
     The value of a name such as `X-Amz-Signature` is replaced as a whole, by what `redact_named` returns.
     """
+    redact = _remembering(redact)
+    is_secret_name = _remembering(lambda name: _NAME.fullmatch(name) is not None)
     holder = [document]
     pending: list[Any] = [holder]
     while pending:  # a loop, because a nested document could exceed the limit of recursion
@@ -155,13 +159,30 @@ def redact_document(
             container.clear()
             container.update(entries)
         for place, value in container.items() if isinstance(container, dict) else enumerate(container):
-            if isinstance(place, str) and value is not None and _NAME.fullmatch(place):
+            if isinstance(place, str) and value is not None and is_secret_name(place):
                 container[place] = redact_named(value)
             elif isinstance(value, str):
-                container[place] = redact(value)
+                redacted_value = redact(value)
+                if redacted_value is not value:
+                    container[place] = redacted_value
             elif isinstance(value, dict | list):
                 pending.append(value)
     return holder[0]
+
+
+def _remembering(function: Callable[[str], _T]) -> Callable[[str], _T]:
+    """The function, which is not called again for a short text that it knows: a transcript repeats names and words."""
+    known: dict[str, _T] = {}
+
+    def call(text: str) -> _T:
+        if text in known:
+            return known[text]
+        result = function(text)
+        if len(text) <= MAX_REMEMBERED_CHARACTERS and len(known) < MAX_REMEMBERED_TEXTS:
+            known[text] = result
+        return result
+
+    return call
 
 
 def find_urls(text: str) -> Iterator[str]:

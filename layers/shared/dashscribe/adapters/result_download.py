@@ -106,7 +106,7 @@ class ResultDownload:
         try:
             return parse_result(body)
         except ValueError as error:
-            raise ResultUnreadable("The result is not a JSON object; it may be incomplete.", body) from error
+            raise ResultUnreadable("The result is not a JSON object; it may be incomplete.", bytes(body)) from error
 
     def _check_url(self, url: str) -> _Address:
         """The address of an allowed result. Raises `ResultRefused` for any other, and `ValueError` if it is no URL."""
@@ -191,7 +191,7 @@ def _parse_url(url: str) -> _Address:
     return _Address(parts.scheme, host, port, quote(target, safe=_PRINTABLE_ASCII))
 
 
-def _read(response: httpx.Response, deadline: float, *, small_only: bool) -> bytes:
+def _read(response: httpx.Response, deadline: float, *, small_only: bool) -> bytearray:
     """The body of a successful response. Its encoding is identity, so its bytes are counted as they were received."""
     if response.status_code != 200:
         raise ResultUnavailable(f"The result's host returned HTTP {response.status_code}.")
@@ -209,7 +209,7 @@ def _read(response: httpx.Response, deadline: float, *, small_only: bool) -> byt
             )
         if time.monotonic() > deadline:
             raise ResultUnavailable("The download of the result took too long.")
-    return bytes(body)
+    return body
 
 
 def _refused(message: str) -> ResultRefused:
