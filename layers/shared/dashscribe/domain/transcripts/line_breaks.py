@@ -41,6 +41,10 @@ NEVER_LAST = frozenset(OPENING_MARKS + "$￥¥£€₩#＃＄￡" + "เแโ�
 before their consonant."""
 
 
+_OPENING_BEFORE_A_BLANK = frozenset("([{«‹¿¡")
+"""Marks that open what follows them also where a blank is between (French `« oui »`)."""
+
+
 class Break(IntEnum):
     """How good a break is, from the best to the worst."""
 
@@ -113,6 +117,7 @@ def _permitted(text: str, found: Iterable[int]) -> list[int]:
         and text[at] != " "
         and text[at] not in NEVER_FIRST
         and text[at - 1] not in NEVER_LAST
+        and not (text[at - 1] == " " and text[max(0, at - 2)] in _OPENING_BEFORE_A_BLANK)
         and not (_is_latin(text[at - 1]) and _is_latin(text[at]))
     )
 
@@ -123,7 +128,7 @@ def _is_latin(sign: str) -> bool:
 
 
 def _with_long_pieces_split(text: str, positions: list[int], rules: ScriptRules) -> list[int]:
-    """Adds breaks to a piece that is wider than a line: at / . - _ ? &, else between clusters, in equal parts."""
+    """Adds breaks to a piece that is wider than a line: after / . - _ ? &, else inside of a word that no line holds."""
     edges, found = [0, *positions, len(text)], list(positions)
     for start, stop in pairwise(edges):
         piece = text[start:stop].rstrip()
@@ -132,24 +137,45 @@ def _with_long_pieces_split(text: str, positions: list[int], rules: ScriptRules)
     return sorted(found)
 
 
-_JOINT = re.compile("schafts?|ungs|heits|keits|täts|ions|tums|-|ー(?=[\u30a1-\u30f4])")
-"""Where a German compound has a joint, and where a Japanese one that is written in katakana may have one."""
+WHOLE_WORD_LINES = 1.5
+"""A word of up to so many lines stays whole on a line of its own, which players still show. A longer one is divided,
+because players would cut it off or wrap it anywhere."""
+_JOINT = re.compile(
+    "schafts?|ungs|heits|keits|täts|ions|tums|-"
+    "|(?:ション|ー(?![シジ]ョ))(?=[\u30a1-\u30f4])|[\u3041-\u3096](?=[\u30a1-\u30f4\u4e00-\u9fff])"
+)
+"""Where a German compound has a joint, where one that is written in katakana may have one (but コミュニケーション), and
+where Japanese words that are written in kanji or katakana begin after hiragana."""
+_NOT_IN_A_WORD = re.compile(
+    f"[{HAN}\u3041-\u309f\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2190-\u2bff\U0001f000-\U0001faff]"
+)
+"""Characters between which a break tears no word as written with blanks: ideographs, syllables, symbols."""
 
 
 def _parts_of(piece: str, limit: int) -> list[int]:
-    """Where to cut a piece into parts of at most `limit` cells, which are about equally wide."""
+    """Where to cut a piece into parts of at most `limit` cells, which are about equally wide. A word stays whole if it
+    has at most `WHOLE_WORD_LINES` times as many."""
     clusters = [0, *graphemes.boundaries(piece), len(piece)]
     widths = [0, *accumulate(cells(piece[start:stop]) for start, stop in pairwise(clusters))]
     joints = {match.end() for match in _JOINT.finditer(piece)}
+    classes = [3, *(_class(piece, at, joints) for at in clusters[1:-1]), 0]
     found: list[int] = []
-    start, total = 0, widths[-1]
+    start, last, total = 0, len(clusters) - 1, widths[-1]
     while total - widths[start] > limit:
         target = widths[start] + (total - widths[start]) / -(-(total - widths[start]) // limit)
         stop = max(start + 1, bisect_right(widths, widths[start] + limit) - 1)
-        choices = range(start + 1, min(stop, len(clusters) - 2) + 1)
+        choices = range(start + 1, min(stop, last - 1) + 1)
         if not choices:
             break
-        start = min(choices, key=lambda at: (_class(piece, clusters[at], joints), abs(widths[at] - target)))
+        best = min(choices, key=lambda at: (classes[at], abs(widths[at] - target)))
+        if classes[best] > 0:
+            word_end = next(at for at in range(start + 1, last + 1) if classes[at] == 0)
+            is_word = not _NOT_IN_A_WORD.search(piece, clusters[start], clusters[word_end])
+            if is_word and widths[word_end] - widths[start] <= limit * WHOLE_WORD_LINES:
+                best = word_end
+        if best == last:
+            break
+        start = best
         found.append(clusters[start])
     return found
 

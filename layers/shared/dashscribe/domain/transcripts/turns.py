@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from dashscribe.domain.transcripts.line_breaks import CLAUSE_MARKS, CLOSING_MARKS, SENTENCE_MARKS
 from dashscribe.domain.transcripts.script_rules import HAN, KANA
+from dashscribe.domain.transcripts.spoken_text import with_single_blanks
 from dashscribe.domain.transcripts.transcript import Channel, Sentence, Transcript
 from dashscribe.domain.transcripts.voices import Voice, voice_names, voice_of
 
@@ -98,7 +99,7 @@ def _turn(sentences: Sequence[Sentence], name: str) -> Turn:
     turn = Turn(sentences[0].begin_ms, name)
     count, end_before = 0, None
     for sentence in sentences:
-        for number, text in enumerate(parts(" ".join(sentence.text.split()))):
+        for number, text in enumerate(parts(with_single_blanks(sentence.text))):
             begin = sentence.begin_ms if number == 0 else None
             paused = begin is not None and end_before is not None and begin - end_before >= PAUSE_MS
             last = turn.paragraphs[-1] if turn.paragraphs else None

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from dashscribe.domain.transcripts import graphemes
+from dashscribe.domain.transcripts.common_words import positions_in_words
 from dashscribe.domain.transcripts.script_rules import Script
 
 DOUBTFUL = 600
@@ -38,6 +39,10 @@ def word_starts(text: str, script: Script) -> WordStarts:
     if parsers is None:
         return WordStarts(graphemes.boundaries(text)[SYLLABLE_CLUSTERS - 1 :: SYLLABLE_CLUSTERS], frozenset())
     possible, sure = (_bounds(parser.parse(text)) for parser in parsers)
+    if name != "ja":
+        inside = positions_in_words(text, name[:2])
+        possible = [at for at in possible if at not in inside]
+        sure = [at for at in sure if at not in inside]
     return WordStarts(possible, frozenset(sure))
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from dashscribe.domain.transcripts.script_rules import cells
+from dashscribe.domain.transcripts.spoken_text import with_single_blanks
 from dashscribe.domain.transcripts.transcript import Sentence, Word
 
 Times = tuple[int | None, int | None]
@@ -126,7 +127,7 @@ def timed_sentences(channel_id: int, sentences: Iterable[Sentence], duration_ms:
     begins = sorted(begin for begin, _ in times if begin is not None)
     if not begins:
         return []
-    texts = [" ".join(sentence.text.split()) for sentence in spoken]
+    texts = [with_single_blanks(sentence.text) for sentence in spoken]
     widths = [cells(text) for text in texts]
     bounds = repaired(times, widths, 0, _last_moment(begins, times, widths, duration_ms))
     return [
@@ -196,9 +197,10 @@ def _aligned(text: str, words: Sequence[Word]) -> list[tuple[str, Word | None]]:
     """The text in slices, each with its word, or with None where the words leave something out."""
     found: list[tuple[int, int, Word | None]] = []
     position = 0
+    searched = text.translate(_BLANKS)
     for word in words:
         core = " ".join(word.text.split())
-        start = text.find(core, position, position + len(core) + SEARCH)
+        start = searched.find(core, position, position + len(core) + SEARCH)
         if start < 0:
             continue
         if _is_said(text[position:start]):
@@ -215,6 +217,10 @@ def _aligned(text: str, words: Sequence[Word]) -> list[tuple[str, Word | None]]:
         for (start, stop), (_, _, word) in zip(pairwise(starts), found, strict=True)
         if stop > start
     ]
+
+
+_BLANKS = dict.fromkeys(map(ord, "\u00a0\u2007\u202f"), " ")
+"""No-break spaces are searched as blanks, because the words of a sentence may have others than its text."""
 
 
 def _first_said(text: str, position: int) -> int:
