@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import accumulate
+
+import budoux
 import pytest
 import regex  # type: ignore[import-untyped]  # the package has no types
 from hypothesis import example, given, settings
@@ -150,6 +154,25 @@ def test_thai_clusters_from_the_vendor_do_not_tear_words() -> None:
     text = "วันนี้เราจะมาพูดคุยกันเรื่องการท่องเที่ยว"
     clusters = regex.findall(r"\X", text)
     assert {"พูดคุย", "ท่องเที่ยว"} <= set(texts(atoms(text, clusters)))
+
+
+@pytest.mark.parametrize(
+    ("sample", "script", "load"),
+    [
+        ("thai", Script.SOUTH_EAST_ASIAN, budoux.load_default_thai_parser),
+        ("japanese", Script.JAPANESE, budoux.load_default_japanese_parser),
+        ("chinese", Script.CHINESE, budoux.load_default_simplified_chinese_parser),
+        ("traditional chinese", Script.CHINESE, budoux.load_default_traditional_chinese_parser),
+    ],
+)
+def test_words_begin_where_budoux_parts_the_text_and_nowhere_else(
+    sample: str, script: Script, load: Callable[[], budoux.Parser]
+) -> None:
+    text = SAMPLES[sample]
+    phrases = load().parse(text)
+    bounds = set(accumulate(map(len, phrases))) - {len(text)}
+    found = set(word_starts(text, script).possible)
+    assert found == bounds if sample == "japanese" else found <= bounds
 
 
 def test_traditional_chinese_breaks_between_its_words() -> None:

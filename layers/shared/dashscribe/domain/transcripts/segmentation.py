@@ -116,7 +116,8 @@ class _Divider:
         self.comma = self._last_comma()
         self.boundary = [self._boundary(at) for at in range(self.count + 1)]
         self.best = [0.0] + [float("inf")] * self.count
-        self.shape: list[Shape | None] = [None] * (self.count + 1)
+        self.choice: list[tuple[int, tuple[int, ...]]] = [(0, ())] * (self.count + 1)
+        """For each position, where the best cue that ends there begins, and where its further lines begin."""
 
     def _labels(self) -> list[int]:
         """The width of the label that a cue beginning at each atom needs: none where the voice goes on."""
@@ -165,10 +166,9 @@ class _Divider:
         found: list[Shape] = []
         at = self.count
         while at:
-            shape = self.shape[at]
-            assert shape is not None  # noqa: S101  # each position is reached, at worst by one atom a cue
-            found.append(shape)
-            at = shape.begin
+            begin, line_starts = self.choice[at]  # each position is reached, at worst by one atom a cue
+            found.append(Shape(begin, at, line_starts))
+            at = begin
         return found[::-1]
 
     def _extend_to(self, end: int) -> None:
@@ -199,7 +199,7 @@ class _Divider:
             cost, starts = self._lines(begin, end, best - base)
             if base + cost < best:
                 best = base + cost
-                self.best[end], self.shape[end] = best, Shape(begin, end, starts)
+                self.best[end], self.choice[end] = best, (begin, starts)
         if run and self.options.lines > 1:
             self._join_voices(run, end, best)
 
@@ -335,7 +335,7 @@ class _Divider:
             cost += lower_cost + self._cost_of_text(begin, run)
             if cost < best:
                 best = cost
-                self.best[end], self.shape[end] = best, Shape(begin, end, (run,))
+                self.best[end], self.choice[end] = best, (begin, (run,))
 
 
 DASH = "- "

@@ -11,6 +11,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from dashscribe.domain.transcripts.script_rules import cells
 from dashscribe.domain.transcripts.spoken_text import with_single_blanks
@@ -31,8 +32,7 @@ SEARCH = 24
 """A word is looked for up to this many characters after its expected place in the text of the sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimedText:
+class TimedText(NamedTuple):
     """A stretch of text, with the blank that follows it, and when it is spoken."""
 
     begin_ms: int
