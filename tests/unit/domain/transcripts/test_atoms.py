@@ -118,6 +118,10 @@ def test_a_hyphenated_word_is_whole_where_it_fits() -> None:
         ("with Dr. Smith", "Dr.", Break.TIED),
         ("by J. R. Tolkien", "R.", Break.TIED),
         ("he said “stop.” Then", "“stop.”", Break.SENTENCE),
+        ("er sagte „Halt.“ Dann", "„Halt.“", Break.SENTENCE),
+        ("er sagte »Halt.« Dann", "sagte »Halt.«", Break.SENTENCE),
+        ("das Wort „Halt“ ist kurz", "„Halt“", Break.TIED),
+        ("about 12 € tickets", "€", Break.WORD),
         ("गाँव के लोग", "गाँव", Break.WEAK),
         ("최선을 다할 수 있다", "다할", Break.WEAK),
     ],
@@ -231,6 +235,7 @@ def test_a_long_katakana_compound_breaks_after_a_long_vowel() -> None:
     "word",
     [
         "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz",
+        "„Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz!“",
         "lentokonesuihkuturbiinimoottoriapumekaanikkoaliupseerioppilas,",
         "コンピューターソフトウェアエンジニアリング",
     ],

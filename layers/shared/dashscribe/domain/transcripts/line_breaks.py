@@ -26,10 +26,12 @@ from dashscribe.domain.transcripts.unspaced_words import WordStarts, word_starts
 
 SENTENCE_MARKS = ".?!。？！｡．…।॥؟۔។။‽"
 CLAUSE_MARKS = ",;:、，；：､،؛—–၊"
-OPENING_MARKS = "([{«“‘「『（【《〈［｛〔〖¿¡｢"
-CLOSING_MARKS = ")]}»”’」』）】》〉］｝〕〗｣\"'"
+OPENING_MARKS = "([{«‹“„‘‚「『（【《〈［｛〔〖¿¡｢"
+CLOSING_MARKS = ")]}»›”’」』）】》〉］｝〕〗｣\"'"
+ENDING_MARKS = CLOSING_MARKS + "“‘«"
+"""What may close a sentence: after a word, German closes with “ and «, which open in most languages."""
 NEVER_FIRST = frozenset(
-    ",.!?;:%‰°)]}»”’、，。．！？；：％）］｝」』】》〉〕〗…‥・·ーｰ～〜"
+    ",.!?;:%‰°)]}»›”’、，。．！？；：％）］｝」』】》〉〕〗…‥・·ーｰ～〜"
     "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ々〻ゝゞヽヾ゛゜"
     "｡､｣･ｧｨｩｪｫｬｭｮｯﾞﾟๆຯໆฯ।॥؟،؛۔។៕ៗ၊။"
     "ะาๅະາຽ"
@@ -41,8 +43,8 @@ NEVER_LAST = frozenset(OPENING_MARKS + "$￥¥£€₩#＃＄￡" + "เแโ�
 before their consonant."""
 
 
-_OPENING_BEFORE_A_BLANK = frozenset("([{«‹¿¡")
-"""Marks that open what follows them also where a blank is between (French `« oui »`)."""
+_OPENS = re.compile(r"(?:^|(?<= ))[(\[{«‹¿¡] $")
+"""A mark between blanks that opens what follows (French `« oui »`, but not German `»ja«`)."""
 
 
 class Break(IntEnum):
@@ -117,7 +119,7 @@ def _permitted(text: str, found: Iterable[int]) -> list[int]:
         and text[at] != " "
         and text[at] not in NEVER_FIRST
         and text[at - 1] not in NEVER_LAST
-        and not (text[at - 1] == " " and text[max(0, at - 2)] in _OPENING_BEFORE_A_BLANK)
+        and not _OPENS.search(text, max(0, at - 3), at)
         and not (_is_latin(text[at - 1]) and _is_latin(text[at]))
     )
 
@@ -137,6 +139,7 @@ def _with_long_pieces_split(text: str, positions: list[int], rules: ScriptRules)
     return sorted(found)
 
 
+_TRIMMED = OPENING_MARKS + CLOSING_MARKS + SENTENCE_MARKS + CLAUSE_MARKS
 WHOLE_WORD_LINES = 1.5
 """A word of up to so many lines stays whole on a line of its own, which players still show. A longer one is divided,
 because players would cut it off or wrap it anywhere."""
@@ -170,8 +173,8 @@ def _parts_of(piece: str, limit: int) -> list[int]:
         best = min(choices, key=lambda at: (classes[at], abs(widths[at] - target)))
         if classes[best] > 0:
             word_end = next(at for at in range(start + 1, last + 1) if classes[at] == 0)
-            is_word = not _NOT_IN_A_WORD.search(piece, clusters[start], clusters[word_end])
-            if is_word and widths[word_end] - widths[start] <= limit * WHOLE_WORD_LINES:
+            word = piece[clusters[start] : clusters[word_end]].strip(_TRIMMED)
+            if not _NOT_IN_A_WORD.search(word) and cells(word) <= limit * WHOLE_WORD_LINES:
                 best = word_end
         if best == last:
             break
@@ -189,7 +192,6 @@ def _class(piece: str, at: int, joints: set[int]) -> int:
     return 1 if at in joints else 2
 
 
-_TRIMMED = OPENING_MARKS + CLOSING_MARKS + SENTENCE_MARKS + CLAUSE_MARKS
 _NUMBER = re.compile(r"^[\W_]*\d[\d.,:/]*$")
 _ORDINAL = re.compile(r"^[\W_]*\d{1,2}\.$")
 """A number with a dot, which in many languages counts (German `am 1. Januar`) and ends no sentence before a word."""
@@ -208,7 +210,7 @@ _UNITS = frozenset(
 def quality(before: str, after: str, rules: ScriptRules, language: str, is_phrase: bool) -> Break:
     """How good the break between two neighbouring pieces of a sentence is. `before` may end in a blank."""
     left, right = before.rstrip(), after.strip()
-    core = left.rstrip(CLOSING_MARKS)
+    core = left.rstrip(ENDING_MARKS)
     last, first = left.split(" ")[-1], right.split(" ")[0]
     if core and core[-1] in SENTENCE_MARKS:
         if last.lower() in _TITLES or (_INITIAL.match(last.strip(OPENING_MARKS + CLOSING_MARKS)) and rules.spaced):
@@ -219,7 +221,7 @@ def quality(before: str, after: str, rules: ScriptRules, language: str, is_phras
             return Break.SENTENCE
     if core and core[-1] in CLAUSE_MARKS:
         return Break.CLAUSE
-    if _is_tied(before, last, first, rules):
+    if _is_tied(before, last, first, rules) or left.endswith(tuple(OPENING_MARKS)):
         return Break.TIED
     return _between(before, last, first, rules, language, is_phrase)
 

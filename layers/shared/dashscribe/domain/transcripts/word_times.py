@@ -237,7 +237,7 @@ def _after_blanks(text: str, start: int) -> int:
     return start
 
 
-OPENING = frozenset("([{«“‘「『（【《〈［｛〔〖¿¡$￥¥£€#")
+OPENING = frozenset("([{«‹“„‘‚「『（【《〈［｛〔〖¿¡$￥¥£€#")
 
 
 def _is_said(text: str) -> bool:
