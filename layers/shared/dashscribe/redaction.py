@@ -149,17 +149,20 @@ def redact_document(
     The value of a name such as `X-Amz-Signature` is replaced as a whole, by what `redact_named` returns.
     """
     redact = _remembering(redact)
-    is_secret_name = _remembering(lambda name: _NAME.fullmatch(name) is not None)
+    harmless: set[tuple[str, ...]] = set()  # the names of most objects are those of another one
     holder = [document]
     pending: list[Any] = [holder]
     while pending:  # a loop, because a nested document could exceed the limit of recursion
         container = pending.pop()
-        if isinstance(container, dict) and any(redact(name) != name for name in container):
+        may_have_names = isinstance(container, dict) and tuple(container) not in harmless
+        if may_have_names and any(redact(name) != name for name in container):
             entries = [(redact(name), value) for name, value in container.items()]
             container.clear()
             container.update(entries)
+        elif may_have_names and not any(map(_NAME.fullmatch, container)) and len(harmless) < MAX_REMEMBERED_TEXTS:
+            harmless.add(tuple(container))
         for place, value in container.items() if isinstance(container, dict) else enumerate(container):
-            if isinstance(place, str) and value is not None and is_secret_name(place):
+            if may_have_names and isinstance(place, str) and value is not None and _NAME.fullmatch(place):
                 container[place] = redact_named(value)
             elif isinstance(value, str):
                 redacted_value = redact(value)

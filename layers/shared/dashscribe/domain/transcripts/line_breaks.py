@@ -43,6 +43,7 @@ NEVER_LAST = frozenset(OPENING_MARKS + "$￥¥£€₩#＃＄￡" + "เแโ�
 before their consonant."""
 
 
+_OPENING = tuple(OPENING_MARKS)
 _OPENS = re.compile(r"(?:^|(?<= ))[(\[{«‹¿¡] $")
 """A mark between blanks that opens what follows (French `« oui »`, but not German `»ja«`)."""
 
@@ -119,7 +120,7 @@ def _permitted(text: str, found: Iterable[int]) -> list[int]:
         and text[at] != " "
         and text[at] not in NEVER_FIRST
         and text[at - 1] not in NEVER_LAST
-        and not _OPENS.search(text, max(0, at - 3), at)
+        and not (text[at - 1] == " " and text[at - 2 : at - 1] in _OPENING and _OPENS.search(text, max(0, at - 3), at))
         and not (_is_latin(text[at - 1]) and _is_latin(text[at]))
     )
 
@@ -221,7 +222,7 @@ def quality(before: str, after: str, rules: ScriptRules, language: str, is_phras
             return Break.SENTENCE
     if core and core[-1] in CLAUSE_MARKS:
         return Break.CLAUSE
-    if _is_tied(before, last, first, rules) or left.endswith(tuple(OPENING_MARKS)):
+    if _is_tied(before, last, first, rules) or left.endswith(_OPENING):
         return Break.TIED
     return _between(before, last, first, rules, language, is_phrase)
 
