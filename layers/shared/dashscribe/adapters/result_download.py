@@ -25,7 +25,7 @@ HOST_NOT_ALLOWED = "RESULT_HOST_NOT_ALLOWED"
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 """A result of 12 hours with the times of every word has about 15 MB for each channel (tests/benchmarks)."""
 LARGE_RESULT_BYTES = 2 * 1024 * 1024
-"""The size of about two hours with the times of every word. Processing a result takes memory of up to 12 times its
+"""The size of about two hours with the times of every word. Processing a result takes memory of up to 10 times its
 size (docs/performance.md)."""
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 MAX_DOWNLOAD_DURATION = timedelta(seconds=40)
