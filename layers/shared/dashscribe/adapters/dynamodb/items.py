@@ -65,7 +65,7 @@ class Table:
         return True
 
     def _put_revision(self, pk: str, record: Revised, *, is_new: bool) -> Revised:
-        """Write a record over the revision that was read, and return it as it is now (optimistic locking).
+        """Write a record over the revision that was read, and return the written record (optimistic locking).
 
         Fields without a value are left out: an absent `due_kind` keeps the item out of the index. Inner nulls stay.
         Raises `StaleRecord` when another process wrote the record first.
