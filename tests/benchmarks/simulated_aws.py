@@ -318,7 +318,7 @@ class ParallelResults(Results):
 
     def store(self, files: Iterable[OutputFile]) -> None:
         for number, file in enumerate(files):
-            self.files.setdefault(file.key, file.body)
+            self.files.setdefault(file.key, bytes(file.body))
             if number == 0:
                 self._latencies.wait("put result")
         if number:

@@ -29,6 +29,7 @@ LATIN, CHINESE, EMOJI = ("word",), ("天气", "我们"), ("天气", "😀")
         (12, 1, CHINESE),
         (12, 1, EMOJI),
         (12, 2, LATIN),
+        (12, 2, EMOJI),
         (LARGEST_HOURS, 1, LATIN),
         (LARGEST_HOURS, 1, EMOJI),
     ],

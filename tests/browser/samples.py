@@ -93,6 +93,10 @@ def arabic() -> Transcript:
     return _talk(ARABIC, media="s3://media/talks/المكتبة.wav")
 
 
+def french() -> Transcript:
+    return _talk(FRENCH, media="s3://media/talks/canal.wav")
+
+
 def without_times() -> Transcript:
     sentences = [
         Sentence(sentence_id=number, begin_ms=None, end_ms=None, text=text)
@@ -126,6 +130,11 @@ def calls() -> Transcript:
     ]
     return _transcript(channels, duration_ms=9500)
 
+
+FRENCH = [
+    (0, "fr", "On m’a souvent demandé pourquoi on l’appelle « canal des Deux Mers » et non «\u202fcanal royal\u202f»."),
+    (0, "fr", "Il fallut employer jusqu’à douze mille hommes\u202f: « une folie », disait-on à la cour\u202f!"),
+]
 
 HOSTILE = [
     "</script><script>document.title = 'broken'</script>",

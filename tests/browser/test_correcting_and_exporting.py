@@ -198,6 +198,15 @@ def test_exported_srt_has_the_escapes_of_the_rendered_one(open_page: OpenPage) -
     assert line.removeprefix("Speaker 1: ") == expected
 
 
+def test_exported_french_has_its_no_break_spaces_and_no_line_ends_with_a_guillemet(open_page: OpenPage) -> None:
+    page = open_page(samples.french())
+    subrip = exported(page, "srt")
+    lines = [line for line in subrip.split("\n") if line and not line[0].isdigit()]
+    assert not [line for line in lines if line[-1] == "«" or line[0] in "»!:"]
+    assert "«\u202fcanal royal\u202f»" in " ".join(lines)
+    assert "mille hommes\u202f: « une folie »" in exported(page, "txt")
+
+
 def test_exported_arabic_srt_goes_from_right_to_left(open_page: OpenPage) -> None:
     page = open_page(samples.arabic(), speaker_names={"1": "ليلى", "2": "سمير"})
     lines = [line for line in exported(page, "srt").split("\n") if line and not line[0].isdigit()]

@@ -116,7 +116,7 @@ class Results:
 
     def store(self, files: Iterable[OutputFile]) -> None:
         for file in files:
-            self.crashes.around("put result", partial(self.files.setdefault, file.key, file.body))
+            self.crashes.around("put result", partial(self.files.setdefault, file.key, bytes(file.body)))
 
     def find_json(self, key: str) -> JsonObject | None:
         return self.crashes.read("find result", json.loads(self.files[key]) if key in self.files else None)

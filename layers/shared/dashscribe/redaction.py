@@ -11,7 +11,7 @@ import base64
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from dashscribe.escapes import Span, decode_levels
@@ -21,6 +21,8 @@ MIN_SECRET_CHARACTERS = 8
 """A shorter value is not registered, because harmless text contains it too."""
 MAX_REGISTERED_SIGNATURES = 256
 """The newest are kept. A submission has at most 100 presigned URLs."""
+MAX_REMEMBERED_CHARACTERS, MAX_REMEMBERED_TEXTS = 40, 50_000
+_T = TypeVar("_T")
 _URL = re.compile(r"""https?://[^\s"'<>\\]*""", re.IGNORECASE)
 _VALUE_CHARACTER = r"""[^\s"'<>&,;(){}\[\]\\]"""
 _VALUE = rf"(?P<value>(?![:=]|redacted\]){_VALUE_CHARACTER}+)"
@@ -144,26 +146,27 @@ def redact_document(
 
     The value of a name such as `X-Amz-Signature` is replaced as a whole, by what `redact_named` returns.
     """
+    redact = _remembering(redact)
+    harmless: set[tuple[str, ...]] = set()  # the names of most objects are those of another one
     holder = [document]
     pending: list[Any] = [holder]
-    names: dict[str, str] = {}  # a document has few different names, and many of each
-
-    def redact_name(name: str) -> str:
-        if name not in names:
-            names[name] = redact(name)
-        return names[name]
-
     while pending:  # a loop, because a nested document could exceed the limit of recursion
         container = pending.pop()
-        if isinstance(container, dict) and any(redact_name(name) != name for name in container):
-            entries = [(redact_name(name), value) for name, value in container.items()]
-            container.clear()
-            container.update(entries)
-        for place in _find_named(container):
-            container[place] = redact_named(container[place])
+        names = tuple(container) if isinstance(container, dict) else None
+        if names is None or names not in harmless:
+            if names is not None and any(redact(name) != name for name in names):
+                entries = [(redact(name), value) for name, value in container.items()]
+                container.clear()
+                container.update(entries)
+            elif names and len(harmless) < MAX_REMEMBERED_TEXTS and not any(map(_may_name_a_secret, names)):
+                harmless.add(names)
+            for place in _find_named(container):
+                container[place] = redact_named(container[place])
         for place, value in container.items() if isinstance(container, dict) else enumerate(container):
             if isinstance(value, str):
-                container[place] = redact(value)
+                redacted_value = redact(value)
+                if redacted_value is not value:
+                    container[place] = redacted_value
             elif isinstance(value, dict | list):
                 pending.append(value)
     return holder[0]
@@ -183,6 +186,11 @@ def _find_named(container: dict[str, Any] | list[Any]) -> list[Any]:
     return found + [name for name in container if is_pair and name.lower() in _VALUE_KEYS]
 
 
+def _may_name_a_secret(name: str) -> bool:
+    """Whether the value of this name may be a secret, or the name of one."""
+    return _is_secret_name(name) or name.lower() in _NAME_KEYS
+
+
 @lru_cache(maxsize=1000)
 def _is_secret_name(name: str) -> bool:
     return _compile(_NAME).fullmatch(name) is not None
@@ -190,6 +198,21 @@ def _is_secret_name(name: str) -> bool:
 
 def _is_header(text: str) -> bool:
     return _has_marker(text) and _compile(_SIGNING_HEADER).fullmatch(text) is not None
+
+
+def _remembering(function: Callable[[str], _T]) -> Callable[[str], _T]:
+    """The function, which is not called again for a short text that it knows: a transcript repeats names and words."""
+    known: dict[str, _T] = {}
+
+    def call(text: str) -> _T:
+        if text in known:
+            return known[text]
+        result = function(text)
+        if len(text) <= MAX_REMEMBERED_CHARACTERS and len(known) < MAX_REMEMBERED_TEXTS:
+            known[text] = result
+        return result
+
+    return call
 
 
 def find_urls(text: str) -> Iterator[str]:

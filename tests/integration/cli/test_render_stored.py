@@ -50,7 +50,7 @@ def job(s3: S3Client) -> Job:
     transcript = read_result(RESULT, job_id=job.job_id, model="fun-asr", media=job.media.s3_uri)
     assert job.result is not None
     for file in (result_file(json.dumps(RESULT).encode(), job.result), *job_files(transcript, job)):
-        s3.put_object(Bucket=BUCKET, Key=file.key, Body=file.body, ContentType=file.content_type)
+        s3.put_object(Bucket=BUCKET, Key=file.key, Body=bytes(file.body), ContentType=file.content_type)
     return job
 
 

@@ -25,7 +25,7 @@ HOST_NOT_ALLOWED = "RESULT_HOST_NOT_ALLOWED"
 MAX_RESULT_BYTES = 64 * 1024 * 1024
 """A result of 12 hours with the times of every word has about 15 MB for each channel (tests/benchmarks)."""
 LARGE_RESULT_BYTES = 2 * 1024 * 1024
-"""The size of about two hours with the times of every word. Processing a result takes memory of up to 12 times its
+"""The size of about two hours with the times of every word. Processing a result takes memory of up to 10 times its
 size (docs/performance.md)."""
 TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 MAX_DOWNLOAD_DURATION = timedelta(seconds=40)
@@ -106,7 +106,7 @@ class ResultDownload:
         try:
             return parse_result(body)
         except ValueError as error:
-            raise ResultUnreadable("The result is not a JSON object; it may be incomplete.", body) from error
+            raise ResultUnreadable("The result is not a JSON object; it may be incomplete.", bytes(body)) from error
 
     def _check_url(self, url: str) -> _Address:
         """The address of an allowed result. Raises `ResultRefused` for any other, and `ValueError` if it is no URL."""
@@ -191,7 +191,7 @@ def _parse_url(url: str) -> _Address:
     return _Address(parts.scheme, host, port, quote(target, safe=_PRINTABLE_ASCII))
 
 
-def _read(response: httpx.Response, deadline: float, *, small_only: bool) -> bytes:
+def _read(response: httpx.Response, deadline: float, *, small_only: bool) -> bytearray:
     """The body of a successful response. Its encoding is identity, so its bytes are counted as they were received."""
     if response.status_code != 200:
         raise ResultUnavailable(f"The result's host returned HTTP {response.status_code}.")
@@ -209,7 +209,7 @@ def _read(response: httpx.Response, deadline: float, *, small_only: bool) -> byt
             )
         if time.monotonic() > deadline:
             raise ResultUnavailable("The download of the result took too long.")
-    return bytes(body)
+    return body
 
 
 def _refused(message: str) -> ResultRefused:

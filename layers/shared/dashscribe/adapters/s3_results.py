@@ -61,7 +61,7 @@ class S3Results:
             self._client.put_object(
                 Bucket=self._bucket,
                 Key=file.key,
-                Body=file.body,
+                Body=file.body,  # type: ignore[arg-type]  # the stubs do not know that a bytearray is accepted
                 ContentType=file.content_type,
                 IfNoneMatch="*",
             )

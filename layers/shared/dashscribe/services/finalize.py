@@ -258,7 +258,7 @@ class FinalizeService:
     def _folder(self, job: Job) -> ResultFolder:
         return job_result_folder(self.results_bucket, job)
 
-    def _store_result(self, job: Job, result: bytes) -> None:
+    def _store_result(self, job: Job, result: bytes | bytearray) -> None:
         self.results.store([result_file(result, self._folder(job))])
 
     def _download(self, job: Job, url: str, batch: _Batch) -> VendorResult:
@@ -276,7 +276,7 @@ class FinalizeService:
         self._store_result(job, result_json(reply, job))
         if isinstance(reply, DownloadedResult):
             reply.received = b""  # up to 64 MiB that nothing needs any more
-        return VendorResult.model_validate(reply)
+        return VendorResult.model_validate(reply, consume=True)
 
     def _stored(self, job: Job, outcome: FileOutcome, transcript: Transcript, warnings: TranscriptWarnings) -> Job:
         ended = jobs.succeed(

@@ -18,7 +18,7 @@ from dashscribe.domain.transcripts.output_files import JSON
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, FIRST_OUTPUTS, OUTPUTS, RenderContext
 from dashscribe.domain.transcripts.result_files import JOB_JSON, RESULT_JSON, TRANSCRIPT_JSON
 from dashscribe.domain.transcripts.script_rules import SubtitleOptions
-from dashscribe.domain.transcripts.transcript import Transcript
+from dashscribe.domain.transcripts.transcript import Transcript, transcript_json
 from dashscribe.errors import UnknownResult
 from dashscribe.services.ports import Clock
 
@@ -95,7 +95,7 @@ def render_again(folder: FileFolder, choice: Choice, clock: Clock, version: str)
         raise UnknownResult(f"There is no {JOB_JSON}, so this is not the folder of a finished job.")
     changed: list[str] = []
     unchanged: list[str] = []
-    _write(folder, TRANSCRIPT_JSON, transcript.__pydantic_serializer__.to_json(transcript), JSON, changed, unchanged)
+    _write(folder, TRANSCRIPT_JSON, bytes(transcript_json(transcript)), JSON, changed, unchanged)
     rendered = _written(transcript, context, folder)
     changed += rendered.changed
     unchanged += rendered.unchanged

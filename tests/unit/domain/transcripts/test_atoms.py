@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import accumulate
+
+import budoux
 import pytest
 import regex  # type: ignore[import-untyped]  # the package has no types
 from hypothesis import example, given, settings
@@ -114,6 +118,10 @@ def test_a_hyphenated_word_is_whole_where_it_fits() -> None:
         ("with Dr. Smith", "Dr.", Break.TIED),
         ("by J. R. Tolkien", "R.", Break.TIED),
         ("he said “stop.” Then", "“stop.”", Break.SENTENCE),
+        ("er sagte „Halt.“ Dann", "„Halt.“", Break.SENTENCE),
+        ("er sagte »Halt.« Dann", "sagte »Halt.«", Break.SENTENCE),
+        ("das Wort „Halt“ ist kurz", "„Halt“", Break.TIED),
+        ("about 12 € tickets", "€", Break.WORD),
         ("गाँव के लोग", "गाँव", Break.WEAK),
         ("최선을 다할 수 있다", "다할", Break.WEAK),
     ],
@@ -149,7 +157,26 @@ def test_thai_and_japanese_without_word_times_break_between_words() -> None:
 def test_thai_clusters_from_the_vendor_do_not_tear_words() -> None:
     text = "วันนี้เราจะมาพูดคุยกันเรื่องการท่องเที่ยว"
     clusters = regex.findall(r"\X", text)
-    assert {"พูด", "ท่องเที่ยว"} <= set(texts(atoms(text, clusters)))
+    assert {"พูดคุย", "ท่องเที่ยว"} <= set(texts(atoms(text, clusters)))
+
+
+@pytest.mark.parametrize(
+    ("sample", "script", "load"),
+    [
+        ("thai", Script.SOUTH_EAST_ASIAN, budoux.load_default_thai_parser),
+        ("japanese", Script.JAPANESE, budoux.load_default_japanese_parser),
+        ("chinese", Script.CHINESE, budoux.load_default_simplified_chinese_parser),
+        ("traditional chinese", Script.CHINESE, budoux.load_default_traditional_chinese_parser),
+    ],
+)
+def test_words_begin_where_budoux_parts_the_text_and_nowhere_else(
+    sample: str, script: Script, load: Callable[[], budoux.Parser]
+) -> None:
+    text = SAMPLES[sample]
+    phrases = load().parse(text)
+    bounds = set(accumulate(map(len, phrases))) - {len(text)}
+    found = set(word_starts(text, script).possible)
+    assert found == bounds if sample == "japanese" else found <= bounds
 
 
 def test_traditional_chinese_breaks_between_its_words() -> None:
@@ -158,10 +185,10 @@ def test_traditional_chinese_breaks_between_its_words() -> None:
 
 
 def test_a_bound_inside_of_a_word_is_worse_than_those_around_it() -> None:
-    text = "我们今天要讲的是人工智能在医疗领域的应用"
+    text = "最大的区别在于它使用量子比特来存储"
     words = word_starts(text, Script.CHINESE)
-    assert text.index("智能") + 1 not in words.sure
-    assert {text.index("在医疗"), text.index("领域")} & words.sure
+    assert text.index("特来") not in words.sure
+    assert {text.index("在于"), text.index("使用")} & words.sure
     assert words.sure < set(words.possible)
 
 
@@ -201,4 +228,47 @@ def test_a_german_ordinal_ends_no_sentence() -> None:
 
 
 def test_a_long_katakana_compound_breaks_after_a_long_vowel() -> None:
-    assert "コンピューター" in texts(atoms("コンピューターソフトウェアエンジニアリング"))
+    assert "コンピューター" in texts(atoms("コンピューターソフトウェアエンジニアリングサービス"))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz",
+        "„Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz!“",
+        "lentokonesuihkuturbiinimoottoriapumekaanikkoaliupseerioppilas,",
+        "コンピューターソフトウェアエンジニアリング",
+    ],
+)
+def test_a_word_of_up_to_one_and_a_half_lines_is_whole(word: str) -> None:
+    assert word in texts(atoms(word))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["天地玄黄宇宙洪荒日月盈昃辰宿列张寒来暑往秋收冬藏", "😀" * 25, "a/" * 25, "กขค" * 15],
+    ids=["ideographs", "emoji", "marks", "thai"],
+)
+def test_what_is_no_word_never_exceeds_a_line(text: str) -> None:
+    limit = RULES[script_of(text)].line_cells
+    assert cells(text) <= 1.5 * limit
+    assert all(atom.cells <= limit for atom in atoms(text))
+
+
+def test_no_line_ends_at_a_no_break_space_or_after_an_opening_guillemet() -> None:
+    found = texts(atoms("Il dit : « Oui\u202f! », puis 12\u202f000\u202fkm et «\u00a0Non\u00a0»."))
+    assert found == ["Il", "dit :", "« Oui\u202f! »,", "puis", "12\u202f000\u202fkm", "et", "«\u00a0Non\u00a0»."]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("我们接着上一期来讲丝绸之路上的商队", ["丝绸之路"]),
+        ("我們接著上一期來講絲綢之路上的商隊", ["絲綢之路"]),
+        ("几秒钟之内看完一个医生的片子", ["看完"]),
+        ("ยกตัวอย่างเช่นหมู่บ้านเล็กๆทางภาคอีสาน", ["หมู่บ้าน", "ภาคอีสาน"]),
+    ],
+)
+def test_common_words_are_whole_where_the_vendor_times_none(text: str, words: list[str]) -> None:
+    found = texts(atoms(text))
+    assert all(any(word in atom for atom in found) for word in words)

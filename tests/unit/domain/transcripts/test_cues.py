@@ -184,6 +184,15 @@ def test_overlapping_channels_become_atoms_only_when_they_are_needed() -> None:
     assert [sentence for sentence, _ in made] == sentences[1:]
 
 
+def test_a_word_that_is_wider_than_a_line_has_a_line_of_its_own_and_is_reported() -> None:
+    word = "Straßenentwässerungsinvestitionskostenschuldendienstumlagen"
+    result = subtitles(
+        transcript([said(0, 9000, f"Wir müssen den Punkt mit den {word} leider noch einmal verschieben.")])
+    )
+    assert word in [line for cue in result.cues for line in cue.lines]
+    assert result.warnings["line_width"] == 1
+
+
 def test_fast_speech_is_reported() -> None:
     result = subtitles(transcript([said(0, 1000, "a" * 20 + " " + "b" * 20 + " " + "c" * 20)], duration_ms=1000))
     assert result.warnings["reading_speed"] == 1

@@ -27,7 +27,7 @@ from dashscribe.domain.transcripts.outputs import (
     parse_outputs,
 )
 from dashscribe.domain.transcripts.script_rules import SubtitleOptions
-from dashscribe.domain.transcripts.transcript import Transcript, empty
+from dashscribe.domain.transcripts.transcript import Transcript, empty, transcript_json
 from dashscribe.domain.transcripts.ttml import ttml
 from tests.unit.domain.transcripts.speech import SAMPLES, said, spoken, transcript
 
@@ -232,3 +232,10 @@ def test_ttml_without_cues_is_valid(source: Transcript, caplog: pytest.LogCaptur
 def test_any_text_and_any_name_make_well_formed_ttml(text: str, name: str) -> None:
     document = ttml([Cue(0, 900, (text,), (name,))], "en", title=text, note=name)
     ElementTree.fromstring(document)  # noqa: S314  # our own file
+
+
+@pytest.mark.parametrize("script", SAMPLES, ids=SAMPLES)
+def test_transcript_json_is_what_pydantic_writes(script: str) -> None:
+    odd = said(None, None, '"quoted", timing":', speaker=1, language="en")
+    for source in (transcript([spoken(SAMPLES[script]), odd], [], [odd]), transcript(), transcript([])):
+        assert transcript_json(source) == source.__pydantic_serializer__.to_json(source)

@@ -81,6 +81,13 @@ def test_sentences_inside_of_a_text_are_found() -> None:
     assert list(parts("你好。再见！")) == ["你好。", "再见！"]
 
 
+def test_a_sentence_in_german_quotes_ends_a_paragraph() -> None:
+    said_ = "Er sagte: „Das geht nicht so weiter.“ "
+    paragraphs = plain_text(transcript([said(0, 9000, said_ * 20)])).split("\n\n")
+    assert len(paragraphs) == 2
+    assert all(paragraph.strip().endswith(".“") for paragraph in paragraphs)
+
+
 def test_a_time_has_hours() -> None:
     assert (clock(0), clock(43_199_999)) == ("00:00:00", "11:59:59")
 

@@ -103,6 +103,15 @@ def test_blanks_are_those_of_the_sentence() -> None:
     assert ([word.text for word in found], from_vendor) == (["this ", "is, ", "it."], True)
 
 
+def test_words_are_found_where_their_blanks_are_no_break_spaces_in_the_text() -> None:
+    words = [Word(0, 500, "12 000"), Word(500, 900, " km")]
+    [timed] = timed_sentences(0, [said(0, 900, "12\u202f000\u00a0km", words=words)], None)
+    found, from_vendor = timed_words(timed)
+    assert from_vendor
+    assert "".join(word.text for word in found) == "12\u202f000\u00a0km"
+    assert [word.begin_ms for word in found] == [0, 500]
+
+
 def test_what_the_words_leave_out_has_the_time_that_is_left() -> None:
     words = [Word(240, 1120, "Senior "), Word(1120, 1200, "staff", ",")]
     found, _ = timed_words(timed(said(240, 6720, "Senior staff, Principal Doris.", words=words), 240, 6720))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dashscribe.domain.transcripts.transcript import Transcript
 
 
-def result_file(result: bytes, folder: ResultFolder) -> OutputFile:
+def result_file(result: bytes | bytearray, folder: ResultFolder) -> OutputFile:
     """`result.json`. It is what was paid for, so it is stored before anything of it is understood."""
     return OutputFile(folder.files.result, result, JSON)
 
@@ -61,7 +61,7 @@ def failure_file(job: Job, results_bucket: str) -> OutputFile:
     return OutputFile(key, job_report(job).model_dump_json(indent=2).encode(), JSON)
 
 
-def result_json(reply: JsonObject, job: Job) -> bytes:
+def result_json(reply: JsonObject, job: Job) -> bytes | bytearray:
     """`result.json`: the vendor's reply, byte by byte if its bytes are known. `remove_secrets` must have changed it.
 
     Its `file_url` is our presigned URL, so the object's address replaces it.

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic_core import from_json
+
 from dashscribe.domain.recognition.parameters import JsonObject
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
@@ -15,6 +17,7 @@ _TEXT = re.compile(_STRING, re.DOTALL)
 _TEXT_OR_BRACKET = re.compile(_STRING.decode() + r"|[\[\]{}]", re.DOTALL)
 MAX_LEVELS = 100
 """A deeper container of a document that is too deep for Python's parser counts as null."""
+MAX_REPLACED_IN_PLACE = 20
 
 
 class DownloadedResult(dict[str, Any]):
@@ -23,33 +26,44 @@ class DownloadedResult(dict[str, Any]):
     `is_damaged`: the bytes are not quite JSON, and a part of them was left out.
     """
 
-    def __init__(self, document: JsonObject, received: bytes, *, is_damaged: bool = False) -> None:
+    def __init__(self, document: JsonObject, received: bytes | bytearray, *, is_damaged: bool = False) -> None:
         super().__init__(document)
         self.received = received
         self.is_damaged = is_damaged
 
 
-def parse_result(received: bytes) -> DownloadedResult:
+def parse_result(received: bytes | bytearray) -> DownloadedResult:
     """Parse a result file. Raises `ValueError` for bytes that are not a JSON object, or not all of one.
 
     Damage inside the object costs only itself: an invalid byte, a control character in a text, too many levels, or
     something after the end.
     """
-    is_damaged = False
-    try:
-        document = json.loads(received)
-    except (ValueError, RecursionError):
-        try:
-            # A number of more than 4,300 digits is valid JSON, but not a Python int.
-            document = json.loads(received, parse_int=float)
-        except (ValueError, RecursionError):
-            document, is_damaged = _parse_damaged(received), True
+    document, is_damaged = _parse(received)
     if not isinstance(document, dict):
         raise ValueError("not an object")
     return DownloadedResult(document, received, is_damaged=is_damaged)
 
 
-def _parse_damaged(received: bytes) -> object:
+def _parse(received: bytes | bytearray) -> tuple[object, bool]:
+    """The document, and whether it is damaged."""
+    try:
+        # Equal words become one string, and no second copy of the document is made as text. `json.loads` needs twice
+        # the memory. It reads the rest: lone surrogates, other encodings than UTF-8, many levels.
+        return from_json(received), False
+    except ValueError:
+        pass
+    try:
+        return json.loads(received), False
+    except (ValueError, RecursionError):
+        pass
+    try:
+        # A number of more than 4,300 digits is valid JSON, but not a Python int.
+        return json.loads(received, parse_int=float), False
+    except (ValueError, RecursionError):
+        return _parse_damaged(received), True
+
+
+def _parse_damaged(received: bytes | bytearray) -> object:
     text = received.decode(json.detect_encoding(received), "replace").lstrip("\ufeff\0 \t\r\n")
     decoder = json.JSONDecoder(strict=False, parse_int=float)
     try:
@@ -87,31 +101,42 @@ def has_transcripts(document: JsonObject) -> bool:
 
 def as_received(document: JsonObject) -> bytes:
     """The bytes of a result file."""
-    return document.received if isinstance(document, DownloadedResult) else json.dumps(document).encode()
+    return bytes(document.received) if isinstance(document, DownloadedResult) else json.dumps(document).encode()
 
 
-def replace_texts(received: bytes, replaced: Mapping[str, str], address: str) -> bytes:
+def replace_texts(received: bytes | bytearray, replaced: Mapping[str, str], address: str) -> bytearray:
     """Return a JSON document with `address` in place of each `file_url`, and with other texts in place of `replaced`.
 
-    All other bytes stay. A document that is not UTF-8 becomes UTF-8.
+    All other bytes stay. A document that is not UTF-8 becomes UTF-8. A `bytearray` is changed in place, because a
+    second copy of a long result takes too much memory. Each such change moves the rest of the document, so a document
+    with many texts to replace is copied.
     """
     encoding = json.detect_encoding(received)
     if encoding not in ("utf-8", "utf-8-sig"):
         received = received.decode(encoding, "replace").encode()
-    spans = {found.span(2): _quote(address) for found in _FILE_URL.finditer(received)}
+    document = received if isinstance(received, bytearray) else bytearray(received)
+    spans = {found.span(2): _quote(address) for found in _FILE_URL.finditer(document)}
     if replaced:
         shortest = min(map(len, replaced))
-        for found in _TEXT.finditer(received):
+        for found in _TEXT.finditer(document):
             if found.end() - found.start() > shortest:
                 text = _read_text(found[0])
                 if text is not None and text in replaced:
                     spans.setdefault(found.span(), _quote(replaced[text]))
-    parts: list[bytes | memoryview] = []
-    rest, position = memoryview(received), 0  # slices of bytes would be copies
+    if len(spans) > MAX_REPLACED_IN_PLACE:
+        return _copy_with(document, spans)
+    for (begin, end), replacement in sorted(spans.items(), reverse=True):
+        document[begin:end] = replacement
+    return document
+
+
+def _copy_with(document: bytearray, spans: Mapping[tuple[int, int], bytes]) -> bytearray:
+    copy, rest, position = bytearray(), memoryview(document), 0  # slices of the document would be copies
     for (begin, end), replacement in sorted(spans.items()):
-        parts += (rest[position:begin], replacement)
+        copy += rest[position:begin]
+        copy += replacement
         position = end
-    return b"".join([*parts, rest[position:]])
+    return copy + rest[position:]
 
 
 def _read_text(token: bytes) -> str | None:

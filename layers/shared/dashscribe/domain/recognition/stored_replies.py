@@ -54,7 +54,7 @@ _MAY_HAVE_SECRET = re.compile(
 )
 
 
-def _has_secret(received: bytes) -> bool:
+def _has_secret(received: bytes | bytearray) -> bool:
     if _MAY_HAVE_SECRET.search(received) is None:
         return False
     text = received.decode("utf-8", "replace")

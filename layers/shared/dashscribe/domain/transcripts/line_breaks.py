@@ -26,10 +26,12 @@ from dashscribe.domain.transcripts.unspaced_words import WordStarts, word_starts
 
 SENTENCE_MARKS = ".?!。？！｡．…।॥؟۔។။‽"
 CLAUSE_MARKS = ",;:、，；：､،؛—–၊"
-OPENING_MARKS = "([{«“‘「『（【《〈［｛〔〖¿¡｢"
-CLOSING_MARKS = ")]}»”’」』）】》〉］｝〕〗｣\"'"
+OPENING_MARKS = "([{«‹“„‘‚「『（【《〈［｛〔〖¿¡｢"
+CLOSING_MARKS = ")]}»›”’」』）】》〉］｝〕〗｣\"'"
+ENDING_MARKS = CLOSING_MARKS + "“‘«"
+"""What may close a sentence: after a word, German closes with “ and «, which open in most languages."""
 NEVER_FIRST = frozenset(
-    ",.!?;:%‰°)]}»”’、，。．！？；：％）］｝」』】》〉〕〗…‥・·ーｰ～〜"
+    ",.!?;:%‰°)]}»›”’、，。．！？；：％）］｝」』】》〉〕〗…‥・·ーｰ～〜"
     "ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶㇰㇱㇲㇳㇴㇵㇶㇷㇸㇹㇺㇻㇼㇽㇾㇿ々〻ゝゞヽヾ゛゜"
     "｡､｣･ｧｨｩｪｫｬｭｮｯﾞﾟๆຯໆฯ।॥؟،؛۔។៕ៗ၊။"
     "ะาๅະາຽ"
@@ -39,6 +41,11 @@ vowels of Thai and Lao that are letters but written after their consonant."""
 NEVER_LAST = frozenset(OPENING_MARKS + "$￥¥£€₩#＃＄￡" + "เแโใไເແໂໃໄ")
 """Kinsoku: marks that no line ends with (UAX 14 classes OP and PR), and the vowels of Thai and Lao that are written
 before their consonant."""
+
+
+_OPENING = tuple(OPENING_MARKS)
+_OPENS = re.compile(r"(?:^|(?<= ))[(\[{«‹¿¡] $")
+"""A mark between blanks that opens what follows (French `« oui »`, but not German `»ja«`)."""
 
 
 class Break(IntEnum):
@@ -113,6 +120,7 @@ def _permitted(text: str, found: Iterable[int]) -> list[int]:
         and text[at] != " "
         and text[at] not in NEVER_FIRST
         and text[at - 1] not in NEVER_LAST
+        and not (text[at - 1] == " " and text[at - 2 : at - 1] in _OPENING and _OPENS.search(text, max(0, at - 3), at))
         and not (_is_latin(text[at - 1]) and _is_latin(text[at]))
     )
 
@@ -123,7 +131,7 @@ def _is_latin(sign: str) -> bool:
 
 
 def _with_long_pieces_split(text: str, positions: list[int], rules: ScriptRules) -> list[int]:
-    """Adds breaks to a piece that is wider than a line: at / . - _ ? &, else between clusters, in equal parts."""
+    """Adds breaks to a piece that is wider than a line: after / . - _ ? &, else inside of a word that no line holds."""
     edges, found = [0, *positions, len(text)], list(positions)
     for start, stop in pairwise(edges):
         piece = text[start:stop].rstrip()
@@ -132,24 +140,46 @@ def _with_long_pieces_split(text: str, positions: list[int], rules: ScriptRules)
     return sorted(found)
 
 
-_JOINT = re.compile("schafts?|ungs|heits|keits|täts|ions|tums|-|ー(?=[\u30a1-\u30f4])")
-"""Where a German compound has a joint, and where a Japanese one that is written in katakana may have one."""
+_TRIMMED = OPENING_MARKS + CLOSING_MARKS + SENTENCE_MARKS + CLAUSE_MARKS
+WHOLE_WORD_LINES = 1.5
+"""A word of up to so many lines stays whole on a line of its own, which players still show. A longer one is divided,
+because players would cut it off or wrap it anywhere."""
+_JOINT = re.compile(
+    "schafts?|ungs|heits|keits|täts|ions|tums|-"
+    "|(?:ション|ー(?![シジ]ョ))(?=[\u30a1-\u30f4])|[\u3041-\u3096](?=[\u30a1-\u30f4\u4e00-\u9fff])"
+)
+"""Where a German compound has a joint, where one that is written in katakana may have one (but コミュニケーション), and
+where Japanese words that are written in kanji or katakana begin after hiragana."""
+_NOT_IN_A_WORD = re.compile(
+    f"[{HAN}\u3041-\u309f\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2190-\u2bff\U0001f000-\U0001faff]"
+)
+"""Characters between which a break tears no word as written with blanks: ideographs, syllables, symbols."""
 
 
 def _parts_of(piece: str, limit: int) -> list[int]:
-    """Where to cut a piece into parts of at most `limit` cells, which are about equally wide."""
+    """Where to cut a piece into parts of at most `limit` cells, which are about equally wide. A word stays whole if it
+    has at most `WHOLE_WORD_LINES` times as many."""
     clusters = [0, *graphemes.boundaries(piece), len(piece)]
     widths = [0, *accumulate(cells(piece[start:stop]) for start, stop in pairwise(clusters))]
     joints = {match.end() for match in _JOINT.finditer(piece)}
+    classes = [3, *(_class(piece, at, joints) for at in clusters[1:-1]), 0]
     found: list[int] = []
-    start, total = 0, widths[-1]
+    start, last, total = 0, len(clusters) - 1, widths[-1]
     while total - widths[start] > limit:
         target = widths[start] + (total - widths[start]) / -(-(total - widths[start]) // limit)
         stop = max(start + 1, bisect_right(widths, widths[start] + limit) - 1)
-        choices = range(start + 1, min(stop, len(clusters) - 2) + 1)
+        choices = range(start + 1, min(stop, last - 1) + 1)
         if not choices:
             break
-        start = min(choices, key=lambda at: (_class(piece, clusters[at], joints), abs(widths[at] - target)))
+        best = min(choices, key=lambda at: (classes[at], abs(widths[at] - target)))
+        if classes[best] > 0:
+            word_end = next(at for at in range(start + 1, last + 1) if classes[at] == 0)
+            word = piece[clusters[start] : clusters[word_end]].strip(_TRIMMED)
+            if not _NOT_IN_A_WORD.search(word) and cells(word) <= limit * WHOLE_WORD_LINES:
+                best = word_end
+        if best == last:
+            break
+        start = best
         found.append(clusters[start])
     return found
 
@@ -163,7 +193,6 @@ def _class(piece: str, at: int, joints: set[int]) -> int:
     return 1 if at in joints else 2
 
 
-_TRIMMED = OPENING_MARKS + CLOSING_MARKS + SENTENCE_MARKS + CLAUSE_MARKS
 _NUMBER = re.compile(r"^[\W_]*\d[\d.,:/]*$")
 _ORDINAL = re.compile(r"^[\W_]*\d{1,2}\.$")
 """A number with a dot, which in many languages counts (German `am 1. Januar`) and ends no sentence before a word."""
@@ -182,7 +211,7 @@ _UNITS = frozenset(
 def quality(before: str, after: str, rules: ScriptRules, language: str, is_phrase: bool) -> Break:
     """How good the break between two neighbouring pieces of a sentence is. `before` may end in a blank."""
     left, right = before.rstrip(), after.strip()
-    core = left.rstrip(CLOSING_MARKS)
+    core = left.rstrip(ENDING_MARKS)
     last, first = left.split(" ")[-1], right.split(" ")[0]
     if core and core[-1] in SENTENCE_MARKS:
         if last.lower() in _TITLES or (_INITIAL.match(last.strip(OPENING_MARKS + CLOSING_MARKS)) and rules.spaced):
@@ -193,7 +222,7 @@ def quality(before: str, after: str, rules: ScriptRules, language: str, is_phras
             return Break.SENTENCE
     if core and core[-1] in CLAUSE_MARKS:
         return Break.CLAUSE
-    if _is_tied(before, last, first, rules):
+    if _is_tied(before, last, first, rules) or left.endswith(_OPENING):
         return Break.TIED
     return _between(before, last, first, rules, language, is_phrase)
 

@@ -20,7 +20,7 @@ class OutputFile:
     """One file to store."""
 
     key: str
-    body: bytes
+    body: bytes | bytearray
     content_type: str
 
 
@@ -29,8 +29,9 @@ def transcript_files(transcript: Transcript, files: ResultFiles, context: Render
 
     Each is rendered when it is stored, because together they take several times the memory of a long transcript.
     """
-    # `model_dump_json` would make a string of it first, which takes two to four bytes a character.
-    yield OutputFile(files.transcript, transcript.__pydantic_serializer__.to_json(transcript), JSON)
+    from dashscribe.domain.transcripts.transcript import transcript_json
+
+    yield OutputFile(files.transcript, transcript_json(transcript), JSON)
     for name in context.outputs:
         output = OUTPUTS[name]
         yield OutputFile(files[output.event_key], output.render(transcript, context), output.content_type)

@@ -17,7 +17,7 @@ from __future__ import annotations
 import json
 import math
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from dashscribe.domain.transcripts.transcript import Channel, Sentence, Transcript, Word
 
@@ -31,7 +31,7 @@ def player_data(
     transcript: Transcript, *, title: str, facts: Mapping[str, str], speaker_names: Mapping[str, str]
 ) -> bytes:
     """JSON that may stand inside a `script` element."""
-    unit = math.gcd(*_times(transcript)) or 1
+    unit = _unit(transcript)
     head = {
         "title": title,
         "facts": list(facts.items()),
@@ -47,15 +47,31 @@ def player_data(
         "timing": transcript.timing,
         "unit": unit,
     }
-    channels = ",\n".join(_channel(channel, unit) for channel in transcript.channels)
-    text = f'{_json(head)[:-1]},"channels":[{channels}]}}'
+    parts = [_encoded(f'{_json(head)[:-1]},"channels":[')]
+    for number, channel in enumerate(transcript.channels):
+        parts += [b",\n"] * (number > 0)
+        parts += map(_encoded, _channel(channel, unit))
+    return b"".join([*parts, b"]}"])
+
+
+def _encoded(json_text: str) -> bytes:
     # A lone surrogate cannot be encoded. Its Python escape is also its JSON escape.
-    return text.replace("<", "\\u003c").encode("utf-8", "backslashreplace")
+    return json_text.replace("<", "\\u003c").encode("utf-8", "backslashreplace")
 
 
 def _without_signature(media: str) -> str:
     """An `s3://` address without a change, and a web address without its query, which may hold a signature."""
     return media.split("?")[0].split("#")[0] if media.lower().startswith(("http:", "https:")) else media
+
+
+def _unit(transcript: Transcript) -> int:
+    """The longest time that every time is a multiple of, in ms."""
+    unit = 0
+    for time in _times(transcript):
+        unit = math.gcd(unit, time)
+        if unit == 1:
+            break
+    return unit or 1
 
 
 def _times(transcript: Transcript) -> Iterator[int]:
@@ -67,27 +83,32 @@ def _times(transcript: Transcript) -> Iterator[int]:
                 yield word.end_ms
 
 
-def _channel(channel: Channel, unit: int) -> str:
-    texts = [sentence.text for sentence in channel.sentences]
+def _channel(channel: Channel, unit: int) -> Iterator[str]:
+    """The JSON of a channel, one part a column. Each column is written by itself, because together they take hundreds
+    of bytes a word."""
+    sentences = channel.sentences
+    texts = [sentence.text for sentence in sentences]
     join = next((index for index, joiner in enumerate(JOINERS) if joiner.join(texts) == channel.text), None)
     head = {
         "id": channel.channel_id,
         "speech_ms": channel.speech_ms,
         "join": join,
         "text": channel.text if join is None else None,
-    }
-    sentences = channel.sentences
-    columns = {
         "texts": texts,
-        "times": list(_sentence_times(sentences, unit)),
-        "more": [_more(sentence, number) for number, sentence in enumerate(sentences, start=1)],
-        "words": [
+    }
+    yield _json(head)[:-1]
+    columns: dict[str, Iterable[object]] = {
+        "times": _sentence_times(sentences, unit),
+        "more": (_more(sentence, number) for number, sentence in enumerate(sentences, start=1)),
+        "words": (
             list(_word_times(sentence, clock, unit)) or 0
             for sentence, clock in zip(sentences, _clocks(sentences), strict=True)
-        ],
-        "parts": [0 if sentence.words is None else _parts(sentence.words, sentence.text) for sentence in sentences],
+        ),
+        "parts": (0 if sentence.words is None else _parts(sentence.words, sentence.text) for sentence in sentences),
     }
-    return _json(head | columns)
+    for name, column in columns.items():
+        yield f',"{name}":[{",".join(map(_json, column))}]'
+    yield "}"
 
 
 def _clocks(sentences: Sequence[Sentence]) -> Iterator[int]:

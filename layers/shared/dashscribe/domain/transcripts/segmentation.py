@@ -78,13 +78,15 @@ class Stretch:
     """The width of each voice's label with its colon and blank, by voice; 0 without labels."""
     options: SubtitleOptions
     ends: list[int] = field(init=False)
-    """Where an atom ends, in cells from the first atom's begin, without the blank after it."""
+    """Where an atom ends, in cells from the first atom's begin, without the blank after it. An atom that is wider than
+    a line counts as a whole line."""
     begins: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        advances = [atom.cells + len(atom.blank) for atom in self.atoms]
+        widths = [min(atom.cells, self.rules.line_cells) for atom in self.atoms]
+        advances = (width + len(atom.blank) for width, atom in zip(widths, self.atoms, strict=True))
         self.begins = [0, *accumulate(advances)]
-        self.ends = [self.begins[index] + atom.cells for index, atom in enumerate(self.atoms)]
+        self.ends = [begin + width for begin, width in zip(self.begins, widths, strict=False)]
 
 
 def segmented(stretch: Stretch) -> list[Shape]:
@@ -105,6 +107,8 @@ class _Divider:
         self.end_ms = [atom.end_ms for atom in atoms]
         self.line_cost = [0.0, *(LINE_BREAK[atom.after] for atom in atoms)]
         self.quality = [Break.SENTENCE, *(atom.after for atom in atoms)]
+        self.ends_sentence = [quality == Break.SENTENCE for quality in self.quality]
+        self.is_in_clause = [quality > Break.CLAUSE for quality in self.quality]
         self.labels = self._labels()
         self.run = self._run_starts()
         self.sentence_ends = [0, *accumulate(int(atom.after == Break.SENTENCE) for atom in atoms)]
@@ -112,7 +116,8 @@ class _Divider:
         self.comma = self._last_comma()
         self.boundary = [self._boundary(at) for at in range(self.count + 1)]
         self.best = [0.0] + [float("inf")] * self.count
-        self.shape: list[Shape | None] = [None] * (self.count + 1)
+        self.choice: list[tuple[int, tuple[int, ...]]] = [(0, ())] * (self.count + 1)
+        """For each position, where the best cue that ends there begins, and where its further lines begin."""
 
     def _labels(self) -> list[int]:
         """The width of the label that a cue beginning at each atom needs: none where the voice goes on."""
@@ -161,10 +166,9 @@ class _Divider:
         found: list[Shape] = []
         at = self.count
         while at:
-            shape = self.shape[at]
-            assert shape is not None  # noqa: S101  # each position is reached, at worst by one atom a cue
-            found.append(shape)
-            at = shape.begin
+            begin, line_starts = self.choice[at]  # each position is reached, at worst by one atom a cue
+            found.append(Shape(begin, at, line_starts))
+            at = begin
         return found[::-1]
 
     def _extend_to(self, end: int) -> None:
@@ -195,7 +199,7 @@ class _Divider:
             cost, starts = self._lines(begin, end, best - base)
             if base + cost < best:
                 best = base + cost
-                self.best[end], self.shape[end] = best, Shape(begin, end, starts)
+                self.best[end], self.choice[end] = best, (begin, starts)
         if run and self.options.lines > 1:
             self._join_voices(run, end, best)
 
@@ -208,42 +212,40 @@ class _Divider:
 
     def _cost_of_time(self, begin_ms: int, until_ms: int, room_ms: int, width: int) -> float:
         """Too little time to read, or to notice the cue at all."""
-        shown = max(1, until_ms - begin_ms)
-        cost = 0.0
+        shown = until_ms - begin_ms
         missing = self.options.minimum_ms - (room_ms - begin_ms)
-        if missing > 0:
-            cost += TOO_SHORT + TOO_SHORT_A_SECOND * missing / 1000
-        speed = width * 1000 / shown / self.rules.cells_per_second
-        if speed > 1:
-            cost += TOO_FAST + TOO_FAST_A_TIME * min(speed - 1, 2.0)
+        cost = TOO_SHORT + TOO_SHORT_A_SECOND * missing / 1000 if missing > 0 else 0.0
+        speed = width * 1000 / (shown if shown > 1 else 1) / self.rules.cells_per_second
+        if speed >= 3:
+            cost += TOO_FAST + TOO_FAST_A_TIME * 2.0
+        elif speed > 1:
+            cost += TOO_FAST + TOO_FAST_A_TIME * (speed - 1)
         return cost
 
     def _cost_of_text(self, begin: int, end: int) -> float:
         """Sentences that are torn or share the cue, and a word that is alone."""
-        cost = 0.0
-        whole_end = self.quality[end] == Break.SENTENCE
-        whole_begin = self.quality[begin] == Break.SENTENCE
+        is_whole = self.ends_sentence[begin] and self.ends_sentence[end]
         inside = self.sentence_ends[end - 1] - self.sentence_ends[begin]
         if inside:
-            cost += SENTENCES_TOGETHER * inside
-            if not whole_end:
+            cost = SENTENCES_TOGETHER * inside
+            if not self.ends_sentence[end]:
                 cost += TORN_SENTENCE
-            if not whole_begin:
+            if not self.ends_sentence[begin]:
                 cost += TAIL_FIRST
-            cost += PAUSE_INSIDE_A_SECOND * (self.pauses[end - 1] - self.pauses[begin]) / 1000
-        elif not (whole_begin and whole_end) and self._is_lone(begin, end):
-            cost += LONE_WORD
-        if self.quality[end] > Break.CLAUSE and not inside:
+            return cost + PAUSE_INSIDE_A_SECOND * (self.pauses[end - 1] - self.pauses[begin]) / 1000
+        cost = 0.0 if is_whole or not self._is_lone(begin, end) else LONE_WORD
+        if self.is_in_clause[end]:
             comma = self.comma[end - 1]
             if comma > begin and self.begins[comma] * 2 > self.begins[begin] + self.ends[end - 1]:
                 cost += PASSED_COMMA
         return cost
 
     def _is_lone(self, begin: int, end: int) -> bool:
-        width = self.ends[end - 1] - self.begins[begin]
+        is_one = end - begin == 1
         if self.rules.spaced:
-            return end - begin == 1 and width < 15
-        return width <= 4 or (end - begin == 1 and width <= 8)
+            return is_one and self.ends[begin] - self.begins[begin] < 15
+        width = self.ends[end - 1] - self.begins[begin]
+        return width <= 4 or (is_one and width <= 8)
 
     def _lines(self, begin: int, end: int, limit: float) -> tuple[float, tuple[int, ...]]:
         """The best way to put atoms of one voice on lines: its cost, and where the further lines begin.
@@ -318,17 +320,22 @@ class _Divider:
         closing += TORN_TURN if self.quality[end] > Break.SENTENCE else 0.0
         earliest = max(self.end_ms[end - 1], self.end_ms[run - 1]) - self.options.maximum_ms
         until, room = self._time_of(end)
+        lower_cost = self._cost_of_text(run, end)
         for begin in range(run - 1, self.run[run - 1] - 1, -1):
             first = self.ends[run - 1] - self.begins[begin]
             first += self.labels[begin] + len(DASH) if self.labels[begin] else 0
             if first > self.line or self.begin_ms[begin] < earliest:
                 break
             cost = self.best[begin] + closing
+            if cost + lower_cost >= best:
+                continue
             cost += self._cost_of_time(self.begin_ms[begin], until, room, first + second + 1)
-            cost += self._cost_of_text(run, end) + self._cost_of_text(begin, run)
+            if cost + lower_cost >= best:
+                continue
+            cost += lower_cost + self._cost_of_text(begin, run)
             if cost < best:
                 best = cost
-                self.best[end], self.shape[end] = best, Shape(begin, end, (run,))
+                self.best[end], self.choice[end] = best, (begin, (run,))
 
 
 DASH = "- "

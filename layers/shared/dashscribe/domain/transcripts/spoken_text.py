@@ -14,6 +14,7 @@ _CJK = (
 _SOUTH_EAST_ASIAN = "\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff"
 _NO_BLANK_BETWEEN_SENTENCES = re.compile(f"[{_CJK}]")
 _NO_BLANK_BETWEEN_WORDS = re.compile(f"[{_CJK}{_SOUTH_EAST_ASIAN}]")
+_BREAKABLE_BLANKS = re.compile("[^\\S\u00a0\u2007\u202f]+")
 _NO_LETTERS = re.compile(r"[\W_]+")
 _JOINED_TO_THE_LEFT = ("Pe", "Pf", "Pd", "Mn", "Mc", "Me")
 _JOINED_TO_THE_RIGHT = ("Ps", "Pi")
@@ -29,6 +30,12 @@ def _is_visible(sign: str) -> bool:
     return (sign.isalnum() and sign not in _INVISIBLE) or (
         unicodedata.category(sign)[0] not in "CZM" and sign not in _INVISIBLE
     )
+
+
+def with_single_blanks(text: str) -> str:
+    """The text without blanks around it, and with one blank where it has several. A no-break space stays what it is,
+    because no line ends there (French `«\u202foui\u202f»`)."""
+    return _BREAKABLE_BLANKS.sub(" ", text).strip()
 
 
 def only_letters(text: str) -> str:

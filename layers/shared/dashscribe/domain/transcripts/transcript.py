@@ -93,6 +93,23 @@ class Transcript(_Shape):
         )
 
 
+def transcript_json(transcript: Transcript) -> bytearray:
+    """`transcript.json`, written one sentence after the other: pydantic needs twice the memory of a long transcript."""
+    whole = transcript.__pydantic_serializer__.to_json(transcript, exclude={"channels"})
+    head, computed, rest = whole.rpartition(b',"timing":')
+    written = bytearray(head + b',"channels":[')
+    for number, channel in enumerate(transcript.channels):
+        written += b"," * (number > 0)
+        written += channel.__pydantic_serializer__.to_json(channel, exclude={"sentences"})[:-1]
+        written += b',"sentences":['
+        for place, sentence in enumerate(channel.sentences):
+            written += b"," * (place > 0)
+            written += sentence.__pydantic_serializer__.to_json(sentence)
+        written += b"]}"
+    written += b"]" + computed + rest
+    return written
+
+
 def neutral(result: VendorResult, *, job_id: str, model: str, media: str) -> Transcript:
     """The vendor's result in our shape."""
     return Transcript(

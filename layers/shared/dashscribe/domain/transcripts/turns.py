@@ -7,8 +7,9 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from dashscribe.domain.transcripts.line_breaks import CLAUSE_MARKS, CLOSING_MARKS, SENTENCE_MARKS
+from dashscribe.domain.transcripts.line_breaks import CLAUSE_MARKS, ENDING_MARKS, SENTENCE_MARKS
 from dashscribe.domain.transcripts.script_rules import HAN, KANA
+from dashscribe.domain.transcripts.spoken_text import with_single_blanks
 from dashscribe.domain.transcripts.transcript import Channel, Sentence, Transcript
 from dashscribe.domain.transcripts.voices import Voice, voice_names, voice_of
 
@@ -98,7 +99,7 @@ def _turn(sentences: Sequence[Sentence], name: str) -> Turn:
     turn = Turn(sentences[0].begin_ms, name)
     count, end_before = 0, None
     for sentence in sentences:
-        for number, text in enumerate(parts(" ".join(sentence.text.split()))):
+        for number, text in enumerate(parts(with_single_blanks(sentence.text))):
             begin = sentence.begin_ms if number == 0 else None
             paused = begin is not None and end_before is not None and begin - end_before >= PAUSE_MS
             last = turn.paragraphs[-1] if turn.paragraphs else None
@@ -106,7 +107,7 @@ def _turn(sentences: Sequence[Sentence], name: str) -> Turn:
                 last, count = Paragraph(sentence.begin_ms), 0
                 turn.paragraphs.append(last)
             last.text = joined(last.text, text)
-            count += text.rstrip(CLOSING_MARKS)[-1:] in SENTENCE_MARKS or number == 0
+            count += text.rstrip(ENDING_MARKS)[-1:] in SENTENCE_MARKS or number == 0
         end_before = sentence.end_ms if sentence.end_ms is not None else end_before
     return turn
 
@@ -116,7 +117,7 @@ def _is_full(paragraph: str, following: str, sentences: int, paused: bool) -> bo
         return False
     if length(paragraph) + length(following) > MOST_WORDS:
         return True
-    ends = paragraph.rstrip(CLOSING_MARKS)[-1:] in SENTENCE_MARKS
+    ends = paragraph.rstrip(ENDING_MARKS)[-1:] in SENTENCE_MARKS
     return ends and (length(paragraph) >= WORDS or (paused and sentences >= SENTENCES))
 
 
@@ -133,10 +134,9 @@ def length(text: str) -> float:
 
 
 _ENDS = re.compile(
-    f"[{re.escape(SENTENCE_MARKS)}]+[{re.escape(CLOSING_MARKS)}]*"
-    "(?: |(?<=[。！？｡])(?=.)|(?<=[。！？｡][」』”’）])(?=.))"
+    f"[{re.escape(SENTENCE_MARKS)}]+[{re.escape(ENDING_MARKS)}]*(?: |(?<=[。！？｡])(?=.)|(?<=[。！？｡][」』”’）])(?=.))"
 )
-_CLAUSE_ENDS = re.compile(f"[{re.escape(CLAUSE_MARKS)}][{re.escape(CLOSING_MARKS)}]*")
+_CLAUSE_ENDS = re.compile(f"[{re.escape(CLAUSE_MARKS)}][{re.escape(ENDING_MARKS)}]*")
 
 
 def parts(text: str) -> Iterator[str]:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from dashscribe.domain.transcripts import graphemes
+from dashscribe.domain.transcripts.common_words import positions_in_words
 from dashscribe.domain.transcripts.script_rules import Script
 
 DOUBTFUL = 600
@@ -34,28 +34,44 @@ def word_starts(text: str, script: Script) -> WordStarts:
     if script is Script.SOUTH_EAST_ASIAN and not _THAI.search(text):
         return _by_spelling(text)
     name = {Script.JAPANESE: "ja", Script.SOUTH_EAST_ASIAN: "th"}.get(script) or _chinese(text)
-    parsers = _budoux(name)
-    if parsers is None:
+    model = _budoux(name)
+    if model is None:
         return WordStarts(graphemes.boundaries(text)[SYLLABLE_CLUSTERS - 1 :: SYLLABLE_CLUSTERS], frozenset())
-    possible, sure = (_bounds(parser.parse(text)) for parser in parsers)
-    return WordStarts(possible, frozenset(sure))
+    bounds = model.bounds(text)
+    if name != "ja":
+        inside = positions_in_words(text, name[:2])
+        bounds = [bound for bound in bounds if bound[0] not in inside]
+    return WordStarts([at for at, _ in bounds], frozenset(at for at, score in bounds if score > DOUBTFUL))
 
 
-def _bounds(phrases: list[str]) -> list[int]:
-    found, at = [], 0
-    for phrase in phrases[:-1]:
-        at += len(phrase)
-        found.append(at)
-    return found
+class _Model:
+    """The features of a BudouX model. `budoux.Parser` tells the bounds without their scores."""
+
+    NAMES = "UW1 UW2 UW3 UW4 UW5 UW6 BW1 BW2 BW3 TW1 TW2 TW3 TW4".split()
+
+    def __init__(self, features: dict[str, dict[str, int]]) -> None:
+        self._scorers = [features.get(name, {}).get for name in self.NAMES]
+        self._base = -sum(sum(weights.values()) for weights in features.values()) * 0.5
+
+    def bounds(self, text: str) -> list[tuple[int, float]]:
+        """Where BudouX parts the text, with the score of each position."""
+        uw1, uw2, uw3, uw4, uw5, uw6, bw1, bw2, bw3, tw1, tw2, tw3, tw4 = self._scorers
+        found = []
+        padded = f"\0\0{text}\0\0"  # no feature contains U+0000
+        for at in range(1, len(text)):
+            one, two, three, four, five, six = (padded[at - 1], *padded[at : at + 5])
+            score = self._base + uw1(one, 0) + uw2(two, 0) + uw3(three, 0) + uw4(four, 0) + uw5(five, 0) + uw6(six, 0)
+            score += bw1(two + three, 0) + bw2(three + four, 0) + bw3(four + five, 0)
+            score += tw1(one + two + three, 0) + tw2(two + three + four, 0)
+            score += tw3(three + four + five, 0) + tw4(four + five + six, 0)
+            if score > 0:
+                found.append((at, score))
+        return found
 
 
 @lru_cache(maxsize=4)
-def _budoux(name: str) -> tuple[Any, Any] | None:
-    """Two BudouX parsers, of all bounds and of those without doubt; None where the package is not installed.
-
-    It is imported late, because only some scripts need it. The base score of a parser is minus half the sum of its
-    weights, so a weight of a feature that does not exist lowers each score by half of that weight.
-    """
+def _budoux(name: str) -> _Model | None:
+    """A model of BudouX; None where the package is not installed. It is imported late: only some scripts need it."""
     try:
         import budoux
     except ImportError:
@@ -66,8 +82,7 @@ def _budoux(name: str) -> tuple[Any, Any] | None:
         "zh-hans": budoux.load_default_simplified_chinese_parser,
         "zh-hant": budoux.load_default_traditional_chinese_parser,
     }
-    parser = load[name]()
-    return parser, budoux.Parser({**parser.model, "doubt": {"": 2 * DOUBTFUL}})
+    return _Model(load[name]().model)
 
 
 _TRADITIONAL = re.compile(

@@ -41,8 +41,11 @@ class VendorResult:
     sample_rate: int | None = None
 
     @classmethod
-    def model_validate(cls, document: object) -> VendorResult:
-        """Read a result document. It never raises: see `is_unreadable`."""
+    def model_validate(cls, document: object, *, consume: bool = False) -> VendorResult:
+        """Read a result document. It never raises: see `is_unreadable`.
+
+        `consume` empties each sentence of the document when it is read, so that a long result is not in memory twice.
+        """
         odd = OddValues()
         if not isinstance(document, dict):
             odd.add((), may_hide_text=True)
@@ -59,7 +62,7 @@ class VendorResult:
             [read_id(track.get("channel_id"), (path, "channel_id"), odd) for path, track in tracks]
         )
         channels = [
-            _read_channel(track, path, odd, number, duration_ms)
+            _read_channel(track, path, odd, number, duration_ms, consume=consume)
             for (path, track), number in zip(tracks, numbers, strict=True)
         ]
         found = _read_audio(properties, ((), "properties"), "audio_format", "original_sampling_rate", odd)
@@ -139,17 +142,18 @@ def _channel_numbers(given: Sequence[int | None]) -> list[int]:
 
 
 def _read_channel(
-    track: dict[str, Any], path: JsonPath, odd: OddValues, number: int, duration_ms: int | None
+    track: dict[str, Any], path: JsonPath, odd: OddValues, number: int, duration_ms: int | None, *, consume: bool
 ) -> Channel:
     text = read_text(track.get("text"), (path, "text"), odd, is_speech=True)
     speech_ms = read_time(
         track.get("content_duration_in_milliseconds"), (path, "content_duration_in_milliseconds"), odd
     )
     hidden_before, odd.may_hide_text = odd.may_hide_text, False
-    found = [
-        (place, read_sentence(document, place, odd, position_of(place)))
-        for place, document in read_objects(track.get("sentences"), (path, "sentences"), odd, is_speech=True)
-    ]
+    found: list[tuple[JsonPath, Sentence]] = []
+    for place, document in read_objects(track.get("sentences"), (path, "sentences"), odd, is_speech=True):
+        found.append((place, read_sentence(document, place, odd, position_of(place))))
+        if consume:
+            document.clear()
     any_is_lost = odd.may_hide_text or not all(sentence.text for _, sentence in found)
     odd.may_hide_text |= hidden_before
     sentences = list(_with_times(found, odd, duration_ms))

@@ -11,8 +11,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from dashscribe.domain.transcripts.script_rules import cells
+from dashscribe.domain.transcripts.spoken_text import with_single_blanks
 from dashscribe.domain.transcripts.transcript import Sentence, Word
 
 Times = tuple[int | None, int | None]
@@ -30,8 +32,7 @@ SEARCH = 24
 """A word is looked for up to this many characters after its expected place in the text of the sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class TimedText:
+class TimedText(NamedTuple):
     """A stretch of text, with the blank that follows it, and when it is spoken."""
 
     begin_ms: int
@@ -49,10 +50,13 @@ def repaired(times: Sequence[Times], widths: Sequence[int], begin: int, end: int
     anchors = _anchors(times, widths, begin, end)
     found: list[tuple[int, int]] = []
     for (left, start), (right, stop) in pairwise([(-1, begin), *anchors, (len(times), end)]):
-        first = max(left, 0)
-        items = widths[first:right]
         told = times[left][1] if left >= 0 else None
-        if told is not None and start < told <= stop and stop - told >= sum(items[1:]) * FASTEST_MS_A_CELL:
+        is_told = told is not None and start < told <= stop
+        if left >= 0 and right == left + 1:  # the case of almost every word
+            found.append((start, told if is_told and told is not None else stop))
+            continue
+        items = widths[max(left, 0) : right]
+        if is_told and told is not None and stop - told >= sum(items[1:]) * FASTEST_MS_A_CELL:
             found.append((start, told))
             items, start = items[1:], told
         found += _shares(items, start, stop)
@@ -78,6 +82,8 @@ def _anchors(times: Sequence[Times], widths: Sequence[int], begin: int, end: int
 
 def _in_order(told: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The longest subsequence whose times do not decrease."""
+    if all(one[1] <= other[1] for one, other in pairwise(told)):
+        return told
     tails: list[int] = []
     holders: list[int] = []
     before: list[int] = []
@@ -126,7 +132,7 @@ def timed_sentences(channel_id: int, sentences: Iterable[Sentence], duration_ms:
     begins = sorted(begin for begin, _ in times if begin is not None)
     if not begins:
         return []
-    texts = [" ".join(sentence.text.split()) for sentence in spoken]
+    texts = [with_single_blanks(sentence.text) for sentence in spoken]
     widths = [cells(text) for text in texts]
     bounds = repaired(times, widths, 0, _last_moment(begins, times, widths, duration_ms))
     return [
@@ -196,9 +202,10 @@ def _aligned(text: str, words: Sequence[Word]) -> list[tuple[str, Word | None]]:
     """The text in slices, each with its word, or with None where the words leave something out."""
     found: list[tuple[int, int, Word | None]] = []
     position = 0
+    searched = text.translate(_BLANKS)
     for word in words:
         core = " ".join(word.text.split())
-        start = text.find(core, position, position + len(core) + SEARCH)
+        start = searched.find(core, position, position + len(core) + SEARCH)
         if start < 0:
             continue
         if _is_said(text[position:start]):
@@ -217,6 +224,10 @@ def _aligned(text: str, words: Sequence[Word]) -> list[tuple[str, Word | None]]:
     ]
 
 
+_BLANKS = dict.fromkeys(map(ord, "\u00a0\u2007\u202f"), " ")
+"""No-break spaces are searched as blanks, because the words of a sentence may have others than its text."""
+
+
 def _first_said(text: str, position: int) -> int:
     """The first position from `position` on with more than blanks and punctuation."""
     return next(at for at in range(position, len(text)) if text[at].isalnum())
@@ -231,7 +242,7 @@ def _after_blanks(text: str, start: int) -> int:
     return start
 
 
-OPENING = frozenset("([{«“‘「『（【《〈［｛〔〖¿¡$￥¥£€#")
+OPENING = frozenset("([{«‹“„‘‚「『（【《〈［｛〔〖¿¡$￥¥£€#")
 
 
 def _is_said(text: str) -> bool:

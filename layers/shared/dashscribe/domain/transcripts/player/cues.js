@@ -1,7 +1,7 @@
 /** Subtitles by simple rules: two lines of the script's width, at most 7 s, no overlap, breaks between words. */
 
 import { tokensOf } from "./align.js";
-import { isWithoutBlanks } from "./scripts.js";
+import { isWithoutBlanks, withSingleBlanks } from "./scripts.js";
 import { nameOf, voiceKey } from "./voices.js";
 
 /** The width of a line in cells. A full-width character has two cells, a combining mark none. */
@@ -16,6 +16,7 @@ const SILENCE = 1500;
 const EAST_ASIAN = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/gu;
 const SOUTH_EAST_ASIAN = /[\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/gu;
 const LETTERS_TO_AN_IDEOGRAPH = 3;
+const NOT_LAST = /[\p{Ps}\p{Pi}¿¡]\s*$/u;
 const NOT_FIRST = /^[\p{Pe}\p{Pf}、。，．！？；：…ー々〜·%％,.!?;:)\]]/u;
 
 /**
@@ -64,7 +65,7 @@ function atomsOf(sentence) {
     const from = index ? span.from : 0;
     const to = starts[index + 1]?.from ?? text.length;
     const share = (offset) => begin + ((end - begin) * offset) / text.length;
-    return { begin: span.begin ?? share(from), end: span.end ?? share(to), text: text.slice(from, to).replace(/\s+/g, " "), voice, isFirst: index === 0, line, label: "" };
+    return { begin: span.begin ?? share(from), end: span.end ?? share(to), text: withSingleBlanks(text.slice(from, to)), voice, isFirst: index === 0, line, label: "" };
   });
 }
 
@@ -76,7 +77,7 @@ function staysOpen(open, next) {
 
 function fits(open, atom) {
   const last = open.at(-1);
-  if (NOT_FIRST.test(atom.text)) return true;
+  if (NOT_FIRST.test(atom.text) || NOT_LAST.test(last.text)) return true;
   if (atom.end - open[0].begin > LONGEST || atom.begin - last.end >= SILENCE) return false;
   return linesOf([...open, atom]) !== null;
 }
@@ -103,7 +104,7 @@ function linesOf(atoms) {
   if (labelCells + cellsOf(whole) <= line) return [whole];
   let best = null;
   for (let index = 1; index < atoms.length; index += 1) {
-    if (NOT_FIRST.test(atoms[index].text)) continue;
+    if (NOT_FIRST.test(atoms[index].text) || NOT_LAST.test(atoms[index - 1].text)) continue;
     const lines = [textOf(atoms.slice(0, index)), textOf(atoms.slice(index))];
     const longest = Math.max(labelCells + cellsOf(lines[0]), cellsOf(lines[1]));
     if (longest <= line && (!best || longest < best.longest)) best = { longest, lines };

@@ -54,3 +54,8 @@ export function joinerBetween(before, after) {
 export function joined(texts) {
   return texts.reduce((whole, text) => whole + joinerBetween(whole, text) + text, "");
 }
+
+/** One blank where there are several. A no-break space stays what it is, because no line ends there. */
+export function withSingleBlanks(text) {
+  return text.replace(/[^\S\u00a0\u2007\u202f]+/g, " ");
+}

@@ -4,9 +4,12 @@ import { cueClock } from "./clock.js";
 
 const WORD_JOINER = "\u2060";
 /** What a player takes for markup when a certain sign follows, which is then kept apart from it. */
-const MARKUP = /<(?=\s*\/?\s*[A-Za-z/!?])|\\(?=[Nnh{}])|&(?=#?\w+;)|\d:(?=\d{1,2}:\d{1,2}[.,]\d)|--(?=>)/g;
+const MARKUP =
+  /<(?=\p{White_Space}*\/?\p{White_Space}*[A-Za-z/!?])|\\(?=[Nnh{}])|&(?=#?[\p{L}\p{N}_]+;)|\p{Nd}:(?=\p{Nd}{1,2}:\p{Nd}{1,2}[.,]\p{Nd})|--(?=>)/gu;
 
-const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u200f]/;
+/** Signs that have a direction: letters, vowel signs, marks of direction, Arabic `؟` and `؛`, digits of Indic scripts. */
+const DIRECTED = /[\p{L}\p{Mc}\u200e\u200f\u061b-\u061f]|(?=\p{Nd})[\u07c0-\u1c59\ua620-\uabf9]/u;
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
 /** SubRip has no escapes. `subtitle_files.py` has the same rules and says why each is needed. */
 export function srtFile(cues) {
@@ -34,13 +37,13 @@ function srtText(text) {
   const braces = /\{[^]*\}/;
   const shown = withoutControls(text).replace(braces, (pair) => pair.replaceAll("{", "｛").replaceAll("}", "｝"));
   const safe = shown.replace(MARKUP, (sign) => sign + WORD_JOINER);
-  const isNumber = /^\d+\s*$/.test(safe.slice(safe.lastIndexOf("\n") + 1));
+  const isNumber = /^\p{Nd}+\p{White_Space}*$/u.test(safe.slice(safe.lastIndexOf("\n") + 1));
   return (isNumber ? safe + WORD_JOINER : safe).split("\n").map(embedded).join("\n");
 }
 
 /** libass lays out a line from left to right unless an embedding says otherwise. */
 function embedded(line) {
-  const [first] = line.match(/[\p{L}\u200e\u200f]/u) ?? [""];
+  const [first] = line.match(DIRECTED) ?? [""];
   return RIGHT_TO_LEFT.test(first) ? `\u202b${line}\u202c` : line;
 }
 

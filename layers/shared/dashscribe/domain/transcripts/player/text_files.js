@@ -1,7 +1,7 @@
 /** The corrected transcript as plain text and as Markdown. */
 
 import { clock, longClock } from "./clock.js";
-import { joined } from "./scripts.js";
+import { joined, withSingleBlanks } from "./scripts.js";
 import { areNamed, nameOf } from "./voices.js";
 
 /** Paragraphs; with several voices `[00:12:31] Anna` above each turn. */
@@ -30,7 +30,7 @@ export function markdownFile(view, voices, { title, facts }) {
 function paragraphTexts(view) {
   let voice = null;
   return view.paragraphs.flatMap((paragraph) => {
-    const text = joined(paragraph.pieces.map((piece) => view.textOf(piece))).replace(/\s+/g, " ").trim();
+    const text = withSingleBlanks(joined(paragraph.pieces.map((piece) => view.textOf(piece)))).trim();
     if (!text) return [];
     const isTurn = paragraph.voice !== voice;
     voice = paragraph.voice;

@@ -42,9 +42,10 @@ export function areNamed(voices) {
   return all.length > 1 || all.some((voice) => voice.given || voice.isNamed);
 }
 
-/** A name is one line, whatever was pasted. */
+/** A name is one line without invisible control characters, which could turn the direction of the text. */
 export function oneLine(name) {
-  return name.replace(/\s+/g, " ").trim();
+  const visible = name.replace(/\s/g, " ").replace(/[\p{Cc}\p{Cs}\u202a-\u202e\u2066-\u2069]/gu, "");
+  return visible.replace(/ +/g, " ").trim();
 }
 
 function readersId({ channel, speaker }, isManyChannels) {
