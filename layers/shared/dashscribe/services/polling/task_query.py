@@ -145,8 +145,9 @@ class TaskQuery:
         try:
             reply = self.vendor.speech().query(task.task_id or "")
             self.budget.count_answer()
-            if reply.output.task_id and reply.output.task_id != task.task_id:
-                raise ResponseLost("DashScope's response to a query is about another task.")
+            has_result = any(subtask.transcription_url for subtask in reply.output.subtasks)
+            if has_result and reply.output.task_id and reply.output.task_id != task.task_id:
+                raise ResponseLost("DashScope's response to a query has the results of another task.")
             return reply
         except VendorError:
             if not tasks.is_beyond_querying(task, self.clock()):
