@@ -88,6 +88,32 @@ def test_results_that_come_a_minute_after_the_end_of_their_task_cost_no_second_s
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
+@pytest.mark.parametrize(
+    "later",
+    [
+        {"task_status": "RUNNING", "results": None},
+        {"task_status": "FAILED", "code": "InternalError", "results": None},
+        {"results": []},
+        {"results": [{"subtask_status": "SUCCEEDED"}]},
+        {"results": [{"subtask_status": "FAILED", "code": "FILE_DOWNLOAD_FAILED"}]},
+    ],
+)
+def test_a_task_that_takes_its_success_back_is_not_paid_for_again(later: JsonObject) -> None:
+    world = World()
+    whole, replies = world.vendor._output, itertools.count()
+
+    def output(task_id: str) -> JsonObject:
+        found = whole(task_id)
+        return found if found["task_status"] != "SUCCEEDED" or not next(replies) else {**found, **later}
+
+    world.vendor._output = output  # type: ignore[method-assign]
+    world.vendor.downloads_to_fail = 4
+    world.upload("a.wav")
+    world.run_until_quiet(faults=True)
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
 def test_a_reply_about_another_task_is_not_used() -> None:
     world = World(max_files_per_task=1)
     whole = world.vendor._output

@@ -12,7 +12,7 @@ from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
-from dashscribe.domain.recognition.file_outcomes import read_outcomes
+from dashscribe.domain.recognition.file_outcomes import FileOutcome, read_outcomes
 from dashscribe.domain.recognition.task_replies import UNKNOWN, TaskOutput, TaskReply
 from dashscribe.errors import ErrorClass, RecordUnreadable, ResponseLost, StaleRecord, VendorError
 from dashscribe.observability import logger
@@ -114,7 +114,7 @@ class TaskQuery:
             self.records.save_task(tasks.unknown(task, now, retry_policy.unknown_task_delay()))
             return []
         self.knowledge.compare(task, output)
-        if not output.is_over:
+        if not output.is_over and task.ended_at is None:
             if not tasks.is_overdue(task, now):
                 if task.submission_id in self.knowledge.recorded or tasks.has_odd_queries(task):
                     self.records.save_task(tasks.still_running(task, now))
@@ -125,7 +125,7 @@ class TaskQuery:
         if not waiting:
             self.records.save_task(tasks.closed(task, now))
             return []
-        if output.task_status == UNKNOWN and task.ended_at is not None:
+        if task.ended_at is not None and (is_doubtful or not output.is_over):
             self._keep_end(task, now)
             self.budget.count_ended(len(waiting), now)
             return list(waiting)
@@ -145,8 +145,9 @@ class TaskQuery:
         try:
             reply = self.vendor.speech().query(task.task_id or "")
             self.budget.count_answer()
-            if reply.output.task_id and reply.output.task_id != task.task_id:
-                raise ResponseLost("DashScope's response to a query is about another task.")
+            has_result = any(subtask.transcription_url for subtask in reply.output.subtasks)
+            if has_result and reply.output.task_id and reply.output.task_id != task.task_id:
+                raise ResponseLost("DashScope's response to a query has the results of another task.")
             return reply
         except VendorError:
             if not tasks.is_beyond_querying(task, self.clock()):
@@ -154,7 +155,7 @@ class TaskQuery:
             return TaskReply()
 
     def _keep_end(self, task: Task, now: datetime) -> None:
-        """The vendor has forgotten a task that had ended. Its outcomes are known, so no file is submitted again."""
+        """The vendor has forgotten that the task had ended. Its outcomes are known, so no file is submitted again."""
         self.records.save_task(tasks.ended(task, now))
 
     def _record_end(
@@ -174,9 +175,16 @@ class TaskQuery:
         task = self.records.save_task(tasks.ended(task, now))
         ended_at = tasks.time_within(task, output.ended_at, now) or task.ended_at or now
         scheduled_at = tasks.time_within(task, output.scheduled_at, ended_at)
+        known = self.records.find_outcomes(task.submission_id) if task.ended_at else {}
         ending = {"completed_at": ended_at, "scheduled_at": scheduled_at, "request_id": reply.request_id}
         self.records.save_outcomes(
-            task.submission_id, {job_id: outcome.model_copy(update=ending) for job_id, outcome in found.items()}
+            task.submission_id,
+            {
+                job_id: known[job_id]
+                if _loses_result(known.get(job_id), outcome)
+                else outcome.model_copy(update=ending)
+                for job_id, outcome in found.items()
+            },
         )
 
     def _fail(self, job: Job, now: datetime) -> None:
@@ -229,3 +237,8 @@ class TaskQuery:
                         self._stall(job, failed.query_failing_since or now, error.code)
                     failed = tasks.delay_reported(failed)
                 self.records.save_task(failed)
+
+
+def _loses_result(known: FileOutcome | None, outcome: FileOutcome) -> bool:
+    """Whether an earlier reply had a result for the file and this one has none. The result was paid for."""
+    return known is not None and known.transcription_url is not None and outcome.transcription_url is None
