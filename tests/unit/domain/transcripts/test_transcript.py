@@ -226,3 +226,13 @@ def test_the_format_and_the_sample_rate_of_the_audio_are_kept(
     result = VendorResult.model_validate({**facts, "transcripts": [{"channel_id": 0, "text": "Hi."}]})
     found = neutral(result, job_id="j", model="m", media="s3://media/a.wav").facts
     assert (found.format, found.sample_rate) == expected
+
+
+@pytest.mark.parametrize("sample_name", ["fun_asr_result", "paraformer_result", "qwen_filetrans_result"])
+def test_a_document_that_is_consumed_gives_the_same_transcript_and_holds_no_words(
+    sample: Sample, sample_name: str
+) -> None:
+    document = sample(sample_name)
+    kept = VendorResult.model_validate(document)
+    assert VendorResult.model_validate(document, consume=True) == kept
+    assert all(sentence == {} for track in document["transcripts"] for sentence in track["sentences"])
