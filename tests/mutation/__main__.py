@@ -31,6 +31,8 @@ TESTS = (
     "tests/unit/services",
     "tests/integration/adapters",
     "tests/integration/test_http_connections.py",
+    "tests/unit/cli/test_render.py",
+    "tests/integration/cli/test_render_stored.py",
 )
 TESTS_LEFT_OUT = (
     "tests/unit/services/test_burst_of_uploads.py",

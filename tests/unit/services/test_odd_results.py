@@ -299,3 +299,7 @@ def test_a_task_whose_status_is_silence_succeeds_without_text(code: str) -> None
     world.run_until_quiet()
     job = world.job_of("talk.mp3")
     assert (job.status, job.warnings, job.attempts) == (Status.SUCCEEDED, [code], 1)
+    assert job.result is not None
+    stored = json.loads(world.results.files[job.result.files.result])
+    assert (stored["file_url"], stored["code"]) == ("s3://media/talk.mp3", code)
+    assert code in stored["message"]

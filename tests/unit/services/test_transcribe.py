@@ -15,7 +15,7 @@ from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.errors import PublishFailed
 from dashscribe.services.transcribe import MAX_CALL_SLOT_WAIT
 from tests.support.caller import SAID, reply
-from tests.support.constants import SUBMITTED, SUCCEEDED
+from tests.support.constants import ENVIRON, SUBMITTED, SUCCEEDED
 from tests.support.world import World
 
 PARAMETERS = {"asr_options": {"language": "en"}, "context": "Names"}
@@ -394,6 +394,29 @@ def test_calls_keep_the_models_rate_and_the_other_jobs_join_the_backlog() -> Non
     world.run_until_quiet()
     assert len(world.caller.calls) == len(set(world.caller.calls)) == 200
     assert MAX_CALL_SLOT_WAIT < timeouts.CALL_CLAIM_LASTS
+
+
+def test_a_call_whose_slot_is_far_away_joins_the_backlog() -> None:
+    world = world_with_profiles()
+    world.upload("notes/a.wav")
+    world.deliver()
+    world.records.next_slots["submit#qwen3-asr-flash"] = world.now + timedelta(minutes=1)
+    report = world.deliver_synchronous()
+    assert report.failed_message_ids == []
+    assert [(job.due_kind, job.last_error_code) for job in report.waiting] == [(Due.RATE_LIMITED, "RATE_LIMITED")]
+    assert world.job_of("notes/a.wav").failed_attempts == 0
+
+
+def test_calls_keep_the_rate_that_the_stack_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRON, "SUBMIT_REQUESTS_PER_SECOND", "0.2")
+    world = world_with_profiles()
+    for key in ("notes/a.wav", "notes/b.wav"):
+        world.upload(key)
+    world.deliver()
+    began = world.now
+    world.deliver_synchronous()
+    assert len(world.caller.calls) == 2
+    assert world.now - began >= timedelta(seconds=5)
 
 
 def test_a_long_call_is_not_repeated_by_another_run() -> None:

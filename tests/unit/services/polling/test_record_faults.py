@@ -177,6 +177,7 @@ def test_a_job_that_cannot_be_written_does_not_stop_its_batch(monkeypatch: pytes
         patch.setattr(world.records, "save", refuse_one)
         report = world.deliver()
     assert report.broken_batches == 1
+    assert report.pause_reason == ("Arrearage" if is_paused else None)
     reached = report.waiting if is_paused else report.submitted
     assert {job.media.key for job in reached} == {"b.wav", "c.wav"}
     world.run_until_quiet(faults=True)

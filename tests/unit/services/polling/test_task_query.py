@@ -258,3 +258,15 @@ def test_a_task_that_cannot_be_queried_is_timed_out_when_its_results_are_deleted
     world.vendor.query_errors = []
     world.run_until_quiet()
     assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
+def test_the_queries_of_the_loop_and_of_reconciliation_share_one_rate() -> None:
+    world = World()
+    world.vendor.responses_to_lose = 1
+    for key in ("a.wav", "b.wav"):
+        world.upload(key)
+        world.deliver()
+    world.run_until_quiet()
+    assert world.vendor.queries > 0
+    assert world.vendor.list_pages > 0
+    assert set(world.records.next_slots) == {"query", "submit#fun-asr"}

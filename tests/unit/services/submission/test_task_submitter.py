@@ -156,3 +156,24 @@ def test_a_submission_is_sent_at_its_slot_even_when_its_claims_take_long(monkeyp
     [task] = world.vendor.tasks.values()
     assert len(task.urls) == 3
     assert task.accepted_at == slot
+
+
+def test_submissions_keep_the_rate_that_the_stack_sets() -> None:
+    world = World(max_files_per_task=1, submit_environ={"SUBMIT_REQUESTS_PER_SECOND": "0.5"})
+    for number in range(3):
+        world.upload(f"{number}.wav")
+    world.deliver()
+    first, *others = [task.accepted_at for task in world.vendor.tasks.values()]
+    assert [(accepted_at - first) >= timedelta(seconds=2 * number) for number, accepted_at in enumerate(others, 1)] == [
+        True,
+        True,
+    ]
+
+
+def test_a_run_whose_job_was_claimed_by_another_run_sends_nothing() -> None:
+    world = World()
+    body = world.upload("a.wav", queued=False)
+    world.crashes.interleave_at("before save job as SUBMITTING", lambda: world.deliver([body]))
+    world.deliver([body])
+    assert [len(task.urls) for task in world.vendor.tasks.values()] == [1]
+    assert [(len(report.submitted), report.broken_batches) for report in world.submit_reports] == [(1, 0), (0, 0)]

@@ -95,6 +95,7 @@ def test_two_runs_at_the_same_time_create_one_list(world: World, moment: str) ->
     world.run_until_quiet(faults=True)
     assert world.vocabularies.created == ["fun-asr"]
     assert [end_of(world, key) for key in ("banks/a.wav", "same/b.wav")] == [SUCCEEDED, SUCCEEDED]
+    assert sum(report.broken_batches for report in world.submit_reports) == 0
 
 
 def test_a_list_whose_creation_was_not_recorded_is_found_again(world: World) -> None:
@@ -161,7 +162,8 @@ def test_an_upload_fails_with_the_limit_when_the_account_has_ten_lists(world: Wo
     world.run_until_quiet()
     [end] = world.bus.terminal_events_of("banks/a.wav")
     assert end.error is not None
-    assert end.error.code == "TOO_MANY_VOCABULARIES"
+    assert (end.error.code, end.error.category) == ("TOO_MANY_VOCABULARIES", "permanent")
+    assert len(world.submit_reports) == 1, "it fails at once"
     assert "10 hotword lists" in end.error.message
     assert "dashscribe vocabularies --delete-unused" in end.error.message
     assert not world.vendor.tasks
