@@ -30,7 +30,7 @@ from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec
 from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.task_replies import AcceptedTask, FileOutcome, TaskList, TaskReply
+from dashscribe.domain.recognition.task_replies import AcceptedTask, TaskList, TaskReply
 from dashscribe.domain.timestamps import to_iso
 from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError
@@ -40,13 +40,13 @@ from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PassResult, PollService
 from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS, CONCURRENT_QUERIES
-from dashscribe.services.ports import DueRecord, DueTask, Message
+from dashscribe.services.ports import Batch, DueRecord, DueTask, Message
 from dashscribe.services.submission.report import SubmitReport
 from functions.finalize_transcription import app as finalize_app
 from functions.poll_tasks import app as poll_app
 from functions.submit_transcription import app as submit_app
 from tests.benchmarks.aws_bill import Bill, item_size
-from tests.benchmarks.virtual_time import Pool, VirtualTime
+from tests.benchmarks.virtual_time import Pool, VirtualTime, wait
 from tests.support.constants import START
 from tests.support.crashes import Crashes
 from tests.support.records import Records, due_task
@@ -216,9 +216,11 @@ class BilledRecords(Records):
         super().clear_outcomes(submission_id, now)
         self._wrote(f"OUTCOMES#{submission_id}", {"outcomes": "{}", "expires_at": 1_800_000_000})
 
-    def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
-        self.bill.dynamodb_read(self.sizes.get(f"OUTCOMES#{submission_id}", 0))
-        return super().find_outcomes(submission_id)
+    def find_batch(self, submission_id: str | None, job_ids: Sequence[str]) -> Batch:
+        task = [] if submission_id is None else [f"TASK#{submission_id}", f"OUTCOMES#{submission_id}"]
+        for pk in [*task, *(f"JOB#{job_id}" for job_id in job_ids)]:
+            self.bill.dynamodb_read(self.sizes.get(pk, 0))
+        return super().find_batch(submission_id, job_ids)
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
         found_due = self._due_names(kind, until, limit)
@@ -665,6 +667,7 @@ class SimulatedAws(World):
             self.time.start(self._schedule)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(concurrency, "ThreadPoolExecutor", partial(Pool, self.time))
+                patch.setattr(concurrency, "wait", partial(wait, self.time))
                 self.time.run()
         finally:
             logger.handlers[:] = handlers

@@ -17,7 +17,7 @@ from dashscribe.errors import (
     RecordUnreadable,
     StaleRecord,
 )
-from dashscribe.services.ports import DueRecord, DueTask
+from dashscribe.services.ports import Batch, DueRecord, DueTask
 from tests.support.constants import START
 from tests.support.crashes import Crashes
 
@@ -132,8 +132,18 @@ class Records:
     def clear_outcomes(self, submission_id: str, now: datetime) -> None:
         self.crashes.around("clear outcomes", lambda: self.outcomes.__setitem__(submission_id, {}))
 
-    def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
-        return self.crashes.read("find outcomes", self.outcomes.get(submission_id, {}))
+    def find_batch(self, submission_id: str | None, job_ids: Sequence[str]) -> Batch:
+        if submission_id is not None:
+            self._check_readable(submission_id)
+        for job_id in self.unreadable.intersection(job_ids):
+            self._move_aside(job_id)
+        readable = [job_id for job_id in job_ids if job_id in self.jobs and job_id not in self.unreadable]
+        batch = Batch(
+            task=self.tasks.get(submission_id or ""),
+            outcomes=self.outcomes.get(submission_id or "", {}),
+            jobs={job_id: self.jobs[job_id] for job_id in readable},
+        )
+        return self.crashes.read("find batch", batch)
 
     def _due_list(self, kind: Due) -> list[DueRecord]:
         if kind is Due.DELAY:

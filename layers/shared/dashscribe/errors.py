@@ -12,6 +12,7 @@
     * MediaArchived         it must be restored first
   * RecordUnreadable        a record of the table cannot be read: it is moved aside, and its job goes no further
   * StaleRecord             another function changed the record first: drop our change, or read the record again
+  * ItemsNotRead            the table left out items of a batch: try again later
   * VendorError             DashScope refused the request or could not answer: do what `error_class` says
     * VendorUnreachable     no connection was made, so nothing was submitted: retry
     * ResponseLost          the request was sent, but no usable response arrived: reconcile before submitting again
@@ -20,11 +21,12 @@
   * ResultRefused           a result must not be fetched or kept: fail the job
   * UnknownResult           a stored result cannot be rendered: tell the user why
   * LargeResult             a result is too large to be processed together with others: process it on its own
-  * PublishFailed           EventBridge did not accept an event: the next pass publishes it
+  * PublishFailed           EventBridge did not accept some events: the loop publishes them later
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 
@@ -101,6 +103,10 @@ class StaleRecord(DashscribeError):
     """A conditional write failed, because the record has changed since it was read."""
 
 
+class ItemsNotRead(DashscribeError):
+    """DynamoDB left out items of a batch in every attempt, because it is throttled."""
+
+
 class VendorError(DashscribeError):
     """DashScope answered with an error. `code` is the vendor's code, `error_class` is our class of it.
 
@@ -174,4 +180,8 @@ class LargeResult(DashscribeError):
 
 
 class PublishFailed(DashscribeError):
-    """EventBridge rejected one or more entries of a PutEvents call."""
+    """EventBridge did not accept some events. `job_ids` are the jobs whose event must be published again."""
+
+    def __init__(self, message: str, job_ids: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.job_ids = frozenset(job_ids)

@@ -248,6 +248,7 @@ def finalize_service() -> FinalizeService:
     from dashscribe.adapters.dynamodb.job_records import DynamoDbJobRecords
     from dashscribe.adapters.s3_results import S3Results
     from dashscribe.services.finalize import FinalizeService
+    from dashscribe.services.messages import FILES_PER_FINALIZER
     from dashscribe.services.publish import EndPublisher
 
     settings = FinalizeSettings.from_environ(os.environ)
@@ -257,7 +258,9 @@ def finalize_service() -> FinalizeService:
         records=records,
         results=results,
         source=_result_source(settings),
-        publisher=EndPublisher(records, results, _events(settings), _now, settings.results_bucket_name),
+        publisher=EndPublisher(
+            records, results, _events(settings), _now, settings.results_bucket_name, FILES_PER_FINALIZER
+        ),
         clock=_now,
         results_bucket=settings.results_bucket_name,
         region=region_of(settings.dashscope_base_url),

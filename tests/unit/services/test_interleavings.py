@@ -20,6 +20,7 @@ KINDS = {
     "kills": Faults(kill=0.02),
     "lost responses of writes": Faults(lost_write_response=0.1),
     "kills and lost responses of writes": Faults(kill=0.01, lost_write_response=0.05),
+    "refused events, lost replies of the bus, and kills": Faults(kill=0.005, refused_event=0.2, lost_publish_reply=0.1),
 }
 
 

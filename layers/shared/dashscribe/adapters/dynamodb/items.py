@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 from pydantic import BaseModel
 
-from dashscribe.errors import StaleRecord
+from dashscribe.errors import ItemsNotRead, StaleRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,6 +23,11 @@ if TYPE_CHECKING:
 
 Revised = TypeVar("Revised", "Job", "Task", "Vocabulary")
 """A record whose `revision` counts its writes."""
+
+_BATCH_GET_LIMIT = 100
+_BATCH_GET_ATTEMPTS = 8
+_FIRST_WAIT, _LONGEST_WAIT = 0.025, 1.0
+"""Seconds. All attempts together wait at most 2.6 s."""
 
 Item = dict[str, Any]
 """An item as DynamoDB sends it: attribute name → {type: value}."""
@@ -37,6 +44,31 @@ class Table:
         """A strongly consistent read."""
         reply = self._client.get_item(TableName=self._table, Key={"pk": {"S": pk}}, ConsistentRead=True)
         return from_item(reply["Item"]) if "Item" in reply else None
+
+    def _get_many(self, pks: Iterable[str]) -> dict[str, Item]:
+        """Strongly consistent reads of the items that exist, by key. A key may occur twice.
+
+        DynamoDB leaves out items when it is throttled, or when they exceed 16 MB together. They are requested again,
+        with growing waits, and `ItemsNotRead` is raised when the last request leaves out some too.
+        """
+        keys = list(dict.fromkeys(pks))  # BatchGetItem refuses a key that occurs twice
+        found: dict[str, Item] = {}
+        for start in range(0, len(keys), _BATCH_GET_LIMIT):
+            pending: Any = [{"pk": {"S": pk}} for pk in keys[start : start + _BATCH_GET_LIMIT]]
+            for attempt in range(_BATCH_GET_ATTEMPTS):
+                if attempt:
+                    time.sleep(random.uniform(0.5, 1) * min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt))  # noqa: S311
+                reply = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": pending, "ConsistentRead": True}}
+                )
+                found |= {item["pk"]["S"]: item for item in reply["Responses"].get(self._table, [])}
+                unprocessed = reply.get("UnprocessedKeys") or {}
+                if self._table not in unprocessed:
+                    break
+                pending = unprocessed[self._table]["Keys"]
+            else:
+                raise ItemsNotRead(f"DynamoDB left out {len(pending)} of {len(keys)} items.")
+        return found
 
     def _put(self, pk: str, attributes: Mapping[str, object]) -> None:
         self._client.put_item(TableName=self._table, Item=to_item({"pk": pk, **attributes}))

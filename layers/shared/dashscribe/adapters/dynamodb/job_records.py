@@ -21,13 +21,12 @@ from dashscribe.domain.recognition.task_replies import FileOutcome
 from dashscribe.domain.timestamps import to_iso
 from dashscribe.errors import RecordUnreadable
 from dashscribe.observability import logger
-from dashscribe.services.ports import DueRecord, DueTask
+from dashscribe.services.ports import Batch, DueRecord, DueTask
 
 DUE_INDEX = "due"
 OUTCOMES_KEPT_SECONDS = 2 * 86400
 """After the task's end. The vendor deletes results after 24 hours (docs/vendor-api.md#result-retention)."""
 _FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
-_BATCH_GET_LIMIT = 100
 _ENTRIES_READ_FOR_AGE = 200
 _Record = TypeVar("_Record", Job, Task)
 _Entry = TypeVar("_Entry", DueRecord, DueTask)
@@ -45,26 +44,7 @@ class DynamoDbJobRecords(Table):
         return self._find(f"JOB#{job_id}", Job)
 
     def find_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        found: dict[str, Job] = {}
-        names = list(dict.fromkeys(job_ids))  # BatchGetItem refuses a key that occurs twice
-        for start in range(0, len(names), _BATCH_GET_LIMIT):
-            pending: Any = {
-                self._table: {
-                    "Keys": [{"pk": {"S": f"JOB#{name}"}} for name in names[start : start + _BATCH_GET_LIMIT]],
-                    "ConsistentRead": True,
-                }
-            }
-            while pending:
-                reply = self._client.batch_get_item(RequestItems=pending)
-                for item in reply["Responses"].get(self._table, []):
-                    try:
-                        job = Job.model_validate(from_item(item))
-                    except ValidationError:
-                        self._move_aside(item["pk"]["S"])
-                        continue
-                    found[job.job_id] = job
-                pending = reply.get("UnprocessedKeys")
-        return found
+        return self._readable_jobs(self._get_many(f"JOB#{job_id}" for job_id in job_ids))
 
     def save(self, job: Job) -> Job:
         return self._put_revision(f"JOB#{job.job_id}", job, is_new=False)
@@ -92,15 +72,18 @@ class DynamoDbJobRecords(Table):
         expires_at = int(now.timestamp()) + OUTCOMES_KEPT_SECONDS
         self._put(f"OUTCOMES#{submission_id}", {"outcomes": "{}", "expires_at": expires_at})
 
-    def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
-        """Outcomes that cannot be read count as absent: the task is queried again, and they are written again."""
-        item = self._get(f"OUTCOMES#{submission_id}")
-        try:
-            stored = json.loads(item["outcomes"]) if item else {}
-            return {job_id: FileOutcome.model_validate(outcome) for job_id, outcome in stored.items()}
-        except (KeyError, TypeError, AttributeError, ValueError):
-            logger.exception("record unreadable", record=f"OUTCOMES#{submission_id}")
-            return {}
+    def find_batch(self, submission_id: str | None, job_ids: Sequence[str]) -> Batch:
+        """One request for up to 98 jobs. Outcomes that cannot be read count as absent: the task is queried again, and
+        they are written again."""
+        task_pk, outcomes_pk = f"TASK#{submission_id}", f"OUTCOMES#{submission_id}"
+        pks = [] if submission_id is None else [task_pk, outcomes_pk]
+        items = self._get_many([*pks, *(f"JOB#{job_id}" for job_id in job_ids)])
+        task, outcomes = items.pop(task_pk, None), items.pop(outcomes_pk, None)
+        return Batch(
+            task=self._read(task_pk, from_item(task), Task) if task else None,
+            outcomes=_read_outcomes(outcomes_pk, from_item(outcomes)) if outcomes else {},
+            jobs=self._readable_jobs(items),
+        )
 
     # due lists
 
@@ -146,11 +129,24 @@ class DynamoDbJobRecords(Table):
                 self._move_aside(item["pk"]["S"])
         return found
 
+    def _readable_jobs(self, items: Mapping[str, Item]) -> dict[str, Job]:
+        """The jobs that can be read, by id. The others are moved aside."""
+        found: dict[str, Job] = {}
+        for pk, item in items.items():
+            with suppress(RecordUnreadable):
+                job = self._read(pk, from_item(item), Job)
+                found[job.job_id] = job
+        return found
+
     def _find(self, pk: str, kind: type[_Record]) -> _Record | None:
         """Raises `RecordUnreadable`."""
         item = self._get(pk)
+        return self._read(pk, item, kind) if item else None
+
+    def _read(self, pk: str, document: Mapping[str, Any], kind: type[_Record]) -> _Record:
+        """Raises `RecordUnreadable`."""
         try:
-            return kind.model_validate(item) if item else None
+            return kind.model_validate(document)
         except ValidationError as error:
             self._move_aside(pk)
             raise RecordUnreadable(f"The record {pk} cannot be read.") from error
@@ -184,6 +180,15 @@ class DynamoDbJobRecords(Table):
             Limit=limit,
             **start,
         )
+
+
+def _read_outcomes(pk: str, document: Mapping[str, Any]) -> dict[str, FileOutcome]:
+    try:
+        stored = json.loads(document["outcomes"])
+        return {job_id: FileOutcome.model_validate(outcome) for job_id, outcome in stored.items()}
+    except (KeyError, TypeError, AttributeError, ValueError):
+        logger.exception("record unreadable", record=pk)
+        return {}
 
 
 def _moment(item: Item, name: str) -> datetime:
