@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 import pytest
 
 from dashscribe.adapters.configuration import MAX_AGE_SECONDS
-from dashscribe.adapters.dynamodb.items import to_item
+from dashscribe.adapters.dynamodb.items import attributes_of, to_item
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.task import Task
@@ -129,6 +129,7 @@ class BilledRecords(Records):
         self.bill = bill
         self.time = crashes.time
         self.sizes: dict[str, int] = {}
+        self.was_busy: dict[str, bool] = {}
         self.entries: dict[str, dict[str, object]] = {}
         self.lists: dict[Due, dict[str, datetime]] = {kind: {} for kind in Due}
 
@@ -147,7 +148,7 @@ class BilledRecords(Records):
             self.bill["dynamodb_write_units"] += bool(before) + bool(after)
 
     def _record_written(self, pk: str, record: Job | Task) -> None:
-        self._wrote(pk, record.model_dump(mode="json"))
+        self._wrote(pk, attributes_of(record))
         name = pk.partition("#")[2]
         for kind, listed in self.lists.items():
             if kind is not Due.DELAY:
@@ -209,7 +210,8 @@ class BilledRecords(Records):
 
     def save_outcomes(self, submission_id: str, outcomes: Any) -> None:
         super().save_outcomes(submission_id, outcomes)
-        text = json.dumps({job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()})
+        stored = {name: outcome.model_dump(mode="json", exclude_defaults=True) for name, outcome in outcomes.items()}
+        text = json.dumps(stored)
         self._wrote(f"OUTCOMES#{submission_id}", {"outcomes": text, "expires_at": 1_800_000_000})
 
     def clear_outcomes(self, submission_id: str, now: datetime) -> None:
@@ -275,9 +277,12 @@ class BilledRecords(Records):
         return super().takes_one_file_only(model, now)
 
     def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
-        ahead = self.next_slots.get(name, now) > now
+        is_busy = self.next_slots.get(name, now) > now
         wait = super().reserve(name, per_second, now, horizon)
-        self.bill["dynamodb_write_units"] += 4 if wait is None else 1 if ahead else 2  # a refused write is billed too
+        tried_first = self.was_busy.get(name, True)
+        self.bill["dynamodb_write_units"] += 4 if wait is None else 1 if is_busy is tried_first else 2
+        if wait is not None:  # a refused write is billed too
+            self.was_busy[name] = is_busy
         return wait
 
     def reserved_ahead(self, name: str, now: datetime) -> timedelta:
@@ -463,9 +468,11 @@ class SimulatedAws(World):
         self.expected = 0
         self.batches: list[int] = []
         self.ticks_until = 0.0
+        self._poll_service: PollService | None = None
         self._submitting = 0
         self._holder: object | None = None
         self._wake_up_sent = False
+        self._renew_at = 0.0
         self._key_read: dict[str, float] = {}
         self._emitted_metrics: set[tuple[str, str]] = set()
 
@@ -498,7 +505,10 @@ class SimulatedAws(World):
         self.submit_queue.done(message)
 
     def poll_service(self, workers: int = CONCURRENT_QUERIES) -> PollService:
-        return super().poll_service(workers)
+        """One service for all passes, as in a warm execution environment."""
+        if self._poll_service is None:
+            self._poll_service = super().poll_service(workers)
+        return self._poll_service
 
     def finalize_service(self, workers: int = FILES_PER_FINALIZER) -> FinalizeService:
         return super().finalize_service(workers)
@@ -561,14 +571,14 @@ class SimulatedAws(World):
     def _schedule(self) -> None:
         while not self._is_over:
             self.bill["scheduler_invocations"] += 1
-            self.time.start(self._execution)
+            self.time.start(partial(self._execution, is_scheduled=True))
             self.time.sleep(60)
 
     # statemachines/poll_tasks.asl.json
 
-    def _execution(self) -> None:
+    def _execution(self, *, is_scheduled: bool = False) -> None:
         me, began = object(), self.time.seconds
-        self._run_loop(me, began)
+        self._run_loop(me, began, is_scheduled=is_scheduled)
         self.bill["express_requests"] += 1
         billed_seconds = math.ceil((self.time.seconds - began) * 10) / 10
         self.bill["express_gb_seconds"] += 0.0625 * billed_seconds
@@ -577,17 +587,31 @@ class SimulatedAws(World):
         self.time.sleep(STATE + DYNAMODB)
         self.bill["dynamodb_write_units"] += 1
 
-    def _run_loop(self, me: object, began: float) -> None:
+    def _take_lease(self, me: object) -> bool:
+        """Whether this execution holds the lease now. Otherwise it records the wake-up signal."""
         self._lease_step()
-        if self._holder not in (None, me):
+        if self._holder in (None, me):
+            self._holder, self._renew_at = me, self.time.seconds + 20
+            return True
+        self._wake_up_sent = True
+        self._lease_step()
+        return False
+
+    def _run_loop(self, me: object, began: float, *, is_scheduled: bool) -> None:
+        self.time.sleep(2 * STATE + DYNAMODB)
+        self.bill.dynamodb_read(0)
+        if self._holder is not None:
             self._wake_up_sent = True
             self._lease_step()
             return
-        self._holder = me
+        if not is_scheduled and not self._take_lease(me):
+            return
         found = PassResult(finalize=[], wait_seconds=0, work_left=True)
         while True:
             is_late = self.time.seconds - began > 160
             found = self._pass(found, polls=not found.finalize or (found.poll_meanwhile and not is_late))
+            if not found.work_left and self._holder is not me:
+                return
             if not found.work_left:
                 self._lease_step()
                 if not self._wake_up_sent:
@@ -601,7 +625,9 @@ class SimulatedAws(World):
                 self._lease_step()
                 self.time.start(self._execution)
                 return
-            self._lease_step()
+            is_renewed = self._holder is me and not found.finalize and self.time.seconds < self._renew_at
+            if not is_renewed and not self._take_lease(me):
+                return
 
     def _pass(self, found: PassResult, *, polls: bool) -> PassResult:
         """Finalize what the last pass found and, if `polls`, run the next pass at the same time."""

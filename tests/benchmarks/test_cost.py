@@ -50,7 +50,7 @@ def fixed_per_month(run: SimulatedRun) -> dict[str, float]:
     return {
         "alarms": template.count("Type: AWS::CloudWatch::Alarm") - template.count("Condition: HasDetailedAlarms"),
         "secrets": 1,
-        "custom_metrics": run.emitted_metrics + (run.files > 0),  # OldestJobAge, which the simulation does not read
+        "custom_metrics": run.emitted_metrics,
         "sqs_requests": template.count("Type: SQS\n") * REQUESTS_OF_AN_EMPTY_QUEUE,
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from dashscribe.adapters.dynamodb.items import from_item, to_item
+from dashscribe.adapters.dynamodb.items import attributes_of, from_item, to_item
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.task import Task
@@ -87,7 +87,7 @@ class Records:
         def effect() -> Job:
             if self.jobs[job.job_id].revision != job.revision:
                 raise StaleRecord(job.job_id)
-            fields = job.model_copy(update={"revision": job.revision + 1}).model_dump(mode="json")
+            fields = attributes_of(job.model_copy(update={"revision": job.revision + 1}))
             following = Job.model_validate(from_item(to_item(fields)))  # as DynamoDB returns it
             self.jobs[job.job_id] = following
             self._made_readable(job.job_id)

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel
 
 from dashscribe.errors import ItemsNotRead, StaleRecord
 
@@ -99,7 +98,6 @@ class Table:
     def _put_revision(self, pk: str, record: Revised, *, is_new: bool) -> Revised:
         """Write a record over the revision that was read, and return it as it is now (optimistic locking).
 
-        Fields without a value are left out: an absent `due_kind` keeps the item out of the index. Inner nulls stay.
         Raises `StaleRecord` when another process wrote the record first.
         """
         following = record.model_copy(update={"revision": record.revision + 1})
@@ -111,9 +109,14 @@ class Table:
         return following
 
 
-def attributes_of(record: BaseModel) -> dict[str, object]:
-    """The fields of a record that have a value."""
-    return {name: value for name, value in record.model_dump(mode="json").items() if value is not None}
+def attributes_of(record: Job | Task | Vocabulary) -> dict[str, object]:
+    """The fields of a record that differ from their default, and its revision.
+
+    An absent `due_kind` keeps the item out of the index. Without defaults most jobs have less than 1 KB, which is one
+    write unit. A default of a stored field must not change (tests/unit/domain/jobs/test_stored_defaults.py).
+    """
+    stored = record.model_dump(mode="json", exclude_defaults=True)
+    return {**{name: value for name, value in stored.items() if value is not None}, "revision": record.revision}
 
 
 def condition_failed(error: ClientError) -> bool:

@@ -60,7 +60,9 @@ class DynamoDbJobRecords(Table):
     def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
         """Write one item for all files of a task. Result URLs are secrets: this is the only place that stores them,
         and `clear_outcomes` removes them."""
-        stored = {job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()}
+        stored = {
+            job_id: outcome.model_dump(mode="json", exclude_defaults=True) for job_id, outcome in outcomes.items()
+        }
         attributes: dict[str, object] = {"outcomes": json.dumps(stored, ensure_ascii=False)}
         ends = [int(outcome.completed_at.timestamp()) for outcome in outcomes.values() if outcome.completed_at]
         if ends:

@@ -35,6 +35,10 @@ CONCURRENT_REQUEUES = 8
 NEAR_FUTURE = timedelta(seconds=60)
 """The loop waits for a job that is due within this time. A later one is left to the next scheduled start."""
 
+AGE_READ_EVERY = timedelta(minutes=1)
+OLD_AFTER = timedelta(minutes=15)
+"""The age of younger jobs is not reported: CloudWatch bills a metric for each hour in which it is emitted."""
+
 
 class PassResult(BaseModel):
     """The output for the state machine: ids and numbers only, because executions store it.
@@ -69,6 +73,21 @@ class PassReport(TaskPollReport):
     result: PassResult = field(default_factory=lambda: PassResult(finalize=[], wait_seconds=1, work_left=False))
 
 
+@dataclass
+class AgeCheck:
+    """Reads the age of the oldest job once a minute, as often as the alarm needs it. A pass comes every few seconds."""
+
+    next_at: datetime | None = None
+
+    def old_job_seconds(self, records: JobRecords, now: datetime) -> float:
+        """The age of the oldest unfinished job. 0 if it is not old, or was read within the last minute."""
+        if self.next_at is not None and now < self.next_at:
+            return 0
+        self.next_at = now + AGE_READ_EVERY
+        received = records.oldest_received()
+        return 0 if received is None or now - received < OLD_AFTER else (now - received).total_seconds()
+
+
 @dataclass(frozen=True)
 class PollService:
     """Runs under the loop's lease. A second pass at the same time does no harm, because every write is conditional."""
@@ -83,6 +102,7 @@ class PollService:
     dead_letters: DeadLetterRedriver
     clock: Clock
     concurrent_requeues: int = CONCURRENT_REQUEUES
+    age_check: AgeCheck = field(default_factory=AgeCheck)
 
     def run(self, being_finalized: Sequence[FinalizeRequest] = ()) -> PassReport:
         """Run a pass. It leaves out what is `being_finalized`: the tasks and their jobs."""
@@ -113,9 +133,7 @@ class PollService:
         due = self.records.due(Due.JOB, now, JOBS_PER_PASS)
         if due:
             report.longest_overdue_seconds = (now - due[0].due_at).total_seconds()
-        received = self.records.oldest_received()
-        if received is not None:
-            report.oldest_job_seconds = (now - received).total_seconds()
+        report.oldest_job_seconds = self.age_check.old_job_seconds(self.records, now)
         to_requeue: list[Job] = []
         for job in self.records.find_many([record.record_id for record in due]).values():
             if job.is_finished or job.due_at is None or job.due_at > now or work.has_job(job.job_id):
