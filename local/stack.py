@@ -136,6 +136,13 @@ def allow_plain_http_from_here(template: Path) -> Path:
     return copy
 
 
+def _correct_mapping_states(info: StackInfo, function: str) -> None:
+    """MiniStack 1.5.33 reports a mapping that a template creates disabled as enabled. An update corrects the state."""
+    client = info.client("lambda")
+    for mapping in client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+
 def _sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -309,6 +316,7 @@ class Stack:
         stack = info.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         info.client("secretsmanager").put_secret_value(SecretId=outputs["ApiKeySecretArn"], SecretString=API_KEY)
+        _correct_mapping_states(info, outputs["TranscribeAudioFunctionName"])
         return info.model_copy(update={"outputs": outputs})
 
     def stop(self) -> None:

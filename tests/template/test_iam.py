@@ -40,6 +40,7 @@ CLIENTS = {
     "EventBridgeClient": "events",
     "SecretsManagerClient": "secretsmanager",
     "SSMClient": "ssm",
+    "Callable[[], LambdaClient]": "lambda",
 }
 """The type of an adapter's client → IAM's prefix of its service."""
 SERVICE_MODULES = {
