@@ -40,7 +40,7 @@ from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PassResult, PollService
 from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS, CONCURRENT_QUERIES
-from dashscribe.services.ports import Batch, DueRecord, DueTask, Message
+from dashscribe.services.ports import Batch, DeadLetter, DueRecord, DueTask, Message
 from dashscribe.services.submission.report import SubmitReport
 from functions.finalize_transcription import app as finalize_app
 from functions.poll_tasks import app as poll_app
@@ -494,6 +494,10 @@ class SimulatedAws(World):
             self._key_read[function] = self.time.seconds
             self.bill["secret_reads"] += 1
 
+    def receive(self) -> list[DeadLetter]:
+        self.bill["sqs_requests"] += 1
+        return super().receive()
+
     def send_wake_up(self) -> None:
         self.time.sleep(STATE)
         self.time.start(self._execution)
@@ -601,8 +605,9 @@ class SimulatedAws(World):
         self.time.sleep(2 * STATE + DYNAMODB)
         self.bill.dynamodb_read(0)
         if self._holder is not None:
-            self._wake_up_sent = True
-            self._lease_step()
+            if not self._wake_up_sent:
+                self._wake_up_sent = True
+                self._lease_step()
             return
         if not is_scheduled and not self._take_lease(me):
             return

@@ -34,7 +34,7 @@ SKIPPED = {"finalize": [], "wait_seconds": 0, "work_left": True}
 FAILED_ONCE = {"finalize": [], "wait_seconds": 3, "work_left": True, "failed_passes": 1}
 FAILED_PASS = {**FAILED_ONCE, "failed_passes": 3}
 """The last of the failed passes that an execution tolerates."""
-VARIABLES: Document = {"is_held": False, "is_scheduled": False, "renew_lease_at": 1}
+VARIABLES: Document = {"is_held": False, "is_woken": False, "is_scheduled": False, "renew_lease_at": 1}
 """What an execution has assigned that holds the lease and must renew it."""
 REQUEST = {"prefix": "calls/", "newer_than": "2026-01-31T00:00:00Z", "older_than": None, "dry_run": True}
 COUNTED = {name: {"N": str(number)} for number, name in enumerate(COUNTS)}
@@ -221,8 +221,26 @@ def test_an_execution_knows_whether_another_one_runs_the_loop(
     assigned = evaluated(poll["ReadLease"]["Assign"], given, result)
     assert (assigned["is_held"], assigned["renew_lease_at"]) == (is_held, 0)
     assert assigned["is_scheduled"] is (given.get("scheduled") is True)
+    assert assigned["is_woken"] is False
     next_one = "RecordWakeUpSignal" if is_held else "FinalizeAndPoll" if assigned["is_scheduled"] else "TakeLease"
     assert next_state(poll["ChooseHowToStart"], {}, **assigned) == next_one
+
+
+@pytest.mark.parametrize(
+    ("held_seconds", "expected"),
+    [
+        pytest.param(60, "AnotherLoopIsRunning", id="the running loop makes one more pass anyway"),
+        pytest.param(-1, "TakeLease", id="that loop died with the signal"),
+    ],
+)
+def test_a_wake_up_signal_that_is_recorded_is_not_recorded_again(
+    poll: dict[str, Document], held_seconds: float, expected: str
+) -> None:
+    until = {"N": str(int(milliseconds() + held_seconds * 1000))}
+    result = {"Item": {"held_until": until, "wake_up_sent": {"BOOL": True}}}
+    assigned = evaluated(poll["ReadLease"]["Assign"], {}, result)
+    assert assigned["is_woken"] is True
+    assert next_state(poll["ChooseHowToStart"], {}, **assigned) == expected
 
 
 @pytest.mark.parametrize(
