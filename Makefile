@@ -48,7 +48,7 @@ test: install .local/moto/.ready $(AWS_CLI) $(SDKS) ## every test
 check: install .local/checkov/.ready ## linters, types, template
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy layers/shared/dashscribe functions cli local tests
+	$(BIN)/mypy layers/shared/dashscribe functions cli local examples tests
 	SAM_CLI_TELEMETRY=0 .local/sam/bin/sam validate --lint --region us-east-1
 	$(BIN)/cfn-lint template.yaml
 	.local/sam/bin/python local/transform.py template.yaml .local/template/transformed.yaml

@@ -1,4 +1,4 @@
-"""The command blocks of the README and of the pages in docs/, as a reader would type them."""
+"""The command blocks of the README and of the pages in docs/ and examples/, as a reader would type them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ from dataclasses import dataclass
 
 from local.stack import ROOT
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    *(page for folder in ("docs", "examples") for page in sorted((ROOT / folder).rglob("*.md"))),
+]
 SHELL_FENCES = ("", "sh", "bash", "shell", "console")
-_FIRST_WORDS = re.compile(r"(make|aws|eval|git|sam|python|curl|cd|export|\.venv/\S+|\.local/\S+)\b")
+_FIRST_WORDS = re.compile(r"(make|aws|eval|git|sam|python|curl|cd|export|table|\.venv/\S+|\.local/\S+)\b")
 
 NOT_RUN = {
     r"make (test|check|bench|soak)\b": "they run the tests, or run for many minutes",

@@ -110,7 +110,7 @@ class Vendor:
         self.cancelled.append(task_id)
 
     def list_page(self, model: str, page: int, page_size: int) -> TaskList:
-        """A page of the list as it is at this moment, newest task first."""
+        """A page of the present list, newest task first."""
         self.list_pages += 1
         self.api_key()
         if self.list_refusal is not None:

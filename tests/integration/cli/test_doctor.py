@@ -149,13 +149,9 @@ def doctor(
         code = main(["doctor", "--stack", "mine", "--region", REGION, *arguments])
         return code, "".join(capsys.readouterr())
 
-    class Session:
-        region_name = REGION
-
-        def __init__(self, **_: object) -> None: ...
-
-        def client(self, service: str, **_: object) -> Any:
-            return deployed.client(service)
+    class Session(boto3.Session):  # moto asks a session for the regions of a service
+        def client(self, service_name: str, **_: object) -> Any:  # type: ignore[override]
+            return deployed.client(service_name)
 
     monkeypatch.setattr(boto3, "Session", Session)
     return run

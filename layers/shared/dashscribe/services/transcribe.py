@@ -67,7 +67,7 @@ _TOO_LARGE_FOR_A_CALL = frozenset(
 
 @dataclass(frozen=True)
 class CallResult:
-    """What a call returned: the response as it is stored, its transcript, and its warnings."""
+    """What a call returned: the response in its stored form, its transcript, and its warnings."""
 
     response: JsonObject
     transcript: Transcript

@@ -96,7 +96,7 @@ class Table:
         return True
 
     def _put_revision(self, pk: str, record: Revised, *, is_new: bool) -> Revised:
-        """Write a record over the revision that was read, and return it as it is now (optimistic locking).
+        """Write a record over the revision that was read, and return the written record (optimistic locking).
 
         Raises `StaleRecord` when another process wrote the record first.
         """

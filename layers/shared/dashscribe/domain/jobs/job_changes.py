@@ -100,7 +100,7 @@ def claim(
 ) -> Job:
     """Take the job for one submission. Of several writers one succeeds.
 
-    A due time shortly after the claim's end stays as it is: each change of `due_at` costs two writes of the index.
+    A due time shortly after the claim's end does not change: each change of `due_at` costs two writes of the index.
     """
     until = now + lasts
     stays = job.due_kind is Due.JOB and job.due_at is not None and until <= job.due_at <= until + LOST_MESSAGE_AFTER
@@ -253,8 +253,8 @@ def succeed(
 ) -> Job:
     """The files are stored. The event is not published yet, so the record stays due.
 
-    With a task `due_at` stays as it is: the task comes back until its jobs are finished, and a change of `due_at` would
-    cost two writes of the index.
+    With a task `due_at` does not change: the task comes back until its jobs are finished, and a change of `due_at`
+    would cost two writes of the index.
     """
     return changed(
         job,

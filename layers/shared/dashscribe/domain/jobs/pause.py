@@ -91,7 +91,7 @@ def start_pause(
 ) -> Pauses:
     """Start the pause of this model or of the account, or record another refusal during it.
 
-    The next probe stays as it is when it is still to come. A refused query never postpones it.
+    A next probe in the future does not change. A refused query never postpones it.
     """
     before = pauses.find(model)
     keeps_probe = before is not None and (by_query or before.probe_at > now)

@@ -22,7 +22,7 @@ def markdown(
 ) -> str:
     """The transcript as CommonMark. What is said is escaped, so that none of it is markup.
 
-    `date` is a date as it is to be shown; `languages` are codes; `player` is the address that time links point into,
+    `date` is the text of a date; `languages` are codes; `player` is the address that time links point into,
     relative to the file; None for times without links.
     """
     title = transcript.media.rstrip("/").rpartition("/")[2] or "Transcript"

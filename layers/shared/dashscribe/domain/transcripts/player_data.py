@@ -54,7 +54,7 @@ def player_data(
 
 
 def _without_signature(media: str) -> str:
-    """An `s3://` address as it is. Of a web address the query is left out: it may hold a signature."""
+    """An `s3://` address without a change, and a web address without its query, which may hold a signature."""
     return media.split("?")[0].split("#")[0] if media.lower().startswith(("http:", "https:")) else media
 
 

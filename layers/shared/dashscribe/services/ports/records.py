@@ -51,7 +51,7 @@ class JobRecords(Protocol):
     A record that cannot be read is moved aside and dead-lettered. Lists and `find_many` leave it out; `find` and
     `find_task` raise `RecordUnreadable`, as `find_batch` does for its task.
 
-    `save` and `save_task` write only over the revision that was read, and return the record as it is now. They raise
+    `save` and `save_task` write only over the revision that was read, and return the written record. They raise
     `StaleRecord` when another process wrote the record first.
     """
 
@@ -92,7 +92,7 @@ class JobRecords(Protocol):
         ...
 
     def watch_delay(self, job_id: str, at: datetime) -> None:
-        """Put the job on the due list DELAY at this time, once. Its own record stays as it is."""
+        """Put the job on the due list DELAY at this time, once. Its own record does not change."""
         ...
 
     def end_delay_watch(self, job_id: str, now: datetime) -> None:

@@ -47,7 +47,7 @@ class ResultStore(Protocol):
 
 @dataclass(frozen=True)
 class Upload:
-    """An object as it is now. `archived`: it must be restored before it can be read."""
+    """The present state of an object. `archived`: it must be restored before it can be read."""
 
     media: Media
     uploaded_at: datetime

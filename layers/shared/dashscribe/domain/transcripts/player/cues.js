@@ -25,7 +25,7 @@ const NOT_FIRST = /^[\p{Pe}\p{Pf}、。，．！？；：…ー々〜·%％,.!?;
  * @typedef {{begin: number, end: number, lines: string[], voice: string}} Cue
  */
 
-/** The cues of the transcript as it is now, in order. Sentences without times have none. @returns {Cue[]} */
+/** The cues of the present transcript, in order. Sentences without times have none. @returns {Cue[]} */
 export function cuesOf(sentences, voices) {
   const cues = [];
   let open = [];

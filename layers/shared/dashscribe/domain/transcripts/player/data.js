@@ -48,7 +48,7 @@ export class Sentence {
     });
   }
 
-  /** The words of the text as it is now. @returns {Span[]} */
+  /** The words of the present text. @returns {Span[]} */
   get spans() {
     this.#spans ??= this.isCorrected
       ? retimed(located(this.words ?? [], this.original), this.original, this.text)

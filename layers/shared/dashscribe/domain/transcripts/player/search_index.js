@@ -6,7 +6,7 @@ const INVISIBLE = /^\p{Cf}+$/u;
 export const MOST_HITS = 5000;
 
 /**
- * The text as it is compared, and for each of its signs where it was in the text (null: at the same place).
+ * The text in the form that is compared, and for each of its signs where it was in the text (null: at the same place).
  * @returns {{folded: string, places: number[] | null}}
  */
 export function fold(text) {
