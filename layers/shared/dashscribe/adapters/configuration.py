@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
 
-MAX_AGE_SECONDS = 50
-"""A change takes effect within 60 seconds. The rest is for a run that has just read the old value."""
+MAX_AGE_SECONDS = 30
 PLACEHOLDER = "PLACEHOLDER"
 """The start of a value that is not an API key yet. Tools that must store some value use it."""
 NO_VALUE = "ResourceNotFoundException"
