@@ -147,15 +147,25 @@ def check_event_source_mappings(stack: Stack) -> Iterator[Finding]:
                 "It has none, so it receives no message.",
                 "Deploy the stack again.",
             )
+        # The first recording for a synchronous model enables the mapping of its queue.
+        is_unused = output == "TranscribeAudioFunctionName" and not _has_messages(stack, "SynchronousQueueUrl")
         for mapping in mappings:
             is_on = mapping["State"] in ("Enabled", "Enabling", "Updating", "Creating")
+            is_fine = is_on or is_unused
             yield Finding(
                 "event source mapping",
                 function,
-                OK if is_on else PROBLEM,
-                f"Its state is {mapping['State']}." + ("" if is_on else " Messages wait, and expire after 14 days."),
-                None if is_on else f"aws lambda update-event-source-mapping --uuid {mapping['UUID']} --enabled",
+                OK if is_fine else PROBLEM,
+                f"Its state is {mapping['State']}." + ("" if is_fine else " Messages wait, and expire after 14 days."),
+                None if is_fine else f"aws lambda update-event-source-mapping --uuid {mapping['UUID']} --enabled",
             )
+
+
+def _has_messages(stack: Stack, output: str) -> bool:
+    counts = stack.client("sqs").get_queue_attributes(
+        QueueUrl=stack.output(output), AttributeNames=["ApproximateNumberOfMessages"]
+    )
+    return int(counts["Attributes"]["ApproximateNumberOfMessages"]) > 0
 
 
 def check_schedule(stack: Stack) -> Iterator[Finding]:

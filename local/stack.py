@@ -141,6 +141,13 @@ def build(folder: Path, python_version: str) -> Path:
     return template
 
 
+def _correct_mapping_states(info: StackInfo, function: str) -> None:
+    """MiniStack 1.5.33 reports a mapping that a template creates disabled as enabled. An update corrects the state."""
+    client = info.client("lambda")
+    for mapping in client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+
+
 def _sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -322,6 +329,7 @@ class Stack:
         stack = info.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         info.client("secretsmanager").put_secret_value(SecretId=outputs["ApiKeySecretArn"], SecretString=API_KEY)
+        _correct_mapping_states(info, outputs["TranscribeAudioFunctionName"])
         return info.model_copy(update={"outputs": outputs})
 
     def stop(self) -> None:

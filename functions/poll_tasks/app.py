@@ -25,7 +25,7 @@ def handler(event: JsonObject, context: LambdaContext) -> JsonObject:
 
 def count(report: PassReport) -> None:
     add_nonzero_counts(FailedSteps=report.failed_steps, DeadLettersRedriven=report.redriven)
-    if report.queries or report.list_pages or report.requeued:
+    if report.finished_tasks or report.requeued:  # a pass that finds nothing new writes nothing
         logger.info(
             "pass ended",
             queries=report.queries,

@@ -23,13 +23,12 @@ from typing import Any, TypeVar
 import pytest
 
 from dashscribe.adapters.configuration import MAX_AGE_SECONDS
-from dashscribe.adapters.dynamodb.items import to_item
+from dashscribe.adapters.dynamodb.items import attributes_of, to_item
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.catalogue import ModelSpec
-from dashscribe.domain.recognition.file_outcomes import FileOutcome
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask, TaskList, TaskReply
 from dashscribe.domain.timestamps import to_iso
@@ -41,13 +40,13 @@ from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PassResult, PollService
 from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS, CONCURRENT_QUERIES
-from dashscribe.services.ports import DueRecord, DueTask, Message
+from dashscribe.services.ports import Batch, DeadLetter, DueRecord, DueTask, Message
 from dashscribe.services.submission.report import SubmitReport
 from functions.finalize_transcription import app as finalize_app
 from functions.poll_tasks import app as poll_app
 from functions.submit_transcription import app as submit_app
 from tests.benchmarks.aws_bill import Bill, item_size
-from tests.benchmarks.virtual_time import Pool, VirtualTime
+from tests.benchmarks.virtual_time import Pool, VirtualTime, wait
 from tests.support.constants import START
 from tests.support.crashes import Crashes
 from tests.support.records import Records, due_task
@@ -130,6 +129,7 @@ class BilledRecords(Records):
         self.bill = bill
         self.time = crashes.time
         self.sizes: dict[str, int] = {}
+        self.was_busy: dict[str, bool] = {}
         self.entries: dict[str, dict[str, object]] = {}
         self.lists: dict[Due, dict[str, datetime]] = {kind: {} for kind in Due}
 
@@ -148,7 +148,7 @@ class BilledRecords(Records):
             self.bill["dynamodb_write_units"] += bool(before) + bool(after)
 
     def _record_written(self, pk: str, record: Job | Task) -> None:
-        self._wrote(pk, record.model_dump(mode="json"))
+        self._wrote(pk, attributes_of(record))
         name = pk.partition("#")[2]
         for kind, listed in self.lists.items():
             if kind is not Due.DELAY:
@@ -210,16 +210,19 @@ class BilledRecords(Records):
 
     def save_outcomes(self, submission_id: str, outcomes: Any) -> None:
         super().save_outcomes(submission_id, outcomes)
-        text = json.dumps({job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()})
+        stored = {name: outcome.model_dump(mode="json", exclude_defaults=True) for name, outcome in outcomes.items()}
+        text = json.dumps(stored)
         self._wrote(f"OUTCOMES#{submission_id}", {"outcomes": text, "expires_at": 1_800_000_000})
 
     def clear_outcomes(self, submission_id: str, now: datetime) -> None:
         super().clear_outcomes(submission_id, now)
         self._wrote(f"OUTCOMES#{submission_id}", {"outcomes": "{}", "expires_at": 1_800_000_000})
 
-    def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
-        self.bill.dynamodb_read(self.sizes.get(f"OUTCOMES#{submission_id}", 0))
-        return super().find_outcomes(submission_id)
+    def find_batch(self, submission_id: str | None, job_ids: Sequence[str]) -> Batch:
+        task = [] if submission_id is None else [f"TASK#{submission_id}", f"OUTCOMES#{submission_id}"]
+        for pk in [*task, *(f"JOB#{job_id}" for job_id in job_ids)]:
+            self.bill.dynamodb_read(self.sizes.get(pk, 0))
+        return super().find_batch(submission_id, job_ids)
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
         found_due = self._due_names(kind, until, limit)
@@ -274,9 +277,12 @@ class BilledRecords(Records):
         return super().takes_one_file_only(model, now)
 
     def reserve(self, name: str, per_second: float, now: datetime, horizon: timedelta) -> timedelta | None:
-        ahead = self.next_slots.get(name, now) > now
+        is_busy = self.next_slots.get(name, now) > now
         wait = super().reserve(name, per_second, now, horizon)
-        self.bill["dynamodb_write_units"] += 4 if wait is None else 1 if ahead else 2  # a refused write is billed too
+        tried_first = self.was_busy.get(name, True)
+        self.bill["dynamodb_write_units"] += 4 if wait is None else 1 if is_busy is tried_first else 2
+        if wait is not None:  # a refused write is billed too
+            self.was_busy[name] = is_busy
         return wait
 
     def reserved_ahead(self, name: str, now: datetime) -> timedelta:
@@ -462,9 +468,11 @@ class SimulatedAws(World):
         self.expected = 0
         self.batches: list[int] = []
         self.ticks_until = 0.0
+        self._poll_service: PollService | None = None
         self._submitting = 0
         self._holder: object | None = None
         self._wake_up_sent = False
+        self._renew_at = 0.0
         self._key_read: dict[str, float] = {}
         self._emitted_metrics: set[tuple[str, str]] = set()
 
@@ -486,6 +494,10 @@ class SimulatedAws(World):
             self._key_read[function] = self.time.seconds
             self.bill["secret_reads"] += 1
 
+    def receive(self) -> list[DeadLetter]:
+        self.bill["sqs_requests"] += 1
+        return super().receive()
+
     def send_wake_up(self) -> None:
         self.time.sleep(STATE)
         self.time.start(self._execution)
@@ -497,7 +509,10 @@ class SimulatedAws(World):
         self.submit_queue.done(message)
 
     def poll_service(self, workers: int = CONCURRENT_QUERIES) -> PollService:
-        return super().poll_service(workers)
+        """One service for all passes, as in a warm execution environment."""
+        if self._poll_service is None:
+            self._poll_service = super().poll_service(workers)
+        return self._poll_service
 
     def finalize_service(self, workers: int = FILES_PER_FINALIZER) -> FinalizeService:
         return super().finalize_service(workers)
@@ -560,14 +575,14 @@ class SimulatedAws(World):
     def _schedule(self) -> None:
         while not self._is_over:
             self.bill["scheduler_invocations"] += 1
-            self.time.start(self._execution)
+            self.time.start(partial(self._execution, is_scheduled=True))
             self.time.sleep(60)
 
     # statemachines/poll_tasks.asl.json
 
-    def _execution(self) -> None:
+    def _execution(self, *, is_scheduled: bool = False) -> None:
         me, began = object(), self.time.seconds
-        self._run_loop(me, began)
+        self._run_loop(me, began, is_scheduled=is_scheduled)
         self.bill["express_requests"] += 1
         billed_seconds = math.ceil((self.time.seconds - began) * 10) / 10
         self.bill["express_gb_seconds"] += 0.0625 * billed_seconds
@@ -576,17 +591,32 @@ class SimulatedAws(World):
         self.time.sleep(STATE + DYNAMODB)
         self.bill["dynamodb_write_units"] += 1
 
-    def _run_loop(self, me: object, began: float) -> None:
+    def _take_lease(self, me: object) -> bool:
+        """Whether this execution holds the lease now. Otherwise it records the wake-up signal."""
         self._lease_step()
-        if self._holder not in (None, me):
-            self._wake_up_sent = True
-            self._lease_step()
+        if self._holder in (None, me):
+            self._holder, self._renew_at = me, self.time.seconds + 20
+            return True
+        self._wake_up_sent = True
+        self._lease_step()
+        return False
+
+    def _run_loop(self, me: object, began: float, *, is_scheduled: bool) -> None:
+        self.time.sleep(2 * STATE + DYNAMODB)
+        self.bill.dynamodb_read(0)
+        if self._holder is not None:
+            if not self._wake_up_sent:
+                self._wake_up_sent = True
+                self._lease_step()
             return
-        self._holder = me
+        if not is_scheduled and not self._take_lease(me):
+            return
         found = PassResult(finalize=[], wait_seconds=0, work_left=True)
         while True:
             is_late = self.time.seconds - began > 160
             found = self._pass(found, polls=not found.finalize or (found.poll_meanwhile and not is_late))
+            if not found.work_left and self._holder is not me:
+                return
             if not found.work_left:
                 self._lease_step()
                 if not self._wake_up_sent:
@@ -600,7 +630,9 @@ class SimulatedAws(World):
                 self._lease_step()
                 self.time.start(self._execution)
                 return
-            self._lease_step()
+            is_renewed = self._holder is me and not found.finalize and self.time.seconds < self._renew_at
+            if not is_renewed and not self._take_lease(me):
+                return
 
     def _pass(self, found: PassResult, *, polls: bool) -> PassResult:
         """Finalize what the last pass found and, if `polls`, run the next pass at the same time."""
@@ -666,6 +698,7 @@ class SimulatedAws(World):
             self.time.start(self._schedule)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(concurrency, "ThreadPoolExecutor", partial(Pool, self.time))
+                patch.setattr(concurrency, "wait", partial(wait, self.time))
                 self.time.run()
         finally:
             logger.handlers[:] = handlers

@@ -7,11 +7,13 @@ reproducible, a simulated hour takes seconds, and the code that runs is the real
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
+from concurrent.futures import FIRST_COMPLETED, Future
 from datetime import datetime, timedelta
 from itertools import count
+from math import inf
 from types import TracebackType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
 
@@ -75,6 +77,7 @@ class Pool:
     def __init__(self, time: VirtualTime, max_workers: int) -> None:
         self._time = time
         self._max_workers = max_workers
+        self._running = 0
 
     def __enter__(self) -> Pool:
         return self
@@ -91,3 +94,30 @@ class Pool:
 
         self._time.run_concurrently([answer(place) for place in range(len(given))], self._max_workers)
         return [answers[place] for place in range(len(given))]
+
+    def submit(self, work: Callable[[Item], Answer], item: Item) -> Future[Answer]:
+        future = Future[Answer]()
+
+        def run() -> None:
+            self._time.wait_until(lambda: self._running < self._max_workers)
+            self._running += 1
+            try:
+                future.set_result(work(item))
+            except Exception as error:  # noqa: BLE001 - `Future.result` raises it
+                future.set_exception(error)
+            finally:
+                self._running -= 1
+
+        self._time.start(run)
+        return future
+
+
+def wait(
+    time: VirtualTime, futures: Set[Future[Any]], timeout: float = inf, return_when: str = ""
+) -> tuple[set[Future[Any]], set[Future[Any]]]:
+    """`concurrent.futures.wait` in virtual time."""
+    enough = any if return_when == FIRST_COMPLETED else all
+    until = time.seconds + timeout
+    time.wait_until(lambda: enough(future.done() for future in futures) or time.seconds >= until)
+    done = {future for future in futures if future.done()}
+    return done, set(futures) - done

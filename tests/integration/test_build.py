@@ -41,7 +41,7 @@ def test_the_deps_layer_is_built_for_lambda_on_any_machine(built: Path) -> None:
     described = {
         path.name for path in (built / "DepsLayer" / "python" / "botocore" / "data").iterdir() if path.is_dir()
     }
-    assert described == {"dynamodb", "events", "s3", "secretsmanager", "sqs", "ssm", "stepfunctions"}
+    assert described == {"dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs", "ssm", "stepfunctions"}
 
 
 def test_the_shared_layer_is_our_whole_package(built: Path) -> None:

@@ -26,6 +26,7 @@ ENVIRON = {
     "PRESIGN_EXPIRY_SECONDS": "43200",
     "SUBMIT_QUEUE_URL": "submit",
     "SYNCHRONOUS_QUEUE_URL": "synchronous",
+    "SYNCHRONOUS_MAPPING_ID": "mapping",
     "ASYNCHRONOUS_MODELS_ONLY": "false",
 }
 """The settings of every function."""

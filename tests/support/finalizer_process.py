@@ -187,18 +187,14 @@ class _Records:
         )
         self.outcome = FileOutcome(status=SUCCEEDED, transcription_url=url, completed_at=now)
 
-    def find(self, job_id: str) -> Any:
-        return self.job
-
     def save(self, job: Any) -> Any:
         self.job = job
         return job
 
-    def find_task(self, submission_id: str) -> Any:
-        return self.task
+    def find_batch(self, submission_id: str, job_ids: list[str]) -> Any:
+        from dashscribe.services.ports import Batch
 
-    def find_outcomes(self, submission_id: str) -> Any:
-        return {self.job.job_id: self.outcome}
+        return Batch(self.task, {self.job.job_id: self.outcome}, {self.job.job_id: self.job})
 
 
 def _run(url: str) -> None:

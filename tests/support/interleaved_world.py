@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task
 from dashscribe.errors import StaleRecord
 from dashscribe.services.messages import FinalizeRequest
 from dashscribe.services.ports import Message
+from tests.support.constants import DELAYED, SUBMITTED
 from tests.support.interleaving import Faults, Interleaver, Story
 from tests.support.records import Records
+from tests.support.stores import Bus
 from tests.support.world import World
 
 DELAYS = [0.5, 2, 11, 95, 130, 400]
@@ -46,6 +48,18 @@ class InterleavedRecords(Records):
         return created and not (self.crashes.loses_response("create job") and not self.recognises_own_writes)
 
 
+class InterleavedBus(Bus):
+    """A bus that refuses some events of a call, and loses some replies."""
+
+    crashes: Interleaver
+
+    def publish(self, jobs: Sequence[Job], now: datetime) -> None:
+        keys = [job.media.key for job in jobs]
+        self.refusals = {key: int(self.crashes.refuses_event(key)) for key in keys}
+        self.lost_replies = int(self.crashes.loses_publish_reply())
+        super().publish(jobs, now)
+
+
 class InterleavedWorld(World):
     """A world whose runs interleave by the schedule of one seed."""
 
@@ -55,11 +69,11 @@ class InterleavedWorld(World):
         self.seed = seed
         self.schedule = Interleaver(seed, faults)
         self.records = InterleavedRecords(self.schedule)
+        self.bus = InterleavedBus(self.schedule)
         parts = (
             self,
             self.media,
             self.vendor,
-            self.bus,
             self.results,
             self.caller,
             self.submit_queue,
@@ -91,11 +105,12 @@ class InterleavedWorld(World):
         self.run_until_quiet(faults=True)
 
     def check(self) -> None:
-        """Every upload has exactly one kind of terminal event, and exactly one submission that the vendor accepted."""
+        """Every upload is announced first, and has exactly one kind of terminal event and one accepted submission."""
         for key in self.keys:
             ends = {detail.status for detail in self.bus.terminal_events_of(key)}
             submissions = self.vendor.submissions_of(key)
-            if len(ends) != 1 or submissions != 1:
+            is_announced = [kind for kind in self.bus.events_of(key) if kind != DELAYED][:1] == [SUBMITTED]
+            if len(ends) != 1 or submissions != 1 or not is_announced:
                 story = Story(self.seed, [*self.schedule.story, f"{key}: ends {ends}, {submissions} submissions"])
                 raise AssertionError(str(story))
 
@@ -114,5 +129,12 @@ class InterleavedWorld(World):
         self.to_finalize += self.poll_service().run().result.finalize
 
     def finalize_some(self) -> None:
-        for request in list(self.to_finalize):
+        """One finalizer for each file, or one for each task, as in a burst."""
+        requests = list(self.to_finalize)
+        if self.random.random() < 0.5:
+            of_task: dict[str | None, list[str]] = {}
+            for request in requests:
+                of_task.setdefault(request.submission_id, []).extend(request.job_ids)
+            requests = [FinalizeRequest(submission_id=name, job_ids=job_ids) for name, job_ids in of_task.items()]
+        for request in requests:
             self.finalize_service().run(request.submission_id, request.job_ids)

@@ -29,6 +29,8 @@ class Faults:
     kill: float = 0.0
     lost_write_response: float = 0.0
     one_run_is_slow: bool = False
+    refused_event: float = 0.0
+    lost_publish_reply: float = 0.0
 
 
 @dataclass
@@ -117,6 +119,20 @@ class Interleaver(Crashes):
         lost = is_write and self.current is not None and self.random.random() < self.faults.lost_write_response
         if lost:
             self.story.append(f"{self.current.name if self.current else ''}: response of {name} lost")
+        return lost
+
+    def refuses_event(self, key: str) -> bool:
+        """Whether the bus refuses the next event of this file."""
+        refuses = self.current is not None and self.random.random() < self.faults.refused_event
+        if refuses:
+            self.story.append(f"{self.current.name if self.current else ''}: event of {key} refused")
+        return refuses
+
+    def loses_publish_reply(self) -> bool:
+        """Whether the reply of the next call of the bus is lost, after its events are on the bus."""
+        lost = self.current is not None and self.random.random() < self.faults.lost_publish_reply
+        if lost:
+            self.story.append(f"{self.current.name if self.current else ''}: reply of publish lost")
         return lost
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from dashscribe.adapters.dynamodb.items import from_item, to_item
+from dashscribe.adapters.dynamodb.items import attributes_of, from_item, to_item
 from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.task import Task
@@ -18,7 +18,7 @@ from dashscribe.errors import (
     RecordUnreadable,
     StaleRecord,
 )
-from dashscribe.services.ports import DueRecord, DueTask
+from dashscribe.services.ports import Batch, DueRecord, DueTask
 from tests.support.constants import START
 from tests.support.crashes import Crashes
 
@@ -101,7 +101,7 @@ class Records:
         def effect() -> Job:
             if self.jobs[job.job_id].revision != job.revision:
                 raise StaleRecord(job.job_id)
-            fields = job.model_copy(update={"revision": job.revision + 1}).model_dump(mode="json")
+            fields = attributes_of(job.model_copy(update={"revision": job.revision + 1}))
             item = to_item(fields)
             if count_levels(item) > MAX_DYNAMODB_LEVELS:
                 raise ValueError("Nesting Levels have exceeded supported limits")
@@ -149,8 +149,18 @@ class Records:
     def clear_outcomes(self, submission_id: str, now: datetime) -> None:
         self.crashes.around("clear outcomes", lambda: self.outcomes.__setitem__(submission_id, {}))
 
-    def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
-        return self.crashes.read("find outcomes", self.outcomes.get(submission_id, {}))
+    def find_batch(self, submission_id: str | None, job_ids: Sequence[str]) -> Batch:
+        if submission_id is not None:
+            self._check_readable(submission_id)
+        for job_id in self.unreadable.intersection(job_ids):
+            self._move_aside(job_id)
+        readable = [job_id for job_id in job_ids if job_id in self.jobs and job_id not in self.unreadable]
+        batch = Batch(
+            task=self.tasks.get(submission_id or ""),
+            outcomes=self.outcomes.get(submission_id or "", {}),
+            jobs={job_id: self.jobs[job_id] for job_id in readable},
+        )
+        return self.crashes.read("find batch", batch)
 
     def _due_list(self, kind: Due) -> list[DueRecord]:
         if kind is Due.DELAY:

@@ -70,20 +70,35 @@ class MediaFake:
 
 @dataclass
 class Bus:
-    """Every published event about a job, as (detail-type, detail), and about pauses. The next `failures` calls are
-    refused."""
+    """Every published event about a job, as (detail-type, detail), and about pauses.
+
+    The next `failures` calls are refused. In the others, the next `refusals` events of a key are refused. The replies
+    of the next `lost_replies` calls are lost, after their events are on the bus. `calls` has the keys of each call.
+    """
 
     crashes: Crashes
     events: list[tuple[str, Detail]] = field(default_factory=list)
     pauses: list[tuple[str, PauseDetail]] = field(default_factory=list)
     failures: int = 0
+    refusals: dict[str, int] = field(default_factory=dict)
+    lost_replies: int = 0
+    calls: list[list[str]] = field(default_factory=list)
 
     def publish(self, jobs: Sequence[Job], now: datetime) -> None:
+        self.calls.append([job.media.key for job in jobs])
         if self.failures:
             self.failures -= 1
-            raise PublishFailed("refused")
-        accepted = [(DETAIL_TYPES[job.status], detail_of(job, now)) for job in jobs]
+            raise PublishFailed("refused", [job.job_id for job in jobs])
+        refused = [job.job_id for job in jobs if self.refusals.get(job.media.key)]
+        for job in jobs:
+            self.refusals[job.media.key] = max(0, self.refusals.get(job.media.key, 0) - 1)
+        accepted = [(DETAIL_TYPES[job.status], detail_of(job, now)) for job in jobs if job.job_id not in refused]
         self.crashes.around("publish", lambda: self.events.extend(accepted))
+        if self.lost_replies:
+            self.lost_replies -= 1
+            raise PublishFailed("no reply", [job.job_id for job in jobs])
+        if refused:
+            raise PublishFailed("refused in part", refused)
 
     def publish_delay(self, job: Job, now: datetime) -> None:
         if self.failures:

@@ -33,6 +33,7 @@ REASONS = {
     "Publish": "The events of jobs and of pauses",
     "ReceiveMoreMessages": "More messages than one batch of the event source mapping contains",
     "SendToSynchronousQueue": "Recordings for a synchronous model",
+    "PollSynchronousQueue": "Enables the polling of their queue with the first recording",
     "DeadLetter": "A message that can never be processed",
     "SendWakeUpSignal": "Starts the loop after a submission",
     "RequeueJobs": "Jobs that are due",

@@ -34,6 +34,8 @@ SKIPPED = {"finalize": [], "wait_seconds": 0, "work_left": True}
 FAILED_ONCE = {"finalize": [], "wait_seconds": 3, "work_left": True, "failed_passes": 1}
 FAILED_PASS = {**FAILED_ONCE, "failed_passes": 3}
 """The last of the failed passes that an execution tolerates."""
+VARIABLES: Document = {"is_held": False, "is_woken": False, "is_scheduled": False, "renew_lease_at": 1}
+"""What an execution has assigned that holds the lease and must renew it."""
 REQUEST = {"prefix": "calls/", "newer_than": "2026-01-31T00:00:00Z", "older_than": None, "dry_run": True}
 COUNTED = {name: {"N": str(number)} for number, name in enumerate(COUNTS)}
 
@@ -50,16 +52,17 @@ def milliseconds() -> float:
     return datetime.now(UTC).timestamp() * 1000
 
 
-def evaluated(value: Any, given: Any = None, result: Any = None, seconds_ago: float = 1) -> Any:
+def evaluated(value: Any, given: Any = None, result: Any = None, seconds_ago: float = 1, **variables: object) -> Any:
     """A field of a state as Step Functions evaluates it: `given` is the state's input, `result` its task's result."""
+    variables = {**VARIABLES, **variables}
     if isinstance(value, dict):
-        return {name: evaluated(part, given, result, seconds_ago) for name, part in value.items()}
+        return {name: evaluated(part, given, result, seconds_ago, **variables) for name, part in value.items()}
     if isinstance(value, list):
-        return [evaluated(part, given, result, seconds_ago) for part in value]
+        return [evaluated(part, given, result, seconds_ago, **variables) for part in value]
     if not is_expression(value):
         return value
     states = {"input": given, "result": result, "context": context(seconds_ago)}
-    known = {"states": states, "finalizers_start_until": milliseconds() + 45_000}
+    known = {"states": states, "finalizers_start_until": milliseconds() + 45_000, **variables}
     text = value[2:-2].strip()
     found = Jsonata(text).evaluate(None, known)
     assert Jsonata(f"$exists(({text}))").evaluate(None, known), f"undefined: {text}"
@@ -70,10 +73,10 @@ def is_expression(value: object) -> bool:
     return isinstance(value, str) and value.startswith("{%") and value.endswith("%}")
 
 
-def next_state(choice: Document, given: Any, seconds_ago: float = 1) -> str:
+def next_state(choice: Document, given: Any, seconds_ago: float = 1, **variables: object) -> str:
     """Where a Choice state leads. Step Functions fails the execution for a condition that is not true or false."""
     for rule in choice["Choices"]:
-        holds = evaluated(rule["Condition"], given, seconds_ago=seconds_ago)
+        holds = evaluated(rule["Condition"], given, seconds_ago=seconds_ago, **variables)
         assert isinstance(holds, bool), rule["Condition"]
         if holds:
             return str(rule["Next"])
@@ -110,6 +113,8 @@ def backfill_states(machines: dict[str, StateMachine]) -> dict[str, Document]:
 
 
 TYPICAL: dict[str, tuple[Any, Any]] = {
+    "ReadLease": ({"scheduled": True}, {"Item": {"held_until": {"N": "1767225600000"}}}),
+    "ChooseHowToStart": (WAITING, None),
     "TakeLease": (FINALIZING, None),
     "RecordWakeUpSignal": ({}, None),
     "FinalizeAndPoll": (FINALIZING, [{}, WAITING]),
@@ -198,6 +203,83 @@ def test_a_lease_is_held_for_150_seconds(poll: dict[str, Document]) -> None:
 def test_a_pass_always_starts_with_every_field(poll: dict[str, Document], given: Document, expected: Document) -> None:
     defaults = {"finalize": [], "wait_seconds": 0, "poll_meanwhile": False, "failed_passes": 0}
     assert evaluated(poll["TakeLease"]["Output"], given, {}) == {**defaults, **expected}
+
+
+@pytest.mark.parametrize(
+    ("result", "is_held"),
+    [
+        pytest.param({}, False, id="there was never a loop"),
+        pytest.param({"Item": {"pk": {"S": "LEASE#poll_tasks"}}}, False, id="released"),
+        pytest.param({"Item": {"held_until": {"N": str(int(milliseconds()) - 1000)}}}, False, id="expired"),
+        pytest.param({"Item": {"held_until": {"N": str(int(milliseconds()) + 900_000)}}}, True, id="held"),
+    ],
+)
+@pytest.mark.parametrize("given", [{}, {"scheduled": True}, {"scheduled": "true"}])
+def test_an_execution_knows_whether_another_one_runs_the_loop(
+    poll: dict[str, Document], given: Document, result: Document, is_held: bool
+) -> None:
+    assigned = evaluated(poll["ReadLease"]["Assign"], given, result)
+    assert (assigned["is_held"], assigned["renew_lease_at"]) == (is_held, 0)
+    assert assigned["is_scheduled"] is (given.get("scheduled") is True)
+    assert assigned["is_woken"] is False
+    next_one = "RecordWakeUpSignal" if is_held else "FinalizeAndPoll" if assigned["is_scheduled"] else "TakeLease"
+    assert next_state(poll["ChooseHowToStart"], {}, **assigned) == next_one
+
+
+@pytest.mark.parametrize(
+    ("held_seconds", "expected"),
+    [
+        pytest.param(60, "AnotherLoopIsRunning", id="the running loop makes one more pass anyway"),
+        pytest.param(-1, "TakeLease", id="that loop died with the signal"),
+    ],
+)
+def test_a_wake_up_signal_that_is_recorded_is_not_recorded_again(
+    poll: dict[str, Document], held_seconds: float, expected: str
+) -> None:
+    until = {"N": str(int(milliseconds() + held_seconds * 1000))}
+    result = {"Item": {"held_until": until, "wake_up_sent": {"BOOL": True}}}
+    assigned = evaluated(poll["ReadLease"]["Assign"], {}, result)
+    assert assigned["is_woken"] is True
+    assert next_state(poll["ChooseHowToStart"], {}, **assigned) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(NO_WORK, "NothingInFlight", id="no work"),
+        pytest.param(WAITING, "TakeLease", id="tasks in flight"),
+        pytest.param(FINALIZING, "TakeLease", id="files to finalize"),
+        pytest.param(FAILED_ONCE, "TakeLease", id="the pass failed"),
+    ],
+)
+def test_a_first_pass_without_the_lease_takes_it_only_when_there_is_work(
+    poll: dict[str, Document], given: Document, expected: str
+) -> None:
+    first = evaluated(poll["ReadLease"]["Output"], {"scheduled": True}, {})
+    assert next_state(poll["ChooseWhenToPoll"], first) == "PollTasks"
+    assert next_state(poll["ChooseNextStep"], given, renew_lease_at=0) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param(WAITING, "FinalizeAndPoll", id="tasks in flight"),
+        pytest.param(SKIPPED, "FinalizeAndPoll", id="the poll was skipped"),
+        pytest.param(FAILED_ONCE, "FinalizeAndPoll", id="a pass has failed"),
+        pytest.param(FINALIZING, "TakeLease", id="finalizers need a fresh lease"),
+        pytest.param(NO_WORK, "ReleaseLease", id="no work"),
+        pytest.param(FAILED_PASS, "ReleaseLeaseAfterFailure", id="the pass failed"),
+    ],
+)
+def test_passes_without_finalizers_share_a_renewal_of_the_lease(
+    poll: dict[str, Document], given: Document, expected: str
+) -> None:
+    before = milliseconds()
+    renew_at = evaluated(poll["TakeLease"]["Assign"]["renew_lease_at"], given, {})
+    assert before - 1 <= renew_at - 20_000 <= milliseconds() + 1
+    assert next_state(poll["ChooseNextStep"], given, renew_lease_at=renew_at) == expected
+    [unrenewed] = [rule for rule in poll["ChooseNextStep"]["Choices"] if rule["Next"] == "FinalizeAndPoll"]
+    assert unrenewed["Output"] == poll["TakeLease"]["Output"]
 
 
 # the poll loop: a pass

@@ -72,6 +72,10 @@ def test_no_option_is_on_by_default(template: Template) -> None:
 def test_every_option_changes_the_stack(template: Template, name: str) -> None:
     if name == "Tracing":
         assert template["Globals"]["Function"]["Tracing"] == {"Ref": "Tracing"}
+    if name == "AsynchronousModelsOnly":
+        submit = template["Resources"]["SubmitTranscriptionFunction"]["Properties"]
+        assert submit["Environment"]["Variables"]["ASYNCHRONOUS_MODELS_ONLY"] == {"Ref": name}
+        return
     globals_use_it = name in json.dumps(template["Globals"])
     assert globals_use_it or with_options(template, **{name: OPTIONS[name]}) != with_options(template)
 

@@ -164,6 +164,7 @@ class LoopLimits:
     """The limits of the loop, as its definition has them. Every sum below is of the longest durations."""
 
     lease: timedelta
+    lease_renewed_after: timedelta
     last_pass_starts: timedelta
     finalizers_start_after_lease: timedelta
     finalizers_start_in_execution: timedelta
@@ -186,11 +187,13 @@ def limits(poll_loop: Machine, lease: timedelta) -> LoopLimits:
     }  # both states use the same one
     write = inner["TakeLease"]
     assert [way["MaxAttempts"] for way in write["Retry"]] == [0, 2]
+    [renewed_after] = re.findall(r"\+ (\d+)", write["Assign"]["renew_lease_at"])
     after_lease, in_execution = re.findall(r"\+ (\d+)", write["Assign"]["finalizers_start_until"])
     poll_path = ("WaitForConcurrency", "LeaveJobsToNextPass")
     waits = {name: seconds(inner[name]["Seconds"]) for name in poll_path}
     return LoopLimits(
         lease=lease,
+        lease_renewed_after=seconds(int(renewed_after) / 1000),
         last_pass_starts=seconds(int(last_pass) / 1000),
         finalizers_start_after_lease=seconds(int(after_lease) / 1000),
         finalizers_start_in_execution=seconds(int(in_execution) / 1000),
@@ -203,8 +206,9 @@ def limits(poll_loop: Machine, lease: timedelta) -> LoopLimits:
 
 def test_the_lease_outlives_a_pass(limits: LoopLimits) -> None:
     """Otherwise a second execution would start the loop while the first one works. A lease counts from the start of its
-    write, and is renewed before the next pass: so two writes and a pass must fit into it."""
-    assert limits.lease_write + limits.poll + limits.lease_write < limits.lease
+    write. It is renewed before finalizers, and before a pass that starts later than `lease_renewed_after`: so two
+    writes, this time and a pass must fit into it."""
+    assert limits.lease_write + limits.lease_renewed_after + limits.poll + limits.lease_write < limits.lease
     finalizers = limits.finalizers_start_after_lease + limits.finalizer
     assert limits.lease_write + finalizers + limits.lease_write < limits.lease
 

@@ -192,6 +192,13 @@ def test_every_lease_write_has_the_same_retries_and_the_same_time_limit(poll_loo
     """The language has no functions, so the definition repeats them."""
     writes = [state for _, state in states(poll_loop) if "dynamodb:updateItem" in state.get("Resource", "")]
     assert len(writes) == 6
+    [read] = [state for _, state in states(poll_loop) if "dynamodb:getItem" in state.get("Resource", "")]
+    assert (read["Retry"], read["TimeoutSeconds"]) == (writes[0]["Retry"][-1:], writes[0]["TimeoutSeconds"])
+    assert read["Arguments"] == {
+        "TableName": "${JobsTableName}",
+        "Key": {"pk": {"S": "LEASE#poll_tasks"}},
+        "ConsistentRead": True,
+    }
     for write in writes:
         assert (write["Retry"], write["TimeoutSeconds"]) == (writes[0]["Retry"], writes[0]["TimeoutSeconds"])
         assert write["Arguments"]["TableName"] == "${JobsTableName}"
@@ -202,11 +209,11 @@ def test_the_loop_and_the_code_use_the_same_fields(poll_loop: Machine) -> None:
     inner = dict(states(poll_loop))
     assert set(inner["PollTasks"]["Arguments"]["Payload"]) == set(PassRequest.model_fields)
     known = set(PassResult.model_fields)
-    for name in ("TakeLease", "ClearWakeUpSignal"):
+    for name in ("ReadLease", "TakeLease", "ClearWakeUpSignal"):
         assert set(poll_loop["States"][name]["Output"]) == known - {"work_left"} | {"failed_passes"}
     assert PassResult.model_validate(inner["SkipPoll"]["Output"]).work_left
     read = re.findall(r"\$states\.input\.(\w+)", json.dumps(poll_loop["States"]))
-    assert set(read) - {"failed_passes"} == known
+    assert set(read) - {"failed_passes", "scheduled"} == known
 
 
 @pytest.mark.parametrize("secret", ["transcription_url", "api_key", "X-Amz", "Authorization"])

@@ -85,6 +85,12 @@ def test_every_reference_names_something_that_is_defined(template: dict[str, Any
     generated = {
         f"{name}Role" for name, resource in resources.items() if resource["Type"].startswith("AWS::Serverless")
     }
+    generated |= {
+        f"{name}{event}"
+        for name, resource in resources.items()
+        if resource["Type"] == "AWS::Serverless::Function"
+        for event in resource["Properties"].get("Events", {})
+    }
     defined = {*template["Parameters"], *template["Conditions"], *resources, *generated}
     unknown = {name for name in references(template) if not name.startswith("AWS::")} - defined
     assert unknown == set()
@@ -371,3 +377,15 @@ def test_every_alarm_on_our_metrics_names_a_metric_that_its_function_emits(
         assert dimension["Name"] == "service"
         source = (root / folder_of[dimension["Value"]] / "app.py").read_text()
         assert f'"{alarm["MetricName"]}"' in source
+
+
+def test_the_queue_of_the_synchronous_models_is_not_polled_before_the_submit_function_enables_its_mapping(
+    resources: Resources,
+) -> None:
+    event = resources["TranscribeAudioFunction"]["Properties"]["Events"]["SynchronousQueue"]["Properties"]
+    assert event["Enabled"] is False
+    submit = resources["SubmitTranscriptionFunction"]["Properties"]
+    mapping = {"Ref": "TranscribeAudioFunctionSynchronousQueue"}
+    assert submit["Environment"]["Variables"]["SYNCHRONOUS_MAPPING_ID"] == mapping
+    submit_event = submit["Events"]["SubmitQueue"]["Properties"]
+    assert submit_event.get("Enabled", True) is True

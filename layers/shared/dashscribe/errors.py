@@ -11,8 +11,8 @@
     * MediaForbidden        the functions may not read it
     * MediaArchived         it must be restored first
   * RecordUnreadable        a record of the table cannot be read: it is moved aside, and its job goes no further
-  * TableThrottled          the table returned only a part of what was read: the step fails, and is repeated later
   * StaleRecord             another function changed the record first: drop our change, or read the record again
+  * ItemsNotRead            the table left out items of a batch: try again later
   * VendorError             DashScope refused the request or could not answer: do what `error_class` says
     * VendorUnreachable     no connection was made, so nothing was submitted: retry
     * ResponseLost          the request was sent, but no usable response arrived: reconcile before submitting again
@@ -21,11 +21,12 @@
   * ResultRefused           a result must not be fetched or kept: fail the job
   * UnknownResult           a stored result cannot be rendered: tell the user why
   * LargeResult             a result is too large to be processed together with others: process it on its own
-  * PublishFailed           EventBridge did not accept an event: the next pass publishes it
+  * PublishFailed           EventBridge did not accept some events: the loop publishes them later
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from dashscribe.redaction import redact_signatures
@@ -100,12 +101,12 @@ class RecordUnreadable(DashscribeError):
     """A record of the table is not what this version writes. It is taken off its due list and dead-lettered."""
 
 
-class TableThrottled(DashscribeError):
-    """DynamoDB processed no part of a read again and again."""
-
-
 class StaleRecord(DashscribeError):
     """A conditional write failed, because the record has changed since it was read."""
+
+
+class ItemsNotRead(DashscribeError):
+    """DynamoDB left out items of a batch in every attempt, because it is throttled."""
 
 
 class VendorError(DashscribeError):
@@ -183,4 +184,8 @@ class LargeResult(DashscribeError):
 
 
 class PublishFailed(DashscribeError):
-    """EventBridge rejected one or more entries of a PutEvents call."""
+    """EventBridge did not accept some events. `job_ids` are the jobs whose event must be published again."""
+
+    def __init__(self, message: str, job_ids: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.job_ids = frozenset(job_ids)

@@ -136,6 +136,7 @@ class SubmitSettings(_ResultHosts, _WatchedKeySettings, VendorSettings):
     presign_expiry_seconds: int = Field(ge=60, le=604800)
     submit_queue_url: str
     synchronous_queue_url: str
+    synchronous_mapping_id: str
     asynchronous_models_only: bool
 
     @field_validator("outputs", mode="before")

@@ -190,6 +190,7 @@ def _result_source(settings: SubmitSettings | FinalizeSettings) -> ResultDownloa
 @build_once
 def submit_service() -> SubmitService:
     from dashscribe.adapters.dashscope_vocabularies import DashScopeVocabularies
+    from dashscribe.adapters.polled_queue import PolledQueue
     from dashscribe.adapters.s3_results import S3Transcripts
     from dashscribe.adapters.s3_texts import S3Texts
     from dashscribe.adapters.sqs_queues import SqsJobQueue, SqsMessages
@@ -203,7 +204,11 @@ def submit_service() -> SubmitService:
         speech=speech,
         results=_result_source(settings),
         messages=SqsMessages(sqs, settings.submit_queue_url),
-        synchronous_queue=SqsJobQueue(sqs, settings.synchronous_queue_url),
+        synchronous_queue=PolledQueue(
+            SqsJobQueue(sqs, settings.synchronous_queue_url),
+            lambda: boto3.client("lambda", config=AWS),
+            settings.synchronous_mapping_id,
+        ),
         vocabularies=DashScopeVocabularies(speech),
         texts=S3Texts(s3),
         transcripts=S3Transcripts(s3, settings.results_bucket_name),
@@ -251,6 +256,7 @@ def finalize_service() -> FinalizeService:
     from dashscribe.adapters.dynamodb.job_records import DynamoDbJobRecords
     from dashscribe.adapters.s3_results import S3Results
     from dashscribe.services.finalize import FinalizeService
+    from dashscribe.services.messages import FILES_PER_FINALIZER
     from dashscribe.services.publish import EndPublisher
 
     settings = FinalizeSettings.from_environ(os.environ)
@@ -260,7 +266,9 @@ def finalize_service() -> FinalizeService:
         records=records,
         results=results,
         source=_result_source(settings),
-        publisher=EndPublisher(records, results, _events(settings), _now, settings.results_bucket_name),
+        publisher=EndPublisher(
+            records, results, _events(settings), _now, settings.results_bucket_name, FILES_PER_FINALIZER
+        ),
         clock=_now,
         results_bucket=settings.results_bucket_name,
         region=region_of(settings.dashscope_base_url),

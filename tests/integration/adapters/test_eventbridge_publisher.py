@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
 from dashscribe.domain.jobs.job import Job, Status
@@ -188,9 +188,48 @@ def test_a_refused_entry_of_a_successful_call_is_an_error(
 
     monkeypatch.setattr(bus, "put_events", partly_refused)
     jobs = [make_job(f"job-{number}", status=Status.SUBMITTED) for number in range(12)]
-    with pytest.raises(PublishFailed, match="refused 1 of 12 events: job-3: ThrottlingException"):
+    with pytest.raises(PublishFailed, match="refused 1 of 12 events: job-3: ThrottlingException") as failed:
         EventBridgePublisher(bus, "the-bus").publish(jobs, now)
     assert calls == [10, 2], "the other events must be published"
+    assert failed.value.job_ids == {"job-3"}
+
+
+def test_one_invalid_event_does_not_stop_the_others_of_its_call(
+    bus: EventBridgeClient, subscriber: Subscriber, make_job: MakeJob, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_events: Callable[..., Any] = bus.put_events
+
+    def strict(Entries: list[Any]) -> Any:  # noqa: N803 - the SDK's own name
+        if any("job-3" in entry["Detail"] for entry in Entries):
+            raise ClientError({"Error": {"Code": "ValidationException", "Message": "too large"}}, "PutEvents")
+        return put_events(Entries=Entries)
+
+    monkeypatch.setattr(bus, "put_events", strict)
+    jobs = [make_job(f"job-{number}", status=Status.SUBMITTED) for number in range(12)]
+    with pytest.raises(PublishFailed, match="refused 1 of 12 events: job-3: ValidationException") as failed:
+        EventBridgePublisher(bus, "the-bus").publish(jobs, now)
+    assert failed.value.job_ids == {"job-3"}
+    published = [event["detail"]["job_id"] for event in subscriber()]
+    assert sorted(published) == sorted({job.job_id for job in jobs} - {"job-3"})
+
+
+def test_after_a_call_without_a_reply_its_events_and_the_later_ones_are_published_again(
+    bus: EventBridgeClient, make_job: MakeJob, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[int] = []
+
+    def unreachable_at_the_second_call(Entries: list[Any]) -> Any:  # noqa: N803 - the SDK's own name
+        calls.append(len(Entries))
+        if len(calls) == 2:
+            raise ReadTimeoutError(endpoint_url="https://events")
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in Entries]}
+
+    monkeypatch.setattr(bus, "put_events", unreachable_at_the_second_call)
+    jobs = [make_job(f"job-{number:02}", status=Status.SUBMITTED) for number in range(25)]
+    with pytest.raises(PublishFailed, match="call of EventBridge failed") as failed:
+        EventBridgePublisher(bus, "the-bus").publish(jobs, now)
+    assert calls == [10, 10]
+    assert failed.value.job_ids == {f"job-{number}" for number in range(10, 25)}
 
 
 def test_a_refused_call_is_an_error(

@@ -278,6 +278,14 @@ def test_a_disabled_event_source_mapping_is_a_problem(deployed: DeployedStack, s
     assert "update-event-source-mapping --uuid u --enabled" in str(finding.fix)
 
 
+def test_an_unused_queue_of_the_synchronous_models_need_not_be_polled(deployed: DeployedStack) -> None:
+    deployed.mapping_states["transcribe"] = "Disabled"
+    assert deployed.wrong() == {}
+    boto3.client("sqs").send_message(QueueUrl=deployed.outputs["SynchronousQueueUrl"], MessageBody="x")
+    finding = deployed.wrong()["event source mapping"]
+    assert (finding.subject, finding.status) == ("transcribe", PROBLEM)
+
+
 def test_a_disabled_rule_and_a_disabled_schedule_are_problems(deployed: DeployedStack) -> None:
     boto3.client("events").disable_rule(Name="rule")
     assert set(deployed.wrong()) == {"rule"}

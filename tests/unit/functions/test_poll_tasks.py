@@ -77,6 +77,12 @@ def test_an_idle_pass_emits_no_metric_and_logs_nothing(serve: Serve, emitted: Me
     assert log_lines() == []
 
 
+def test_a_pass_that_finds_every_task_running_logs_nothing(serve: Serve, log_lines: LogLines) -> None:
+    serve(app, "poll_service", PassReport(queries=2, list_pages=3, pauses=Pauses()))
+    invoke(app, EVENT)
+    assert log_lines() == []
+
+
 def test_an_event_of_another_shape_is_refused(serve: Serve) -> None:
     service = serve(app, "poll_service", PassReport())
     with pytest.raises(ValidationError):

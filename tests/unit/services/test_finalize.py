@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from threading import Barrier
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from threading import Barrier, Event
 
 import pytest
 
+from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.services.polling.poll import PassReport
 from tests.conftest import LogLines
@@ -48,6 +50,48 @@ def test_a_failed_download_does_not_delay_the_other_files(ended: World) -> None:
     ended.vendor.downloads_to_fail = 1
     report = ended.finalize_service(workers=5).run(request.submission_id, list(ended.records.jobs))
     assert (len(report.succeeded), len(report.unfinished)) == (4, 1)
+
+
+def test_a_slow_download_does_not_delay_the_events_of_the_other_files(
+    ended: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others_are_published, download = Event(), ended.vendor.download
+
+    def download_slowly(url: str, *, small_only: bool = False) -> JsonObject:
+        is_slow = "/1.wav" in str(ended.vendor.results[url]["file_url"])
+        assert not is_slow or others_are_published.wait(timeout=10), "the other events wait for the slow file"
+        return download(url, small_only=small_only)
+
+    def publish(jobs: Sequence[Job], now: datetime) -> None:
+        real(jobs, now)
+        if len({key for call in ended.bus.calls[1:] for key in call}) >= 4:
+            others_are_published.set()
+
+    real = ended.bus.publish
+    request = completed(ended.poll_pass()).result.finalize[0]
+    monkeypatch.setattr(ended.vendor, "download", download_slowly)
+    monkeypatch.setattr(ended.bus, "publish", publish)
+    report = ended.finalize_service(workers=5).run(request.submission_id, list(ended.records.jobs))
+    assert (len(report.succeeded), report.unfinished) == (5, [])
+    assert ended.bus.calls[-1] == ["1.wav"]
+
+
+def test_a_job_whose_record_is_missing_does_not_stop_the_others(ended: World) -> None:
+    request = completed(ended.poll_pass()).result.finalize[0]
+    report = ended.finalize_service().run(request.submission_id, ["gone", *ended.records.jobs])
+    assert (len(report.succeeded), report.unfinished) == (5, ["gone"])
+
+
+def test_a_large_file_of_a_submission_that_was_not_recorded_is_announced_once(ended: World) -> None:
+    """Its record is written before its result is found to be too large, and again afterwards."""
+    request = completed(ended.poll_pass()).result.finalize[0]
+    for job_id, job in ended.records.jobs.items():
+        ended.records.jobs[job_id] = job.model_copy(update={"status": Status.SUBMITTING, "attempts": 0})
+    ended.bus.events.clear()
+    ended.vendor.large_results = set(ended.vendor.results)
+    report = ended.finalize_service(workers=5).run(request.submission_id, list(ended.records.jobs))
+    assert (len(report.succeeded), report.unfinished) == (5, [])
+    assert [ended.bus.events_of(f"{number}.wav") for number in range(5)] == [[SUBMITTED, SUCCEEDED]] * 5
 
 
 def test_each_log_line_names_its_own_job(ended: World, log_lines: LogLines, monkeypatch: pytest.MonkeyPatch) -> None:

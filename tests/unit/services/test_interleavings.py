@@ -22,6 +22,7 @@ KINDS = {
     "kills and lost responses of writes": Faults(kill=0.01, lost_write_response=0.05),
     "a slow run": Faults(kill=0.01, one_run_is_slow=True),
     "accepted with an error": Faults(kill=0.01),
+    "refused events, lost replies of the bus, and kills": Faults(kill=0.005, refused_event=0.2, lost_publish_reply=0.1),
 }
 
 

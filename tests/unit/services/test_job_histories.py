@@ -265,11 +265,16 @@ class JobHistories(RuleBasedStateMachine):
         else:
             self.world.vendor.endings[task_id] = ending
 
-    @rule(what=st.sampled_from(["bus", "bus", "key", "profiles", "object"]), data=st.data())
+    @rule(what=st.sampled_from(["bus", "reply of the bus", "event", "key", "profiles", "object"]), data=st.data())
     def fault_of_the_stack(self, what: str, data: st.DataObject) -> None:
         match what:
             case "bus":
                 self.world.bus.failures += 2
+            case "reply of the bus":
+                self.world.bus.lost_replies += 1
+            case "event" if self.world.records.jobs:
+                jobs = list(self.world.records.jobs.values())  # in the order of creation
+                self.world.bus.refusals[jobs[data.draw(st.integers(0, len(jobs) - 1))].media.key] = 2
             case "key":
                 self.world.key = None
             case "profiles":
@@ -367,7 +372,8 @@ class JobHistories(RuleBasedStateMachine):
         world.crashes.clear()
         self.remove_lasting_faults()
         world.vendor.refusals, world.vendor.query_errors = [], []
-        world.vendor.responses_to_lose = world.vendor.downloads_to_fail = world.bus.failures = 0
+        world.vendor.responses_to_lose = world.vendor.downloads_to_fail = 0
+        world.bus.failures, world.bus.lost_replies, world.bus.refusals = 0, 0, {}
         world.now += TASK_DEADLINE + timedelta(minutes=1)  # tasks that never end time out now
 
     def _check_all(self) -> None:

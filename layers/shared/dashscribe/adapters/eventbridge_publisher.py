@@ -28,10 +28,13 @@ from dashscribe.redaction import redact_signatures
 
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_events.type_defs import PutEventsRequestEntryTypeDef
 
+_INVALID_CALL = "ValidationException"
 _MAX_ENTRIES_PER_CALL = 10
 _MAX_BYTES_PER_CALL = 250_000
-"""All entries of a call may have 256 KB in total. The rest is for the source and the detail-type, which count too."""
+"""All entries of a call may have 256 KB in total, and 1 MB in regions that have AWS's change of January 2026. The rest
+is for the source and the detail-type, which count too. Ten ordinary events have 15 KB."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class EventBridgePublisher:
         self._bus_name = bus_name
 
     def publish(self, jobs: Sequence[Job], now: datetime) -> None:
-        """Publish each job's current state. Raises `PublishFailed` if any event was not accepted."""
+        """Publish each job's current state. Raises `PublishFailed` with the jobs whose event was not accepted."""
         self._put([_Event(job.job_id, DETAIL_TYPES[job.status], _detail_json(detail_of(job, now))) for job in jobs])
 
     def publish_delay(self, job: Job, now: datetime) -> None:
@@ -68,30 +71,47 @@ class EventBridgePublisher:
         )
 
     def _put(self, events: Sequence[_Event]) -> None:
-        """PutEvents returns HTTP 200 even if it refused entries, so each entry of its response is checked."""
-        refused: list[str] = []
-        for chunk in _split_into_calls(events):
+        """Publish all events that EventBridge accepts. Raises `PublishFailed` with the names of the others.
+
+        After a call without a reply the later calls are not made: they would take as long, and end in the same way.
+        """
+        refused: dict[str, str] = {}
+        calls = list(_split_into_calls(events))
+        for number, call in enumerate(calls):
             try:
-                reply = self._client.put_events(
-                    Entries=[
-                        {
-                            "EventBusName": self._bus_name,
-                            "Source": SOURCE,
-                            "DetailType": event.detail_type,
-                            "Detail": event.detail,
-                        }
-                        for event in chunk
-                    ]
-                )
+                refused |= self._put_call(call)
             except (BotoCoreError, ClientError) as error:
-                raise PublishFailed(f"The call of EventBridge failed: {error}") from error
-            refused += [
-                f"{event.name}: {entry['ErrorCode']}"
-                for event, entry in zip(chunk, reply["Entries"], strict=True)
-                if entry.get("ErrorCode")
-            ]
+                missing = [event.name for later in calls[number:] for event in later]
+                raise PublishFailed(f"The call of EventBridge failed: {error}", [*refused, *missing]) from error
         if refused:
-            raise PublishFailed(f"EventBridge refused {len(refused)} of {len(events)} events: {', '.join(refused)}")
+            reasons = ", ".join(f"{name}: {code}" for name, code in refused.items())
+            raise PublishFailed(f"EventBridge refused {len(refused)} of {len(events)} events: {reasons}", refused)
+
+    def _put_call(self, events: Sequence[_Event]) -> dict[str, str]:
+        """Put the events in one call. Return the error code of each one that was refused, by its name.
+
+        PutEvents returns HTTP 200 even if it refused entries, so each entry of its response is checked. One invalid
+        entry makes it refuse the whole call, so the entries of an invalid call are put one by one.
+        """
+        entries: list[PutEventsRequestEntryTypeDef] = [
+            {
+                "EventBusName": self._bus_name,
+                "Source": SOURCE,
+                "DetailType": event.detail_type,
+                "Detail": event.detail,
+            }
+            for event in events
+        ]
+        try:
+            reply = self._client.put_events(Entries=entries)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != _INVALID_CALL:
+                raise
+            if len(events) == 1:
+                return {events[0].name: _INVALID_CALL}
+            return {name: code for event in events for name, code in self._put_call([event]).items()}
+        answered = zip(events, reply["Entries"], strict=True)
+        return {event.name: entry["ErrorCode"] for event, entry in answered if entry.get("ErrorCode")}
 
 
 def _detail_json(detail: Detail) -> str:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 
 from dashscribe.domain.jobs import delay as delays
 from dashscribe.domain.jobs import job_changes as jobs
@@ -45,14 +45,16 @@ from dashscribe.errors import (
 )
 from dashscribe.observability import logger
 from dashscribe.redaction import redacted
-from dashscribe.services.concurrency import map_concurrently
+from dashscribe.services.concurrency import map_in_groups
 from dashscribe.services.delays import save_stalled
 from dashscribe.services.messages import FILES_PER_FINALIZER
-from dashscribe.services.ports import Clock, JobRecords, ResultSource, ResultStore
+from dashscribe.services.ports import Batch, Clock, JobRecords, ResultSource, ResultStore
 from dashscribe.services.publish import EndPublisher, publish_start
 
 MAX_UNREADABLE_BYTES = 8 * 1024**2
 """How much is kept of a result that is no transcript. Redacting a text takes memory of up to 30 times its size."""
+GATHER_EVENTS_SECONDS = 0.3
+"""A file whose files are stored waits at most this long for others, so that their events share a call."""
 
 
 @dataclass
@@ -69,16 +71,21 @@ class FinalizeReport:
 
 
 @dataclass(frozen=True)
-class _Batch:
-    """The files of one run: their task, unless these jobs have none, and its outcomes.
+class _Run:
+    """The files of one run. `small_only`: several results are in memory at once, so a large one must wait."""
 
-    `small_only`: several results are in memory at once, so a large one must wait.
-    """
-
-    task: Task | None
-    outcomes: dict[str, FileOutcome]
+    batch: Batch
     small_only: bool
     report: FinalizeReport = field(default_factory=FinalizeReport)
+
+
+@dataclass(frozen=True)
+class _Handled:
+    """`ended`: the job is terminal, and its event is not published. `is_large`: it must be handled again, alone."""
+
+    job_id: str
+    ended: Job | None = None
+    is_large: bool = False
 
 
 @dataclass(frozen=True)
@@ -100,58 +107,75 @@ class FinalizeService:
     def run(self, submission_id: str | None, job_ids: list[str]) -> FinalizeReport:
         """Finalize these jobs. Without a submission, publish the events of these jobs: terminal ones, or delays."""
         try:
-            task = self.records.find_task(submission_id) if submission_id else None
+            batch = self.records.find_batch(submission_id, job_ids)
         except RecordUnreadable as error:
             logger.error("nothing to finalize", reason=str(error))
             return FinalizeReport(unfinished=list(job_ids))
-        outcomes = self.records.find_outcomes(task.submission_id) if task else {}
-        batch = _Batch(task, outcomes, small_only=self.concurrent_files > 1 and len(job_ids) > 1)
-        handled = map_concurrently(partial(self._finalize_or_leave, batch), job_ids, self.concurrent_files)
-        large = [job_id for job_id, is_handled in zip(job_ids, handled, strict=True) if not is_handled]
-        for job_id in large:
-            self._finalize_or_leave(replace(batch, small_only=False), job_id)
-        return batch.report
+        run = _Run(batch, small_only=self.concurrent_files > 1 and len(job_ids) > 1)
+        large: list[str] = []
+        for group in map_in_groups(
+            lambda job_id: self._conclude_or_leave(run, job_id), job_ids, self.concurrent_files, GATHER_EVENTS_SECONDS
+        ):
+            large += [handled.job_id for handled in group if handled.is_large]
+            self._publish(group, run.report)
+        if large:
+            read_again = replace(batch, jobs=self.records.find_many(large))
+            for job_id in large:
+                alone = replace(run, batch=read_again, small_only=False)
+                self._publish([self._conclude_or_leave(alone, job_id)], run.report)
+        return run.report
 
-    def _finalize_or_leave(self, batch: _Batch, job_id: str) -> bool:
-        """False when the result is too large to be in memory with others."""
+    def _conclude_or_leave(self, run: _Run, job_id: str) -> _Handled:
+        """An error affects this file only. The task stays due and comes back."""
         logger.thread_safe_append_keys(job_id=job_id)
         try:
-            self._finalize(batch, job_id)
+            return _Handled(job_id, ended=self._conclude(run, job_id))
         except LargeResult:
-            return False
+            return _Handled(job_id, is_large=True)
         except (ResultUnavailable, PublishFailed, StaleRecord) as error:
             logger.warning("left to the next pass", reason=str(error), kind=type(error).__name__)
-            batch.report.unfinished.append(job_id)
+            run.report.unfinished.append(job_id)
         except Exception:
-            # An error affects this file only. The task stays due and comes back.
             logger.exception("finalizing failed")
-            batch.report.unfinished.append(job_id)
+            run.report.unfinished.append(job_id)
         finally:
             logger.thread_safe_remove_keys(["job_id"])
-        return True
+        return _Handled(job_id)
 
-    def _finalize(self, batch: _Batch, job_id: str) -> None:
-        job = self.records.find(job_id)
+    def _publish(self, group: Sequence[_Handled], report: FinalizeReport) -> None:
+        """Publish the terminal events of these jobs in one call. An event that is not accepted is left to the loop."""
+        ended = [handled.ended for handled in group if handled.ended is not None]
+        if not ended:
+            return
+        published: list[Job] = []
+        try:
+            published = self.publisher.publish(ended)
+        except Exception:
+            # The files are stored, and the records stay due. The files that are not handled yet continue.
+            logger.exception("events not published")
+        for job in published:
+            (report.failed if job.failure else report.succeeded).append(job)
+            logger.info(
+                "job ended",
+                job_id=job.job_id,
+                status=job.status,
+                code=job.failure.code if job.failure else None,
+                request_id=job.request_ids.latest,
+            )
+        finished = {job.job_id for job in published}
+        report.unfinished += [job.job_id for job in ended if job.job_id not in finished]
+
+    def _conclude(self, run: _Run, job_id: str) -> Job | None:
+        """The job when its end is recorded and its terminal event is to be published."""
+        job = run.batch.jobs.get(job_id)
         if job is None:
-            raise DashscribeError(f"The job {job_id} is not in the table.")
+            raise DashscribeError(f"The job {job_id} is not in the table, or its record cannot be read.")
         if job.is_finished:
-            return
-        if batch.task is None and delays.is_delayed(job, self.clock()):
-            self._report_delay(job, batch.report)
-            return
-        if not job.is_terminal:
-            concluded = self._conclude(job, batch)
-            if concluded is None:
-                return
-            job = concluded
-        job = self.publisher.publish(job)
-        (batch.report.failed if job.failure else batch.report.succeeded).append(job)
-        logger.info(
-            "job ended",
-            status=job.status,
-            code=job.failure.code if job.failure else None,
-            request_id=job.request_ids.latest,
-        )
+            return None
+        if run.batch.task is None and delays.is_delayed(job, self.clock()):
+            self._report_delay(job, run.report)
+            return None
+        return job if job.is_terminal else self._end(job, run)
 
     def _report_delay(self, job: Job, report: FinalizeReport) -> None:
         """A crash before the record is written repeats the event."""
@@ -160,25 +184,25 @@ class FinalizeService:
         report.delayed.append(self.records.save(delays.reported(job, now)))
         logger.warning("job delayed", status=job.status, error_code=job.last_error_code)
 
-    def _conclude(self, job: Job, batch: _Batch) -> Job | None:
+    def _end(self, job: Job, run: _Run) -> Job | None:
         """Write the job's end after its files are stored. None when the job does not end with this task."""
-        task = batch.task
-        if task is None or job.submission_id != task.submission_id or job.job_id not in batch.outcomes:
+        task, report = run.batch.task, run.report
+        if task is None or job.submission_id != task.submission_id or job.job_id not in run.batch.outcomes:
             logger.info("nothing to finalize", status=job.status)
             return None
         if job.status is Status.SUBMITTING:
             job = self._catch_up(job, task)
         if job.result_retry_at is not None and job.result_retry_at > self.clock():
-            batch.report.unfinished.append(job.job_id)
+            report.unfinished.append(job.job_id)
             return None
         was_stalled = job.stalled_since is not None
-        job = save_stalled(self.records, self._next_record(job, batch, len(task.job_ids)), was_stalled=was_stalled)
+        job = save_stalled(self.records, self._next_record(job, run, len(task.job_ids)), was_stalled=was_stalled)
         if job.status is Status.SUBMITTED:
-            batch.report.not_downloaded.append(job.job_id)
-            batch.report.unfinished.append(job.job_id)
+            report.not_downloaded.append(job.job_id)
+            report.unfinished.append(job.job_id)
             return None
         if not job.is_terminal:
-            batch.report.resubmitted.append(job)
+            report.resubmitted.append(job)
             logger.info("will be submitted again", error_code=job.last_error_code)
             return None
         return job
@@ -192,17 +216,17 @@ class FinalizeService:
         publish_start([accepted], self.publisher.events, self.clock)
         return self.records.save(accepted)
 
-    def _next_record(self, job: Job, batch: _Batch, files_in_task: int) -> Job:
-        outcome, now = batch.outcomes[job.job_id], self.clock()
+    def _next_record(self, job: Job, run: _Run, files_in_task: int) -> Job:
+        outcome, now = run.batch.outcomes[job.job_id], self.clock()
         job = jobs.scheduled(ended_by(job, outcome.request_id), outcome.scheduled_at)
         decision = decide(job, outcome, files_in_task, now)
         if isinstance(decision, StoreTranscript):
-            return self._store_transcript(job, outcome, decision.url, batch)
+            return self._store_transcript(job, outcome, decision.url, run)
         if isinstance(decision, StoreSilence):
             return self._store_silence(job, outcome, decision.code)
         if decision.failure is not None:
             return jobs.fail(job, decision.failure, now, outcome.completed_at or now)
-        one_of_many = has_only_one_answered_file(batch.outcomes, files_in_task)
+        one_of_many = has_only_one_answered_file(run.batch.outcomes, files_in_task)
         code = ONE_OF_MANY_IN_RESULTS if one_of_many else outcome.code or "UNKNOWN"
         return delays.after_change(jobs.apply_retry(job, decision, code, now), now)
 
@@ -212,10 +236,10 @@ class FinalizeService:
         transcript = empty(**transcript_names(job))
         return self._stored(job, outcome, transcript, find_transcript_warnings(job, transcript, silence_code=code))
 
-    def _store_transcript(self, job: Job, outcome: FileOutcome, url: str, batch: _Batch) -> Job:
+    def _store_transcript(self, job: Job, outcome: FileOutcome, url: str, run: _Run) -> Job:
         completed_at = outcome.completed_at or self.clock()
         try:
-            result = self._download(job, url, batch)
+            result = self._download(job, url, run)
         except ResultRefused as error:
             return self._failed(job, error.code, str(error), completed_at)
         except ResultUnreadable as error:
@@ -261,13 +285,14 @@ class FinalizeService:
     def _store_result(self, job: Job, result: bytes | bytearray) -> None:
         self.results.store([result_file(result, self._folder(job))])
 
-    def _download(self, job: Job, url: str, batch: _Batch) -> VendorResult:
+    def _download(self, job: Job, url: str, run: _Run) -> VendorResult:
         """Download the result, and store it before it is understood: it is what was paid for.
 
         Raises `ResultUnreadable` for a document of another shape, and for the result of another file.
         """
-        received = self.source.download(url, small_only=batch.small_only)
-        if batch.task is not None and tasks.is_marked_for_another(batch.task, job.job_id, received.get("file_url")):
+        received = self.source.download(url, small_only=run.small_only)
+        task = run.batch.task
+        if task is not None and tasks.is_marked_for_another(task, job.job_id, received.get("file_url")):
             raise ResultUnreadable("The result names another file of the same task, so it was not stored.")
         if not has_transcripts(received):
             # A stored file is never overwritten, and the next download may be a transcript.

@@ -36,7 +36,7 @@ from dashscribe.domain.recognition.synchronous_replies import read_recognition, 
 from dashscribe.domain.recognition.task_replies import read_request_id
 from dashscribe.domain.recognition.vendor_codes import is_format_refusal
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
-from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, PublishFailed, ResponseLost, VendorError
+from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, ResponseLost, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.messages import RequeuedJob, parse_message
 from dashscribe.services.ports import (
@@ -258,10 +258,7 @@ class TranscribeService:
         self.results.store(job_files(result.transcript, ended))
         publish_start([accepted], self.recorder.publisher.events, self.clock)
         ended = self.records.save(ended)
-        try:
-            self.recorder.publisher.publish(ended)
-        except PublishFailed:
-            logger.exception("event not published; the loop publishes it", job_id=job.job_id)
+        if not self.recorder.publisher.publish([ended]):
             self.loop.send_wake_up()
         logger.info("job ended", status=ended.status, request_id=ended.request_ids.latest)
         return SubmitReport(succeeded=[ended])

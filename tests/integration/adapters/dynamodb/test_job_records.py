@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from dashscribe.domain.jobs.job import Due, Job
-from dashscribe.errors import StaleRecord, TableThrottled
+from dashscribe.errors import StaleRecord
 from tests.support.table import JobsTable, as_json, one_at_a_time, run_concurrently
 
 if TYPE_CHECKING:
@@ -156,22 +156,6 @@ def test_keys_that_dynamodb_left_unprocessed_are_requested_again(
     assert sorted(records.find_many(job_ids)) == job_ids
     assert sizes == [100, 60, 20, 30]
     assert set(consistent) == {True}
-
-
-def test_a_table_that_returns_nothing_again_and_again_fails_the_read(
-    records: JobsTable, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    requests: list[int] = []
-
-    def process_nothing(RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803 - the SDK's own name
-        requests.append(1)
-        return {"Responses": {}, "UnprocessedKeys": RequestItems}
-
-    monkeypatch.setattr(dynamodb, "batch_get_item", process_nothing)
-    monkeypatch.setattr("dashscribe.adapters.dynamodb.job_records._BATCH_GET_DELAYS", (0.0, 0.0))
-    with pytest.raises(TableThrottled, match="throttled"):
-        records.find_many(["0" * 32])
-    assert len(requests) == 3
 
 
 def test_finding_no_jobs_makes_no_request(

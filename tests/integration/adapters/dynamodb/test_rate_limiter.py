@@ -99,3 +99,33 @@ def test_the_time_that_is_reserved_ahead_is_that_of_the_next_free_slot(records: 
     assert records.reserved_ahead("submit", now + SECOND) == SECOND / 2
     assert records.reserved_ahead("submit", now + 2 * SECOND) == timedelta(0)
     assert records.reserved_ahead("query", now) == timedelta(0)
+
+
+@pytest.mark.parametrize(
+    ("pauses", "writes"),
+    [
+        pytest.param([0, 60, 60, 60], 2 + 1 + 1 + 1, id="idle each time"),
+        pytest.param([0, 0, 0, 0], 2 + 2 + 1 + 1, id="busy from the first slot on"),
+        pytest.param([0, 60, 0, 0, 60], 2 + 1 + 2 + 1 + 2, id="idle, busy, idle"),
+    ],
+)
+def test_a_rate_that_stays_idle_or_busy_takes_one_write_a_slot(
+    records: JobsTable,
+    dynamodb: DynamoDBClient,
+    now: datetime,
+    monkeypatch: pytest.MonkeyPatch,
+    pauses: list[int],
+    writes: int,
+) -> None:
+    update_item: Callable[..., Any] = dynamodb.update_item
+    made: list[object] = []
+
+    def counted(**request: Any) -> Any:
+        made.append(request)
+        return update_item(**request)
+
+    monkeypatch.setattr(dynamodb, "update_item", counted)
+    for pause in pauses:
+        now += pause * SECOND
+        assert records.reserve("query", 20, now, SECOND) is not None
+    assert len(made) == writes

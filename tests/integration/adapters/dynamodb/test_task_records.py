@@ -65,14 +65,14 @@ def test_outcomes_survive_a_round_trip(records: JobsTable, now: datetime) -> Non
         "b" * 32: FileOutcome(status="FAILED", code="FILE_403_FORBIDDEN", message="拒绝 😀", completed_at=None),
     }
     records.save_outcomes("s", outcomes)
-    assert records.find_outcomes("s") == outcomes
+    assert records.find_batch("s", []).outcomes == outcomes
 
 
 def test_newer_outcomes_replace_older_ones(records: JobsTable, now: datetime) -> None:
     records.save_outcomes("s", {"a": FileOutcome(status="SUCCEEDED", transcription_url="old", completed_at=now)})
     newer = {"a": FileOutcome(status="SUCCEEDED", transcription_url="new", completed_at=now)}
     records.save_outcomes("s", newer)
-    assert records.find_outcomes("s") == newer
+    assert records.find_batch("s", []).outcomes == newer
 
 
 def test_cleared_outcomes_leave_no_result_url_and_expire(
@@ -84,11 +84,11 @@ def test_cleared_outcomes_leave_no_result_url_and_expire(
     [item] = dynamodb.scan(TableName="jobs")["Items"]
     assert "secret" not in str(item)
     assert item["expires_at"] == {"N": str(int((now + timedelta(days=2)).timestamp()))}
-    assert records.find_outcomes("s") == {}
+    assert records.find_batch("s", []).outcomes == {}
 
 
 def test_outcomes_of_an_unknown_submission_are_empty(records: JobsTable) -> None:
-    assert records.find_outcomes("unknown") == {}
+    assert records.find_batch("unknown", []).outcomes == {}
 
 
 def test_outcomes_expire_two_days_after_the_last_file_ended(

@@ -192,6 +192,31 @@ def test_the_age_of_the_oldest_unfinished_job_is_reported() -> None:
     assert world.passes[-1].oldest_job_seconds > 6 * 3600
 
 
+def test_the_age_of_the_oldest_job_is_read_once_a_minute() -> None:
+    world = World()
+    world.key = None
+    world.upload("old.wav")
+    world.step()
+    world.now += timedelta(hours=6)
+    service = world.poll_service()
+    ages = []
+    for _ in range(60):
+        ages.append(service.run().oldest_job_seconds)
+        world.now += timedelta(seconds=3)
+    assert sum(age > 6 * 3600 for age in ages) == 3
+    assert sum(age > 0 for age in ages) == 3
+
+
+def test_the_age_of_a_job_of_some_minutes_is_not_reported() -> None:
+    world = World()
+    world.key = None
+    world.upload("young.wav")
+    world.step()
+    world.now += timedelta(minutes=13)
+    world.loop_pass()
+    assert world.passes[-1].oldest_job_seconds == 0
+
+
 def test_events_that_cannot_be_published_do_not_delay_other_due_jobs() -> None:
     world = World()
     world.bus.failures = 10_000

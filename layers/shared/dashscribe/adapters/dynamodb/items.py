@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import random
+import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
-from pydantic import BaseModel
 
-from dashscribe.errors import StaleRecord
+from dashscribe.errors import ItemsNotRead, StaleRecord
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
 Revised = TypeVar("Revised", "Job", "Task", "Vocabulary")
 """A record whose `revision` counts its writes."""
+
+_BATCH_GET_LIMIT = 100
+_BATCH_GET_ATTEMPTS = 8
+_FIRST_WAIT, _LONGEST_WAIT = 0.025, 1.0
+"""Seconds. All attempts together wait at most 2.6 s."""
 
 Item = dict[str, Any]
 """An item as DynamoDB sends it: attribute name → {type: value}."""
@@ -37,6 +43,31 @@ class Table:
         """A strongly consistent read."""
         reply = self._client.get_item(TableName=self._table, Key={"pk": {"S": pk}}, ConsistentRead=True)
         return from_item(reply["Item"]) if "Item" in reply else None
+
+    def _get_many(self, pks: Iterable[str]) -> dict[str, Item]:
+        """Strongly consistent reads of the items that exist, by key. A key may occur twice.
+
+        DynamoDB leaves out items when it is throttled, or when they exceed 16 MB together. They are requested again,
+        with growing waits, and `ItemsNotRead` is raised when the last request leaves out some too.
+        """
+        keys = list(dict.fromkeys(pks))  # BatchGetItem refuses a key that occurs twice
+        found: dict[str, Item] = {}
+        for start in range(0, len(keys), _BATCH_GET_LIMIT):
+            pending: Any = [{"pk": {"S": pk}} for pk in keys[start : start + _BATCH_GET_LIMIT]]
+            for attempt in range(_BATCH_GET_ATTEMPTS):
+                if attempt:
+                    time.sleep(random.uniform(0.5, 1) * min(_LONGEST_WAIT, _FIRST_WAIT * 2**attempt))  # noqa: S311
+                reply = self._client.batch_get_item(
+                    RequestItems={self._table: {"Keys": pending, "ConsistentRead": True}}
+                )
+                found |= {item["pk"]["S"]: item for item in reply["Responses"].get(self._table, [])}
+                unprocessed = reply.get("UnprocessedKeys") or {}
+                if self._table not in unprocessed:
+                    break
+                pending = unprocessed[self._table]["Keys"]
+            else:
+                raise ItemsNotRead(f"DynamoDB left out {len(pending)} of {len(keys)} items.")
+        return found
 
     def _put(self, pk: str, attributes: Mapping[str, object]) -> None:
         self._client.put_item(TableName=self._table, Item=to_item({"pk": pk, **attributes}))
@@ -67,7 +98,6 @@ class Table:
     def _put_revision(self, pk: str, record: Revised, *, is_new: bool) -> Revised:
         """Write a record over the revision that was read, and return the written record (optimistic locking).
 
-        Fields without a value are left out: an absent `due_kind` keeps the item out of the index. Inner nulls stay.
         Raises `StaleRecord` when another process wrote the record first.
         """
         following = record.model_copy(update={"revision": record.revision + 1})
@@ -79,9 +109,14 @@ class Table:
         return following
 
 
-def attributes_of(record: BaseModel) -> dict[str, object]:
-    """The fields of a record that have a value."""
-    return {name: value for name, value in record.model_dump(mode="json").items() if value is not None}
+def attributes_of(record: Job | Task | Vocabulary) -> dict[str, object]:
+    """The fields of a record that differ from their default, and its revision.
+
+    An absent `due_kind` keeps the item out of the index. Without defaults most jobs have less than 1 KB, which is one
+    write unit. A default of a stored field must not change (tests/unit/domain/jobs/test_stored_defaults.py).
+    """
+    stored = record.model_dump(mode="json", exclude_defaults=True)
+    return {**{name: value for name, value in stored.items() if value is not None}, "revision": record.revision}
 
 
 def condition_failed(error: ClientError) -> bool:

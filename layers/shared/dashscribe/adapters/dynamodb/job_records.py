@@ -7,8 +7,7 @@ the time of receipt, and what a task list scan needs of a task. A finished recor
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -20,17 +19,14 @@ from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
 from dashscribe.domain.recognition.file_outcomes import FileOutcome
 from dashscribe.domain.timestamps import to_iso
-from dashscribe.errors import RecordUnreadable, TableThrottled
+from dashscribe.errors import RecordUnreadable
 from dashscribe.observability import logger
-from dashscribe.services.ports import DueRecord, DueTask
+from dashscribe.services.ports import Batch, DueRecord, DueTask
 
 DUE_INDEX = "due"
 OUTCOMES_KEPT_SECONDS = 2 * 86400
 """After the task's end. The vendor deletes results after 24 hours (docs/vendor-api.md#result-retention)."""
 _FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
-_BATCH_GET_LIMIT = 100
-_BATCH_GET_DELAYS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
-"""Seconds between requests of which DynamoDB processes nothing. Then the read fails: some records are not all."""
 _ENTRIES_READ_FOR_AGE = 200
 _Record = TypeVar("_Record", Job, Task)
 _Entry = TypeVar("_Entry", DueRecord, DueTask)
@@ -48,30 +44,7 @@ class DynamoDbJobRecords(Table):
         return self._find(f"JOB#{job_id}", Job)
 
     def find_many(self, job_ids: Sequence[str]) -> dict[str, Job]:
-        found: dict[str, Job] = {}
-        names = list(dict.fromkeys(job_ids))  # BatchGetItem refuses a key that occurs twice
-        for start in range(0, len(names), _BATCH_GET_LIMIT):
-            pending: Any = {
-                self._table: {
-                    "Keys": [{"pk": {"S": f"JOB#{name}"}} for name in names[start : start + _BATCH_GET_LIMIT]],
-                    "ConsistentRead": True,
-                }
-            }
-            delays = iter(_BATCH_GET_DELAYS)
-            while pending:
-                reply = self._client.batch_get_item(RequestItems=pending)
-                items = reply["Responses"].get(self._table, [])
-                for item in items:
-                    try:
-                        job = Job.model_validate(from_item(item))
-                    except ValidationError:
-                        self._move_aside(item["pk"]["S"])
-                        continue
-                    found[job.job_id] = job
-                pending = reply.get("UnprocessedKeys")
-                if pending and not items:
-                    _wait_for_capacity(delays)
-        return found
+        return self._readable_jobs(self._get_many(f"JOB#{job_id}" for job_id in job_ids))
 
     def save(self, job: Job) -> Job:
         return self._put_revision(f"JOB#{job.job_id}", job, is_new=False)
@@ -87,7 +60,9 @@ class DynamoDbJobRecords(Table):
     def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
         """Write one item for all files of a task. Result URLs are secrets: this is the only place that stores them,
         and `clear_outcomes` removes them."""
-        stored = {job_id: outcome.model_dump(mode="json") for job_id, outcome in outcomes.items()}
+        stored = {
+            job_id: outcome.model_dump(mode="json", exclude_defaults=True) for job_id, outcome in outcomes.items()
+        }
         attributes: dict[str, object] = {"outcomes": json.dumps(stored, ensure_ascii=False)}
         ends = [int(outcome.completed_at.timestamp()) for outcome in outcomes.values() if outcome.completed_at]
         if ends:
@@ -99,15 +74,18 @@ class DynamoDbJobRecords(Table):
         expires_at = int(now.timestamp()) + OUTCOMES_KEPT_SECONDS
         self._put(f"OUTCOMES#{submission_id}", {"outcomes": "{}", "expires_at": expires_at})
 
-    def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]:
-        """Outcomes that cannot be read count as absent: the task is queried again, and they are written again."""
-        item = self._get(f"OUTCOMES#{submission_id}")
-        try:
-            stored = json.loads(item["outcomes"]) if item else {}
-            return {job_id: FileOutcome.model_validate(outcome) for job_id, outcome in stored.items()}
-        except (KeyError, TypeError, AttributeError, ValueError):
-            logger.exception("record unreadable", record=f"OUTCOMES#{submission_id}")
-            return {}
+    def find_batch(self, submission_id: str | None, job_ids: Sequence[str]) -> Batch:
+        """One request for up to 98 jobs. Outcomes that cannot be read count as absent: the task is queried again, and
+        they are written again."""
+        task_pk, outcomes_pk = f"TASK#{submission_id}", f"OUTCOMES#{submission_id}"
+        pks = [] if submission_id is None else [task_pk, outcomes_pk]
+        items = self._get_many([*pks, *(f"JOB#{job_id}" for job_id in job_ids)])
+        task, outcomes = items.pop(task_pk, None), items.pop(outcomes_pk, None)
+        return Batch(
+            task=self._read(task_pk, from_item(task), Task) if task else None,
+            outcomes=_read_outcomes(outcomes_pk, from_item(outcomes)) if outcomes else {},
+            jobs=self._readable_jobs(items),
+        )
 
     # due lists
 
@@ -153,11 +131,24 @@ class DynamoDbJobRecords(Table):
                 self._move_aside(item["pk"]["S"])
         return found
 
+    def _readable_jobs(self, items: Mapping[str, Item]) -> dict[str, Job]:
+        """The jobs that can be read, by id. The others are moved aside."""
+        found: dict[str, Job] = {}
+        for pk, item in items.items():
+            with suppress(RecordUnreadable):
+                job = self._read(pk, from_item(item), Job)
+                found[job.job_id] = job
+        return found
+
     def _find(self, pk: str, kind: type[_Record]) -> _Record | None:
         """Raises `RecordUnreadable`."""
         item = self._get(pk)
+        return self._read(pk, item, kind) if item else None
+
+    def _read(self, pk: str, document: Mapping[str, Any], kind: type[_Record]) -> _Record:
+        """Raises `RecordUnreadable`."""
         try:
-            return kind.model_validate(item) if item else None
+            return kind.model_validate(document)
         except ValidationError as error:
             self._move_aside(pk)
             raise RecordUnreadable(f"The record {pk} cannot be read.") from error
@@ -193,20 +184,21 @@ class DynamoDbJobRecords(Table):
         )
 
 
+def _read_outcomes(pk: str, document: Mapping[str, Any]) -> dict[str, FileOutcome]:
+    try:
+        stored = json.loads(document["outcomes"])
+        return {job_id: FileOutcome.model_validate(outcome) for job_id, outcome in stored.items()}
+    except (KeyError, TypeError, AttributeError, ValueError):
+        logger.exception("record unreadable", record=pk)
+        return {}
+
+
 def _moment(item: Item, name: str) -> datetime:
     """A time of an index entry. Raises `ValueError` for one without a zone: times are compared with ours."""
     moment = datetime.fromisoformat(item[name]["S"])
     if moment.tzinfo is None:
         raise ValueError(f"{name} has no time zone")
     return moment
-
-
-def _wait_for_capacity(delays: Iterator[float]) -> None:
-    """Raises `TableThrottled` when there are no delays left."""
-    delay = next(delays, None)
-    if delay is None:
-        raise TableThrottled("DynamoDB returns no records, because the table is throttled.")
-    time.sleep(delay)
 
 
 def _due_record(item: Item) -> DueRecord:

@@ -35,6 +35,9 @@ CONCURRENT_REQUEUES = 8
 NEAR_FUTURE = timedelta(seconds=60)
 """The loop waits for a job that is due within this time. A later one is left to the next scheduled start."""
 
+OLD_AFTER = timedelta(minutes=15)
+"""The age of younger jobs is not reported: CloudWatch bills a metric for each hour in which it is emitted."""
+
 
 class PassResult(BaseModel):
     """The output for the state machine: ids and numbers only, because executions store it.
@@ -58,15 +61,32 @@ class PassRequest(BaseModel):
 
 @dataclass
 class PassReport(TaskPollReport):
-    """What one pass did. `pauses` is None when they could not be read; no waiting job is released then."""
+    """What one pass did. `pauses` is None when they could not be read; no waiting job is released then.
+
+    `near_jobs`: when the jobs of the near future are due; None if the pass has handled some and must read them again.
+    """
 
     pauses: Pauses | None = None
     has_backlog: bool = False
+    near_jobs: list[datetime] | None = None
     redriven: int = 0
     requeued: int = 0
     longest_overdue_seconds: float = 0
     oldest_job_seconds: float = 0
     result: PassResult = field(default_factory=lambda: PassResult(finalize=[], wait_seconds=1, work_left=False))
+
+
+@dataclass
+class OnceAMinute:
+    """What need not be read in every pass, which may come every second. The time is kept by the process only."""
+
+    next_at: datetime | None = None
+
+    def is_due(self, now: datetime) -> bool:
+        if self.next_at is not None and now < self.next_at:
+            return False
+        self.next_at = now + timedelta(minutes=1)
+        return True
 
 
 @dataclass(frozen=True)
@@ -83,6 +103,8 @@ class PollService:
     dead_letters: DeadLetterRedriver
     clock: Clock
     concurrent_requeues: int = CONCURRENT_REQUEUES
+    age_check: OnceAMinute = field(default_factory=OnceAMinute)
+    delay_check: OnceAMinute = field(default_factory=OnceAMinute)
 
     def run(self, being_finalized: Sequence[FinalizeRequest] = ()) -> PassReport:
         """Run a pass. It leaves out what is `being_finalized`: the tasks and their jobs."""
@@ -110,12 +132,12 @@ class PollService:
     def _requeue_due_jobs(self, work: FinalizeWork, report: PassReport) -> None:
         """Requeue the waiting jobs that are due, and have the events of terminal jobs published."""
         now = self.clock()
-        due = self.records.due(Due.JOB, now, JOBS_PER_PASS)
+        near = self.records.due(Due.JOB, now + NEAR_FUTURE, JOBS_PER_PASS)
+        due = [record for record in near if record.due_at <= now]
         if due:
             report.longest_overdue_seconds = (now - due[0].due_at).total_seconds()
-        received = self.records.oldest_received()
-        if received is not None:
-            report.oldest_job_seconds = (now - received).total_seconds()
+        report.near_jobs = None if due else [record.due_at for record in near]
+        report.oldest_job_seconds = self._old_job_seconds(now)
         to_requeue: list[Job] = []
         for job in self.records.find_many([record.record_id for record in due]).values():
             if job.is_finished or job.due_at is None or job.due_at > now or work.has_job(job.job_id):
@@ -127,6 +149,11 @@ class PollService:
                 logger.exception("due job not handled", job_id=job.job_id)  # the other jobs continue
                 report.failed_steps += 1
         self._requeue(to_requeue, report)
+
+    def _old_job_seconds(self, now: datetime) -> float:
+        """The age of the oldest unfinished job. 0 if it is not old, or was read within the last minute."""
+        received = self.records.oldest_received() if self.age_check.is_due(now) else None
+        return 0 if received is None or now - received < OLD_AFTER else (now - received).total_seconds()
 
     def _is_requeued(self, job: Job, now: datetime, work: FinalizeWork) -> bool:
         """Whether this due job is requeued. Any other is handled here."""
@@ -184,6 +211,8 @@ class PollService:
     def _report_delays(self, work: FinalizeWork, _: PassReport) -> None:
         """Have `Transcription Delayed` published for the stalled jobs that are on the due list DELAY."""
         now = self.clock()
+        if not self.delay_check.is_due(now):
+            return
         watched = [record.record_id for record in self.records.due(Due.DELAY, now, JOBS_PER_PASS)]
         found = self.records.find_many(watched)
         delayed: list[str] = []
@@ -244,7 +273,8 @@ class PollService:
             meanwhile = next_at is not None and next_at <= now + MAX_WAIT
             wait = _seconds(now, next_at) if meanwhile else 0
             return PassResult(finalize=requests, wait_seconds=wait, work_left=True, poll_meanwhile=meanwhile)
-        next_at = _earliest(report.next_task_at, self.records.next_due(Due.JOB), backlog_at)
+        next_job_at = self.records.next_due(Due.JOB) if report.near_jobs is None else _earliest(*report.near_jobs)
+        next_at = _earliest(report.next_task_at, next_job_at, backlog_at)
         is_near = next_at is not None and next_at <= now + NEAR_FUTURE
         # A record that was due before this pass, and could not be handled in it, must not be retried at once.
         is_stuck = next_at is not None and next_at <= began

@@ -172,10 +172,10 @@ class TaskQuery:
             others=[job.media for job in others.values()],
             url_marks=task.mark_of_job,
         )
+        known = self.records.find_batch(task.submission_id, []).outcomes if task.ended_at else {}
         task = self.records.save_task(tasks.ended(task, now))
         ended_at = tasks.time_within(task, output.ended_at, now) or task.ended_at or now
         scheduled_at = tasks.time_within(task, output.scheduled_at, ended_at)
-        known = self.records.find_outcomes(task.submission_id) if task.ended_at else {}
         ending = {"completed_at": ended_at, "scheduled_at": scheduled_at, "request_id": reply.request_id}
         self.records.save_outcomes(
             task.submission_id,

@@ -15,6 +15,7 @@ from dashscribe.services.ports.messaging import (
 )
 from dashscribe.services.ports.records import (
     BackfillLedger,
+    Batch,
     DueRecord,
     DueTask,
     JobRecords,
@@ -36,6 +37,7 @@ from dashscribe.services.ports.vendor import ResultSource, SpeechService, Synchr
 __all__ = [
     "BackfillLedger",
     "BackfillQueue",
+    "Batch",
     "Clock",
     "DeadLetter",
     "DeadLetterQueue",

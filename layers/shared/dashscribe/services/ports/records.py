@@ -36,11 +36,20 @@ class DueTask:
     files: int
 
 
+@dataclass(frozen=True)
+class Batch:
+    """Some jobs of one task, with its record and its outcomes. `jobs` leaves out what is absent or unreadable."""
+
+    task: Task | None
+    outcomes: dict[str, FileOutcome]
+    jobs: dict[str, Job]
+
+
 class JobRecords(Protocol):
     """Jobs, tasks, the outcomes of tasks, and the due lists.
 
     A record that cannot be read is moved aside and dead-lettered. Lists and `find_many` leave it out; `find` and
-    `find_task` raise `RecordUnreadable`.
+    `find_task` raise `RecordUnreadable`, as `find_batch` does for its task.
 
     `save` and `save_task` write only over the revision that was read, and return the written record. They raise
     `StaleRecord` when another process wrote the record first.
@@ -62,6 +71,10 @@ class JobRecords(Protocol):
 
     def find_task(self, submission_id: str) -> Task | None: ...
 
+    def find_batch(self, submission_id: str | None, job_ids: Sequence[str]) -> Batch:
+        """The task of this submission, its outcomes, and these jobs, read together. Without a submission, the jobs."""
+        ...
+
     def save_outcomes(self, submission_id: str, outcomes: Mapping[str, FileOutcome]) -> None:
         """Write what a task returned for each of its jobs, by job id."""
         ...
@@ -69,8 +82,6 @@ class JobRecords(Protocol):
     def clear_outcomes(self, submission_id: str, now: datetime) -> None:
         """Remove the outcomes of a task whose jobs have all ended: its result URLs are secrets."""
         ...
-
-    def find_outcomes(self, submission_id: str) -> dict[str, FileOutcome]: ...
 
     def due(self, kind: Due, until: datetime, limit: int) -> list[DueRecord]:
         """The records of this kind that are due by `until`, earliest first."""

@@ -1,8 +1,8 @@
-"""Writing the next record of a job, and publishing the terminal event of a job that failed."""
+"""Writing the next records of jobs, and publishing the events that belong to them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from dashscribe.domain.jobs import delay as delays
@@ -14,8 +14,8 @@ from dashscribe.errors import PublishFailed, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.delays import save_stalled
 from dashscribe.services.ports import Clock, JobRecords
-from dashscribe.services.publish import EndPublisher
-from dashscribe.services.submission.report import SubmitReport, total
+from dashscribe.services.publish import EndPublisher, publish_start
+from dashscribe.services.submission.report import SubmitReport
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,12 @@ class JobRecorder:
     clock: Clock
 
     def record(self, batch: Iterable[Job], change: Callable[[Job], Job]) -> SubmitReport:
-        """Write the next record of each job, and report it by its new status."""
-        return total(self._record(job, change) for job in batch)
+        """Write the next record of each job, and report it by its new status. Publish the events of the failed ones."""
+        written = [job for before in batch if (job := self._written(before, change)) is not None]
+        return self._published([job for job in written if job.is_terminal]) + SubmitReport(
+            submitted=[job for job in written if job.status is Status.SUBMITTED],
+            waiting=[job for job in written if not job.is_terminal and job.status is not Status.SUBMITTED],
+        )
 
     def save(self, batch: Iterable[Job]) -> SubmitReport:
         """Write these records."""
@@ -47,27 +51,34 @@ class JobRecorder:
     def fail(self, job: Job, code: str, message: str) -> SubmitReport:
         """Fail the job now. Raises `StaleRecord` when another process wrote the record first."""
         failed = self.records.save(jobs.fail(job, failure(code, message), self.clock()))
-        return self._published(failed)
+        return self._published([failed])
 
-    def _record(self, job: Job, change: Callable[[Job], Job]) -> SubmitReport:
+    def record_accepted(self, accepted: Sequence[Job]) -> SubmitReport:
+        """Publish `Transcription Submitted` for the jobs of one submission, and write their records.
+
+        A job whose event is not accepted stays as it is. The finalizer of its task, or reconciliation, publishes the
+        event and writes the record later.
+        """
+        try:
+            publish_start(accepted, self.publisher.events, self.clock)
+        except PublishFailed as error:
+            logger.exception("event not published; reconciliation publishes it", job_ids=sorted(error.job_ids))
+            published = [job for job in accepted if job.job_id not in error.job_ids]
+            return self.save(published) + SubmitReport(broken_batches=1)
+        return self.save(accepted)
+
+    def _written(self, job: Job, change: Callable[[Job], Job]) -> Job | None:
+        """The job as it is now. None when another process wrote the record first."""
         try:
             following = delays.after_change(change(job), self.clock())
-            changed = save_stalled(self.records, following, was_stalled=job.stalled_since is not None)
+            return save_stalled(self.records, following, was_stalled=job.stalled_since is not None)
         except StaleRecord:
             logger.info("another process is handling this job", job_id=job.job_id)
-            return SubmitReport()
-        if changed.is_terminal:
-            return self._published(changed)
-        if changed.status is Status.SUBMITTED:
-            return SubmitReport(submitted=[changed])
-        return SubmitReport(waiting=[changed])
+            return None
 
-    def _published(self, failed: Job) -> SubmitReport:
-        logger.warning("transcription failed", code=failed.failure.code if failed.failure else None)
-        try:
+    def _published(self, failed: list[Job]) -> SubmitReport:
+        for job in failed:
+            logger.warning("transcription failed", job_id=job.job_id, code=job.failure.code if job.failure else None)
+        if failed:
             self.publisher.publish(failed)
-        except PublishFailed:
-            logger.exception("event not published; the loop publishes it", job_id=failed.job_id)
-        except StaleRecord:
-            logger.info("the loop published this event too", job_id=failed.job_id)
-        return SubmitReport(failed=[failed])
+        return SubmitReport(failed=failed)

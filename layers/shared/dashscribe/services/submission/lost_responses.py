@@ -17,7 +17,6 @@ from dashscribe.domain.recognition.media import Media
 from dashscribe.errors import RecordUnreadable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.ports import Clock, JobRecords, RateLimiter, ResultSource, SpeechService, VendorFacts
-from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import MAX_SLOT_WAIT, QUERY_RATE_KEY, query_rate
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.reconcile import LostSubmission, Reconciler, Reconciliation
@@ -172,6 +171,5 @@ class LostResponses:
     def _adopt(self, task: Task, batch: list[Job]) -> SubmitReport:
         """The vendor accepted the submission: its jobs belong to its task."""
         accepted = [jobs.submitted(job, task.task_id, task.posted_at) for job in batch]
-        publish_start(accepted, self.recorder.publisher.events, self.clock)
         logger.warning("a submission without a response had been accepted", task_id=task.task_id)
-        return self.recorder.save(accepted)
+        return self.recorder.record_accepted(accepted)

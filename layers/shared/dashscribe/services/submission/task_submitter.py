@@ -21,7 +21,6 @@ from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.errors import ResponseLost, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import Clock, JobRecords, MediaStore, RateLimiter, SpeechService, VendorFacts
-from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import MAX_SLOT_WAIT, submit_rate, submit_rate_key
 from dashscribe.services.submission.failed_runs import count_failed_run
 from dashscribe.services.submission.job_recorder import JobRecorder
@@ -136,8 +135,7 @@ class TaskSubmitter:
             self.facts.remember_one_file_only(task.model, now + ONE_FILE_ONLY_FOR)
         self.pause.end(task.model)
         accepted = [jobs.submitted(job, task_id, task.posted_at, request_id) for job in claimed]
-        publish_start(accepted, self.recorder.publisher.events, self.clock)
-        return self.recorder.save(accepted)
+        return self.recorder.record_accepted(accepted)
 
     def _shows_one_file_only(self, accepted: Job) -> bool:
         """Whether the number of files was the cause of an earlier refusal.
