@@ -68,7 +68,10 @@ class Mutant:
         if not (isinstance(before, ast.Constant) and isinstance(after, ast.Constant)):
             return False
         was, becomes = before.value, after.value
-        if not (isinstance(was, str) and isinstance(becomes, str) and SENTENCE.search(was)):
+        if not (isinstance(was, str) and isinstance(becomes, str)):
+            return False
+        is_reason = any(isinstance(node, ast.Raise) for node, _ in path) and len(was.split()) > 2
+        if not is_reason and not SENTENCE.search(was):
             return False
         return becomes.replace("XX", "").lower() == was.lower()
 
