@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -75,3 +76,9 @@ def _reference(layer: Path, store: Path) -> Path:
     site_packages.mkdir(parents=True, exist_ok=True)
     (site_packages / "layer.pth").write_text(f"import sys; sys.path.insert(0, {str(kept / 'python')!r})\n")
     return reference
+
+
+def disable_mappings(client: Any, function: str) -> None:
+    """MiniStack 1.5.33 reports a mapping that a template creates disabled as enabled. An update corrects the state."""
+    for mapping in client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
+        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)

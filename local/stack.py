@@ -24,7 +24,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
 from local import processes
-from local.built_template import adapt_to_local_stack, digest_of_inputs
+from local.built_template import adapt_to_local_stack, digest_of_inputs, disable_mappings
 from local.processes import StackError
 
 if TYPE_CHECKING:
@@ -139,13 +139,6 @@ def build(folder: Path, python_version: str) -> Path:
     )
     built_from.write_text(inputs)
     return template
-
-
-def _correct_mapping_states(info: StackInfo, function: str) -> None:
-    """MiniStack 1.5.33 reports a mapping that a template creates disabled as enabled. An update corrects the state."""
-    client = info.client("lambda")
-    for mapping in client.list_event_source_mappings(FunctionName=function)["EventSourceMappings"]:
-        client.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
 
 
 def _sam(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -329,7 +322,7 @@ class Stack:
         stack = info.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         info.client("secretsmanager").put_secret_value(SecretId=outputs["ApiKeySecretArn"], SecretString=API_KEY)
-        _correct_mapping_states(info, outputs["TranscribeAudioFunctionName"])
+        disable_mappings(info.client("lambda"), outputs["TranscribeAudioFunctionName"])
         return info.model_copy(update={"outputs": outputs})
 
     def stop(self) -> None:

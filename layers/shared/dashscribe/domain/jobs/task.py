@@ -241,7 +241,7 @@ def time_within(task: Task, reported: datetime | None, now: datetime) -> datetim
 def ended(task: Task, now: datetime) -> Task:
     """The vendor is done with the task. The task stays due, so that a dead finalizer is noticed.
 
-    A due time that has come stays as it is: each change of `due_at` costs two writes of the index.
+    A due time that has come does not change: each change of `due_at` costs two writes of the index.
     """
     return _changed(
         task,

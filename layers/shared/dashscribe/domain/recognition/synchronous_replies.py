@@ -92,7 +92,7 @@ def read_usage(document: JsonObject) -> TaskUsage:
 
 
 def _is_stream(document: JsonObject) -> bool:
-    """Whether this is a streamed reply as it is stored. The vendor may add a field of the same name to any reply."""
+    """Whether this is the stored form of a streamed reply. The vendor may add a field of the same name to any reply."""
     return FRAMES in document and not {"output", "choices"} & document.keys()
 
 

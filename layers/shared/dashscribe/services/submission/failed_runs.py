@@ -8,7 +8,7 @@ from dashscribe.services.ports import JobRecords
 
 
 def count_failed_run(records: JobRecords, job_id: str) -> None:
-    """Count a failed run on the job's record as it is stored. An error is logged: the next run counts again."""
+    """Count a failed run on the job's stored record. An error is logged: the next run counts again."""
     try:
         job = records.find(job_id)
         if job is not None and not job.is_terminal:

@@ -56,7 +56,7 @@ class JobRecorder:
     def record_accepted(self, accepted: Sequence[Job]) -> SubmitReport:
         """Publish `Transcription Submitted` for the jobs of one submission, and write their records.
 
-        A job whose event is not accepted stays as it is. The finalizer of its task, or reconciliation, publishes the
+        A job whose event is not accepted does not change. The finalizer of its task, or reconciliation, publishes the
         event and writes the record later.
         """
         try:
@@ -68,7 +68,7 @@ class JobRecorder:
         return self.save(accepted)
 
     def _written(self, job: Job, change: Callable[[Job], Job]) -> Job | None:
-        """The job as it is now. None when another process wrote the record first."""
+        """The written job. None when another process wrote the record first."""
         try:
             following = delays.after_change(change(job), self.clock())
             return save_stalled(self.records, following, was_stalled=job.stalled_since is not None)
