@@ -58,6 +58,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start the groups that take longest first: the last group would otherwise run alone."""
     order = list(dict.fromkeys(SCOPES.values()))
     items.sort(key=lambda item: order.index(scope) if (scope := scope_of(item.nodeid)) in order else len(order))
+    # The command blocks of a page run in their order: a later one uses what an earlier one has made.
+    places = [place for place, item in enumerate(items) if "::test_a_command_block_works_as_typed[" in item.nodeid]
+    blocks = [item for item in map(items.__getitem__, places) if isinstance(item, pytest.Function)]
+    for place, block in zip(places, sorted(blocks, key=lambda item: item.callspec.indices["block"]), strict=True):
+        items[place] = block
 
 
 @pytest.fixture(autouse=True)
