@@ -16,7 +16,7 @@ SHELL_FENCES = ("", "sh", "bash", "shell", "console")
 _FIRST_WORDS = re.compile(r"(make|aws|eval|git|sam|python|curl|cd|export|table|\.venv/\S+|\.local/\S+)\b")
 
 NOT_RUN = {
-    r"make (test|check|bench|soak)\b": "they run the tests, or run for many minutes",
+    r"make (test|check|bench|soak|mutation|interleave)\b": "they run the tests, or run for many minutes",
     r"\.venv/bin/python -m (pytest|local\.soak)\b": "the same",
     r"make (deploy|build)\b": "a deployment needs an AWS account; tests/integration/test_build.py builds for Lambda",
     r"\S*sam delete\b": "it would delete the stack of this test",
