@@ -210,10 +210,11 @@ ROWS: tuple[Row, ...] = (
         _code("ASR_RESPONSE_HAVE_NO_WORDS"),
     ),
     _file(
-        "never-in-results",
-        "the task succeeds without a result for the file, every time",
-        _fails("MISSING_FROM_RESULTS", 4),
+        "not-in-results",
+        "the task succeeds without a result for the file, once",
+        _succeeds(2),
         {"missing": True},
+        _TRANSCRIPT,
     ),
     # tasks of several files
     Row(

@@ -103,14 +103,14 @@ class Bus:
     def publish_delay(self, job: Job, now: datetime) -> None:
         if self.failures:
             self.failures -= 1
-            raise PublishFailed("refused")
+            raise PublishFailed("refused", [job.job_id])
         event = (DELAYED, delay_detail_of(job, now))
         self.crashes.around("publish delay", lambda: self.events.append(event))
 
     def announce(self, announcements: Sequence[Announcement]) -> None:
         if self.failures:
             self.failures -= 1
-            raise PublishFailed("refused")
+            raise PublishFailed("refused", [])
         accepted = [(pause_detail_type(each), pause_detail(each)) for each in announcements]
         self.crashes.around("announce", lambda: self.pauses.extend(accepted))
 

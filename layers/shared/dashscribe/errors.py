@@ -186,6 +186,6 @@ class LargeResult(DashscribeError):
 class PublishFailed(DashscribeError):
     """EventBridge did not accept some events. `job_ids` are the jobs whose event must be published again."""
 
-    def __init__(self, message: str, job_ids: Iterable[str] = ()) -> None:
+    def __init__(self, message: str, job_ids: Iterable[str]) -> None:
         super().__init__(message)
         self.job_ids = frozenset(job_ids)

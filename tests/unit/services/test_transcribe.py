@@ -522,7 +522,7 @@ def test_the_loop_is_signalled_when_the_end_of_a_call_cannot_be_published(monkey
 
     def refuse_ends(jobs: Sequence[Job], now: datetime) -> None:
         if any(job.is_terminal for job in jobs):
-            raise PublishFailed("refused")
+            raise PublishFailed("refused", [job.job_id for job in jobs])
         publish(jobs, now)
 
     with monkeypatch.context() as patch:

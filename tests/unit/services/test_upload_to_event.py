@@ -84,15 +84,18 @@ def test_a_file_with_a_retryable_error_is_submitted_again_with_a_new_url(code: s
     assert world.media.signed >= 4
 
 
-def test_a_file_fails_after_three_resubmissions() -> None:
+@pytest.mark.parametrize(
+    ("outcome", "code"), [("FILE_403_FORBIDDEN", "FILE_403_FORBIDDEN"), ("missing", "MISSING_FROM_RESULTS")]
+)
+def test_a_file_fails_after_three_resubmissions(outcome: str, code: str) -> None:
     world = World()
-    world.vendor.file_outcomes["a.wav"] = ["FILE_403_FORBIDDEN"]
+    world.vendor.file_outcomes["a.wav"] = [outcome]
     world.upload("a.wav")
     world.run_until_quiet()
     detail = world.bus.terminal_events_of("a.wav")[0]
     assert detail.attempts == 4
     assert detail.error is not None
-    assert detail.error.code == "FILE_403_FORBIDDEN"
+    assert detail.error.code == code
     assert world.vendor.submissions_of("a.wav") == 4
 
 
