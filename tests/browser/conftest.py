@@ -23,6 +23,9 @@ ARGUMENTS = (
     "--disable-component-update --disable-sync --mute-audio"
 ).split()
 
+TIMEOUT_SECONDS = 60
+"""A page is ready in a second. On a busy machine Chromium may wait for its processor."""
+
 OpenPage = Callable[..., "Page"]
 """What the fixture `open_page` gives."""
 
@@ -43,7 +46,7 @@ def browser() -> Iterator[Browser]:
 def window(browser: Browser) -> Page:
     """The one page of all tests: Chromium takes longer to open a page than to load a transcript."""
     page = browser.new_page(accept_downloads=True)
-    page.set_default_timeout(5000)
+    page.set_default_timeout(TIMEOUT_SECONDS * 1000)
     return page
 
 
@@ -114,7 +117,7 @@ def open_page(window: Page, tmp_path: Path, complaints: list[str]) -> Iterator[O
     assert complaints == []
 
 
-def until(page: Page, expression: str, seconds: float = 5) -> None:
+def until(page: Page, expression: str, seconds: float = TIMEOUT_SECONDS) -> None:
     """Waits until a JavaScript expression is true. The page's policy forbids Playwright's own way, which is `eval`."""
     deadline = time.monotonic() + seconds
     while not page.evaluate(expression):
