@@ -28,7 +28,7 @@ class FileOutcome(BaseModel):
     `transcription_url` is a signed URL and therefore a secret. It must not appear in an execution's history.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     status: str
     transcription_url: str | None = None
@@ -104,7 +104,7 @@ def read_outcomes(
             # A file may be named twice. Its success counts.
             found[job_id] = next((task for task in matches if task.has_result), matches[0])
         elif any(task.file_url and may_be_url_of_media(task.file_url, media) for task in subtasks):
-            found[job_id] = _AMBIGUOUS
+            found[job_id] = _ambiguous()
     return {job_id: _read_outcome(output, found.get(job_id)).model_copy(update=of_task) for job_id in media_of_job}
 
 
@@ -117,11 +117,14 @@ def _unnamed(subtasks: Sequence[Subtask], media: Media) -> list[Subtask]:
 
 _Named = tuple[Subtask, str, str | None]
 """A result that names a file, its URL, and the URL's mark."""
-_AMBIGUOUS = Subtask(
-    subtask_status=FAILED,
-    code=AMBIGUOUS_IN_RESULTS,
-    message="The results name this file without its version, and the task has another version of it.",
-)
+
+
+def _ambiguous() -> Subtask:
+    return Subtask(
+        subtask_status=FAILED,
+        code=AMBIGUOUS_IN_RESULTS,
+        message="The results name this file without its version, and the task has another version of it.",
+    )
 
 
 def _subtasks_of(
