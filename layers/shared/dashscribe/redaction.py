@@ -11,10 +11,10 @@ import base64
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from dashscribe.escapes import Span, decode_levels
+from dashscribe.escapes import DecodedText, Span, decode_levels
 
 REDACTED = "[redacted]"
 MIN_SECRET_CHARACTERS = 8
@@ -22,7 +22,6 @@ MIN_SECRET_CHARACTERS = 8
 MAX_REGISTERED_SIGNATURES = 256
 """The newest are kept. A submission has at most 100 presigned URLs."""
 MAX_REMEMBERED_CHARACTERS, MAX_REMEMBERED_TEXTS = 40, 50_000
-_T = TypeVar("_T")
 _URL = re.compile(r"""https?://[^\s"'<>\\]*""", re.IGNORECASE)
 _VALUE_CHARACTER = r"""[^\s"'<>&,;(){}\[\]\\]"""
 _VALUE = rf"(?P<value>(?![:=]|redacted\]){_VALUE_CHARACTER}+)"
@@ -116,9 +115,7 @@ def redacted(text: str) -> str:
             if query >= 0 and start not in urls:
                 urls.add(start)
                 found.append(level.original_span(url.start() + query + 1, url.end()))
-        spans = [*_find_forms(level.text, _IN_MESSAGES), *_find_registered(level.text)]
-        spans += _find_base64(level.text, redacted)
-        found += [level.original_span(*span) for span in spans]
+        found += _find_secrets(level, _IN_MESSAGES, redacted)
     return _replace(text, found)
 
 
@@ -133,9 +130,7 @@ def redact_signatures(text: str) -> str:
             query = url[0].find("?")
             if query >= 0 and is_signed_url(url[0]):
                 found.append(level.original_span(url.start() + query + 1, url.end()))
-        spans = [*_find_forms(level.text, _IN_TRANSCRIPTS), *_find_registered(level.text)]
-        spans += _find_base64(level.text, redact_signatures)
-        found += [level.original_span(*span) for span in spans]
+        found += _find_secrets(level, _IN_TRANSCRIPTS, redact_signatures)
     return _replace(text, found)
 
 
@@ -152,9 +147,9 @@ def redact_document(
     pending: list[Any] = [holder]
     while pending:  # a loop, because a nested document could exceed the limit of recursion
         container = pending.pop()
-        names = tuple(container) if isinstance(container, dict) else None
-        if names is None or names not in harmless:
-            if names is not None and any(redact(name) != name for name in names):
+        names = tuple(container) if isinstance(container, dict) else ()
+        if names not in harmless:
+            if any(redact(name) != name for name in names):
                 entries = [(redact(name), value) for name, value in container.items()]
                 container.clear()
                 container.update(entries)
@@ -200,11 +195,11 @@ def _is_header(text: str) -> bool:
     return _has_marker(text) and _compile(_SIGNING_HEADER).fullmatch(text) is not None
 
 
-def _remembering(function: Callable[[str], _T]) -> Callable[[str], _T]:
+def _remembering(function: Callable[[str], str]) -> Callable[[str], str]:
     """The function, which is not called again for a short text that it knows: a transcript repeats names and words."""
-    known: dict[str, _T] = {}
+    known: dict[str, str] = {}
 
-    def call(text: str) -> _T:
+    def call(text: str) -> str:
         if text in known:
             return known[text]
         result = function(text)
@@ -239,6 +234,13 @@ def _has_marker(text: str) -> bool:
 def _compile(pattern: str) -> re.Pattern[str]:
     """Compile a pattern when a text first needs it: all of them take 20 ms, which would delay a cold start."""
     return re.compile(pattern, re.IGNORECASE)
+
+
+def _find_secrets(level: DecodedText, patterns: Iterable[str], redact: Callable[[str], str]) -> list[Span]:
+    """The spans of the original text whose decoded characters are a secret, besides the queries of URLs."""
+    text = level.text
+    spans = [*_find_forms(text, patterns), *_find_registered(text), *_find_base64(text, redact)]
+    return [level.original_span(*span) for span in spans]
 
 
 def _find_forms(text: str, patterns: Iterable[str]) -> Iterator[Span]:
