@@ -26,14 +26,20 @@ def audio_length(media: bytes) -> float | None:
         return None
     if media.startswith((b"RIFF", b"FORM")) and tag.is_lossless and tag.bitrate:
         # A WAV or AIFF that was written to a pipe has the largest possible size in its header (37 hours at 16 kHz).
-        return min(tag.duration, len(media) / (tag.bitrate * 125))
+        return _length_of_bytes(media, tag.duration, tag.bitrate)
     if _is_mp3(media):
         # A part of a recording has the header of the whole one.
-        has_length = _has_length_header(media) and tag.bitrate
-        return min(tag.duration, len(media) / (tag.bitrate * 125)) if has_length and tag.bitrate else None
+        if not tag.bitrate or not _has_length_header(media):
+            return None
+        return _length_of_bytes(media, tag.duration, tag.bitrate)
     if media.startswith(b"OggS") and tag.samplerate:
         return max(0.0, tag.duration - _ogg_start_seconds(media, tag.samplerate)) or None
     return tag.duration
+
+
+def _length_of_bytes(media: bytes, told: float, kilobits_per_second: float) -> float:
+    """The length that the header tells, or that of the bytes if they are fewer."""
+    return min(told, len(media) / (kilobits_per_second * 125))
 
 
 def _is_mp3(media: bytes) -> bool:

@@ -136,7 +136,8 @@ def _copy_with(document: bytearray, spans: Mapping[tuple[int, int], bytes]) -> b
         copy += rest[position:begin]
         copy += replacement
         position = end
-    return copy + rest[position:]
+    copy += rest[position:]
+    return copy
 
 
 def _read_text(token: bytes) -> str | None:
