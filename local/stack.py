@@ -23,6 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
+from cli.stack import describe_stack
 from local import processes
 from local.built_template import adapt_to_local_stack, digest_of_inputs, disable_mappings
 from local.processes import StackError
@@ -319,8 +320,7 @@ class Stack:
             **self.parameters,
         }
         deploy(template, STACK_NAME, parameters, info.sam_environment, self.folder / "logs" / "sam-deploy.log")
-        stack = info.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        outputs = describe_stack(info.client, STACK_NAME).outputs
         info.client("secretsmanager").put_secret_value(SecretId=outputs["ApiKeySecretArn"], SecretString=API_KEY)
         disable_mappings(info.client("lambda"), outputs["TranscribeAudioFunctionName"])
         return info.model_copy(update={"outputs": outputs})

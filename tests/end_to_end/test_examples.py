@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from cli.stack import describe_stack
 from local.recordings import SAMPLES
 from local.stack import ROOT, deploy
 from tests.end_to_end.conftest import TEST_STACK, Deployment
@@ -22,13 +22,10 @@ def index(deployment: Deployment) -> Iterator[dict[str, str]]:
     """The outputs of the deployed example."""
     info, name = deployment.info, "transcript-index"
     names = {output: info.outputs[output] for output in ("EventBusName", "ResultsBucketName")}
-    environment = {**os.environ, **info.aws_environment, "SAM_CLI_TELEMETRY": "0"}
     template = ROOT / "examples" / "transcript_index" / "template.yaml"
-    deploy(template, name, names, environment, TEST_STACK / "transcript-index.log")
-    formation = info.client("cloudformation")
-    [stack] = formation.describe_stacks(StackName=name)["Stacks"]
-    yield {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
-    formation.delete_stack(StackName=name)
+    deploy(template, name, names, info.sam_environment, TEST_STACK / "transcript-index.log")
+    yield dict(describe_stack(info.client, name).outputs)
+    info.client("cloudformation").delete_stack(StackName=name)
 
 
 def test_the_table_of_all_transcripts_gets_one_item_for_a_transcript(
