@@ -21,6 +21,7 @@ import pytest
 
 from local.invoke import LAMBDA_PYTHON
 from local.stack import BUILT, LOCAL, build
+from tests.support.constants import ENVIRON
 
 CLIENTS = {
     "submit_transcription": ("dynamodb", "s3", "secretsmanager", "ssm", "events", "sqs", "stepfunctions"),
@@ -38,27 +39,9 @@ SERVICES = {
 }
 ROUNDS = 10
 VARIABLES = {
-    "JOBS_TABLE_NAME": "t",
-    "EVENT_BUS_NAME": "b",
-    "RESULTS_BUCKET_NAME": "r",
-    "DASHSCOPE_BASE_URL": "https://dashscope-intl.aliyuncs.com",
-    "API_KEY_SECRET_ARN": "a",
-    "PROFILES_PARAMETER_NAME": "p",
-    "SUBMIT_DEAD_LETTER_QUEUE_URL": "u",
-    "SUBMIT_QUEUE_URL": "u",
-    "SYNCHRONOUS_QUEUE_URL": "u",
-    "SYNCHRONOUS_MAPPING_ID": "m",
-    "ASYNCHRONOUS_MODELS_ONLY": "false",
+    **ENVIRON,
     "MEDIA_BUCKET_NAME": "m",
     "BACKFILL_FILES_PER_SECOND": "5",
-    "POLL_TASKS_STATE_MACHINE_ARN": "s",
-    "DEFAULT_MODEL": "fun-asr",
-    "OUTPUTS": "txt,srt,vtt,html",
-    "MAX_FILES_PER_TASK": "100",
-    "SUBMIT_REQUESTS_PER_SECOND": "0",
-    "QUERY_REQUESTS_PER_SECOND": "20",
-    "PRESIGN_EXPIRY_SECONDS": "43200",
-    "RESULT_HOST_ALLOW_LIST": "aliyuncs.com",
     "POWERTOOLS_SERVICE_NAME": "bench",
     "POWERTOOLS_METRICS_NAMESPACE": "dashscribe",
     "PYDANTIC_DISABLE_PLUGINS": "__all__",

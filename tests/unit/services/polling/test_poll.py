@@ -7,13 +7,14 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.jobs import job_changes as jobs
-from dashscribe.domain.jobs.job import Job, Status
+from dashscribe.domain.jobs.job import Status
 from dashscribe.domain.jobs.task import TaskPhase
 from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.polling.pass_budget import FILES_PER_PASS
 from dashscribe.services.polling.poll import JOBS_PER_PASS, PassReport
 from tests.support.constants import SUBMITTED, SUCCEEDED
+from tests.support.refusals import refusing
 from tests.support.world import World
 
 STEP_FUNCTIONS_LIMIT = 256 * 1024
@@ -272,15 +273,7 @@ def test_a_due_job_whose_record_cannot_be_written_is_counted_and_does_not_delay_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     world = refused_once("a.wav", "b.wav", "c.wav")
-    save = world.records.save
-
-    def refuse_one(job: Job) -> Job:
-        if job.media.key == "a.wav":
-            raise ConnectionError("no answer")
-        return save(job)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(world.records, "save", refuse_one)
+    with refusing(monkeypatch, world.records, "save", "a.wav"):
         report = completed(world.poll_pass())
     assert (report.failed_steps, report.requeued, len(world.queue)) == (1, 2, 2)
     world.run_until_quiet(faults=True)

@@ -14,6 +14,7 @@ from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.task_replies import TaskList
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from tests.support.constants import ENVIRON, FAILED, SUCCEEDED
+from tests.support.refusals import refusing
 from tests.support.world import World
 
 
@@ -166,15 +167,7 @@ def test_a_job_that_cannot_be_written_does_not_stop_its_batch(monkeypatch: pytes
         world.upload(key)
     if is_paused:
         world.pause()
-    save = world.records.save
-
-    def refuse_one(job: Job) -> Job:
-        if job.media.key == "a.wav":
-            raise ConnectionError("the record is too large")
-        return save(job)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(world.records, "save", refuse_one)
+    with refusing(monkeypatch, world.records, "save", "a.wav"):
         report = world.deliver()
     assert report.broken_batches == 1
     assert report.pause_reason == ("Arrearage" if is_paused else None)

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from dashscribe.domain.jobs.job import Job
 from tests.support.constants import SUBMITTED, SUCCEEDED
+from tests.support.refusals import refusing
 from tests.support.world import World
 
 
@@ -65,15 +65,7 @@ def test_an_upload_whose_record_cannot_be_written_returns_to_the_queue_and_is_tr
     world = World()
     world.upload("a.wav")
     returned = world.upload("b.wav")
-    create = world.records.create
-
-    def refuse_one(job: Job) -> bool:
-        if job.media.key == "b.wav":
-            raise ConnectionError("the table does not answer")
-        return create(job)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(world.records, "create", refuse_one)
+    with refusing(monkeypatch, world.records, "create", "b.wav"):
         report = world.deliver()
     assert report.failed_message_ids == ["1"]
     assert world.queue == [returned]
