@@ -161,20 +161,23 @@ def test_the_report_says_what_changed(tmp_path: Path, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"not json",
-        b"\xff\xfe",
-        b"[1, 2]",
-        b"null",
-        b"{}",
-        b'{"transcripts": 3}',
-        b'{"transcripts": [{"sentences": [{"text": 7}]}]}',
-        b'{"output": {"choices": [{"finish_reason": "length", "message": {"content": "cut"}}]}}',
-        b'{"frames": [{"choices": [{"delta": {"content": "cut"}, "finish_reason": null}]}]}',
-        b'{"frames": 3}',
-        b"[" * 100_000,
+        pytest.param(b"", id="empty"),
+        pytest.param(b"not json", id="not JSON"),
+        pytest.param(b"\xff\xfe", id="not UTF-8"),
+        pytest.param(b"[1, 2]", id="an array"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b"{}", id="an empty object"),
+        pytest.param(b'{"transcripts": 3}', id="a number of transcripts"),
+        pytest.param(b'{"transcripts": [{"sentences": [{"text": 7}]}]}', id="a number as text"),
+        pytest.param(
+            b'{"output": {"choices": [{"finish_reason": "length", "message": {"content": "cut"}}]}}', id="a cut reply"
+        ),
+        pytest.param(
+            b'{"frames": [{"choices": [{"delta": {"content": "cut"}, "finish_reason": null}]}]}', id="a cut stream"
+        ),
+        pytest.param(b'{"frames": 3}', id="a number of frames"),
+        pytest.param(b"[" * 100_000, id="too many levels"),
     ],
-    ids=lambda body: repr(body[:40]),
 )
 def test_a_result_of_an_unknown_shape_gives_one_sentence_and_exit_code_2(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], body: bytes
