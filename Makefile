@@ -108,7 +108,7 @@ bench: install ## measure; never passes or fails on a clock
 interleave: install ## the services in many random schedules: SCHEDULES=20000
 	@SCHEDULES="$(or $(SCHEDULES),20000)" $(BIN)/python -m pytest -q --numprocesses 2 --timeout 7200 tests/unit/services/test_interleavings.py
 
-mutation: install .local/mutation/.ready ## change the code a little, many times, and see whether a test fails: MUTANTS=400 ONLY=services.submission
+mutation: install .local/mutation/.ready .local/mutation/.project ## change the code a little, many times, and see whether a test fails: MUTANTS=400 ONLY=services.submission
 	@$(BIN)/python -m tests.mutation --mutants="$${MUTANTS:-400}" --only="$$ONLY"
 
 soak: install ## a long run with faults on a stack of its own: SOAK_ARGUMENTS="--files 2000 --minutes 15"
@@ -162,6 +162,11 @@ NAME_aws := the AWS CLI, because there is no aws command here,
 	@echo "installing $(NAME_$*) into .local/$*"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .local/$*
 	@$(UV_INSTALL) --python .local/$*/bin/python -r requirements/$*.txt | grep -Ev '^ [+~-]'
+	@touch $@
+
+# The tests of `dashscribe render` read the version of the installed package.
+.local/mutation/.project: .local/mutation/.ready pyproject.toml
+	@$(BIN)/uv pip install --quiet --python .local/mutation/bin/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # The tests of an SDK that cannot be installed are skipped, and say so.

@@ -16,6 +16,7 @@ import sys
 import tomllib
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -23,17 +24,14 @@ from tests.mutation.mutants import Mutant, read_exit_codes, read_mutants
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ENVIRONMENT = ROOT / ".local" / "mutation"
-WORK = ENVIRONMENT / "work"
 EXPLANATIONS = Path(__file__).with_name("survivors.toml")
-PARTS = ("domain", "services", "adapters")
-TESTS = (
-    "tests/unit/domain",
-    "tests/unit/services",
-    "tests/integration/adapters",
-    "tests/integration/test_http_connections.py",
-    "tests/unit/cli/test_render.py",
-    "tests/integration/cli/test_render_stored.py",
-)
+RENDERING = ("tests/unit/cli/test_render.py", "tests/integration/cli/test_render_stored.py")
+TESTS = {
+    "domain": ("tests/unit/domain", "tests/unit/services", *RENDERING),
+    "services": ("tests/unit/services", *RENDERING),
+    "adapters": ("tests/integration/adapters", "tests/integration/test_http_connections.py", *RENDERING),
+}
+"""The tests of each part. Each part is a run of its own: mutmut makes every call of a part's functions slower."""
 TESTS_LEFT_OUT = (
     "tests/unit/services/test_burst_of_uploads.py",
     "tests/unit/services/test_interleavings.py",
@@ -58,26 +56,48 @@ def main() -> int:
     """Run a sample and print the survivors. 0 when each is explained, 1 when one is not, 2 for wrong usage."""
     parser = argparse.ArgumentParser(prog="make mutation", description="run the tests on mutants of the code")
     parser.add_argument("--mutants", type=int, default=400, help="how many mutants to run")
-    parser.add_argument("--only", default="", help="parts of the functions' names, such as services.submission")
+    parser.add_argument("--only", default="", help="beginnings of the functions' names, such as services.submission")
     arguments = parser.parse_args()
     if arguments.mutants < 1:
         parser.error(f"MUTANTS={arguments.mutants} is not allowed; give a number of mutants, 1 or more")
-    os.nice(NICENESS)
-    copy_repository()
-    generate_mutants()
-    sample = choose(read_mutants(WORK / "mutants"), arguments.mutants, arguments.only)
-    if not sample:
+    only = tuple(arguments.only.split()) or tuple(TESTS)
+    parts = [part for part in TESTS if any(f"{name}.".startswith(f"{part}.") for name in only)]
+    if not parts:
         parser.error(
-            f"no function has {arguments.only!r} in its name; name a module, such as services.submission.submit"
+            f"ONLY={arguments.only} is no part of the code; give the beginning of a name: "
+            f"{', '.join(TESTS)}, or one module, such as services.submission.submit"
         )
-    run_mutmut([mutant.name for mutant in sample])
+    os.nice(NICENESS)
+    print("generating the mutants and running the tests once: this takes some minutes", flush=True)
+    with ThreadPoolExecutor(MAX_PROCESSES) as pool:
+        list(pool.map(prepare, parts))
+        sample = choose(
+            [mutant for part in parts for mutant in read_mutants(mutants_of(part))], arguments.mutants, only
+        )
+        if not sample:
+            parser.error(f"no function's name begins with {arguments.only}; name a module, such as services.submission")
+        list(pool.map(lambda part: run_mutmut(part, [each.name for each in sample if each.part == part]), parts))
     return report(sample)
 
 
-def copy_repository() -> None:
+def prepare(part: str) -> None:
+    copy_repository(part)
+    generate_mutants(part)
+
+
+def work_of(part: str) -> Path:
+    return ENVIRONMENT / "work" / part
+
+
+def mutants_of(part: str) -> Path:
+    return work_of(part) / "mutants"
+
+
+def copy_repository(part: str) -> None:
     """Copy the repository to a folder of its own, with the package at its root, where mutmut must find it."""
-    shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir(parents=True)
+    work = work_of(part)
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -87,15 +107,15 @@ def copy_repository() -> None:
     )
     for name in filter(None, listed.stdout.split("\0")):
         if (ROOT / name).is_file():
-            (WORK / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, WORK / name)
-    shutil.copytree(WORK / "layers" / "shared" / "dashscribe", WORK / "dashscribe")
-    others = sorted({entry.name for entry in WORK.iterdir()} - {"dashscribe", "tests", "pyproject.toml"})
+            (work / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, work / name)
+    shutil.copytree(work / "layers" / "shared" / "dashscribe", work / "dashscribe")
+    others = sorted({entry.name for entry in work.iterdir()} - {"dashscribe", "tests", "pyproject.toml"})
     settings = {
         "source_paths": ["dashscribe"],
-        "only_mutate": [f"dashscribe/{part}/*" for part in PARTS],
+        "only_mutate": [f"dashscribe/{part}/*"],
         "also_copy": others,
-        "pytest_add_cli_args_test_selection": TESTS,
+        "pytest_add_cli_args_test_selection": TESTS[part],
         "pytest_add_cli_args": [
             "--timeout=600",
             "-ptests.mutation.pytest_plugin",
@@ -105,45 +125,56 @@ def copy_repository() -> None:
         # The time limit of a mutant, in seconds: 5 x (the time of its tests + 4). Twice that in processor time.
         "timeout_multiplier": 5,
         "timeout_constant": 4,
+        "track_dependencies": False,
         "use_git_change_detection": False,
         "use_setproctitle": False,
     }
-    with (WORK / "pyproject.toml").open("a") as file:
+    with (work / "pyproject.toml").open("a") as file:
         file.write("\n[tool.mutmut]\n")
         file.writelines(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
 
 
-def generate_mutants() -> None:
+def generate_mutants(part: str) -> None:
     """Generate all mutants, and find out which tests reach each function.
 
     mutmut does this before it looks for the mutants that it is asked to run, so it is asked for one that is missing.
     """
-    print("generating the mutants and running the tests once: this takes some minutes")
-    found = subprocess.run(
-        mutmut([NO_MUTANT]), cwd=WORK, env=environment(), capture_output=True, text=True, check=False
-    )
+    found = mutmut(part, [NO_MUTANT])
     if NO_MUTANT not in found.stderr:
         sys.exit(f"{found.stdout}{found.stderr}\ndashscribe: mutmut did not generate the mutants; see above")
+    print(f"{part}: the tests ran once", flush=True)
 
 
-def choose(mutants: Sequence[Mutant], most: int, only: str) -> list[Mutant]:
-    """A sample of the mutants of these functions, all if `only` is empty.
+def choose(mutants: Sequence[Mutant], most: int, only: tuple[str, ...]) -> list[Mutant]:
+    """A sample of the mutants of the functions whose names begin like one of these.
 
     It is chosen by a hash of the name, so that a change of the code changes little of it.
     """
     in_order = sorted(
-        (mutant for mutant in mutants if not only or any(part in mutant.function for part in only.split())),
+        (mutant for mutant in mutants if mutant.function.startswith(only)),
         key=lambda mutant: hashlib.sha256(f"{SEED} {mutant.name}".encode()).digest(),
     )
     return list(islice((mutant for mutant in in_order if not mutant.only_changes_text), most))
 
 
-def run_mutmut(names: Sequence[str]) -> None:
-    subprocess.run(mutmut(names), cwd=WORK, env=environment(), check=False)
+def run_mutmut(part: str, names: Sequence[str]) -> None:
+    if names:
+        found = mutmut(part, names)
+        if found.returncode:
+            print(f"{found.stdout}{found.stderr}", file=sys.stderr)
+        print(f"{part}: {len(names)} mutants ran", flush=True)
 
 
-def mutmut(names: Sequence[str]) -> list[str]:
-    return [str(ENVIRONMENT / "bin" / "mutmut"), "run", "--max-children", str(MAX_PROCESSES), *names]
+def mutmut(part: str, names: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """Run mutmut in one process. The parts run beside each other."""
+    return subprocess.run(
+        [str(ENVIRONMENT / "bin" / "mutmut"), "run", "--max-children", "1", *names],
+        cwd=work_of(part),
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def environment() -> dict[str, str]:
@@ -153,7 +184,7 @@ def environment() -> dict[str, str]:
 
 def report(sample: Sequence[Mutant]) -> int:
     """Print the shares and the survivors without a reason. 1 when there is one."""
-    codes = read_exit_codes(WORK / "mutants")
+    codes = {name: code for part in TESTS for name, code in read_exit_codes(mutants_of(part)).items()}
     explained = read_explanations()
     run, killed, without_effect = Counter[str](), Counter[str](), Counter[str]()
     unexplained: list[Mutant] = []
@@ -174,7 +205,7 @@ def report(sample: Sequence[Mutant]) -> int:
         print(f"\nsurvived{' (no test reaches it)' if codes[mutant.name] == NO_TESTS else ''}: {mutant.name}")
         print("\n".join([f"- {line}" for line in before.split("\n")] + [f"+ {line}" for line in after.split("\n")]))
     print()
-    for part in PARTS:
+    for part in TESTS:
         if run[part] + without_effect[part]:
             print(f"{part}: {share(killed[part], run[part])}; {without_effect[part]} more have no effect for a user")
     print(f"in all: {share(killed.total(), run.total())}")
