@@ -33,7 +33,7 @@ from dashscribe.errors import (
     VendorError,
 )
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.finalize_requests import FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PollService
 from dashscribe.services.ports import DeadLetter, Message
 from dashscribe.services.publish import EndPublisher

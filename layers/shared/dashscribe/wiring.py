@@ -256,7 +256,7 @@ def finalize_service() -> FinalizeService:
     from dashscribe.adapters.dynamodb.job_records import DynamoDbJobRecords
     from dashscribe.adapters.s3_results import S3Results
     from dashscribe.services.finalize import FinalizeService
-    from dashscribe.services.messages import FILES_PER_FINALIZER
+    from dashscribe.services.finalize_requests import FILES_PER_FINALIZER
     from dashscribe.services.publish import EndPublisher
 
     settings = FinalizeSettings.from_environ(os.environ)
