@@ -154,7 +154,7 @@ class World:
     # services
 
     def table(self) -> TablePorts:
-        return TablePorts(self.records, self.records, self.records, self.records, self.vocabulary_records)
+        return TablePorts(self.records, self.records, self.records, self.records)
 
     def submission_ports(self) -> SubmissionPorts:
         return SubmissionPorts(
@@ -194,6 +194,7 @@ class World:
             messages=self,
             synchronous_queue=self.synchronous_queue,
             vocabularies=self.vocabularies,
+            vocabulary_records=self.vocabulary_records,
             texts=self.media,
             transcripts=self.results,
             concurrent_records=1,
