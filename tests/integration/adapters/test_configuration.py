@@ -9,7 +9,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from dashscribe.adapters.configuration import MAX_AGE_SECONDS, ApiKey, SsmProfiles
+from dashscribe.adapters.configuration import ApiKey, SsmProfiles
+from dashscribe.domain.jobs.pause import CONFIGURATION_KEPT_SECONDS
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 from dashscribe.redaction import redacted
@@ -128,7 +129,7 @@ def test_a_secret_that_may_not_be_read_is_not_a_missing_key(
 
 
 def test_a_change_applies_within_a_minute() -> None:
-    assert MAX_AGE_SECONDS < 60
+    assert CONFIGURATION_KEPT_SECONDS < 60
 
 
 def test_a_new_key_is_used_after_the_cached_one_expires(
@@ -139,11 +140,11 @@ def test_a_new_key_is_used_after_the_cached_one_expires(
     with pytest.raises(VendorError):
         api_key()
     secrets.put_secret_value(SecretId=arn, SecretString="sk-first")
-    pass_time(MAX_AGE_SECONDS + 1)
+    pass_time(CONFIGURATION_KEPT_SECONDS + 1)
     assert api_key() == "sk-first"
     secrets.put_secret_value(SecretId=arn, SecretString='{"api_key": "sk-second"}')
     assert api_key() == "sk-first", "read again before the cache expired, which costs money"
-    pass_time(MAX_AGE_SECONDS + 1)
+    pass_time(CONFIGURATION_KEPT_SECONDS + 1)
     assert api_key() == "sk-second"
 
 
@@ -174,7 +175,7 @@ def test_a_parameter_that_does_not_exist_means_no_profiles(ssm: SSMClient, pass_
     assert source.profiles() == Profiles()
     parameter(ssm, PROFILES)
     assert source.profiles() == Profiles(), "read again before the cache expired"
-    pass_time(MAX_AGE_SECONDS + 1)
+    pass_time(CONFIGURATION_KEPT_SECONDS + 1)
     assert list(source.profiles().profiles) == ["calls"]
 
 
@@ -202,7 +203,7 @@ def test_changed_profiles_are_used_after_the_cached_ones_expire(
     assert list(source.profiles().profiles) == ["calls"]
     parameter(ssm, '{"profiles": {"new": {}}}')
     assert list(source.profiles().profiles) == ["calls"]
-    pass_time(MAX_AGE_SECONDS + 1)
+    pass_time(CONFIGURATION_KEPT_SECONDS + 1)
     assert list(source.profiles().profiles) == ["new"]
 
 
@@ -213,5 +214,5 @@ def test_a_fixed_profiles_document_is_used_after_the_cached_one_expires(
     with pytest.raises(ProfilesUnreadable):
         source.profiles()
     parameter(ssm, PROFILES)
-    pass_time(MAX_AGE_SECONDS + 1)
+    pass_time(CONFIGURATION_KEPT_SECONDS + 1)
     assert list(source.profiles().profiles) == ["calls"]
