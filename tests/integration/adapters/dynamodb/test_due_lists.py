@@ -50,6 +50,16 @@ def test_the_due_list_of_tasks_has_the_fields_that_a_scan_needs(
     assert records.due_tasks(now + SECOND, 1) == [first]
 
 
+def test_a_task_of_an_older_version_without_its_number_of_files_counts_as_one_file(
+    records: JobsTable, dynamodb: DynamoDBClient, full_task: Task, now: datetime
+) -> None:
+    records.save_task(full_task.model_copy(update={"revision": 0}))
+    dynamodb.update_item(
+        TableName="jobs", Key={"pk": {"S": f"TASK#{full_task.submission_id}"}}, UpdateExpression="REMOVE files"
+    )
+    assert [task.files for task in records.due_tasks(now + 60 * SECOND, 10)] == [1]
+
+
 def test_a_due_list_of_several_pages_is_read_to_its_end(
     records: JobsTable, dynamodb: DynamoDBClient, full_task: Task, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,34 @@ def test_a_float_survives_a_round_trip_exactly(records: JobsTable, make_job: Mak
     assert found.usage is not None
     assert type(found.usage.estimated_cost_usd) is float
     assert found.usage.estimated_cost_usd == cost
+
+
+def test_a_write_of_an_ordinary_job_costs_one_write_unit(
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, now: datetime
+) -> None:
+    records.create(
+        make_job(
+            status="SUBMITTED",
+            media={
+                "bucket": "dashscribe-mediabucket-1abc",
+                "key": "calls/2026/a.wav",
+                "version_id": "3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY",
+                "etag": "d41d8cd98f00b204e9800998ecf8427e",
+                "size_bytes": 12_345_678,
+            },
+            model="fun-asr",
+            options={"profile": "default", "model": "fun-asr", "parameters": {}},
+            submission_id="b" * 32,
+            task_id="c2e5d63b-96e1-4607-bb91-000000000000",
+            request_ids={"submission": "d2e5d63b-96e1-4607-bb91-000000000000"},
+            attempts=1,
+            submitted_at=now,
+            due_kind=Due.JOB,
+            due_at=now,
+        )
+    )
+    [item] = dynamodb.scan(TableName="jobs")["Items"]
+    assert len(json.dumps(item, separators=(",", ":"))) < 1024  # DynamoDB counts less than the JSON
 
 
 def test_a_job_that_does_not_exist_is_not_found(records: JobsTable) -> None:

@@ -30,6 +30,14 @@ def test_pauses_are_stored_and_removed(records: JobsTable, now: datetime) -> Non
     assert [each.resumed_at for each in records.pauses().announcements] == [None, None, now + SECOND, now + SECOND]
 
 
+def test_the_record_of_the_pauses_has_one_version(records: JobsTable, dynamodb: DynamoDBClient, now: datetime) -> None:
+    records.replace(Pauses(), start_pause(Pauses(), "Arrearage", "", now))
+    seen = records.pauses()
+    records.replace(seen, end_pauses(seen, [None], now))
+    item = dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "PAUSE"}})["Item"]
+    assert sorted(item) == ["announcements", "pauses", "pk", "write_id"]
+
+
 def test_only_one_of_many_runs_claims_the_probe(
     records: JobsTable, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,7 +42,55 @@ def test_a_job_with_an_unknown_status_is_left_out_and_taken_off_its_due_list(rec
     due = records.due(Due.JOB, NOW + timedelta(days=1), 10)
     assert [record.record_id for record in due] == ["good"]
     assert set(records.find_many(["bad", "good"])) == {"good"}  # once more, now that it is off the list
-    assert [body for body, _ in records.dead_lettered] == ['{"record": "JOB#bad"}']
+    assert records.dead_lettered == [('{"record": "JOB#bad"}', "The record JOB#bad of the table cannot be read.")]
+
+
+def test_a_record_that_was_moved_aside_names_the_list_to_put_it_back_on(records: JobsTable) -> None:
+    """The update is the one of docs/operations/dead-letter-queue.md#a-record-that-cannot-be-read."""
+    paused = new_job("bad").model_copy(update={"due_kind": Due.PAUSED, "due_at": NOW})
+    records.create(paused)
+    damage(records, "JOB#bad", status={"S": "NO_SUCH_STATUS"})
+    assert records.find_many(["bad"]) == {}
+    damage(records, "JOB#bad", status={"S": paused.status})
+    records._client.update_item(
+        TableName=records._table,
+        Key={"pk": {"S": "JOB#bad"}},
+        UpdateExpression="SET due_kind = unreadable_kind REMOVE unreadable_kind",
+    )
+    assert [record.record_id for record in records.due(Due.PAUSED, NOW, 10)] == ["bad"]
+    assert records.find("bad") == paused
+
+
+def test_an_unreadable_record_that_is_on_no_list_is_dead_lettered_once(records: JobsTable) -> None:
+    records.create(new_job("bad").model_copy(update={"due_kind": None, "due_at": None}))
+    damage(records, "JOB#bad", status={"S": "NO_SUCH_STATUS"})
+    for _ in range(2):
+        assert records.find_many(["bad"]) == {}
+    assert len(records.dead_lettered) == 1
+
+
+def test_a_record_that_is_put_back_unchanged_is_moved_aside_again(records: JobsTable) -> None:
+    records.create(new_job("bad"))
+    damage(records, "JOB#bad", status={"S": "NO_SUCH_STATUS"})
+    assert records.find_many(["bad"]) == {}
+    damage(records, "JOB#bad", due_kind={"S": Due.JOB})
+    assert records.find_many(["bad"]) == {}
+    assert not records.due(Due.JOB, NOW + timedelta(days=1), 10)
+    assert len(records.dead_lettered) == 2
+
+
+def test_an_unreadable_record_that_was_deleted_meanwhile_is_not_created_again(
+    records: JobsTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.create(new_job("bad"))
+    damage(records, "JOB#bad", status={"S": "NO_SUCH_STATUS"})
+
+    def deleted(body: str, reason: str) -> None:
+        records._client.delete_item(TableName=records._table, Key={"pk": {"S": "JOB#bad"}})
+
+    monkeypatch.setattr(records, "send", deleted)
+    assert records.find_many(["bad"]) == {}
+    assert records._client.scan(TableName=records._table)["Items"] == []
 
 
 @pytest.mark.parametrize(
