@@ -35,7 +35,8 @@ class S3Media:
         if media.etag and etag != media.etag:
             raise _replaced_error(media)
         if _is_archived(reply) and not archived_too:
-            raise _archived_error(media, str(reply.get("ArchiveStatus", "")) or str(reply.get("StorageClass", "")))
+            storage = reply["ArchiveStatus"] if "ArchiveStatus" in reply else reply["StorageClass"]
+            raise _archived_error(media, storage)
         if media.version_id:
             self._head(media, {"Bucket": media.bucket, "Key": media.key})  # the version remains under a delete marker
         missing = reply.get("MissingMeta")
@@ -88,7 +89,7 @@ def _unusable(media: Media, error: ClientError) -> MediaUnusable | None:
     """The error of an object that a retry does not make readable. None for any other error."""
     status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
     if code == "InvalidObjectState":
-        return _archived_error(media, "archived")
+        return _archived_error(media)
     if status in (404, 405):  # 405: a delete marker
         return _deleted_error(media)
     if status == 403:
@@ -111,9 +112,11 @@ def _is_archived(reply: HeadObjectOutputTypeDef) -> bool:
     return is_archive and 'ongoing-request="false"' not in reply.get("Restore", "")
 
 
-def _archived_error(media: Media, storage: str) -> MediaArchived:
+def _archived_error(media: Media, storage: str | None = None) -> MediaArchived:
+    """`storage` is the storage class or the archive tier, if S3 told it."""
+    kind = f" ({storage})" if storage else ""
     return MediaArchived(
-        f"The object {media.s3_uri} is archived ({storage}). Restore it. "
+        f"The object {media.s3_uri} is archived{kind}. Restore it. "
         "In a versioned bucket the transcription then starts by itself; otherwise run a backfill."
     )
 
