@@ -1,0 +1,227 @@
+"""The deadline and the checked addresses of a connection, on a network without sockets."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable, Iterable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import httpcore
+import httpx
+import pytest
+
+from dashscribe.adapters import dashscope_http, http_connections, result_download
+from dashscribe.adapters.dashscope_http import DashScopeHttp
+from dashscribe.adapters.http_connections import connection_limits, http_client
+from dashscribe.adapters.result_download import ResultDownload
+from dashscribe.domain.recognition.catalogue import CATALOGUE
+from dashscribe.errors import ResponseLost, ResultUnavailable
+from tests.integration.adapters.synchronous_vendor import WHOLE
+
+BODY = json.dumps({"output": {"task_id": "t", "task_status": "RUNNING", "text": "Hello."}}).encode()
+REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
+
+
+class Network(httpcore.NetworkBackend, httpcore.NetworkStream):
+    """Every address answers with `REPLY`, in one part or byte by byte. The `dead` ones refuse a connection.
+
+    `seconds` has the duration of each step. `steps` has the name of each step, and the longest time that it was given.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, dead: Iterable[str] = ()) -> None:
+        self.now = 1_000.0
+        self.seconds: dict[str, float] = {}
+        self.byte_by_byte = False
+        self.steps: list[tuple[str, float | None]] = []
+        self.connected: list[tuple[str, int]] = []
+        self.server_names: list[str | None] = []
+        self.closed = 0
+        self._dead = frozenset(dead)
+        self._left: Iterator[bytes] = iter(())
+        clock = SimpleNamespace(monotonic=lambda: self.now)
+        for module in (http_connections, dashscope_http, result_download):
+            monkeypatch.setattr(module, "time", clock)
+        monkeypatch.setattr(httpcore, "SyncBackend", lambda: self)
+
+    @property
+    def read_limits(self) -> list[float | None]:
+        return [limit for name, limit in self.steps if name == "read"]
+
+    def _step(self, name: str, limit: float | None, expired: type[Exception]) -> None:
+        self.steps.append((name, limit))
+        duration = self.seconds.get(name, 0.0)
+        self.now += duration if limit is None else min(duration, limit)
+        if limit is not None and duration > limit:
+            raise expired("no answer")
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Any = None,
+    ) -> httpcore.NetworkStream:
+        self.connected.append((host, port))
+        self._step("connect", timeout, httpcore.ConnectTimeout)
+        if host in self._dead:
+            raise httpcore.ConnectError("refused")
+        size = 1 if self.byte_by_byte else len(REPLY)
+        self._left = iter([REPLY[at : at + size] for at in range(0, len(REPLY), size)])
+        return self
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        self.server_names.append(server_hostname)
+        self._step("tls", timeout, httpcore.ConnectTimeout)
+        return self
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._step("write", timeout, httpcore.WriteTimeout)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        self._step("read", timeout, httpcore.ReadTimeout)
+        return next(self._left, b"")
+
+    def close(self) -> None:
+        self.closed += 1
+
+    def get_extra_info(self, info: str) -> Any:
+        return None
+
+
+def client_of(*, only_checked_addresses: bool = False) -> httpx.Client:
+    return http_client(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), only_checked_addresses=only_checked_addresses)
+
+
+@pytest.fixture
+def network(monkeypatch: pytest.MonkeyPatch) -> Network:
+    return Network(monkeypatch)
+
+
+def test_each_step_of_a_connection_has_the_time_that_is_left(network: Network) -> None:
+    network.seconds = {"connect": 1.0, "tls": 1.0, "write": 0.25}
+    with client_of() as client, connection_limits(network.now + 10):
+        client.get("https://host.test/", timeout=30)
+    writes = [("write", 8.0), ("write", 7.75), ("write", 7.5)]
+    assert network.steps == [("connect", 10.0), ("tls", 9.0), *writes, ("read", 7.25)]
+    assert network.server_names == ["host.test"]
+
+
+def test_a_shorter_time_out_of_the_request_is_kept(network: Network) -> None:
+    timeout = httpx.Timeout(connect=3, write=4, read=5, pool=6)
+    with client_of() as client, connection_limits(network.now + 10):
+        client.get("https://host.test/", timeout=timeout)
+    assert dict(network.steps) == {"connect": 3, "tls": 3, "write": 4, "read": 5}
+
+
+def test_a_request_without_a_time_out_still_has_the_deadline(network: Network) -> None:
+    with client_of() as client, connection_limits(network.now + 10):
+        client.get("https://host.test/", timeout=None)
+    assert {limit for _, limit in network.steps} == {10}
+
+
+def test_without_a_deadline_only_the_time_out_of_the_request_counts(network: Network) -> None:
+    with connection_limits(network.now + 10):
+        pass
+    with client_of() as client:
+        client.get("https://host.test/", timeout=30)
+    assert {limit for _, limit in network.steps} == {30}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "last_step", "error"),
+    [
+        (0.0, None, httpx.ConnectTimeout),
+        (1.0, "connect", httpx.ConnectTimeout),
+        (2.0, "tls", httpx.WriteTimeout),
+        (2.75, "write", httpx.ReadTimeout),
+    ],
+)
+def test_no_step_begins_at_the_deadline(
+    network: Network, seconds: float, last_step: str | None, error: type[Exception]
+) -> None:
+    network.seconds = {"connect": 1.0, "tls": 1.0, "write": 0.25}
+    with client_of() as client, connection_limits(network.now + seconds), pytest.raises(error):
+        client.get("https://host.test/", timeout=30)
+    assert [name for name, _ in network.steps[-1:]] == ([last_step] if last_step else [])
+
+
+def test_at_most_four_checked_addresses_are_tried_with_the_port_of_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    addresses = [f"192.0.2.{number}" for number in range(1, 7)]
+    network = Network(monkeypatch, dead=addresses[:4])
+    with (
+        client_of(only_checked_addresses=True) as client,
+        connection_limits(network.now + 10, addresses),
+        pytest.raises(httpx.ConnectError, match="refused"),
+    ):
+        client.get("http://host.test:8080/")
+    assert network.connected == [(address, 8080) for address in addresses[:4]]
+
+
+def test_the_first_checked_address_that_answers_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = Network(monkeypatch, dead=["192.0.2.1"])
+    with (
+        client_of(only_checked_addresses=True) as client,
+        connection_limits(network.now + 10, ["192.0.2.1", "192.0.2.2", "192.0.2.3"]),
+    ):
+        assert client.get("http://host.test/").json()["output"]["task_id"] == "t"
+    assert network.connected == [("192.0.2.1", 80), ("192.0.2.2", 80)]
+
+
+def test_an_address_that_does_not_answer_in_time_is_followed_by_the_next_one(network: Network) -> None:
+    network.seconds = {"connect": 2.0}
+    with (
+        client_of(only_checked_addresses=True) as client,
+        connection_limits(network.now + 3, ["192.0.2.1", "192.0.2.2", "192.0.2.3"]),
+        pytest.raises(httpx.ConnectTimeout),
+    ):
+        client.get("http://host.test/", timeout=1)
+    assert network.connected == [("192.0.2.1", 80), ("192.0.2.2", 80), ("192.0.2.3", 80)]
+
+
+def test_a_connection_is_used_again_and_closed_with_its_client(network: Network) -> None:
+    client = client_of()
+    for _ in range(2):
+        client.get("http://host.test/")
+        network._left = iter([REPLY])
+    assert len(network.connected) == 1
+    client.close()
+    assert network.closed == 1
+
+
+CALLS: dict[str, tuple[Callable[[DashScopeHttp], object], float, list[float]]] = {
+    "submit": (lambda api: api.submit(CATALOGUE["fun-asr"], ["u"], {}), 7, [20, 18, 11, 4]),
+    "query": (lambda api: api.query("t"), 7, [20, 18, 11, 4]),
+    "cancel": (lambda api: api.cancel("t"), 7, [20, 18, 11, 4]),
+    "list": (lambda api: api.list_page("fun-asr", 1, 100), 5, [8, 8, 3]),
+    "call": (lambda api: api.transcribe(WHOLE, "https://m/a.wav", "wav"), 100, [160, 160, 120, 20]),
+}
+
+
+@pytest.mark.parametrize(("send", "seconds", "limits"), CALLS.values(), ids=CALLS)
+def test_a_response_of_dashscope_that_arrives_byte_by_byte_is_lost_at_the_deadline(
+    network: Network, send: Callable[[DashScopeHttp], object], seconds: float, limits: list[float]
+) -> None:
+    network.byte_by_byte, network.seconds = True, {"read": seconds}
+    api = DashScopeHttp(client_of(), "https://dashscope.test", lambda: "sk-secret-key")
+    with pytest.raises(ResponseLost, match="ReadTimeout"):
+        send(api)
+    assert (network.steps[0], network.read_limits) == (("connect", 5), limits)
+
+
+@pytest.mark.parametrize(
+    ("small_only", "limits"), [(False, [30, 30, 26, 19, 12, 5]), (True, [15, 8, 1])], ids=["large", "small"]
+)
+def test_a_result_that_arrives_byte_by_byte_is_abandoned_at_the_deadline(
+    network: Network, small_only: bool, limits: list[float]
+) -> None:
+    network.byte_by_byte, network.seconds = True, {"read": 7.0}
+    source = ResultDownload(client_of(only_checked_addresses=True), ["host.test"], lambda *_: ["47.95.1.1"])
+    with pytest.raises(ResultUnavailable, match="too long"):
+        source.download("https://host.test/r", small_only=small_only)
+    assert network.connected == [("47.95.1.1", 443)]
+    assert (network.steps[0], network.read_limits) == (("connect", 5), limits)
