@@ -112,7 +112,7 @@ def test_saving_over_a_stale_revision_is_refused_and_changes_nothing(records: Jo
     job = make_job()
     records.create(job)
     newer = records.save(job.model_copy(update={"attempts": 1}))
-    with pytest.raises(StaleRecord):
+    with pytest.raises(StaleRecord, match=f"JOB#{job.job_id} was changed by another process"):
         records.save(job.model_copy(update={"attempts": 2}))
     assert records.find(job.job_id) == newer
 

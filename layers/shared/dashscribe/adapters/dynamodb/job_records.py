@@ -38,7 +38,7 @@ class DynamoDbJobRecords(Table):
     # jobs
 
     def create(self, job: Job) -> bool:
-        return self._put_if(f"JOB#{job.job_id}", attributes_of(job), "attribute_not_exists(pk)", {})
+        return self._put_if(f"JOB#{job.job_id}", attributes_of(job), "attribute_not_exists(pk)")
 
     def find(self, job_id: str) -> Job | None:
         return self._find(f"JOB#{job_id}", Job)
