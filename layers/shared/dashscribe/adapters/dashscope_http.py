@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -238,12 +238,10 @@ def _read_body(status: int, content: bytes) -> JsonObject:
 
     A response with the status 200 can be an error too (docs/vendor-api.md#error-bodies).
     """
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        body = {}
+    body: JsonObject = {}
+    with suppress(ValueError, RecursionError):
+        parsed = json.loads(content)
+        body = parsed if isinstance(parsed, dict) else {}
     code, message = _find_error(body)
     is_success = 200 <= status < 300
     if is_success and body and (body.get("output") or not code):
