@@ -171,14 +171,24 @@ def test_a_part_of_an_mp3_has_the_duration_of_its_bytes() -> None:
     assert audio_length(tenth) == pytest.approx(SECONDS / 10, abs=0.1)
 
 
-def test_a_recording_of_a_live_ogg_stream_has_its_own_duration() -> None:
-    """Its positions continue those of the stream."""
-    sound = bytearray(recorded(*WITH_DURATION["ogg"]))
+@pytest.mark.parametrize("tag", [b"Xing", b"Info", b"VBRI"])
+def test_an_mp3_with_a_header_of_its_length_has_the_duration_of_its_frames(tag: bytes) -> None:
+    first = bytearray(mp3_frame(256))
+    first[36 : 36 + len(tag)] = tag
+    frames = int(SECONDS * 44_100 / 1152)
+    assert audio_length(bytes(first) + mp3_frame(256) * frames) == pytest.approx(SECONDS, abs=0.1)
+
+
+@pytest.mark.parametrize(("extension", "rate"), [("ogg", 44_100), ("opus", 48_000)])
+def test_a_recording_of_a_live_ogg_stream_has_its_own_duration(extension: str, rate: int) -> None:
+    """Its positions continue those of the stream, which has run for a week."""
+    sound = bytearray(recorded(*WITH_DURATION[extension]))
     at = sound.find(b"OggS")
     while at >= 0:
         position = int.from_bytes(sound[at + 6 : at + 14], "little", signed=True)
         if position > 0:
-            sound[at + 6 : at + 14] = (position + 3600 * 44_100).to_bytes(8, "little")
+            sound[at + 6 : at + 14] = (position + 7 * 86_400 * rate).to_bytes(8, "little")
         at = sound.find(b"OggS", at + 4)
     seconds = audio_length(bytes(sound))
-    assert seconds is None or seconds < 2 * SECONDS
+    assert seconds is not None
+    assert 0 < seconds <= SECONDS + 0.1

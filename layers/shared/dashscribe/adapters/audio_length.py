@@ -49,7 +49,7 @@ def _is_mp3(media: bytes) -> bool:
 
 def _has_length_header(media: bytes) -> bool:
     start = 0
-    if media.startswith(b"ID3") and len(media) > 10:
+    if media.startswith(b"ID3"):
         start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(media[6:10], (21, 14, 7, 0), strict=True))
     head = media[start : start + _FIRST_FRAMES_BYTES]
     return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
