@@ -14,10 +14,11 @@ import pytest
 
 from dashscribe.adapters import dashscope_http, http_connections, result_download
 from dashscribe.adapters.dashscope_http import DashScopeHttp
+from dashscribe.adapters.dashscope_vocabularies import DashScopeVocabularies
 from dashscribe.adapters.http_connections import connection_limits, http_client
 from dashscribe.adapters.result_download import ResultDownload
 from dashscribe.domain.recognition.catalogue import CATALOGUE
-from dashscribe.errors import ResponseLost, ResultUnavailable
+from dashscribe.errors import ResponseLost, ResultUnavailable, VendorUnreachable
 from tests.integration.adapters.synchronous_vendor import WHOLE
 
 BODY = json.dumps({"output": {"task_id": "t", "task_status": "RUNNING", "text": "Hello."}}).encode()
@@ -37,6 +38,7 @@ class Network(httpcore.NetworkBackend, httpcore.NetworkStream):
         self.steps: list[tuple[str, float | None]] = []
         self.connected: list[tuple[str, int]] = []
         self.server_names: list[str | None] = []
+        self.sent = b""
         self.closed = 0
         self._dead = frozenset(dead)
         self._left: Iterator[bytes] = iter(())
@@ -44,6 +46,10 @@ class Network(httpcore.NetworkBackend, httpcore.NetworkStream):
         for module in (http_connections, dashscope_http, result_download):
             monkeypatch.setattr(module, "time", clock)
         monkeypatch.setattr(httpcore, "SyncBackend", lambda: self)
+
+    @property
+    def request_line(self) -> str:
+        return self.sent.partition(b"\r\n")[0].decode()
 
     @property
     def read_limits(self) -> list[float | None]:
@@ -80,6 +86,7 @@ class Network(httpcore.NetworkBackend, httpcore.NetworkStream):
         return self
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self.sent += buffer
         self._step("write", timeout, httpcore.WriteTimeout)
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
@@ -194,23 +201,49 @@ def test_a_connection_is_used_again_and_closed_with_its_client(network: Network)
 
 
 CALLS: dict[str, tuple[Callable[[DashScopeHttp], object], float, list[float]]] = {
-    "submit": (lambda api: api.submit(CATALOGUE["fun-asr"], ["u"], {}), 7, [20, 18, 11, 4]),
-    "query": (lambda api: api.query("t"), 7, [20, 18, 11, 4]),
-    "cancel": (lambda api: api.cancel("t"), 7, [20, 18, 11, 4]),
-    "list": (lambda api: api.list_page("fun-asr", 1, 100), 5, [8, 8, 3]),
-    "call": (lambda api: api.transcribe(WHOLE, "https://m/a.wav", "wav"), 100, [160, 160, 120, 20]),
+    "POST /api/v1/services/audio/asr/transcription": (
+        lambda api: api.submit(CATALOGUE["fun-asr"], ["u"], {}),
+        7,
+        [20, 18, 11, 4],
+    ),
+    "GET /api/v1/tasks/t": (lambda api: api.query("t"), 7, [20, 18, 11, 4]),
+    "POST /api/v1/tasks/t/cancel": (lambda api: api.cancel("t"), 7, [20, 18, 11, 4]),
+    "GET /api/v1/tasks/?model_name=fun-asr&page_no=1&page_size=100": (
+        lambda api: api.list_page("fun-asr", 1, 100),
+        5,
+        [8, 8, 3],
+    ),
+    "POST /api/v1/services/audio/asr/customization": (
+        lambda api: DashScopeVocabularies(api).delete_vocabulary("v"),
+        5,
+        [8, 6, 1],
+    ),
+    "POST /api/v1/services/aigc/multimodal-generation/generation": (
+        lambda api: api.transcribe(WHOLE, "https://m/a.wav", "wav"),
+        100,
+        [160, 160, 120, 20],
+    ),
 }
 
 
-@pytest.mark.parametrize(("send", "seconds", "limits"), CALLS.values(), ids=CALLS)
+@pytest.mark.parametrize("request_line", CALLS)
 def test_a_response_of_dashscope_that_arrives_byte_by_byte_is_lost_at_the_deadline(
-    network: Network, send: Callable[[DashScopeHttp], object], seconds: float, limits: list[float]
+    network: Network, request_line: str
 ) -> None:
+    send, seconds, limits = CALLS[request_line]
     network.byte_by_byte, network.seconds = True, {"read": seconds}
-    api = DashScopeHttp(client_of(), "https://dashscope.test", lambda: "sk-secret-key")
-    with pytest.raises(ResponseLost, match="ReadTimeout"):
-        send(api)
-    assert (network.steps[0], network.read_limits) == (("connect", 5), limits)
+    with pytest.raises(ResponseLost) as lost:
+        send(DashScopeHttp(client_of(), "https://dashscope.test", lambda: "sk-secret-key"))
+    assert lost.value.message == f"{request_line}: ReadTimeout after the request was sent."
+    assert network.request_line == f"{request_line} HTTP/1.1"
+    connect = 3 if "customization" in request_line else 5
+    assert (network.steps[0], network.read_limits) == (("connect", connect), limits)
+
+
+def test_a_connection_that_cannot_be_made_names_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    Network(monkeypatch, dead=["dashscope.test"])
+    with pytest.raises(VendorUnreachable, match=r"Cannot connect to https://dashscope\.test: ConnectError"):
+        DashScopeHttp(client_of(), "https://dashscope.test/", lambda: "sk-secret-key").query("t")
 
 
 @pytest.mark.parametrize(
@@ -223,5 +256,5 @@ def test_a_result_that_arrives_byte_by_byte_is_abandoned_at_the_deadline(
     source = ResultDownload(client_of(only_checked_addresses=True), ["host.test"], lambda *_: ["47.95.1.1"])
     with pytest.raises(ResultUnavailable, match="too long"):
         source.download("https://host.test/r", small_only=small_only)
-    assert network.connected == [("47.95.1.1", 443)]
+    assert (network.connected, network.request_line) == ([("47.95.1.1", 443)], "GET /r HTTP/1.1")
     assert (network.steps[0], network.read_limits) == (("connect", 5), limits)

@@ -128,6 +128,12 @@ def test_a_new_key_is_used_for_the_next_request() -> None:
     assert seen == ["Bearer sk-old", "Bearer sk-new"]
 
 
+def test_no_workspace_is_the_default() -> None:
+    vendor = Vendor(answering(200, ACCEPTED))
+    DashScopeHttp(httpx.Client(transport=httpx.MockTransport(vendor._reply)), BASE, lambda: "sk-1").query("t")
+    assert "x-dashscope-workspace" not in vendor.request.headers
+
+
 def test_without_a_key_nothing_is_sent() -> None:
     vendor = Vendor(answering(200, ACCEPTED))
 

@@ -166,6 +166,14 @@ def test_an_allowed_name_that_resolves_to_a_private_address_is_refused(address: 
     assert host.requests == []
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["47.95.1.1", "2400:3200::1", "::ffff:47.95.1.1", "64:ff9b::2f5f:101", "2002:2f5f:101::1", "2400:3200::1%eth0"],
+)
+def test_an_allowed_name_that_resolves_to_a_public_address_is_used(address: str) -> None:
+    assert Host(addresses=[address]).source.download("https://x.aliyuncs.com/r") == RESULT
+
+
 def test_a_name_that_cannot_be_resolved_is_unavailable() -> None:
     def resolve_nothing(host: str, port: int) -> list[str]:
         raise OSError("Name or service not known")
@@ -271,6 +279,17 @@ def test_a_host_that_the_operator_named_with_its_port_may_use_http() -> None:
     ):
         with pytest.raises(ResultRefused):
             host.source.download(url)
+
+
+@pytest.mark.parametrize(("scheme", "other", "port"), [("http", "https", 80), ("https", "http", 443)])
+def test_a_host_that_the_operator_named_with_the_port_of_its_scheme_needs_no_port_in_the_url(
+    scheme: str, other: str, port: int
+) -> None:
+    host = Host(allowed=(f"results.example.com:{port}",))
+    host.source.download(f"{scheme}://results.example.com/r")
+    assert host.fetched == f"{scheme}://results.example.com/r"
+    with pytest.raises(ResultRefused):
+        host.source.download(f"{other}://results.example.com/r")
 
 
 def test_a_local_host_named_with_its_port_is_allowed_on_this_port_only() -> None:
@@ -449,9 +468,11 @@ def test_an_error_status_is_unavailable_and_the_request_is_not_repeated(status: 
     ],
     ids=["empty", "cut off", "HTML", "list", "text", "null", "not UTF-8", "deep"],
 )
-def test_a_body_that_is_not_a_json_object_is_unavailable(body: bytes) -> None:
-    with pytest.raises(ResultUnavailable):
+def test_a_body_that_is_not_a_json_object_is_unreadable_and_kept(body: bytes) -> None:
+    """What was paid for is stored as it was received."""
+    with pytest.raises(ResultUnreadable, match="not a JSON object") as unreadable:
         Host(lambda _: httpx.Response(200, content=body)).source.download("https://x.aliyuncs.com/r")
+    assert unreadable.value.received == body
 
 
 @pytest.mark.parametrize(
