@@ -26,7 +26,7 @@ Revised = TypeVar("Revised", "Job", "Task", "Vocabulary")
 _BATCH_GET_LIMIT = 100
 _BATCH_GET_ATTEMPTS = 8
 _FIRST_WAIT, _LONGEST_WAIT = 0.025, 1.0
-"""Seconds. All attempts together wait at most 2.6 s."""
+"""Seconds. All attempts together wait at most 3.6 s."""
 
 Item = dict[str, Any]
 """An item as DynamoDB sends it: attribute name → {type: value}."""
