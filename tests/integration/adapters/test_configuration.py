@@ -131,8 +131,9 @@ def test_a_secret_that_may_not_be_read_is_not_a_missing_key(
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetSecretValue")
 
     monkeypatch.setattr(secrets, "get_secret_value", refuse)
-    with pytest.raises(VendorError, match="API_KEY_UNREADABLE"):
+    with pytest.raises(VendorError, match="API_KEY_UNREADABLE: The secret arn cannot be read at present") as caught:
         ApiKey(secrets, "arn")()
+    assert caught.value.error_class is ErrorClass.ACCOUNT_WIDE
 
 
 def test_a_change_applies_within_a_minute() -> None:
@@ -178,14 +179,21 @@ def test_the_profiles_document_is_read(ssm: SSMClient) -> None:
 
 
 def test_a_parameter_that_does_not_exist_means_no_profiles(ssm: SSMClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
+    now = 0.0
     monkeypatch.setattr("dashscribe.adapters.configuration.time.monotonic", lambda: now)
     source = SsmProfiles(ssm, "/stack/profiles")
     assert source.profiles() == Profiles()
     parameter(ssm, PROFILES)
     assert source.profiles() == Profiles(), "read again before the cache expired"
-    now += MAX_AGE_SECONDS + 1
+    now += MAX_AGE_SECONDS
     assert list(source.profiles().profiles) == ["calls"]
+
+
+def test_a_parameter_that_exists_is_read_as_soon_as_the_machine_runs(
+    ssm: SSMClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dashscribe.adapters.configuration.time.monotonic", lambda: 0.0)
+    assert list(SsmProfiles(ssm, parameter(ssm, PROFILES)).profiles().profiles) == ["calls"]
 
 
 def test_a_parameter_that_may_not_be_read_is_an_error(ssm: SSMClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +201,7 @@ def test_a_parameter_that_may_not_be_read_is_an_error(ssm: SSMClient, monkeypatc
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetParameter")
 
     monkeypatch.setattr(ssm, "get_parameter", refuse)
-    with pytest.raises(ProfilesUnreadable):
+    with pytest.raises(ProfilesUnreadable, match="The parameter /stack/profiles cannot be read at present"):
         SsmProfiles(ssm, "/stack/profiles").profiles()
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import ssl
+import time
 from collections.abc import Callable, Iterable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import httpcore
 import httpx
 import pytest
 
-from dashscribe.adapters import dashscope_http, http_connections, result_download
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.adapters.dashscope_vocabularies import DashScopeVocabularies
 from dashscribe.adapters.http_connections import connection_limits, http_client
@@ -42,9 +41,7 @@ class Network(httpcore.NetworkBackend, httpcore.NetworkStream):
         self.closed = 0
         self._dead = frozenset(dead)
         self._left: Iterator[bytes] = iter(())
-        clock = SimpleNamespace(monotonic=lambda: self.now)
-        for module in (http_connections, dashscope_http, result_download):
-            monkeypatch.setattr(module, "time", clock)
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
         monkeypatch.setattr(httpcore, "SyncBackend", lambda: self)
 
     @property
@@ -244,6 +241,30 @@ def test_a_connection_that_cannot_be_made_names_the_address(monkeypatch: pytest.
     Network(monkeypatch, dead=["dashscope.test"])
     with pytest.raises(VendorUnreachable, match=r"Cannot connect to https://dashscope\.test: ConnectError"):
         DashScopeHttp(client_of(), "https://dashscope.test/", lambda: "sk-secret-key").query("t")
+
+
+@pytest.mark.parametrize(
+    ("host", "addresses"),
+    [("localhost", ["127.0.0.1", "::1"]), ("127.0.0.1", ["127.0.0.1"]), ("[::1]", ["::1"])],
+)
+def test_a_result_on_a_local_host_is_read_from_the_addresses_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, host: str, addresses: list[str]
+) -> None:
+    network = Network(monkeypatch, dead=addresses)
+    source = ResultDownload(client_of(only_checked_addresses=True), [host])
+    with pytest.raises(ResultUnavailable, match="ConnectError"):
+        source.download(f"http://{host}:8123/r")
+    assert network.connected == [(address, 8123) for address in addresses]
+
+
+def test_a_connection_that_was_idle_for_five_seconds_is_not_used_again(network: Network) -> None:
+    """A server may have closed it, and a lost response of a submission is expensive."""
+    with client_of() as client:
+        for idle in (0.0, 4.9, 5.1):
+            network.now += idle
+            client.get("http://host.test/")
+            network._left = iter([REPLY])
+    assert len(network.connected) == 2
 
 
 @pytest.mark.parametrize(

@@ -243,6 +243,16 @@ def test_an_html_page_of_a_proxy_is_retryable(status: int, code: str, error_clas
     assert len(vendor.requests) == 1
 
 
+@pytest.mark.parametrize(("status", "is_success"), [(199, False), (200, True), (201, True), (299, True), (300, False)])
+def test_only_a_status_of_success_accepts_a_submission(status: int, is_success: bool) -> None:
+    adapter = Vendor(answering(status, ACCEPTED)).adapter
+    if is_success:
+        assert adapter.submit(FUN_ASR, ["u"], {}).task_id == "task-1"
+        return
+    with pytest.raises(VendorError, match=f"HTTP_{status}: DashScope returned HTTP {status}"):
+        adapter.submit(FUN_ASR, ["u"], {})
+
+
 def test_a_redirect_is_not_followed_with_the_key() -> None:
     vendor = Vendor(lambda _: httpx.Response(302, headers={"location": "https://evil.example/"}))
     with pytest.raises(VendorError, match="HTTP_302"):

@@ -133,6 +133,63 @@ def test_a_result_on_an_allowed_host_is_downloaded(url: str, host_name: str) -> 
     assert host.resolved == [(host_name, 443)]
 
 
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        (
+            "https://evil.com/r?Signature=5ec7e7",
+            "The result is on the host evil.com, which ResultHostAllowList does not allow (allowed are a.com, b.com).",
+        ),
+        ("https://x.a.com/a b", "The result's address contains a blank or a control character."),
+        ("ftp://x.a.com/r", "The result's address is not a plain http or https URL."),
+        ("https://-x.a.com/r", "The result's address has no valid host name."),
+        ("https://x.a.com:99999/r", "The result's address is not a URL."),
+        ("https://private.a.com/r", "The result's host private.a.com resolves to a private address."),
+    ],
+)
+def test_a_refused_result_says_why(url: str, sentence: str) -> None:
+    host = Host(allowed=("a.com", "b.com"), addresses=["10.0.0.1"])
+    with pytest.raises(ResultRefused) as refused:
+        host.source.download(url)
+    assert (str(refused.value), refused.value.code) == (sentence, "RESULT_HOST_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize(
+    ("location", "sentence"),
+    [
+        ("https://y.a.com/r", "The result's host returned HTTP 302, a redirect. Redirects are not followed."),
+        (
+            "https://Evil.com/r",
+            "The result's host returned HTTP 302, a redirect to the host evil.com, which ResultHostAllowList does not "
+            "allow (allowed are a.com, b.com).",
+        ),
+        (
+            "//[",
+            "The result's host returned HTTP 302, a redirect to the host (invalid), which ResultHostAllowList does not "
+            "allow (allowed are a.com, b.com).",
+        ),
+    ],
+)
+def test_a_redirect_says_where_to(location: str, sentence: str) -> None:
+    host = Host(lambda _: httpx.Response(302, headers={"location": location}), allowed=("a.com", "b.com"))
+    with pytest.raises(ResultUnreadable) as redirected:
+        host.source.download("https://x.a.com/r")
+    assert str(redirected.value) == sentence
+
+
+@pytest.mark.parametrize("port", [443, 8443])
+def test_a_host_is_resolved_with_the_port_of_its_url(port: int) -> None:
+    host = Host()
+    host.source.download(f"https://x.aliyuncs.com:{port}/r")
+    assert host.resolved == [("x.aliyuncs.com", port)]
+
+
+@pytest.mark.parametrize("status", [199, 201, 204, 403, 404, 500])
+def test_any_other_status_is_unavailable_and_named(status: int) -> None:
+    with pytest.raises(ResultUnavailable, match=f"The result's host returned HTTP {status}"):
+        Host(lambda _: httpx.Response(status, json=RESULT)).source.download("https://x.aliyuncs.com/r")
+
+
 def test_an_empty_allow_list_refuses_every_result() -> None:
     with pytest.raises(ResultRefused):
         Host(allowed=()).source.download("https://x.aliyuncs.com/r")

@@ -70,6 +70,7 @@ def test_a_due_list_of_several_pages_is_read_to_its_end(
     monkeypatch.setattr(dynamodb, "query", lambda **request: query(**{**request, "Limit": min(request["Limit"], 3)}))
     found = JobsTable(dynamodb, "jobs").due_tasks(now + 60 * SECOND, 100)
     assert [task.submission_id for task in found] == [f"t{number}" for number in range(7)]
+    assert JobsTable(dynamodb, "jobs").due_tasks(now + 60 * SECOND, 5) == found[:5]
 
 
 def test_a_limited_due_list_has_the_earliest_records(records: JobsTable, make_job: MakeJob, now: datetime) -> None:

@@ -187,6 +187,39 @@ def test_keys_that_dynamodb_left_unprocessed_are_requested_again(
     assert set(consistent) == {True}
 
 
+def test_every_read_of_a_record_is_consistent(
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older state of a job would be submitted and paid for again."""
+    records.create(make_job("a"))
+    get_item: Callable[..., Any] = dynamodb.get_item
+    consistent: list[object] = []
+
+    def recording(**request: Any) -> Any:
+        consistent.append(request.get("ConsistentRead"))
+        return get_item(**request)
+
+    monkeypatch.setattr(dynamodb, "get_item", recording)
+    assert records.find("a") is not None
+    records.pauses()
+    records.submission_of("t-1")
+    assert consistent == [True, True, True]
+
+
+def test_a_number_in_any_form_is_read_exactly(records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob) -> None:
+    """DynamoDB may return 100 as 1E+2."""
+    records.create(make_job("a", attempts=100, options={"profile": "p", "model": "m", "parameters": {"x": 0.5}}))
+    item = dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "JOB#a"}})["Item"]
+    item["attempts"] = {"N": "1E+2"}
+    item["options"]["M"]["parameters"]["M"]["y"] = {"N": "1.0"}
+    dynamodb.put_item(TableName="jobs", Item=item)
+    found = records.find("a")
+    assert found is not None
+    assert found.options is not None
+    assert (found.attempts, found.options.parameters) == (100, {"x": 0.5, "y": 1})
+    assert [type(value) for value in found.options.parameters.values()] == [float, int]
+
+
 def test_finding_no_jobs_makes_no_request(
     records: JobsTable, dynamodb: DynamoDBClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,18 @@ def test_a_probe_does_not_start_a_pause_that_has_ended(records: JobsTable, now: 
     assert records.pauses().account is None
 
 
+def test_a_pause_of_a_record_without_a_version_ends(
+    records: JobsTable, dynamodb: DynamoDBClient, now: datetime
+) -> None:
+    """Otherwise it would last for ever."""
+    records.replace(Pauses(), start_pause(Pauses(), "Arrearage", "", now))
+    dynamodb.update_item(TableName="jobs", Key={"pk": {"S": "PAUSE"}}, UpdateExpression="REMOVE write_id")
+    seen = records.pauses()
+    assert seen.account is not None
+    assert records.replace(seen, end_pauses(seen, [None], now + SECOND))
+    assert records.pauses().account is None
+
+
 def test_a_pause_record_that_cannot_be_read_stops_no_upload_and_is_written_again(
     records: JobsTable, dynamodb: DynamoDBClient, now: datetime
 ) -> None:

@@ -14,6 +14,7 @@ from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.media import Media
 from dashscribe.errors import RecordUnreadable
+from tests.conftest import LogLines
 from tests.support.table import JobsTable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -128,11 +129,31 @@ def test_an_odd_first_entry_does_not_stop_the_look_at_the_next_due_time(records:
     assert records.next_due(Due.JOB) == new_job("good").due_at
 
 
-def test_a_time_of_receipt_that_cannot_be_read_does_not_hide_the_oldest_job(records: JobsTable) -> None:
+@pytest.mark.parametrize("received", ["long ago", "2025-01-01T00:00:00", None])
+def test_a_time_of_receipt_that_cannot_be_read_does_not_hide_the_oldest_job(
+    records: JobsTable, received: str | None
+) -> None:
     for job_id in ("bad", "good"):
         records.create(new_job(job_id))
-    damage(records, "JOB#bad", received_at={"S": "long ago"})
+    if received:
+        damage(records, "JOB#bad", received_at={"S": received})
+    else:
+        records._client.update_item(
+            TableName=records._table, Key={"pk": {"S": "JOB#bad"}}, UpdateExpression="REMOVE received_at"
+        )
     assert records.oldest_received() == NOW
+
+
+def test_the_log_names_the_record_and_what_is_wrong_in_it(records: JobsTable, log_lines: LogLines) -> None:
+    records.create(new_job("bad"))
+    damage(records, "JOB#bad", due_at={"S": "2026-01-01T00:00:00"})
+    records.due(Due.JOB, NOW + timedelta(days=1), 10)
+    [line] = log_lines()
+    assert (line["message"], line["record"]) == ("record unreadable", "JOB#bad")
+    assert "due_at has no time zone" in line["exception"]
+    damage(records, "TASK#bad", phase={"S": "LATER"})
+    with pytest.raises(RecordUnreadable, match="The record TASK#bad cannot be read"):
+        records.find_task("bad")
 
 
 def test_a_hundred_unreadable_records_do_not_hide_the_record_behind_them(records: JobsTable) -> None:
