@@ -115,6 +115,11 @@ def test_a_list_is_queried_by_its_id() -> None:
     assert vendor.bodies[0]["input"] == {"action": "query_vocabulary", "vocabulary_id": "vocab-abc-1"}
 
 
+def test_a_description_of_a_list_with_odd_words_is_a_lost_response() -> None:
+    with pytest.raises(ResponseLost, match="the hotword list vocab-abc-1 has an unknown shape"):
+        Vendor([{"vocabulary": "words"}]).lists.query_vocabulary("vocab-abc-1")
+
+
 def test_a_list_is_deleted_by_its_id() -> None:
     vendor = Vendor([{}])
     vendor.lists.delete_vocabulary("vocab-abc-1")
