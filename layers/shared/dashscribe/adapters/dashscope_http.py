@@ -214,7 +214,7 @@ def _read_frames(events: Iterator[str]) -> list[JsonObject]:
             raise VendorError(
                 code,
                 message or "DashScope ended its stream with an error.",
-                classify(code, message, 500),
+                classify(code, message),
                 request_id=read_request_id(frame),
             )
         frames.append(frame)
