@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
+_ARCHIVE_STORAGE_CLASSES = ("GLACIER", "DEEP_ARCHIVE")
+"""The storage classes whose objects must be restored before they can be read. GLACIER_IR is not one of them."""
+
 
 class S3Media:
     """`MediaStore` on S3.
@@ -34,7 +37,7 @@ class S3Media:
         etag = reply["ETag"].strip('"')
         if media.etag and etag != media.etag:
             raise _replaced_error(media)
-        if _is_archived(reply) and not archived_too:
+        if is_archived(reply) and not archived_too:
             storage = reply["ArchiveStatus"] if "ArchiveStatus" in reply else reply["StorageClass"]
             raise _archived_error(media, storage)
         if media.version_id:
@@ -106,9 +109,12 @@ def _unusable(media: Media, error: ClientError) -> MediaUnusable | None:
     return None
 
 
-def _is_archived(reply: HeadObjectOutputTypeDef) -> bool:
-    """Whether the object must be restored before it can be read."""
-    is_archive = reply.get("StorageClass") in ("GLACIER", "DEEP_ARCHIVE") or bool(reply.get("ArchiveStatus"))
+def is_archived(reply: HeadObjectOutputTypeDef) -> bool:
+    """Whether the object must be restored before it can be read.
+
+    `ArchiveStatus` is set by Intelligent-Tiering. `Restore` says whether a restored copy exists.
+    """
+    is_archive = reply.get("StorageClass") in _ARCHIVE_STORAGE_CLASSES or "ArchiveStatus" in reply
     return is_archive and 'ongoing-request="false"' not in reply.get("Restore", "")
 
 
