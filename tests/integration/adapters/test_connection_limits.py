@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
@@ -19,6 +20,7 @@ from dashscribe.adapters.result_download import ResultDownload
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.errors import ResponseLost, ResultUnavailable, VendorUnreachable
 from tests.integration.adapters.synchronous_vendor import WHOLE
+from tests.support.table import run_concurrently
 
 BODY = json.dumps({"output": {"task_id": "t", "task_status": "RUNNING", "text": "Hello."}}).encode()
 REPLY = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
@@ -255,6 +257,28 @@ def test_a_result_on_a_local_host_is_read_from_the_addresses_of_this_machine(
     with pytest.raises(ResultUnavailable, match="ConnectError"):
         source.download(f"http://{host}:8123/r")
     assert network.connected == [(address, 8123) for address in addresses]
+
+
+def test_requests_that_are_sent_concurrently_do_not_wait_for_each_other(
+    network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    together = threading.Barrier(25)
+
+    def answer(*_: object) -> httpcore.NetworkStream:
+        together.wait(timeout=5)
+        return httpcore.MockStream([REPLY])
+
+    monkeypatch.setattr(network, "connect_tcp", answer)
+    with client_of() as client:
+        replies = run_concurrently([lambda: client.get("http://host.test/")] * 25, threads=25)
+    assert {reply.status_code for reply in replies} == {200}
+
+
+def test_the_certificates_of_the_machine_are_not_read_again_for_a_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take 30 ms of a cold start."""
+    trusted = ssl.create_default_context()
+    monkeypatch.delattr(ssl, "create_default_context")
+    http_client(trusted).close()
 
 
 def test_a_connection_that_was_idle_for_five_seconds_is_not_used_again(network: Network) -> None:

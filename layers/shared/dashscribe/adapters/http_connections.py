@@ -51,19 +51,19 @@ def http_client(trusted_roots: ssl.SSLContext, *, only_checked_addresses: bool =
     """A client that obeys `connection_limits`.
 
     With `only_checked_addresses` it resolves no name itself: a second resolution could return another address than the
-    one that was checked. Certificates are verified against the name. Proxies of the environment are not used.
+    one that was checked. Certificates are verified against the name. Proxies of the environment are not used, because
+    the client has a transport of its own.
     """
     silence_libraries()
     transport = httpx.HTTPTransport(verify=trusted_roots)
     # httpx has no argument for the network backend of its pool (https://www.encode.io/httpcore/network-backends/).
     transport._pool = httpcore.ConnectionPool(
         ssl_context=trusted_roots,
-        max_connections=100,
-        max_keepalive_connections=20,
+        max_connections=None,  # the callers limit how many requests they send concurrently
         keepalive_expiry=5.0,
         network_backend=_LimitedBackend(only_checked_addresses),
     )
-    return httpx.Client(transport=transport, trust_env=False)
+    return httpx.Client(transport=transport)
 
 
 def find_encoding(response: httpx.Response) -> str:
