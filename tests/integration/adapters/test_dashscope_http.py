@@ -261,24 +261,37 @@ def test_a_redirect_is_not_followed_with_the_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "reason"),
     [
-        answering(200, text="<html>captive portal</html>"),
-        answering(200, text=""),
-        answering(200, text='{"output": {"task_id": "cut'),
-        answering(200, {}),
-        answering(200, ["a list"]),
-        answering(200, {"request_id": "r"}),
-        answering(200, {"output": "text"}),
-        answering(200, {"output": {}}),
-        answering(200, {"output": {"task_id": "", "task_status": "PENDING"}}),
-        answering(200, {"output": {"task_status": "PENDING"}}),
+        (answering(200, text="<html>captive portal</html>"), "HTTP 200 without a readable body"),
+        (answering(200, text=""), "HTTP 200 without a readable body"),
+        (answering(200, text='{"output": {"task_id": "cut'), "HTTP 200 without a readable body"),
+        (answering(200, {}), "HTTP 200 without a readable body"),
+        (answering(200, ["a list"]), "HTTP 200 without a readable body"),
+        (answering(200, {"request_id": "r"}), "has no task id"),
+        (answering(200, {"output": "text"}), "has no task id"),
+        (answering(200, {"output": {"task_id": "task-1", "results": "none"}}), "has an unknown shape"),
+        (answering(200, {"output": {}}), "has no task id"),
+        (answering(200, {"output": {"task_id": "", "task_status": "PENDING"}}), "has no task id"),
+        (answering(200, {"output": {"task_status": "PENDING"}}), "has no task id"),
     ],
-    ids=["HTML", "empty", "cut off", "{}", "list", "no output", "odd output", "empty output", "empty id", "no id"],
+    ids=[
+        "HTML",
+        "empty",
+        "cut off",
+        "{}",
+        "list",
+        "no output",
+        "odd output",
+        "odd results",
+        "empty output",
+        "empty id",
+        "no id",
+    ],
 )
-def test_a_response_without_a_readable_task_id_counts_as_lost(answer: Answer) -> None:
+def test_a_response_without_a_readable_task_id_counts_as_lost(answer: Answer, reason: str) -> None:
     vendor = Vendor(answer)
-    with pytest.raises(ResponseLost) as caught:
+    with pytest.raises(ResponseLost, match=reason) as caught:
         vendor.adapter.submit(FUN_ASR, ["u"], {})
     assert caught.value.error_class is ErrorClass.RETRYABLE
     assert len(vendor.requests) == 1

@@ -173,7 +173,7 @@ def test_an_invalid_page_size_is_unknown(page_size: object) -> None:
 
 
 def test_a_response_that_is_not_a_task_list_is_an_error() -> None:
-    with pytest.raises(VendorError) as refused:
+    with pytest.raises(VendorError, match=r"NO_LIST: .* is not a task list") as refused:
         dashscope(httpx.Response(200, json={"output": {"tasks": []}})).list_page("fun-asr", 1, 100)
     assert (refused.value.code, refused.value.error_class) == ("NO_LIST", ErrorClass.PERMANENT)
 

@@ -122,7 +122,7 @@ def test_each_model_has_its_own_backlog_oldest_first(records: JobsTable, make_jo
 
 
 def test_a_watched_job_is_on_the_list_of_delays_once_until_the_watch_ends(
-    records: JobsTable, make_job: MakeJob, now: datetime
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, now: datetime
 ) -> None:
     job = make_job("a", due_kind=Due.JOB, due_at=now)
     records.create(job)
@@ -134,3 +134,5 @@ def test_a_watched_job_is_on_the_list_of_delays_once_until_the_watch_ends(
     assert records.find("a") == job
     records.end_delay_watch("a", now)
     assert records.due(Due.DELAY, now + 900 * SECOND, 10) == []
+    item = dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "DELAY#a"}})["Item"]
+    assert item["expires_at"] == {"N": str(int(now.timestamp()))}, "the record would be kept for ever"

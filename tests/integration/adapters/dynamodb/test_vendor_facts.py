@@ -29,9 +29,13 @@ def test_the_state_of_a_scan_is_stored_per_model(records: JobsTable, now: dateti
     assert records.task_list_state("paraformer-v2") is None
 
 
-def test_one_file_per_task_is_remembered_per_model_until_it_expires(records: JobsTable, now: datetime) -> None:
+def test_one_file_per_task_is_remembered_per_model_until_it_expires(
+    records: JobsTable, dynamodb: DynamoDBClient, now: datetime
+) -> None:
     assert not records.takes_one_file_only("fun-asr", now)
     records.remember_one_file_only("fun-asr", now + timedelta(hours=1))
+    item = dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "ONE_FILE_ONLY#fun-asr"}})["Item"]
+    assert item["expires_at"] == {"N": str(int((now + timedelta(hours=1)).timestamp()))}
     assert records.takes_one_file_only("fun-asr", now)
     assert not records.takes_one_file_only("fun-asr", now.replace(microsecond=0) + timedelta(hours=1))
     assert not records.takes_one_file_only("paraformer-v2", now)
