@@ -28,7 +28,7 @@ class Vendor:
     def __init__(self, answer: Answer, workspace_id: str = "", base_url: str = BASE) -> None:
         self.requests: list[httpx.Request] = []
         self._answer = answer
-        client = httpx.Client(transport=httpx.MockTransport(self._reply))
+        client = httpx.Client(transport=httpx.MockTransport(self._reply), follow_redirects=True)
         self.adapter = DashScopeHttp(client, base_url, lambda: "sk-secret-key", workspace_id)
 
     def _reply(self, request: httpx.Request) -> httpx.Response:
@@ -253,7 +253,7 @@ def test_only_a_status_of_success_accepts_a_submission(status: int, is_success: 
         adapter.submit(FUN_ASR, ["u"], {})
 
 
-def test_a_redirect_is_not_followed_with_the_key() -> None:
+def test_a_redirect_is_not_followed_with_the_key_even_by_a_client_that_follows_redirects() -> None:
     vendor = Vendor(lambda _: httpx.Response(302, headers={"location": "https://evil.example/"}))
     with pytest.raises(VendorError, match="HTTP_302"):
         vendor.adapter.query("t")

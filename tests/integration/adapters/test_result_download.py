@@ -40,7 +40,7 @@ class Host:
         self.resolved: list[tuple[str, int]] = []
         self._answer = answer or (lambda _: httpx.Response(200, json=RESULT))
         self._addresses = addresses
-        client = httpx.Client(transport=httpx.MockTransport(self._reply))
+        client = httpx.Client(transport=httpx.MockTransport(self._reply), follow_redirects=True)
         self.source = ResultDownload(client, allowed, self._resolve)
 
     def _reply(self, request: httpx.Request) -> httpx.Response:
@@ -461,7 +461,9 @@ def test_no_key_and_no_cookie_is_sent_to_the_results_host() -> None:
     ],
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(status: int, location: str | None, code: str) -> None:
+def test_a_redirect_is_not_followed_even_by_a_client_that_follows_redirects(
+    status: int, location: str | None, code: str
+) -> None:
     host = Host(lambda _: httpx.Response(status, headers={"location": location} if location else {}))
     with pytest.raises(ResultUnreadable, match=str(status)) as raised:
         host.source.download("https://x.aliyuncs.com/r")
