@@ -564,7 +564,7 @@ def test_an_encoding_that_was_not_requested_is_not_decoded(encoding: str) -> Non
     assert packed.sent == 0
 
 
-@pytest.mark.parametrize("encoding", ["identity", "", " Identity "])
+@pytest.mark.parametrize("encoding", ["identity", "", " Identity ", "identity, identity"])
 def test_the_encoding_identity_is_read(encoding: str) -> None:
     host = Host(lambda _: httpx.Response(200, headers={"content-encoding": encoding}, json=RESULT))
     assert host.source.download("https://x.aliyuncs.com/r") == RESULT

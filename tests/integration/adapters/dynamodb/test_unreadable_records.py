@@ -68,6 +68,8 @@ def test_an_unreadable_record_that_is_on_no_list_is_dead_lettered_once(records: 
     for _ in range(2):
         assert records.find_many(["bad"]) == {}
     assert len(records.dead_lettered) == 1
+    [item] = records._client.scan(TableName=records._table)["Items"]
+    assert item["unreadable_kind"] == {"S": "NONE"}
 
 
 def test_a_record_that_is_put_back_unchanged_is_moved_aside_again(records: JobsTable) -> None:
