@@ -85,6 +85,12 @@ def test_a_query_is_one_get_of_the_task() -> None:
     assert "x-dashscope-async" not in vendor.request.headers
 
 
+def test_any_character_of_a_task_id_is_part_of_it() -> None:
+    vendor = Vendor(answering(200, {"output": {"task_id": "t", "task_status": "RUNNING"}}))
+    vendor.adapter.query("../a b?c/任")
+    assert vendor.request.url.raw_path == b"/api/v1/tasks/..%2Fa%20b%3Fc%2F%E4%BB%BB"
+
+
 def test_a_cancellation_is_one_post_to_the_task() -> None:
     vendor = Vendor(answering(200, {"request_id": "r"}))
     vendor.adapter.cancel("task/1 2")

@@ -97,10 +97,10 @@ class DashScopeHttp:
         return _read_body(response.status_code, content)
 
     def query(self, task_id: str) -> TaskReply:
-        return _read_task(self._call("GET", f"{TASKS_PATH}/{quote(task_id, safe='')}"))
+        return _read_task(self._call("GET", _task_path(task_id)))
 
     def cancel(self, task_id: str) -> None:
-        self._call("POST", f"{TASKS_PATH}/{quote(task_id, safe='')}/cancel")
+        self._call("POST", f"{_task_path(task_id)}/cancel")
 
     def list_page(self, model: str, page: int, page_size: int) -> TaskList:
         query = f"model_name={quote(model)}&page_no={page}&page_size={page_size}"
@@ -183,6 +183,10 @@ class _BoundedBody(httpx.SyncByteStream):
             if time.monotonic() > self._deadline:
                 raise ResponseLost(f"DashScope's response took longer than {self._longest:.0f} seconds.")
             yield chunk
+
+
+def _task_path(task_id: str) -> str:
+    return f"{TASKS_PATH}/{quote(task_id, safe='')}"
 
 
 def _iterate_event_data(body: _BoundedBody) -> Iterator[str]:

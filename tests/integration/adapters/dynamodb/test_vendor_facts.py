@@ -48,6 +48,8 @@ def test_a_task_id_names_its_submission_and_is_kept_for_as_long_as_the_task_is_l
     records.remember_task_id("task-1", "s-1")
     records.remember_task_id("task-2", "s-2")
     assert [records.submission_of(name) for name in ("task-1", "task-2", "task-3")] == ["s-1", "s-2", None]
+    dynamodb.put_item(TableName="jobs", Item={"pk": {"S": "TASK_ID#odd"}})
+    assert records.submission_of("odd") == "", "a known task of an unknown submission is nobody's lost response"
     assert timedelta(days=1, hours=1) < kept_for(dynamodb, "TASK_ID#task-1") < timedelta(days=3)
 
 
