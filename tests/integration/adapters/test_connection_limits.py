@@ -36,6 +36,7 @@ class Network(httpcore.NetworkBackend, httpcore.NetworkStream):
         self.now = 1_000.0
         self.seconds: dict[str, float] = {}
         self.byte_by_byte = False
+        self.is_closed_by_server = False
         self.steps: list[tuple[str, float | None]] = []
         self.connected: list[tuple[str, int]] = []
         self.server_names: list[str | None] = []
@@ -96,7 +97,7 @@ class Network(httpcore.NetworkBackend, httpcore.NetworkStream):
         self.closed += 1
 
     def get_extra_info(self, info: str) -> Any:
-        return None
+        return self.is_closed_by_server if info == "is_readable" else None
 
 
 def client_of(*, only_checked_addresses: bool = False) -> httpx.Client:
@@ -288,6 +289,14 @@ def test_a_connection_that_was_idle_for_five_seconds_is_not_used_again(network: 
             network.now += idle
             client.get("http://host.test/")
             network._left = iter([REPLY])
+    assert len(network.connected) == 2
+
+
+def test_a_connection_that_the_server_closed_is_not_used_again(network: Network) -> None:
+    with client_of() as client:
+        client.get("http://host.test/")
+        network.is_closed_by_server = True
+        client.get("http://host.test/")
     assert len(network.connected) == 2
 
 

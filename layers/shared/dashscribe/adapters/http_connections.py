@@ -117,7 +117,7 @@ class _LimitedBackend(httpcore.NetworkBackend):
         for address in addresses[:_MAX_ADDRESSES]:
             left = _time_left(timeout, httpcore.ConnectTimeout)
             try:
-                return _LimitedStream(self._backend.connect_tcp(address, port, left, local_address, socket_options))
+                return _LimitedStream(self._backend.connect_tcp(address, port, left))  # the pool sets nothing else
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
