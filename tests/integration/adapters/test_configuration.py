@@ -124,8 +124,9 @@ def test_a_secret_that_may_not_be_read_is_not_a_missing_key(
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetSecretValue")
 
     monkeypatch.setattr(secrets, "get_secret_value", refuse)
-    with pytest.raises(VendorError, match="API_KEY_UNREADABLE"):
+    with pytest.raises(VendorError, match="API_KEY_UNREADABLE: The secret arn cannot be read at present") as caught:
         ApiKey(secrets, "arn")()
+    assert caught.value.error_class is ErrorClass.ACCOUNT_WIDE
 
 
 def test_a_change_applies_within_a_minute() -> None:
@@ -184,7 +185,7 @@ def test_a_parameter_that_may_not_be_read_is_an_error(ssm: SSMClient, monkeypatc
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetParameter")
 
     monkeypatch.setattr(ssm, "get_parameter", refuse)
-    with pytest.raises(ProfilesUnreadable):
+    with pytest.raises(ProfilesUnreadable, match="The parameter /stack/profiles cannot be read at present"):
         SsmProfiles(ssm, "/stack/profiles").profiles()
 
 
