@@ -83,8 +83,10 @@ def test_a_paused_job_waits_in_the_order_of_receipt(job: Job, now: datetime) -> 
 
 
 def test_a_retried_job_leaves_its_task_and_keeps_its_attempts(job: Job, now: datetime) -> None:
-    again = jobs.retry(jobs.submitted(job, "t-1", now), "FILE_403_FORBIDDEN", now)
+    first = jobs.scheduled(jobs.submitted(job, "t-1", now), now)
+    again = jobs.retry(first, "FILE_403_FORBIDDEN", now)
     assert (again.status, again.task_id, again.attempts, again.due_at) == (Status.RECEIVED, None, 1, now)
+    assert (first.scheduled_at, again.scheduled_at) == (now, None)
     assert again.last_error_code == "FILE_403_FORBIDDEN"
 
 
