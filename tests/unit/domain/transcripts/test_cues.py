@@ -134,6 +134,10 @@ def test_a_right_to_left_line_that_begins_with_latin_has_a_mark() -> None:
     assert cue.text == "\u200fNEOM أعلنت عن مشروع كبير"
     [cue] = cues([said(0, 3000, "أعلنت NEOM عن مشروع كبير")])
     assert not cue.text.startswith("\u200f")
+    [cue] = cues([said(0, 5_000, "NASAאמרה שהכול בסדר", language="he")])  # no blank after the Latin letters
+    assert cue.text.startswith("\u200fNASA")
+    [cue] = cues([said(0, 5_000, "20 אנשים באו", language="he")])  # digits have no direction
+    assert cue.text.startswith("20")
 
 
 def test_sentences_of_two_scripts_have_cues_of_their_own() -> None:
