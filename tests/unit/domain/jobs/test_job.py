@@ -147,10 +147,10 @@ def test_after_any_steps_an_unfinished_job_is_on_a_due_list_and_is_read_back_as_
     job: Job, steps: list[tuple[Callable[[Job, datetime], Job], timedelta]]
 ) -> None:
     now = NOW
-    for step, delay in steps:
+    for step, waits in steps:
         if job.is_terminal:
             break
-        now += delay
+        now += waits
         job = step(job, now)
         assert job.due_kind is not None
         assert job.due_at is not None
