@@ -13,7 +13,7 @@ from dashscribe.domain.recognition.file_outcomes import (
 )
 from dashscribe.domain.recognition.file_urls import find_url_mark, is_url_of_other_media
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.task_replies import TaskOutput
+from dashscribe.domain.recognition.task_replies import TaskOutput, TaskReply
 from dashscribe.domain.recognition.vendor_usage import TaskUsage, Tokens
 
 HOST = "https://media.s3.us-east-1.amazonaws.com/"
@@ -39,6 +39,14 @@ def transcripts_of(results: list[dict[str, object]], media: dict[str, Media], **
 
 
 TWO = {"a": upload("a.wav"), "b": upload("b.wav")}
+
+
+def test_a_null_counts_as_an_absent_value() -> None:
+    names = ("task_id", "code", "message", "scheduled_time", "end_time", "results", "result")
+    subtask = dict.fromkeys(("file_url", "subtask_status", "transcription_url", "code", "message"))
+    nulls = {"request_id": None, "usage": None, "output": {"task_status": "FAILED", **dict.fromkeys(names)}}
+    assert TaskReply.model_validate(nulls) == TaskReply.model_validate({"output": {"task_status": "FAILED"}})
+    assert output(results=[subtask]) == output(results=[{}])
 
 
 # which result is whose

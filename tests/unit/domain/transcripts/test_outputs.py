@@ -117,6 +117,12 @@ def test_markdown_links_to_the_page_only_where_there_is_one() -> None:
     assert "transcript.html" not in without
 
 
+def test_markdown_has_the_date_the_names_and_the_languages() -> None:
+    source = transcript([said(0, 900, "Hi.", 0, language="en"), said(900, 2000, "再见。", 1, language="zh")])
+    body = rendered("md", source, date="2026-01-31", subtitle_options=SubtitleOptions(speakers={"2": "Ben"}))
+    assert all(part in body for part in ("2026-01-31", "Speaker 1", "Ben", "en, zh"))
+
+
 # whisper_json
 
 
