@@ -302,3 +302,12 @@ def test_two_lines_of_many_short_words_are_about_equally_long() -> None:
     [cue] = cues([spoken("it is so as we go on to do it in an ox or by us if he is at no or my ad", 0, 250)])
     upper, lower = cue.lines
     assert abs(len(upper) - len(lower)) <= 10
+
+
+def test_a_line_with_a_label_is_no_wider_than_another_line() -> None:
+    first = spoken("chair However, a responsibility no! ten we or not so for good yes.", 0, 185, speaker=0)
+    second = spoken("last", 6000, speaker=1)
+    assert shown(cues([first, second])) == [
+        "Speaker 1: chair However, a responsibility / no! ten we or not so for good yes.",
+        "Speaker 2: last",
+    ]

@@ -60,6 +60,8 @@ def test_a_sentence_of_the_vendor_without_a_mark_counts_as_a_sentence() -> None:
     spoken = [said(0, 500, "One"), said(500, 900, "two"), said(900, 1300, "three."), said(2500, 3000, "Four.")]
     assert paragraphs(spoken) == ["One two three.", "Four."]
     assert paragraphs([spoken[0], spoken[2], spoken[3]]) == ["One three. Four."]
+    assert paragraphs([said(0, 1300, "One. Two. Three."), spoken[3]]) == ["One. Two. Three.", "Four."]
+    assert paragraphs([said(0, 1300, "One, two. Three."), spoken[3]]) == ["One, two. Three. Four."]
 
 
 def test_eighty_words_end_a_paragraph_at_the_end_of_a_sentence() -> None:
