@@ -311,3 +311,9 @@ def test_a_line_with_a_label_is_no_wider_than_another_line() -> None:
         "Speaker 1: chair However, a responsibility / no! ten we or not so for good yes.",
         "Speaker 2: last",
     ]
+
+
+def test_a_line_that_fills_its_width_exceeds_no_limit() -> None:
+    result = subtitles(transcript([said(0, 6000, "x " * 20 + "xx")]))
+    assert [cells(line) for cue in result.cues for line in cue.lines] == [42]
+    assert result.warnings == {}

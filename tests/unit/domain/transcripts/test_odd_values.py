@@ -110,3 +110,54 @@ def test_the_format_and_the_sample_rate_are_read_from_either_place() -> None:
     first, second = VendorResult.model_validate(wave), VendorResult.model_validate(info)
     assert (first.audio_format, first.sample_rate) == ("pcm", 16000)
     assert (second.audio_format, second.sample_rate) == ("m" * 100, None)
+
+
+def timed(text: str, begin: int | None, end: int | None) -> dict[str, Any]:
+    return {"text": text, "begin_time": begin, "end_time": end}
+
+
+@pytest.mark.parametrize(
+    ("words", "times"),
+    [
+        ([timed("a", 0, 200), timed("b", None, 400), timed("c", 500, 900)], [(0, 200), (200, 400), (500, 900)]),
+        ([timed("a", 0, 200), timed("b", 300, None), timed("c", 500, 900)], [(0, 200), (300, 500), (500, 900)]),
+        ([timed("a", None, None), timed("b", 300, 400), timed("c", None, None)], [(0, 300), (300, 400), (400, 1000)]),
+        ([timed("a", 0, 200), timed("", 250, 300), timed("c", 500, 900)], [(0, 200), (500, 900)]),
+    ],
+)
+def test_a_word_without_a_time_gets_that_of_its_neighbours_or_of_its_sentence(
+    words: list[dict[str, Any]], times: list[tuple[int, int]]
+) -> None:
+    [channel] = VendorResult.model_validate(sentence(begin_time=0, end_time=1000, text="a b c", words=words)).channels
+    assert [(word.begin_ms, word.end_ms) for word in channel.sentences[0].words or []] == times
+
+
+def test_a_sentence_without_times_gets_those_of_its_words() -> None:
+    words = [timed("a", 100, 200), timed("b", 500, 900)]
+    [channel] = VendorResult.model_validate(sentence(text="a b", words=words)).channels
+    assert (channel.sentences[0].begin_ms, channel.sentences[0].end_ms) == (100, 900)
+    without_any = [timed("a", None, None), timed("b", None, None)]
+    [channel] = VendorResult.model_validate(sentence(text="a b", words=without_any)).channels
+    assert (channel.sentences[0].begin_ms, channel.sentences[0].words) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("given", "duration_ms", "times"),
+    [
+        ([(0, 1000), (None, None), (5000, 6000)], None, [(0, 1000), (1000, 1860), (5000, 6000)]),
+        ([(0, 1000), (None, 1500), (5000, None)], None, [(0, 1000), (1000, 1500), (5000, 5860)]),
+        ([(0, 1000), (None, 9000), (9000, None)], 9100, [(0, 1000), (8140, 9000), (9000, 9100)]),
+        ([(0, 1000), (1000, None), (1200, None)], 1300, [(0, 1000), (1000, 1200), (1200, 1300)]),
+        ([(None, None), (None, None)], 9000, [(None, None), (None, None)]),
+    ],
+)
+def test_a_sentence_without_a_time_lasts_to_its_neighbours_or_as_long_as_slow_speech(
+    given: list[tuple[int | None, int | None]], duration_ms: int | None, times: list[tuple[int | None, int | None]]
+) -> None:
+    """Slow speech of three characters takes 860 ms."""
+    document = {
+        "properties": {"original_duration_in_milliseconds": duration_ms},
+        "transcripts": [{"text": "abc", "sentences": [timed("abc", *each) for each in given]}],
+    }
+    [channel] = VendorResult.model_validate(document).channels
+    assert [(each.begin_ms, each.end_ms) for each in channel.sentences] == times
