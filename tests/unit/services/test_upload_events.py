@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dashscribe.errors import MalformedMessage
-from dashscribe.services.messages import ObjectCreated, parse_message
+from dashscribe.services.upload_events import ObjectCreated, parse_message
 
 
 def uploaded(**changes: Any) -> ObjectCreated:
