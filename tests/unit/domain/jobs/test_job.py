@@ -13,8 +13,7 @@ from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Due, Job, Status, Usage
 from dashscribe.domain.jobs.request_ids import RequestIds
 from dashscribe.domain.jobs.retry_policy import RetryDecision
-from dashscribe.domain.recognition.fallback import Fallback
-from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.options import Fallback, Options
 from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import result_folder
 
