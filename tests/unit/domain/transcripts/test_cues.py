@@ -293,11 +293,6 @@ def test_options_are_kept(sentences: list[Sentence], lines: int, width: int, lab
     assert wide <= result.warnings.get("line_width", 0)
 
 
-def test_a_cue_ends_at_a_comma_rather_than_after_its_first_word() -> None:
-    found = cues([spoken("responsibilities asked, internationally speaking", 0, 900)], lines=1)
-    assert shown(found) == ["responsibilities asked,", "internationally speaking"]
-
-
 def test_two_lines_of_many_short_words_are_about_equally_long() -> None:
     [cue] = cues([spoken("it is so as we go on to do it in an ox or by us if he is at no or my ad", 0, 250)])
     upper, lower = cue.lines
