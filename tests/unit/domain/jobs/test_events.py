@@ -7,9 +7,17 @@ import pytest
 
 from dashscribe.domain.jobs import delay as delays
 from dashscribe.domain.jobs import job_changes as jobs
-from dashscribe.domain.jobs.events import DETAIL_TYPES, Detail, delay_detail_of, detail_of
+from dashscribe.domain.jobs.events import (
+    DETAIL_TYPES,
+    Detail,
+    delay_detail_of,
+    detail_of,
+    pause_detail,
+    pause_detail_type,
+)
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Job, Status, Usage
+from dashscribe.domain.jobs.pause import Pauses, end_pauses, start_pause
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.vendor_usage import Tokens
 from dashscribe.domain.transcripts.audio_facts import AudioFacts
@@ -151,3 +159,23 @@ def test_a_waiting_job_has_no_event(job: Job, now: datetime, status: Status) -> 
 def test_an_event_is_read_back_unchanged(succeeded: Job, now: datetime) -> None:
     detail = detail_of(succeeded, now)
     assert Detail.model_validate_json(detail.model_dump_json()) == detail
+
+
+@pytest.mark.parametrize(("model", "scope"), [(None, "account"), ("fun-asr", "model")])
+def test_the_events_of_a_pause_say_what_is_paused_why_and_until_when(
+    now: datetime, model: str | None, scope: str
+) -> None:
+    pauses = start_pause(Pauses(), "Arrearage", "Pay the bill.", now, model=model)
+    started, ended = end_pauses(pauses, [model], now + timedelta(minutes=5)).announcements
+    detail = {
+        "schema_version": "1.0",
+        "scope": scope,
+        "model": model,
+        "reason": "Arrearage",
+        "message": "Pay the bill.",
+        "paused_at": "2026-01-01T12:00:00.123Z",
+        "resumed_at": None,
+    }
+    assert json.loads(pause_detail(started).model_dump_json()) == detail
+    assert json.loads(pause_detail(ended).model_dump_json()) == detail | {"resumed_at": "2026-01-01T12:05:00.123Z"}
+    assert (pause_detail_type(started), pause_detail_type(ended)) == ("Submissions Paused", "Submissions Resumed")

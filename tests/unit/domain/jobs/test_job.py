@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dashscribe.domain.jobs import delay, request_ids, timeouts
 from dashscribe.domain.jobs import job_changes as jobs
-from dashscribe.domain.jobs import timeouts
 from dashscribe.domain.jobs.failure import Failure
 from dashscribe.domain.jobs.job import Due, Job, Status, Usage
+from dashscribe.domain.jobs.request_ids import RequestIds
 from dashscribe.domain.jobs.retry_policy import RetryDecision
-from dashscribe.domain.recognition.options import Options
+from dashscribe.domain.recognition.options import Fallback, Options
 from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import result_folder
 
@@ -83,8 +84,10 @@ def test_a_paused_job_waits_in_the_order_of_receipt(job: Job, now: datetime) -> 
 
 
 def test_a_retried_job_leaves_its_task_and_keeps_its_attempts(job: Job, now: datetime) -> None:
-    again = jobs.retry(jobs.submitted(job, "t-1", now), "FILE_403_FORBIDDEN", now)
+    first = jobs.scheduled(jobs.submitted(job, "t-1", now), now)
+    again = jobs.retry(first, "FILE_403_FORBIDDEN", now)
     assert (again.status, again.task_id, again.attempts, again.due_at) == (Status.RECEIVED, None, 1, now)
+    assert (first.scheduled_at, again.scheduled_at) == (now, None)
     assert again.last_error_code == "FILE_403_FORBIDDEN"
 
 
@@ -143,10 +146,10 @@ def test_after_any_steps_an_unfinished_job_is_on_a_due_list_and_is_read_back_as_
     job: Job, steps: list[tuple[Callable[[Job, datetime], Job], timedelta]]
 ) -> None:
     now = NOW
-    for step, delay in steps:
+    for step, waits in steps:
         if job.is_terminal:
             break
-        now += delay
+        now += waits
         job = step(job, now)
         assert job.due_kind is not None
         assert job.due_at is not None
@@ -164,3 +167,110 @@ def test_a_claim_soon_after_the_receipt_changes_nothing_in_the_index(job: Job, n
 def test_a_late_claim_is_due_when_it_ends(job: Job, now: datetime) -> None:
     claimed = jobs.claim(job, "s", now + timedelta(seconds=100))
     assert claimed.due_at == claimed.claimed_until
+
+
+def test_a_job_handed_over_to_the_calls_waits_half_an_hour_for_its_message(job: Job, now: datetime) -> None:
+    handed = jobs.hand_over(jobs.run_failed(job), now)
+    assert (handed.status, handed.failed_runs) == (Status.RECEIVED, 0)
+    assert (handed.due_kind, handed.due_at) == (Due.JOB, now + timedelta(minutes=30))
+
+
+def test_a_job_falls_back_to_the_fallback_model_of_its_options(job: Job, now: datetime) -> None:
+    with pytest.raises(ValueError, match="no fallback model"):
+        jobs.fall_back(job, "FILE_TOO_LARGE", now)
+    fallback = Fallback(model="fun-asr", family="fun-asr", parameters={"channel_id": [0]})
+    options = Options(profile="p", model="qwen3-asr-flash", parameters={}, fallback=fallback)
+    fallen = jobs.fall_back(jobs.claim(jobs.with_options(job, options), "s-1", now), "FILE_TOO_LARGE", now + SECOND)
+    assert fallen.options is not None
+    assert (fallen.options.model, fallen.options.parameters) == ("fun-asr", {"channel_id": [0]})
+    assert (fallen.status, fallen.last_error_code, fallen.due_at) == (Status.RECEIVED, "FILE_TOO_LARGE", now + SECOND)
+
+
+def test_a_lost_response_is_reconciled_after_ten_seconds_and_frees_the_claim(job: Job, now: datetime) -> None:
+    later = now + SECOND
+    claimed = jobs.run_failed(jobs.claim(job, "s-1", now))
+    lost = jobs.await_reconciliation(claimed, later)
+    assert (lost.status, lost.submission_id, lost.last_error_code) == (Status.SUBMITTING, "s-1", "RESPONSE_LOST")
+    assert (lost.claimed_until, lost.due_kind, lost.due_at) == (later, Due.JOB, later + 10 * SECOND)
+    assert (lost.failed_attempts, lost.failed_runs) == (0, 0)
+    failed = jobs.await_reconciliation(claimed, later, 7 * SECOND, "HTTP_502", is_failed_attempt=True)
+    assert (failed.due_at, failed.last_error_code, failed.failed_attempts) == (later + 7 * SECOND, "HTTP_502", 1)
+
+
+def test_a_lost_response_is_counted(job: Job) -> None:
+    assert jobs.response_lost(jobs.response_lost(job)).ambiguous_submissions == 2
+
+
+def test_a_waiting_job_says_for_which_model_it_waits(job: Job, now: datetime) -> None:
+    known = jobs.with_options(job, Options(profile="p", model="fun-asr", parameters={}))
+    paused, limited = jobs.pause(known, "AccessDenied", is_failed_attempt=True), jobs.rate_limited(known)
+    assert (paused.model, limited.model, jobs.pause(job, "Arrearage").model) == ("fun-asr", "fun-asr", None)
+    assert (paused.failed_attempts, jobs.pause(known, "AccessDenied").failed_attempts) == (1, 0)
+    assert (limited.due_kind, limited.due_at, limited.last_error_code) == (
+        Due.RATE_LIMITED,
+        job.received_at,
+        "RATE_LIMITED",
+    )
+
+
+def test_a_requeued_job_is_requeued_again_if_its_message_is_lost(job: Job, now: datetime) -> None:
+    requeued = jobs.requeued(jobs.rate_limited(job), now + SECOND)
+    assert (requeued.due_kind, requeued.due_at) == (Due.JOB, now + SECOND + timeouts.LOST_MESSAGE_AFTER)
+    checked = jobs.check_again(requeued, now + 5 * SECOND)
+    assert (checked.due_kind, checked.due_at) == (Due.JOB, now + 5 * SECOND)
+
+
+def test_a_submitted_job_has_a_safety_net_and_the_id_of_its_request_only(job: Job, now: datetime) -> None:
+    waited = job.model_copy(update={"stalled_since": now, "throttled_since": now})
+    sent = jobs.submitted(request_ids.refused_by(waited, "r-0"), "t-1", now, "r-1")
+    assert (sent.due_kind, sent.due_at) == (Due.JOB, now + timedelta(hours=6))
+    assert (sent.stalled_since, sent.throttled_since) == (None, None)
+    assert sent.request_ids == RequestIds(submission="r-1")
+
+
+def test_a_success_keeps_the_due_time_of_its_task_and_ends_the_stall(job: Job, now: datetime) -> None:
+    """Each change of the due time costs two writes of the index."""
+    sent = delay.stalled(jobs.submitted(job, "t-1", now), now, "RESULT_UNAVAILABLE")
+    over = succeeded(sent)
+    assert (over.due_kind, over.due_at) == (Due.JOB, sent.due_at)
+    assert (over.last_error_code, over.stalled_since) == (None, None)
+    assert over.audio == AudioFacts(duration_ms=3834, speech_ms=2480, channels=[0])
+    assert (over.usage, over.warnings) == (
+        Usage(billed_seconds=3, estimated_cost_usd=0.000105),
+        ["SUCCESS_WITH_NO_VALID_FRAGMENT"],
+    )
+    assert succeeded(jobs.submitted(job, None, now)).due_at == NOW
+
+
+def test_only_a_success_without_its_event_is_published_again(job: Job, now: datetime) -> None:
+    over = succeeded(job)
+    assert jobs.is_unpublished_success(over)
+    for other in (job, jobs.published(over, now), jobs.fail(job, FAILURE, now)):
+        assert not jobs.is_unpublished_success(other)
+
+
+def test_a_claim_of_a_call_lasts_as_long_as_the_function_runs(job: Job, now: datetime) -> None:
+    claimed = jobs.claim(job, "s-1", now, timeouts.CALL_CLAIM_LASTS, "vocab-1")
+    assert (claimed.status, claimed.submission_id, claimed.vocabulary_id) == (Status.SUBMITTING, "s-1", "vocab-1")
+    assert (claimed.claimed_until, claimed.due_at) == (now + timedelta(seconds=390), now + timedelta(seconds=390))
+
+
+@pytest.mark.parametrize(("due_in", "stays"), [(89, False), (90, True), (190, True), (191, False)])
+def test_a_claim_leaves_a_due_time_that_is_at_most_100_seconds_after_its_end(
+    job: Job, now: datetime, due_in: int, stays: bool
+) -> None:
+    due = jobs.check_again(job, now + due_in * SECOND)
+    assert jobs.claim(due, "s-1", now).due_at == (due.due_at if stays else now + 90 * SECOND)
+    assert jobs.claim(jobs.pause(due, "Arrearage", due.due_at), "s-1", now).due_at == now + 90 * SECOND
+
+
+def test_a_retry_ends_at_the_time_of_its_decision_or_at_once(job: Job, now: datetime) -> None:
+    later = now + timedelta(minutes=1)
+    decision = RetryDecision(throttled_since=now, is_failed_attempt=True)
+    retried = jobs.apply_retry(job, decision, "InternalError", later)
+    assert (retried.due_at, retried.throttled_since, retried.failed_attempts) == (later, now, 1)
+    assert jobs.retry(retried, "InternalError", later).throttled_since == now
+    failed = jobs.apply_retry(job, RetryDecision(failure=FAILURE), "X", later)
+    assert (failed.due_at, failed.completed_at) == (later, None)
+    paused = jobs.apply_retry(job, RetryDecision(pauses_submissions=True, is_failed_attempt=True), "X", later)
+    assert (paused.failed_attempts, paused.due_at) == (1, job.received_at)

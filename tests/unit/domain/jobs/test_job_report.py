@@ -4,7 +4,9 @@ import json
 from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job_changes as jobs
-from dashscribe.domain.jobs.job import Job, Usage
+from dashscribe.domain.jobs import request_ids
+from dashscribe.domain.jobs.failure import Failure
+from dashscribe.domain.jobs.job import Job, Usage, WarningDetail
 from dashscribe.domain.jobs.job_report import JobReport, job_report
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.transcripts.audio_facts import AudioFacts
@@ -68,6 +70,27 @@ def test_the_report_has_the_options_times_attempts_and_cost(job: Job, now: datet
         },
         "renderings": [],
     }
+
+
+def test_the_report_of_a_failure_has_its_reason_its_requests_and_when_the_vendor_began(job: Job, now: datetime) -> None:
+    claimed = jobs.claim(job, "s-1", now, vocabulary_id="vocab-1")
+    sent = jobs.scheduled(jobs.submitted(claimed, "t-1", now, "r-1"), now + timedelta(seconds=1))
+    refused = request_ids.refused_by(request_ids.ended_by(sent, "r-2"), "r-3")
+    failed = jobs.fail(refused, Failure(code="FILE_TOO_LARGE", message="too large", category="permanent"), now)
+    report = json.loads(job_report(failed).model_dump_json())
+    assert (report["status"], report["vocabulary_id"]) == ("FAILED", "vocab-1")
+    assert report["error"] == {"code": "FILE_TOO_LARGE", "message": "too large", "category": "permanent"}
+    assert (report["request_id"], report["request_ids"]) == (
+        "r-3",
+        {"submission": "r-1", "query": "r-2", "error": "r-3"},
+    )
+    assert report["timing"]["scheduled_at"] == "2026-01-01T12:00:01.123Z"
+
+
+def test_the_report_says_which_values_were_not_understood(job: Job) -> None:
+    odd = WarningDetail(code="RESULT_PARTLY_UNDERSTOOD", pointers=["/transcripts/0/text"])
+    report = json.loads(job_report(job.model_copy(update={"warning_details": [odd]})).model_dump_json())
+    assert report["warning_details"] == [{"code": "RESULT_PARTLY_UNDERSTOOD", "pointers": ["/transcripts/0/text"]}]
 
 
 def test_the_report_has_the_whole_media_key_when_the_result_keys_are_cut(job: Job) -> None:

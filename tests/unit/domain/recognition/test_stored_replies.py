@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from dashscribe.domain.recognition.file_outcomes import read_outcomes
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.stored_replies import remove_secrets
+from dashscribe.domain.recognition.stored_results import read_result
 from dashscribe.domain.recognition.task_replies import TaskReply
+from dashscribe.errors import UnknownResult
 
 MEDIA = Media(bucket="media", key="calls/a b.wav", version_id="v1", size_bytes=1)
 SIGNATURE = "5ec7e7a1b2c3d4e5"
@@ -90,3 +92,30 @@ def test_a_quoted_secret_is_not_in_an_outcome_also_where_it_is_shortened(quoted:
     for shown in (outcome, missing, reply.output.task_id, reply.output.task_status):
         assert "5ec7" not in str(shown)
     assert len(outcome.message or "") <= 500
+
+
+def test_a_stored_note_of_silence_is_an_empty_transcript() -> None:
+    note = {"file_url": "s3://m/k", "code": "ASR_RESPONSE_HAVE_NO_WORDS", "message": "no words"}
+    found = read_result(note, job_id="j", model="fun-asr", media="s3://m/k")
+    assert (found.job_id, found.model, found.media) == ("j", "fun-asr", "s3://m/k")
+    assert (found.text, found.channels) == ("", [])
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ([], "not an object"),
+        ({"code": "X", "other": 1}, "no complete result"),
+        ({"code": 7}, "no complete result"),
+        ({"transcripts": 7}, "/transcripts is unknown"),
+    ],
+)
+def test_a_file_that_is_no_result_is_refused_with_the_reason(document: object, words: str) -> None:
+    with pytest.raises(UnknownResult, match=words):
+        read_result(document, job_id="j", model="fun-asr", media="s3://m/k")
+
+
+def test_a_stored_result_is_read_with_the_names_of_its_job() -> None:
+    for document in ({"transcripts": [{"text": "Hi."}]}, {"output": {"text": "Hi."}}):
+        found = read_result(document, job_id="j", model="fun-asr", media="s3://m/k")
+        assert (found.job_id, found.model, found.media, found.text) == ("j", "fun-asr", "s3://m/k", "Hi.")

@@ -387,6 +387,8 @@ def test_two_different_transcripts_of_one_incomplete_url_are_given_to_no_file() 
     results = [{"file_url": url_of("a.wav", ""), "transcription_url": name} for name in ("u1", "u2")]
     found = read_outcomes(output(results=results), {"a": upload("a.wav"), "b": upload("b.wav")})
     assert found["a"].code == "AMBIGUOUS_IN_RESULTS"
+    assert found["a"].message is not None
+    assert "without its version" in found["a"].message
 
 
 def test_an_incomplete_url_that_may_be_cut_is_given_to_no_file() -> None:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Region
-from dashscribe.domain.recognition.vocabulary import VocabularyContent, prefix_of, vocabulary_prefix
+from dashscribe.domain.recognition.vocabulary import (
+    CHECK_EVERY,
+    CLAIM_LASTS,
+    KEEP_UNUSED,
+    Vocabulary,
+    VocabularyContent,
+    prefix_of,
+    vocabulary_prefix,
+)
+from dashscribe.errors import InvalidOptions
 from tests.unit.domain.recognition.resolving import profile, profile_faults, refusal, resolve
 
 WORDS = {"Bulge Bracket": 4, "阙里人家": 5}
@@ -96,6 +107,33 @@ def test_the_hotwords_of_qwen_audio_are_not_passed_on_to_a_fallback_model_with_l
     own = resolve(profiles=profile(**fields, fallback_parameters={"vocabulary": {"a": 5}})).fallback
     assert own is not None
     assert own.parameters == {"vocabulary": {"a": 5}}
+
+
+def test_hotwords_over_a_list_are_refused_as_hotwords_only() -> None:
+    metadata = {"dashscribe-parameters": json.dumps({"vocabulary": WORDS})}
+    with pytest.raises(InvalidOptions) as refused:
+        resolve(metadata, profiles=profile(parameters={"vocabulary_id": "vocab-1"}))
+    assert [("in a profile only" in fault) for fault in refused.value.faults] == [True]
+
+
+def test_one_run_at_a_time_prepares_a_list(now: datetime) -> None:
+    record = Vocabulary(prefix="p", target_model="fun-asr")
+    claimed = record.claimed(now)
+    assert not record.is_claimed(now)
+    assert claimed.is_claimed(now + CLAIM_LASTS - timedelta(seconds=1))
+    assert not claimed.is_claimed(now + CLAIM_LASTS)
+    assert not claimed.released().is_claimed(now)
+    ready = claimed.prepared("vocab-1", now, is_ready=True)
+    assert (ready.vocabulary_id, ready.is_claimed(now), ready.checked_at) == ("vocab-1", False, now)
+    for used in (claimed, ready):
+        assert used.expires_at == int((now + KEEP_UNUSED).timestamp())
+
+
+def test_a_list_is_checked_until_it_is_ready_and_then_now_and_again(now: datetime) -> None:
+    record = Vocabulary(prefix="p", target_model="fun-asr")
+    ready, created = (record.prepared("vocab-1", now, is_ready=is_ready) for is_ready in (True, False))
+    assert (record.needs_check(now), created.needs_check(now)) == (True, True)
+    assert [ready.needs_check(now + age) for age in (CHECK_EVERY - timedelta(seconds=1), CHECK_EVERY)] == [False, True]
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=10), st.integers(1, 5), min_size=1), st.text(max_size=20))

@@ -53,6 +53,18 @@ def test_clusters_of_plain_text_are_its_characters() -> None:
     assert graphemes.boundaries("abc字") == [1, 2, 3]
 
 
+def test_a_conjunct_of_an_indian_script_is_one_cluster() -> None:
+    """Older tables of the annex divide it."""
+    assert graphemes.boundaries("क्षाक") == [4]
+    assert graphemes.boundaries("क्\u200dष") == []
+    assert graphemes.boundaries("कष") == [1]
+
+
+def test_flags_are_pairs_of_letters() -> None:
+    assert graphemes.boundaries("🇧🇷🇩🇪🇫🇷a") == [2, 4, 6]
+    assert graphemes.boundaries("a🇧🇷b🇩🇪") == [1, 3, 4]
+
+
 @pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES)
 def test_atoms_are_the_whole_text_and_fit_a_line(text: str) -> None:
     found = atoms(text)

@@ -134,6 +134,10 @@ def test_a_right_to_left_line_that_begins_with_latin_has_a_mark() -> None:
     assert cue.text == "\u200fNEOM أعلنت عن مشروع كبير"
     [cue] = cues([said(0, 3000, "أعلنت NEOM عن مشروع كبير")])
     assert not cue.text.startswith("\u200f")
+    [cue] = cues([said(0, 5_000, "NASAאמרה שהכול בסדר", language="he")])  # no blank after the Latin letters
+    assert cue.text.startswith("\u200fNASA")
+    [cue] = cues([said(0, 5_000, "20 אנשים באו", language="he")])  # digits have no direction
+    assert cue.text.startswith("20")
 
 
 def test_sentences_of_two_scripts_have_cues_of_their_own() -> None:
@@ -287,3 +291,24 @@ def test_options_are_kept(sentences: list[Sentence], lines: int, width: int, lab
     assert all(len(cue.lines) <= lines for cue in result.cues)
     wide = sum(any(cells(line) > width * 2 for line in cue.lines) for cue in result.cues)
     assert wide <= result.warnings.get("line_width", 0)
+
+
+def test_two_lines_of_many_short_words_are_about_equally_long() -> None:
+    [cue] = cues([spoken("it is so as we go on to do it in an ox or by us if he is at no or my ad", 0, 250)])
+    upper, lower = cue.lines
+    assert abs(len(upper) - len(lower)) <= 10
+
+
+def test_a_line_with_a_label_is_no_wider_than_another_line() -> None:
+    first = spoken("chair However, a responsibility no! ten we or not so for good yes.", 0, 185, speaker=0)
+    second = spoken("last", 6000, speaker=1)
+    assert shown(cues([first, second])) == [
+        "Speaker 1: chair However, a responsibility / no! ten we or not so for good yes.",
+        "Speaker 2: last",
+    ]
+
+
+def test_a_line_that_fills_its_width_exceeds_no_limit() -> None:
+    result = subtitles(transcript([said(0, 6000, "x " * 20 + "xx")]))
+    assert [cells(line) for cue in result.cues for line in cue.lines] == [42]
+    assert result.warnings == {}

@@ -117,6 +117,12 @@ def test_markdown_links_to_the_page_only_where_there_is_one() -> None:
     assert "transcript.html" not in without
 
 
+def test_markdown_has_the_date_the_names_and_the_languages() -> None:
+    source = transcript([said(0, 900, "Hi.", 0, language="en"), said(900, 2000, "再见。", 1, language="zh")])
+    body = rendered("md", source, date="2026-01-31", subtitle_options=SubtitleOptions(speakers={"2": "Ben"}))
+    assert all(part in body for part in ("2026-01-31", "Speaker 1", "Ben", "en, zh"))
+
+
 # whisper_json
 
 
@@ -149,6 +155,38 @@ def test_whisper_segments_have_the_whole_text_in_order(script: str) -> None:
     for segment in segments:
         for word in segment.get("words", []):
             assert segment["start"] <= word["start"] <= word["end"] <= segment["end"]
+
+
+def test_whisper_json_of_two_channels() -> None:
+    source = transcript([spoken("Hi, Ben!", 500)], [said(2000, 2900, "再见。", language="zh")], [spoken("Oh", 4000)])
+    document = rendered("whisper_json", source)
+    assert json.loads(document) == {
+        "text": "Hi, Ben!\n再见。\nOh",
+        "segments": [
+            {
+                "id": 0,
+                "start": 0.5,
+                "end": 1.1,
+                "text": "Hi, Ben!",
+                "speaker": "Channel 1",
+                "words": [
+                    {"word": "Hi,", "start": 0.5, "end": 0.8},
+                    {"word": " Ben!", "start": 0.8, "end": 1.1},
+                ],
+            },
+            {"id": 1, "start": 2.0, "end": 2.9, "text": " 再见。", "speaker": "Channel 2"},
+            {
+                "id": 2,
+                "start": 4.0,
+                "end": 4.3,
+                "text": "Oh",
+                "speaker": "Channel 3",
+                "words": [{"word": "Oh", "start": 4.0, "end": 4.3}],
+            },
+        ],
+        "language": "zh",
+    }
+    assert "再见" in document
 
 
 # aws_transcribe_json
@@ -188,6 +226,55 @@ def test_amazon_transcribe_json_has_the_channels() -> None:
 def test_a_sentence_without_word_times_is_one_item_of_amazon_transcribe() -> None:
     results = json.loads(rendered("aws_transcribe_json", transcript([said(0, 900, "How are you?")])))["results"]
     assert [item["alternatives"][0]["content"] for item in results["items"]] == ["How are you?"]
+
+
+def test_amazon_transcribe_json_of_two_channels_and_a_speaker_change() -> None:
+    """One sentence has word times, the other none: it is one item with its blanks and punctuation."""
+    source = transcript([spoken("Hi, 5%!", 500)], [said(2000, 2900, "Bye. 再见")])
+    first = {"speaker_label": "spk_0", "channel_label": "ch_0"}
+    second = {"speaker_label": "spk_1", "channel_label": "ch_1"}
+    hi, five = {"start_time": "0.500", "end_time": "0.800"}, {"start_time": "0.800", "end_time": "1.100"}
+    both, bye = {"start_time": "0.500", "end_time": "1.100"}, {"start_time": "2.000", "end_time": "2.900"}
+    without_ids: list[dict[str, object]] = [
+        {"type": "pronunciation", "alternatives": [{"confidence": "1.0", "content": "Hi"}], **hi, **first},
+        {"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": ","}], **first},
+        {"type": "pronunciation", "alternatives": [{"confidence": "1.0", "content": "5%"}], **five, **first},
+        {"type": "punctuation", "alternatives": [{"confidence": "0.0", "content": "!"}], **first},
+        {"type": "pronunciation", "alternatives": [{"confidence": "1.0", "content": "Bye. 再见"}], **bye, **second},
+    ]
+    items = [{"id": number, **item} for number, item in enumerate(without_ids)]
+    assert json.loads(rendered("aws_transcribe_json", source)) == {
+        "jobName": "j",
+        "accountId": "",
+        "status": "COMPLETED",
+        "results": {
+            "transcripts": [{"transcript": "Hi, 5%!\nBye. 再见"}],
+            "items": items,
+            "audio_segments": [
+                {"id": 0, "transcript": "Hi, 5%!", **both, **first, "items": [0, 1, 2, 3]},
+                {"id": 1, "transcript": "Bye. 再见", **bye, **second, "items": [4]},
+            ],
+            "speaker_labels": {
+                "speakers": 2,
+                "segments": [
+                    {
+                        **both,
+                        "speaker_label": "spk_0",
+                        "items": [{**hi, "speaker_label": "spk_0"}, {**five, "speaker_label": "spk_0"}],
+                    },
+                    {**bye, "speaker_label": "spk_1", "items": [{**bye, "speaker_label": "spk_1"}]},
+                ],
+            },
+            "channel_labels": {
+                "channels": [
+                    {"channel_label": "ch_0", "items": items[:4]},
+                    {"channel_label": "ch_1", "items": items[4:]},
+                ],
+                "number_of_channels": 2,
+            },
+        },
+    }
+    assert '"transcript":"Hi, 5%!\\nBye. 再见"' in rendered("aws_transcribe_json", source)
 
 
 # ttml

@@ -56,6 +56,14 @@ def test_a_pause_ends_a_paragraph_after_three_sentences_only() -> None:
     assert len(paragraphs(sentences_of(9, "It is late.", 1100))) == 1
 
 
+def test_a_sentence_of_the_vendor_without_a_mark_counts_as_a_sentence() -> None:
+    spoken = [said(0, 500, "One"), said(500, 900, "two"), said(900, 1300, "three."), said(2500, 3000, "Four.")]
+    assert paragraphs(spoken) == ["One two three.", "Four."]
+    assert paragraphs([spoken[0], spoken[2], spoken[3]]) == ["One three. Four."]
+    assert paragraphs([said(0, 1300, "One. Two. Three."), spoken[3]]) == ["One. Two. Three.", "Four."]
+    assert paragraphs([said(0, 1300, "One, two. Three."), spoken[3]]) == ["One, two. Three. Four."]
+
+
 def test_eighty_words_end_a_paragraph_at_the_end_of_a_sentence() -> None:
     found = paragraphs(sentences_of(10, "one two three four five six seven eight nine ten.", 100))
     assert [len(paragraph.split()) for paragraph in found] == [80, 20]

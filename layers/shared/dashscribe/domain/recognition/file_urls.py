@@ -100,4 +100,4 @@ def _normalize(key: str) -> str:
 
 
 def _cut(key: str) -> str:
-    return re.split("[?#]", unquote(key), maxsplit=1)[0]
+    return re.split("[?#]", unquote(key))[0]
