@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from dashscribe.errors import MalformedMessage
-from dashscribe.services.messages import ObjectCreated, parse_message
+from dashscribe.services.messages import ObjectCreated, messages_in, parse_message, partial_failure
+from dashscribe.services.ports import Message
 
 
 def uploaded(**changes: Any) -> ObjectCreated:
@@ -37,3 +38,9 @@ def test_a_null_version_without_a_sequencer_identifies_no_upload() -> None:
 def test_half_a_character_is_malformed(name: str) -> None:
     with pytest.raises(MalformedMessage, match=name.replace("-", ".id|version-")):
         uploaded(**{name: "a\ud83d"})
+
+
+def test_only_the_failed_messages_of_a_delivery_return_to_the_queue() -> None:
+    delivered = messages_in({"Records": [{"messageId": "m-1", "body": "{}"}, {"messageId": "m-2", "body": "[]"}]})
+    assert delivered == [Message("m-1", "{}"), Message("m-2", "[]")]
+    assert partial_failure([delivered[1].message_id]) == {"batchItemFailures": [{"itemIdentifier": "m-2"}]}

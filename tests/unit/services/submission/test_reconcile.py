@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,8 @@ from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.errors import ResponseLost
+from dashscribe.services.submission.reconcile import MAX_CANDIDATES
+from tests.conftest import LogLines
 from tests.support.world import World
 
 LOST = "timed out"
@@ -168,6 +171,28 @@ def test_two_versions_of_one_key_whose_responses_were_lost_never_exchange_their_
     assert texts == {"v1": "said a.wavv1.\n", "v2": "said a.wavv2.\n"}
 
 
+def test_the_task_of_another_program_for_the_same_file_is_not_adopted() -> None:
+    world = world_with_a_known_task()
+    world.vendor.refusals = [ResponseLost(LOST)]
+    world.upload("a.wav")
+    world.deliver()
+    [lost] = [media for media in world.media.signed_for.values() if media.key == "a.wav"]
+    world.vendor.submit(CATALOGUE["fun-asr"], [world.media.presign(lost)], {})
+    world.run_until_quiet()
+    assert world.job_of("a.wav").task_id == "task-2"
+
+
+def test_a_lost_submission_whose_record_has_no_url_marks_is_found_by_its_path() -> None:
+    world = world_with_a_known_task()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    lost = world.job_of("a.wav").submission_id or ""
+    world.records.tasks[lost] = world.records.tasks[lost].model_copy(update={"url_marks": []})
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
 def test_a_task_that_the_vendors_clock_dates_before_our_post_is_found_and_not_paid_twice() -> None:
     """It is on the second page of the list, behind the tasks of another program."""
     world = World()
@@ -183,3 +208,53 @@ def test_a_task_that_the_vendors_clock_dates_before_our_post_is_found_and_not_pa
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 1
     assert world.bus.events_of("a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
+
+
+def a_task_of_another_program(world: World) -> None:
+    world.vendor.submit(CATALOGUE["fun-asr"], ["https://other.s3.us-east-1.amazonaws.com/1.wav?X"], {})
+
+
+def a_task_that_names_no_file(world: World) -> None:
+    a_task_of_another_program(world)
+    world.vendor.endings = {"task-1": ("FAILED", "InternalError")}
+
+
+def too_many_tasks_of_other_programs(world: World) -> None:
+    world.vendor.foreign_tasks = [(world.now, True)] * (MAX_CANDIDATES + 1)
+
+
+@pytest.mark.parametrize(
+    ("others", "outcome"),
+    [
+        (a_task_of_another_program, "NOT_ACCEPTED"),
+        (a_task_that_names_no_file, "UNDETERMINED"),
+        (too_many_tasks_of_other_programs, "UNDETERMINED"),
+    ],
+)
+def test_the_log_says_whether_a_resubmitted_file_may_be_paid_for_twice(
+    others: Callable[[World], object], outcome: str, log_lines: LogLines
+) -> None:
+    world = world_with_a_known_task()
+    others(world)
+    world.vendor.refusals = [ResponseLost(LOST)]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert last_outcome(log_lines) == outcome
+
+
+def last_outcome(log_lines: LogLines) -> object:
+    return [line["outcome"] for line in log_lines() if line["message"] == "lost response reconciled"][-1]
+
+
+def test_the_log_does_not_say_that_one_of_two_unclear_submissions_was_not_accepted(log_lines: LogLines) -> None:
+    """The vendor names both files by the same URL, so its tasks may be of either version."""
+    world = World(max_files_per_task=1)
+    world.upload("known.wav")
+    world.deliver()
+    world.vendor.echo = without_query
+    world.vendor.responses_to_lose = 2
+    for version_id in ("v1", "v2"):
+        world.upload("a.wav", version_id=version_id)
+    world.run_until_quiet()
+    assert last_outcome(log_lines) == "UNDETERMINED"
