@@ -112,6 +112,31 @@ def test_a_lost_response_is_reconciled_when_only_the_result_names_the_file() -> 
     assert world.job_of("a.wav").status is Status.SUCCEEDED
 
 
+@pytest.mark.parametrize("odd", [7, None, ["a.wav"]])
+def test_a_result_with_an_odd_file_name_leads_to_one_more_submission(odd: object) -> None:
+    world = World()
+    world.vendor.omits_file_names = True
+    world.vendor.responses_to_lose = 1
+    download = world.vendor.download
+    world.vendor.download = lambda url, **_: download(url) | {"file_url": odd}  # type: ignore[method-assign]
+    world.upload("a.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
+def test_a_task_that_was_found_by_a_run_that_died_is_adopted_by_the_next_run() -> None:
+    world = World()
+    world.vendor.seconds = 30
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.records.known_task_ids["task-0"] = world.job_of("a.wav").submission_id or ""
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
 def test_a_result_that_cannot_be_downloaded_yet_causes_no_second_submission() -> None:
     world = World()
     world.vendor.omits_file_names = True

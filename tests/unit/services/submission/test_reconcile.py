@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -11,7 +12,7 @@ from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.errors import ResponseLost
-from dashscribe.services.submission.reconcile import MAX_CANDIDATES
+from dashscribe.services.submission.reconcile import MAX_CANDIDATES, MAX_PAGES
 from tests.conftest import LogLines
 from tests.support.world import World
 
@@ -80,17 +81,6 @@ def test_a_first_look_hours_later_still_asks_before_it_repeats() -> None:
     world.now += timedelta(hours=2)
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 1
-
-
-def test_absence_counts_only_some_time_after_the_response_was_lost() -> None:
-    world = world_with_a_known_task()
-    world.vendor.refusals = [ResponseLost(LOST)]
-    world.upload("a.wav")
-    world.deliver()
-    began = world.now
-    while not world.vendor.submissions_of("a.wav"):
-        world.step()
-    assert world.now - began >= LIST_COMPLETE_AFTER
 
 
 def test_accepted_times_are_those_of_the_post_also_when_its_response_was_lost() -> None:
@@ -214,6 +204,11 @@ def a_task_of_another_program(world: World) -> None:
     world.vendor.submit(CATALOGUE["fun-asr"], ["https://other.s3.us-east-1.amazonaws.com/1.wav?X"], {})
 
 
+def many_tasks_of_other_programs(world: World) -> None:
+    for _ in range(MAX_CANDIDATES):
+        a_task_of_another_program(world)
+
+
 def a_task_that_names_no_file(world: World) -> None:
     a_task_of_another_program(world)
     world.vendor.endings = {"task-1": ("FAILED", "InternalError")}
@@ -227,6 +222,7 @@ def too_many_tasks_of_other_programs(world: World) -> None:
     ("others", "outcome"),
     [
         (a_task_of_another_program, "NOT_ACCEPTED"),
+        (many_tasks_of_other_programs, "NOT_ACCEPTED"),
         (a_task_that_names_no_file, "UNDETERMINED"),
         (too_many_tasks_of_other_programs, "UNDETERMINED"),
     ],
@@ -241,6 +237,43 @@ def test_the_log_says_whether_a_resubmitted_file_may_be_paid_for_twice(
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 1
     assert last_outcome(log_lines) == outcome
+
+
+@pytest.mark.parametrize("others", [a_task_of_another_program, a_task_that_names_no_file])
+def test_absence_counts_only_some_time_after_the_response_was_lost(others: Callable[[World], object]) -> None:
+    world = world_with_a_known_task()
+    others(world)
+    world.vendor.refusals = [ResponseLost(LOST)]
+    world.upload("a.wav")
+    world.deliver()
+    began = world.now
+    while not world.vendor.submissions_of("a.wav"):
+        world.step()
+    assert world.now - began >= LIST_COMPLETE_AFTER
+
+
+def test_one_reconciliation_reads_a_bounded_part_of_a_long_list() -> None:
+    world = world_with_a_known_task()
+    world.vendor.refusals = [ResponseLost(LOST)]
+    world.upload("a.wav")
+    world.deliver()
+    [lost] = [job_id for job_id, job in world.records.jobs.items() if job.media.key == "a.wav"]
+    world.vendor.largest_page = 1
+    world.vendor.foreign_tasks = [(world.now + timedelta(minutes=5), True)] * 2 * MAX_PAGES
+    world.now += timedelta(seconds=30)
+    world.deliver([json.dumps({"job_id": lost})])
+    assert world.vendor.list_pages == MAX_PAGES
+
+
+def test_the_list_is_read_no_further_than_to_the_time_of_the_post() -> None:
+    world = world_with_a_known_task()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.vendor.largest_page = 10
+    world.vendor.foreign_tasks = [(world.now - timedelta(minutes=5), True)] * 50
+    world.run_until_quiet()
+    assert world.vendor.list_pages == 1
 
 
 def last_outcome(log_lines: LogLines) -> object:
