@@ -284,6 +284,18 @@ def test_a_submission_that_was_accepted_with_an_error_of_the_server_is_found(
     timing = world.bus.terminal_events_of("0.wav")[0].timing
     assert timing.submitted_at is not None
     assert timing.submitted_at - timing.uploaded_at < timedelta(seconds=10)
+    assert sum(report.ambiguous for report in world.submit_reports) == 0
+
+
+def test_a_job_that_waits_after_an_error_of_the_server_shows_the_error() -> None:
+    world = World()
+    world.vendor.seconds = 300
+    accept_with_error(world, 1)
+    world.upload("a.wav")
+    world.deliver()
+    for _ in range(3):
+        assert world.job_of("a.wav").last_error_code == "HTTP_502"
+        world.step()
 
 
 def test_an_error_of_the_server_delays_a_lone_upload_by_less_than_90_seconds() -> None:

@@ -11,12 +11,14 @@ import pytest
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER
 from dashscribe.domain.recognition.catalogue import CATALOGUE
-from dashscribe.errors import ResponseLost
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from dashscribe.services.submission.reconcile import MAX_CANDIDATES, MAX_PAGES
 from tests.conftest import LogLines
+from tests.support.constants import START
 from tests.support.world import World
 
 LOST = "timed out"
+QUERIES_PER_SECOND = 20
 
 
 def without_query(url: str) -> str:
@@ -59,9 +61,21 @@ def test_a_list_without_any_task_of_ours_proves_nothing_for_ten_minutes() -> Non
     began = world.now
     while world.vendor.submissions_of("a.wav") == 1 and world.now - began < timedelta(hours=1):
         world.step()
-    assert world.now - began >= timedelta(minutes=10)
+    assert timedelta(minutes=10) <= world.now - began < timedelta(minutes=30)
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 2
+
+
+def test_while_the_list_does_not_answer_nothing_is_submitted_again_for_hours() -> None:
+    world = World()
+    world.vendor.list_refusal = VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    while world.now - START < timedelta(hours=3):
+        world.step()
+    world.vendor.list_refusal = None
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
 
 
 def test_a_list_that_always_leaves_the_task_out_costs_one_more_submission_and_no_third() -> None:
@@ -261,8 +275,25 @@ def test_one_reconciliation_reads_a_bounded_part_of_a_long_list() -> None:
     world.vendor.largest_page = 1
     world.vendor.foreign_tasks = [(world.now + timedelta(minutes=5), True)] * 2 * MAX_PAGES
     world.now += timedelta(seconds=30)
+    began = world.now
     world.deliver([json.dumps({"job_id": lost})])
     assert world.vendor.list_pages == MAX_PAGES
+    assert world.now - began > timedelta(seconds=MAX_PAGES - 1) / QUERIES_PER_SECOND
+
+
+def test_a_slow_list_does_not_delay_the_other_uploads_of_the_run() -> None:
+    world = world_with_a_known_task()
+    world.vendor.refusals = [ResponseLost(LOST)]
+    world.upload("a.wav")
+    world.deliver()
+    lost = world.job_of("a.wav").job_id
+    world.vendor.largest_page = 1
+    world.vendor.foreign_tasks = [(world.now + timedelta(minutes=5), True)] * MAX_PAGES
+    world.vendor.before_list_page = lambda: world.sleep(5)
+    world.now += timedelta(seconds=30)
+    report = world.deliver([json.dumps({"job_id": lost}), world.upload("b.wav", queued=False)])
+    assert [job.media.key for job in report.submitted] == ["b.wav"]
+    assert world.vendor.list_pages == 3
 
 
 def test_the_list_is_read_no_further_than_to_the_time_of_the_post() -> None:
