@@ -50,6 +50,7 @@ def test_a_failed_download_does_not_delay_the_other_files(ended: World) -> None:
     ended.vendor.downloads_to_fail = 1
     report = ended.finalize_service(workers=5).run(request.submission_id, list(ended.records.jobs))
     assert (len(report.succeeded), len(report.unfinished)) == (4, 1)
+    assert report.unfinished == report.not_downloaded
 
 
 def test_a_result_whose_next_download_is_later_is_left_to_the_next_pass(ended: World) -> None:

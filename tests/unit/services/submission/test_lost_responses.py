@@ -298,6 +298,30 @@ def test_a_job_that_waits_after_an_error_of_the_server_shows_the_error() -> None
         world.step()
 
 
+def test_a_job_whose_acceptance_is_only_in_its_tasks_record_is_not_submitted_again() -> None:
+    world = World()
+    world.vendor.seconds = 300
+    world.bus.failures = 1  # the run ends before it writes the job
+    world.upload("a.wav")
+    world.run_until_quiet(faults=True)
+    assert world.vendor.submissions_of("a.wav") == 1
+    timing = world.bus.terminal_events_of("a.wav")[0].timing
+    assert timing.submitted_at is not None
+    assert timing.submitted_at - timing.uploaded_at < timedelta(seconds=10)
+
+
+def test_a_job_whose_tasks_record_is_unreadable_is_submitted_once_more() -> None:
+    world = World()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.records.unreadable.add(world.job_of("a.wav").submission_id or "")
+    world.run_until_quiet(faults=True)
+    assert world.vendor.submissions_of("a.wav") == 2
+    assert world.job_of("a.wav").ambiguous_submissions == 1
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
 def test_an_error_of_the_server_delays_a_lone_upload_by_less_than_90_seconds() -> None:
     world = World()
     world.vendor.refusals = [VendorError("HTTP_502", "bad gateway", ErrorClass.RETRYABLE, 502)]

@@ -12,6 +12,7 @@ from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
+from dashscribe.services.rate_limits import QUERY_RATE_KEY
 from dashscribe.services.submission.reconcile import MAX_CANDIDATES, MAX_PAGES
 from tests.conftest import LogLines
 from tests.support.constants import START
@@ -279,6 +280,7 @@ def test_one_reconciliation_reads_a_bounded_part_of_a_long_list() -> None:
     world.deliver([json.dumps({"job_id": lost})])
     assert world.vendor.list_pages == MAX_PAGES
     assert world.now - began > timedelta(seconds=MAX_PAGES - 1) / QUERIES_PER_SECOND
+    assert world.records.next_slots[QUERY_RATE_KEY] > began, "the loop's queries wait for the same slots"
 
 
 def test_a_slow_list_does_not_delay_the_other_uploads_of_the_run() -> None:
