@@ -7,6 +7,7 @@ import json
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from cli.report import WrongUsage, add_stack_arguments, confirms
@@ -92,7 +93,7 @@ def _open(stack: Stack, opened: ExitStack) -> tuple[VocabularyService, Vocabular
     from dashscribe.adapters.http_connections import http_client
 
     key = ApiKey(stack.client("secretsmanager"), stack.output("ApiKeySecretArn"))
-    client = opened.enter_context(http_client(httpx.create_ssl_context()))
+    client = opened.enter_context(http_client(cache(httpx.create_ssl_context)))
     base_url, workspace_id = stack.parameters["DashScopeBaseUrl"], stack.parameters.get("DashScopeWorkspaceId", "")
     http = DashScopeHttp(client, base_url, key, workspace_id)
     records = DynamoDbVocabularyRecords(stack.client("dynamodb"), stack.output("JobsTableName"))

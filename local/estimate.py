@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from dashscribe.domain.recognition.catalogue import region_of
 from dashscribe.domain.recognition.media import Media, is_ignored, refusal
-from dashscribe.domain.recognition.options import resolve_options
+from dashscribe.domain.recognition.option_resolution import resolve_options
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.recognition.watched_keys import WatchedKeys, parse_list
 from dashscribe.errors import InvalidOptions, ProfilesUnreadable

@@ -21,7 +21,7 @@ from cli.checks import OK, inspect
 from cli.stack import describe_stack
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.transcripts.result_files import results_of
-from dashscribe.services.messages import backfill_event
+from dashscribe.services.upload_events import backfill_event
 from local import backfill, redrive
 from local.alarm_queue import alarm_queue
 from local.processes import StackError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.observability import MetricUnit, logger, metrics
 from dashscribe.services.backfill import BackfillBatch, BackfillReport
 from dashscribe.wiring import backfill_service

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.observability import MetricUnit, add_nonzero_counts, logger, metrics
 from dashscribe.services.finalize import FinalizeReport
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.finalize_requests import FinalizeRequest
 from dashscribe.wiring import finalize_service
 
 if TYPE_CHECKING:

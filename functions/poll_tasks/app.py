@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.observability import MetricUnit, add_nonzero_counts, logger, metrics
 from dashscribe.services.polling.poll import PassReport, PassRequest
 from dashscribe.wiring import poll_service

@@ -28,8 +28,8 @@ from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.pause import Pauses
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import ModelSpec
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask, TaskList, TaskReply
 from dashscribe.domain.timestamps import to_iso
 from dashscribe.domain.transcripts.output_files import OutputFile
@@ -37,7 +37,7 @@ from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger, metrics
 from dashscribe.services import concurrency
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
-from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
+from dashscribe.services.finalize_requests import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PassResult, PollService
 from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS, CONCURRENT_QUERIES
 from dashscribe.services.ports import Batch, DeadLetter, DueRecord, DueTask, Message

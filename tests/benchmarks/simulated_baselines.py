@@ -17,8 +17,8 @@ import dashscope.client.base_api
 import pytest
 import requests
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import CATALOGUE
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.errors import VendorError
 from tests.benchmarks.aws_bill import Bill, load_json
 from tests.benchmarks.simulated_aws import (

@@ -24,7 +24,7 @@ from dashscribe.domain.recognition.file_outcomes import FileOutcome
 from dashscribe.domain.recognition.task_replies import TaskList
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.observability import logger
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.finalize_requests import FinalizeRequest
 from dashscribe.services.polling.poll import PassResult
 from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS
 from dashscribe.services.ports import DueRecord, DueTask

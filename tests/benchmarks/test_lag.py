@@ -13,8 +13,8 @@ from statistics import median, quantiles
 
 import pytest
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import ModelSpec
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask
 from dashscribe.observability import logger
 from tests.benchmarks.figures import percentiles, table

@@ -18,16 +18,27 @@ RESPONSE_MODULES = {
     "httpx_sse",
     "tinytag",
 }
+NEVER = {"boto3", "dashscribe.domain.recognition.parameters"}
+"""boto3's clients are made by botocore. The parameters of the model families are imported with the first options."""
+OPTION_MODULES = {"dashscribe.domain.recognition.profiles", "dashscribe.domain.recognition.option_checks"}
 UNNEEDED = {
-    "submit_transcription": RESPONSE_MODULES,
-    "transcribe_audio": {"httpx_sse", "dashscribe.services.polling.task_poller"},
-    "poll_tasks": {"httpx", *RESPONSE_MODULES},
+    "submit_transcription": {*NEVER, *RESPONSE_MODULES},
+    "transcribe_audio": {
+        *NEVER,
+        "dashscribe.domain.recognition.option_checks",
+        "dashscribe.services.polling.task_poller",
+        "httpx_sse",
+    },
+    "poll_tasks": {"httpx", "dashscribe.services.messages", *NEVER, *OPTION_MODULES, *RESPONSE_MODULES},
     "finalize_transcription": {
+        *NEVER,
+        *OPTION_MODULES,
         "dashscribe.adapters.dashscope_http",
+        "dashscribe.services.messages",
         "dashscribe.services.polling.task_poller",
         "tinytag",
     },
-    "backfill_uploads": {"httpx", *RESPONSE_MODULES},
+    "backfill_uploads": {"httpx", *NEVER, *OPTION_MODULES, *RESPONSE_MODULES},
 }
 """Modules that a function must not import at start-up: they would slow every cold start (docs/performance.md)."""
 SCRIPT = """

@@ -135,7 +135,7 @@ def no_name_is_resolved(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def client() -> Iterator[httpx.Client]:
-    with http_client(ssl.create_default_context(), only_checked_addresses=True) as client:
+    with http_client(ssl.create_default_context, only_checked_addresses=True) as client:
         yield client
 
 
@@ -155,7 +155,7 @@ def test_a_connection_goes_to_the_checked_address_and_the_certificate_is_of_the_
     trusted = ssl.create_default_context(cafile=certificate)
     with (
         serving(OK, server_side) as server,
-        http_client(trusted, only_checked_addresses=True) as client,
+        http_client(lambda: trusted, only_checked_addresses=True) as client,
         connection_limits(soon(), ["127.0.0.1"]),
     ):
         assert client.get(f"https://{NAME}:{server.port}/r").json() == RESULT
@@ -185,7 +185,7 @@ def test_a_proxy_of_the_environment_does_not_bypass_the_check(monkeypatch: pytes
     with serving(OK) as proxy:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("ALL_PROXY", f"http://127.0.0.1:{proxy.port}")
-        client = http_client(ssl.create_default_context(), only_checked_addresses=True)
+        client = http_client(ssl.create_default_context, only_checked_addresses=True)
         with client, pytest.raises(httpx.ConnectError):
             client.get("http://example.test/")
         assert proxy.requests == []
@@ -233,7 +233,7 @@ def test_a_result_that_arrives_byte_by_byte_is_abandoned_at_the_deadline(
 
 
 def vendor(port: int) -> DashScopeHttp:
-    return DashScopeHttp(http_client(ssl.create_default_context()), f"http://127.0.0.1:{port}", lambda: "sk-test")
+    return DashScopeHttp(http_client(ssl.create_default_context), f"http://127.0.0.1:{port}", lambda: "sk-test")
 
 
 @pytest.mark.parametrize("data", [OK, response(b"x", f"X-Padding: {'y' * 1000}")], ids=["body", "headers"])

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ResponseLost, VendorError
 from tests.support.crashes import Crashes

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.options import resolve_options
+from dashscribe.domain.recognition.option_resolution import resolve_options
 from dashscribe.domain.recognition.profiles import Profiles
 from tests.support.constants import MEDIA_BUCKET
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task
 from dashscribe.errors import StaleRecord
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.finalize_requests import FinalizeRequest
 from dashscribe.services.ports import Message
 from tests.support.constants import DELAYED, SUBMITTED
 from tests.support.interleaving import Faults, Interleaver, Story

@@ -20,9 +20,9 @@ from dashscribe.domain.jobs.events import (
 )
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.pause import Announcement
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.domain.transcripts.result_files import results_of
 from dashscribe.errors import (

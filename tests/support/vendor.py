@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import ModelSpec
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask, ListedTask, TaskList, TaskReply
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from dashscribe.errors import (

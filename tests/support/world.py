@@ -33,7 +33,7 @@ from dashscribe.errors import (
     VendorError,
 )
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.finalize_requests import FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PollService
 from dashscribe.services.ports import DeadLetter, Message
 from dashscribe.services.publish import EndPublisher
@@ -154,7 +154,7 @@ class World:
     # services
 
     def table(self) -> TablePorts:
-        return TablePorts(self.records, self.records, self.records, self.records, self.vocabulary_records)
+        return TablePorts(self.records, self.records, self.records, self.records)
 
     def submission_ports(self) -> SubmissionPorts:
         return SubmissionPorts(
@@ -194,6 +194,7 @@ class World:
             messages=self,
             synchronous_queue=self.synchronous_queue,
             vocabularies=self.vocabularies,
+            vocabulary_records=self.vocabulary_records,
             texts=self.media,
             transcripts=self.results,
             concurrent_records=1,

@@ -148,10 +148,20 @@ def test_the_deps_layer_has_our_packages_in_the_versions_that_the_tests_use() ->
 def test_the_deps_layer_describes_the_aws_services_that_the_functions_use() -> None:
     used = {
         str(call.args[0].value)
-        for path in files("layers/shared/dashscribe", "functions")
-        for call in ast.walk(ast.parse(path.read_text()))
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "boto3.client"
+        for call in ast.walk(ast.parse((ROOT / "layers/shared/dashscribe/adapters/aws_clients.py").read_text()))
+        if isinstance(call, ast.Call) and ast.unparse(call.func) == "_client"
         if isinstance(call.args[0], ast.Constant)
     }
     [kept] = re.findall(r"^AWS_SERVICES = (.*)$", (ROOT / "layers/deps/Makefile").read_text(), re.MULTILINE)
     assert set(kept.split()) == used
+
+
+def test_only_one_module_makes_aws_clients() -> None:
+    """boto3 is imported nowhere: it would add a tenth to each cold start (docs/performance.md#cold-start)."""
+    importing = {
+        path.name
+        for path in files("layers/shared/dashscribe", "functions")
+        for module in imported(path)
+        if begins_with(module, "boto3", "botocore.session")
+    }
+    assert importing == {"aws_clients.py"}

@@ -192,10 +192,14 @@ def actions_of_methods(adapter: ast.ClassDef, bases: Sequence[ast.ClassDef]) -> 
                 operation = known[method]
                 operation = {"HeadObject": "GetObject", "ListObjectsV2": "ListBucket"}.get(operation, operation)
                 found.add(f"{service}:{operation}")
-            elif called == "self._provider.get":
-                found.add({"secretsmanager": "secretsmanager:GetSecretValue", "ssm": "ssm:GetParameter"}[service])
-            elif owner == "self" and method in methods and method not in seen:
-                found |= used_by(method, seen | {method})
+        for node in ast.walk(methods[name]):
+            if (
+                isinstance(node, ast.Attribute)
+                and ast.unparse(node.value) == "self"
+                and node.attr in methods
+                and node.attr not in seen
+            ):
+                found |= used_by(node.attr, seen | {node.attr})
         return found
 
     return {name: used_by(name) for name in methods}

@@ -105,13 +105,14 @@ def test_the_error_names_the_missing_settings(function: str) -> None:
 
 
 def test_only_the_wiring_reads_the_environment(root: Path) -> None:
-    """`wiring.py` passes it to the settings. `__init__.py` only checks whether it runs in Lambda."""
+    """`wiring.py` passes it to the settings. `__init__.py` only checks whether it runs in Lambda, and `aws_clients.py`
+    whether botocore has a local endpoint."""
     readers = set()
     for path in [*(root / "layers/shared/dashscribe").rglob("*.py"), *(root / "functions").rglob("*.py")]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv"):
                 readers.add(path.name)
-    assert readers == {"wiring.py", "__init__.py"}
+    assert readers == {"wiring.py", "__init__.py", "aws_clients.py"}
 
 
 def test_powertools_names_each_function_after_its_folder(functions: Resources) -> None:

@@ -50,7 +50,6 @@ class TablePorts:
     rate_limiter: RateLimiter
     pauses: PauseStore
     facts: VendorFacts
-    vocabularies: VocabularyRecords
 
 
 @dataclass(frozen=True)
@@ -89,6 +88,7 @@ def build_submit_service(
     messages: MessageSource,
     synchronous_queue: JobQueue,
     vocabularies: VocabularyService,
+    vocabulary_records: VocabularyRecords,
     texts: TextSource,
     transcripts: TranscriptFinder,
     concurrent_records: int | None = None,
@@ -140,7 +140,7 @@ def build_submit_service(
         recorder=pause.recorder,
         pause=pause,
         vocabularies=Vocabularies(
-            records=table.vocabularies,
+            records=vocabulary_records,
             service=vocabularies,
             clock=ports.clock,
             scope=settings.jobs_table_name,

@@ -12,9 +12,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import TYPE_CHECKING, TypeVar
 
-import boto3
-from botocore.config import Config
-
+from dashscribe.adapters import aws_clients as aws
 from dashscribe.builders import (
     PollQueues,
     SubmissionPorts,
@@ -53,15 +51,6 @@ if TYPE_CHECKING:
     from dashscribe.services.transcribe import TranscribeService
 
 Built = TypeVar("Built")
-AWS = Config(
-    connect_timeout=3,
-    read_timeout=20,
-    retries={"mode": "standard", "total_max_attempts": 4},
-    max_pool_connections=30,  # sized for parallel uploads; overflow opens extra connections
-)
-
-DYNAMODB = AWS.merge(Config(parameter_validation=False))
-"""Checking an item's shape is a quarter of the CPU time of a write, and all items are made by `to_item`."""
 
 
 def build_once(build: Callable[[], Built]) -> Callable[[], Built]:
@@ -82,33 +71,20 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _s3_client() -> S3Client:
-    """Presigned URLs must use signature version 4 and the regional, virtual-hosted endpoint.
-
-    A local endpoint has no host name for each bucket, so there the bucket is part of the path.
-    """
-    local = "AWS_ENDPOINT_URL" in os.environ or "AWS_ENDPOINT_URL_S3" in os.environ
-    style = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path" if local else "virtual", "us_east_1_regional_endpoint": "regional"},
-    )
-    return boto3.client("s3", config=AWS.merge(style))
-
-
 def _api_key(settings: VendorSettings) -> ApiKey:
     from dashscribe.adapters.configuration import ApiKey
 
-    return ApiKey(boto3.client("secretsmanager", config=AWS), settings.api_key_secret_arn)
+    return ApiKey(aws.secrets(), settings.api_key_secret_arn)
 
 
 def _http_client(*, only_checked_addresses: bool = False) -> httpx.Client:
     """A client of its own for the vendor and for result hosts: neither sees the other's headers or cookies.
 
-    The trusted roots are read once.
+    The trusted roots are read once, with the first request, as botocore does.
     """
     from dashscribe.adapters.http_connections import http_client
 
-    return http_client(_trusted_roots(), only_checked_addresses=only_checked_addresses)
+    return http_client(_trusted_roots, only_checked_addresses=only_checked_addresses)
 
 
 @cache
@@ -135,9 +111,8 @@ def _table(settings: StackSettings, dead_letters: DeadLetterQueue | None = None)
     from dashscribe.adapters.dynamodb.rate_limiter import DynamoDbRateLimiter
     from dashscribe.adapters.dynamodb.unreadable_records import DeadLetteringJobRecords
     from dashscribe.adapters.dynamodb.vendor_facts import DynamoDbVendorFacts
-    from dashscribe.adapters.dynamodb.vocabulary_records import DynamoDbVocabularyRecords
 
-    client, name = boto3.client("dynamodb", config=DYNAMODB), settings.jobs_table_name
+    client, name = aws.dynamodb(), settings.jobs_table_name
     return TablePorts(
         records=DeadLetteringJobRecords(client, name, dead_letters)
         if dead_letters
@@ -145,7 +120,6 @@ def _table(settings: StackSettings, dead_letters: DeadLetterQueue | None = None)
         rate_limiter=DynamoDbRateLimiter(client, name),
         pauses=DynamoDbPauseStore(client, name),
         facts=DynamoDbVendorFacts(client, name),
-        vocabularies=DynamoDbVocabularyRecords(client, name),
     )
 
 
@@ -159,18 +133,16 @@ def _submission_ports(
     from dashscribe.adapters.stepfunctions_loop import StepFunctionsLoop
 
     dead_letter_queue = SqsDeadLetterQueue(sqs, settings.submit_dead_letter_queue_url)
-    session = boto3.DEFAULT_SESSION
-    credentials = session.get_credentials() if session is not None else None
     return SubmissionPorts(
         table=_table(settings, dead_letter_queue),
-        media=S3Media(s3, settings.presign_expiry_seconds, credentials),
-        profiles=SsmProfiles(boto3.client("ssm", config=AWS), settings.profiles_parameter_name),
+        media=S3Media(s3, settings.presign_expiry_seconds, aws.credentials()),
+        profiles=SsmProfiles(aws.ssm(), settings.profiles_parameter_name),
         api_key=api_key,
         results=S3Results(s3, settings.results_bucket_name),
         results_bucket=settings.results_bucket_name,
         events=_events(settings),
         dead_letter_queue=dead_letter_queue,
-        loop=StepFunctionsLoop(boto3.client("stepfunctions", config=AWS), settings.poll_tasks_state_machine_arn),
+        loop=StepFunctionsLoop(aws.step_functions(), settings.poll_tasks_state_machine_arn),
         clock=_now,
     )
 
@@ -178,7 +150,7 @@ def _submission_ports(
 def _events(settings: StackSettings) -> EventBridgePublisher:
     from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
 
-    return EventBridgePublisher(boto3.client("events", config=AWS), settings.event_bus_name)
+    return EventBridgePublisher(aws.events(), settings.event_bus_name)
 
 
 def _result_source(settings: SubmitSettings | FinalizeSettings) -> ResultDownload:
@@ -190,13 +162,14 @@ def _result_source(settings: SubmitSettings | FinalizeSettings) -> ResultDownloa
 @build_once
 def submit_service() -> SubmitService:
     from dashscribe.adapters.dashscope_vocabularies import DashScopeVocabularies
+    from dashscribe.adapters.dynamodb.vocabulary_records import DynamoDbVocabularyRecords
     from dashscribe.adapters.polled_queue import PolledQueue
     from dashscribe.adapters.s3_results import S3Transcripts
     from dashscribe.adapters.s3_texts import S3Texts
     from dashscribe.adapters.sqs_queues import SqsJobQueue, SqsMessages
 
     settings = SubmitSettings.from_environ(os.environ)
-    api_key, sqs, s3 = _api_key(settings), boto3.client("sqs", config=AWS), _s3_client()
+    api_key, sqs, s3 = _api_key(settings), aws.sqs(), aws.s3()
     speech = _speech(settings, api_key)
     return build_submit_service(
         settings,
@@ -206,10 +179,11 @@ def submit_service() -> SubmitService:
         messages=SqsMessages(sqs, settings.submit_queue_url),
         synchronous_queue=PolledQueue(
             SqsJobQueue(sqs, settings.synchronous_queue_url),
-            lambda: boto3.client("lambda", config=AWS),
+            aws.lambda_functions,
             settings.synchronous_mapping_id,
         ),
         vocabularies=DashScopeVocabularies(speech),
+        vocabulary_records=DynamoDbVocabularyRecords(aws.dynamodb(), settings.jobs_table_name),
         texts=S3Texts(s3),
         transcripts=S3Transcripts(s3, settings.results_bucket_name),
     )
@@ -221,11 +195,11 @@ def transcribe_service() -> TranscribeService:
     from dashscribe.adapters.dashscope_vocabularies import DashScopeVocabularies
 
     settings = TranscribeSettings.from_environ(os.environ)
-    api_key, s3 = _api_key(settings), _s3_client()
+    api_key, s3 = _api_key(settings), aws.s3()
     speech = _speech(settings, api_key)
     return build_transcribe_service(
         settings,
-        _submission_ports(settings, api_key, boto3.client("sqs", config=AWS), s3),
+        _submission_ports(settings, api_key, aws.sqs(), s3),
         speech=speech,
         audio_length=audio_length,
         vocabularies=DashScopeVocabularies(speech),
@@ -236,7 +210,7 @@ def transcribe_service() -> TranscribeService:
 def poll_service() -> PollService:
     from dashscribe.adapters.sqs_queues import SqsDeadLetterQueue, SqsDeadLetterSource, SqsJobQueue
 
-    settings, sqs = PollSettings.from_environ(os.environ), boto3.client("sqs", config=AWS)
+    settings, sqs = PollSettings.from_environ(os.environ), aws.sqs()
     dead_letter_queue = SqsDeadLetterQueue(sqs, settings.submit_dead_letter_queue_url)
     return build_poll_service(
         settings,
@@ -256,12 +230,12 @@ def finalize_service() -> FinalizeService:
     from dashscribe.adapters.dynamodb.job_records import DynamoDbJobRecords
     from dashscribe.adapters.s3_results import S3Results
     from dashscribe.services.finalize import FinalizeService
-    from dashscribe.services.messages import FILES_PER_FINALIZER
+    from dashscribe.services.finalize_requests import FILES_PER_FINALIZER
     from dashscribe.services.publish import EndPublisher
 
     settings = FinalizeSettings.from_environ(os.environ)
-    records = DynamoDbJobRecords(boto3.client("dynamodb", config=DYNAMODB), settings.jobs_table_name)
-    results = S3Results(_s3_client(), settings.results_bucket_name)
+    records = DynamoDbJobRecords(aws.dynamodb(), settings.jobs_table_name)
+    results = S3Results(aws.s3(), settings.results_bucket_name)
     return FinalizeService(
         records=records,
         results=results,
@@ -284,7 +258,7 @@ def backfill_service() -> BackfillService:
     from dashscribe.services.backfill import BackfillService
 
     settings = BackfillSettings.from_environ(os.environ)
-    table, s3, sqs = _table(settings), _s3_client(), boto3.client("sqs", config=AWS)
+    table, s3, sqs = _table(settings), aws.s3(), aws.sqs()
     return BackfillService(
         records=table.records,
         pauses=table.pauses,
@@ -292,7 +266,7 @@ def backfill_service() -> BackfillService:
         uploads=S3Uploads(s3),
         transcripts=S3Transcripts(s3, settings.results_bucket_name),
         queue=SqsBackfillQueue(sqs, settings.submit_queue_url, settings.synchronous_queue_url),
-        ledger=DynamoDbBackfillLedger(boto3.client("dynamodb", config=DYNAMODB), settings.jobs_table_name),
+        ledger=DynamoDbBackfillLedger(aws.dynamodb(), settings.jobs_table_name),
         clock=_now,
         media_bucket=settings.media_bucket_name,
         results_bucket=settings.results_bucket_name,

@@ -10,9 +10,9 @@ import httpx
 import pytest
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.errors import VendorError
 
 BASE = "https://dashscope-intl.aliyuncs.com"

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta, tzinfo
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import boto3
 import pytest
-from aws_lambda_powertools.utilities.parameters import base as powertools
 from botocore.exceptions import ClientError
 
 from dashscribe.adapters.configuration import MAX_AGE_SECONDS, ApiKey, SsmProfiles
@@ -33,19 +31,13 @@ def ssm(aws: None) -> SSMClient:
 
 @pytest.fixture
 def pass_time(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Advance the clock of Powertools' cache."""
-    moved = timedelta(0)
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Self:
-            return super().now(tz) + moved
-
-    monkeypatch.setattr(powertools, "datetime", Clock)
+    """Advance the clock of the cache."""
+    now = 1000.0
+    monkeypatch.setattr("dashscribe.adapters.configuration.time.monotonic", lambda: now)
 
     def forward(seconds: float) -> None:
-        nonlocal moved
-        moved += timedelta(seconds=seconds)
+        nonlocal now
+        now += seconds
 
     return forward
 
@@ -177,14 +169,12 @@ def test_the_profiles_document_is_read(ssm: SSMClient) -> None:
     assert [rule.prefix for rule in profiles.rules] == ["通话/"]
 
 
-def test_a_parameter_that_does_not_exist_means_no_profiles(ssm: SSMClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 1000.0
-    monkeypatch.setattr("dashscribe.adapters.configuration.time.monotonic", lambda: now)
+def test_a_parameter_that_does_not_exist_means_no_profiles(ssm: SSMClient, pass_time: Callable[[float], None]) -> None:
     source = SsmProfiles(ssm, "/stack/profiles")
     assert source.profiles() == Profiles()
     parameter(ssm, PROFILES)
     assert source.profiles() == Profiles(), "read again before the cache expired"
-    now += MAX_AGE_SECONDS + 1
+    pass_time(MAX_AGE_SECONDS + 1)
     assert list(source.profiles().profiles) == ["calls"]
 
 

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
+from dashscribe.domain.jobs.inline_audio import data_url
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.requests import build_recognition_request, data_url
+from dashscribe.domain.recognition.requests import build_recognition_request
 from dashscribe.domain.recognition.synchronous_replies import read_recognition
 from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.errors import ResponseLost

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from dashscribe.adapters import dashscope_http
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.observability import logger
 from tests.integration.adapters.synchronous_vendor import (

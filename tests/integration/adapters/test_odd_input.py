@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from dashscribe.adapters import aws_clients
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.adapters.dynamodb.items import from_item, to_item
 from dashscribe.adapters.result_download import ResultDownload
@@ -22,7 +23,6 @@ from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.errors import ErrorClass, ResponseLost, ResultRefused, VendorError
 from dashscribe.observability import redacted
 from dashscribe.settings import FinalizeSettings
-from dashscribe.wiring import _s3_client
 
 
 def test_unknown_durations_of_a_silent_recording_are_stored_and_read() -> None:
@@ -124,7 +124,7 @@ def test_a_percent_encoded_signature_is_redacted() -> None:
 
 def test_a_url_expires_with_credentials_that_have_less_than_a_minute_left() -> None:
     credentials: Any = SimpleNamespace(_expiry_time=datetime.now(UTC) + timedelta(seconds=30))
-    url = S3Media(_s3_client(), 3600, credentials).presign(Media(bucket="b", key="k", size_bytes=1))
+    url = S3Media(aws_clients.s3(), 3600, credentials).presign(Media(bucket="b", key="k", size_bytes=1))
     assert int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0]) <= 30
 
 

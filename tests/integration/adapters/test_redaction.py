@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from dashscribe import wiring
+from dashscribe.adapters import aws_clients
 from dashscribe.adapters.s3_media import S3Media
 from dashscribe.domain.recognition.media import Media
 from dashscribe.observability import logger, redacted
@@ -88,7 +88,7 @@ def test_a_text_without_secrets_is_unchanged(text: str) -> None:
 def test_a_real_presigned_url_loses_its_query(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     media = Media(bucket="media", key="会议 +%'\"😀?.wav", version_id="v+1", size_bytes=1)
-    url = S3Media(wiring._s3_client(), 60).presign(media)
+    url = S3Media(aws_clients.s3(), 60).presign(media)
     assert redacted(url) == url.partition("?")[0] + "?[redacted]"
 
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import boto3
+import botocore.session
 import pytest
 from botocore.credentials import RefreshableCredentials
 from botocore.exceptions import ClientError
 
-from dashscribe import wiring
+from dashscribe.adapters import aws_clients
 from dashscribe.adapters.s3_media import S3Media
 from dashscribe.domain.recognition.media import Media
 from dashscribe.errors import InvalidOptions, MediaArchived, MediaForbidden, MediaGone
@@ -231,7 +232,7 @@ def test_an_access_error_is_no_missing_object(s3: S3Client, monkeypatch: pytest.
 
 
 def presigned(media: Media, expiry_seconds: int = 3600) -> str:
-    return S3Media(wiring._s3_client(), expiry_seconds).presign(media)
+    return S3Media(aws_clients.s3(), expiry_seconds).presign(media)
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "ap-southeast-1"])
@@ -288,7 +289,7 @@ def test_the_signature_covers_the_version_and_the_key() -> None:
 
 def test_the_token_of_temporary_credentials_is_in_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "the-token")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    monkeypatch.setattr(aws_clients, "_session", botocore.session.get_session)
     query = parse_qs(urlsplit(presigned(Media(bucket="media", key="a.wav", size_bytes=1))).query)
     assert query["X-Amz-Security-Token"] == ["the-token"]
 
@@ -304,7 +305,7 @@ def lifetime(expiry_seconds: int, credentials_left: float | None) -> int:
             refresh_using=dict,
             method="test",
         )
-    url = S3Media(wiring._s3_client(), expiry_seconds, credentials).presign(
+    url = S3Media(aws_clients.s3(), expiry_seconds, credentials).presign(
         Media(bucket="media", key="a.wav", size_bytes=1)
     )
     return int(parse_qs(urlsplit(url).query)["X-Amz-Expires"][0])

@@ -16,7 +16,8 @@ from dashscribe.adapters.sqs_queues import (
     SqsDeadLetterSource,
     SqsJobQueue,
 )
-from dashscribe.services.messages import RequeuedJob, parse_message
+from dashscribe.services.messages import RequeuedJob
+from dashscribe.services.upload_events import parse_message
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

@@ -20,8 +20,9 @@ import pytest
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.recognition.catalogue import TASKS_PATH, TRANSCRIPTION_PATH, Region
-from dashscribe.domain.recognition.options import Options, resolve_options
-from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE, Profile, Profiles
+from dashscribe.domain.recognition.option_resolution import resolve_options
+from dashscribe.domain.recognition.options import DEFAULT_PROFILE, Options
+from dashscribe.domain.recognition.profiles import Profile, Profiles
 from local import processes
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
+from dashscribe.domain.jobs.inline_audio import data_url
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.requests import data_url
 from dashscribe.domain.recognition.synchronous_replies import read_recognition
 from dashscribe.domain.recognition.task_replies import read_request_id
 from dashscribe.domain.transcripts.transcript import neutral

@@ -14,7 +14,8 @@ from dashscribe.domain.jobs.events import DETAIL_TYPES
 from dashscribe.domain.jobs.job import Status
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.backfill import BackfillBatch
-from dashscribe.services.messages import FinalizeRequest, parse_message
+from dashscribe.services.finalize_requests import FinalizeRequest
+from dashscribe.services.upload_events import parse_message
 from local.documents import SAMPLES, SCHEMAS, documents
 from local.event_documents import sample_event
 from local.stack import ROOT

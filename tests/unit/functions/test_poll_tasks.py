@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from dashscribe.domain.jobs.pause import Pauses, start_pause
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.finalize_requests import FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PassResult
 from functions.poll_tasks import app
 from tests.conftest import LogLines

@@ -18,8 +18,9 @@ from dashscribe.domain.recognition.media import Media, is_ignored, refusal
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.transcripts.result_files import MAX_KEY_BYTES, result_folder
 from dashscribe.errors import InvalidOptions, MalformedMessage, ProfilesUnreadable
-from dashscribe.services.messages import ObjectCreated, RequeuedJob, parse_message
+from dashscribe.services.messages import RequeuedJob
 from dashscribe.services.ports import Message
+from dashscribe.services.upload_events import ObjectCreated, parse_message
 from tests.support.constants import MEDIA_BUCKET, RESULTS_BUCKET, START, SUBMITTED, SUCCEEDED
 from tests.support.hostile_input import HEX, nested, options_of, s3_event
 from tests.support.world import World

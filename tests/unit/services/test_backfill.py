@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from dashscribe.domain.recognition.media import MAX_SIZE_BYTES, Media
 from dashscribe.domain.recognition.watched_keys import WatchedKeys
 from dashscribe.services.backfill import COUNTS, BackfillBatch, BackfillReport, BackfillService
-from dashscribe.services.messages import BACKFILL, ObjectCreated, parse_message
 from dashscribe.services.ports import Upload
+from dashscribe.services.upload_events import BACKFILL, ObjectCreated, parse_message
 from tests.support.constants import MEDIA_BUCKET, RESULTS_BUCKET, START
 from tests.support.world import World
 

@@ -11,7 +11,7 @@ import pytest
 from dashscribe.domain.jobs.job import Due, Status
 from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
 from dashscribe.errors import ErrorClass, VendorError
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.finalize_requests import FinalizeRequest
 from tests.support.constants import SUBMITTED, SUCCEEDED
 from tests.support.world import World, accepted_tasks
 

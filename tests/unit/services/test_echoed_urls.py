@@ -8,8 +8,8 @@ from urllib.parse import quote, unquote
 
 import pytest
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import ModelSpec
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask
 from tests.support.constants import SUCCEEDED
 from tests.support.world import World

@@ -9,7 +9,7 @@ from threading import Barrier, Event
 import pytest
 
 from dashscribe.domain.jobs.job import Job, Status
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.services.polling.poll import PassReport
 from tests.conftest import LogLines
 from tests.support.constants import SUBMITTED, SUCCEEDED

@@ -7,9 +7,9 @@ import json
 
 import pytest
 
+from dashscribe.domain.jobs.inline_audio import data_url
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.domain.recognition.media import Media, data_url_length, too_large_for
-from dashscribe.domain.recognition.requests import data_url
 from tests.support.constants import FAILED, SUBMITTED, SUCCEEDED
 from tests.support.world import World
 from tests.unit.domain.recognition.resolving import profile_faults

@@ -30,7 +30,8 @@ from dashscribe.domain.jobs.timeouts import TASK_DEADLINE, TASK_SAFETY_NET
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
-from dashscribe.services.messages import FinalizeRequest, ObjectCreated, parse_message
+from dashscribe.services.finalize_requests import FinalizeRequest
+from dashscribe.services.upload_events import ObjectCreated, parse_message
 from tests.support.constants import DELAYED, SUBMITTED
 from tests.support.world import World, accepted_tasks
 

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.jobs.events import Detail
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import ModelSpec
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask, TaskReply
 from dashscribe.errors import ErrorClass, ResponseLost, ResultUnavailable, ResultUnreadable, VendorError
 from tests.end_to_end.fault_table import LASTING, End, LastingRow

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dashscribe.domain.jobs.job import RESULT_PARTLY_UNDERSTOOD, Job, Status
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.received_results import parse_result
 from dashscribe.domain.recognition.vendor_codes import NO_WORDS
 from dashscribe.errors import ResultUnreadable

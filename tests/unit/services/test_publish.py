@@ -13,7 +13,7 @@ import pytest
 from dashscribe.domain.jobs.job import Status
 from dashscribe.domain.transcripts.result_files import result_folder
 from dashscribe.errors import ErrorClass, VendorError
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.finalize_requests import FinalizeRequest
 from tests.support.constants import FAILED, RESULTS_BUCKET, SUBMITTED, SUCCEEDED
 from tests.support.world import World
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.jobs.job import Status
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.task_replies import TaskReply
 from tests.conftest import LogLines
 from tests.support.world import World

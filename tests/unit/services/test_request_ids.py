@@ -7,7 +7,7 @@ import json
 import pytest
 
 from dashscribe.domain.jobs.job_files import job_result_folder
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.task_replies import read_request_id
 from dashscribe.errors import ErrorClass, VendorError
 from tests.support.constants import RESULTS_BUCKET

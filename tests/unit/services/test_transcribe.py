@@ -10,8 +10,8 @@ import pytest
 
 from dashscribe.domain.jobs import retry_policy, timeouts
 from dashscribe.domain.jobs.job import Due, Job, Status
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.errors import PublishFailed
 from dashscribe.services.transcribe import MAX_CALL_SLOT_WAIT
 from tests.support.caller import SAID, reply

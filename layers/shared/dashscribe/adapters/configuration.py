@@ -1,15 +1,16 @@
-"""The API key and the profiles document. Powertools caches them for 30 seconds, so a change applies within a minute."""
+"""The API key and the profiles document. Each is kept for 30 seconds, so a change applies within a minute."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from aws_lambda_powertools.utilities.parameters import GetParameterError, SecretsProvider, SSMProvider
+from botocore.exceptions import BotoCoreError, ClientError
 
 from dashscribe.domain.jobs.pause import KEY_MISSING, KEY_UNREADABLE
-from dashscribe.domain.recognition.profiles import BYTE_ORDER_MARK, Profiles
+from dashscribe.domain.recognition.encoded_words import BYTE_ORDER_MARK
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 from dashscribe.redaction import register_secret
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
 
+    from dashscribe.domain.recognition.profiles import Profiles
+
+Value = TypeVar("Value")
 MAX_AGE_SECONDS = 30
 PLACEHOLDER = "PLACEHOLDER"
 """The start of a value that is not an API key yet. Tools that must store some value use it."""
@@ -26,6 +30,19 @@ NO_PARAMETER = "ParameterNotFound"
 """The error code of Systems Manager for a parameter that does not exist."""
 
 
+class _Kept(Generic[Value]):
+    """A value that is read again after `MAX_AGE_SECONDS`. An error is not kept."""
+
+    def __init__(self) -> None:
+        self._value: tuple[float, Value] | None = None
+
+    def get(self, read: Callable[[], Value]) -> Value:
+        now = time.monotonic()
+        if self._value is None or now - self._value[0] > MAX_AGE_SECONDS:
+            self._value = now, read()
+        return self._value[1]
+
+
 class ApiKey:
     """The DashScope API key in Secrets Manager: a plain string or `{"api_key": "sk-…"}`.
 
@@ -33,30 +50,38 @@ class ApiKey:
     """
 
     def __init__(self, client: SecretsManagerClient, secret_arn: str) -> None:
-        self._provider = SecretsProvider(boto3_client=client)
+        self._client = client
         self._secret_arn = secret_arn
+        self._stored = _Kept[str]()
 
     def __call__(self) -> str:
         """Return the key. Raises an account-wide `VendorError` while the secret has no key or cannot be read."""
-        try:
-            stored = self._provider.get(self._secret_arn, max_age=MAX_AGE_SECONDS)
-        except GetParameterError as error:
-            if _error_code(error) != NO_VALUE and not isinstance(error.__context__, KeyError):
-                raise VendorError(
-                    KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read at present.", ErrorClass.ACCOUNT_WIDE
-                ) from error
-            stored = ""
-        text = stored.decode() if isinstance(stored, bytes) else str(stored)
-        key = _parse_key(text.strip().removeprefix(BYTE_ORDER_MARK))
+        key = _parse_key(self._stored.get(self._read).strip().removeprefix(BYTE_ORDER_MARK))
         if not key or key.startswith(PLACEHOLDER) or not key.isascii() or not key.isprintable() or " " in key:
-            raise VendorError(
-                KEY_MISSING,
-                f"The secret {self._secret_arn} has no API key yet. Store the key in it (as plain text, or as "
-                '{"api_key": "sk-…"}); the waiting uploads are then submitted automatically.',
-                ErrorClass.ACCOUNT_WIDE,
-            )
+            raise self._missing()
         register_secret(key)
         return key
+
+    def _read(self) -> str:
+        try:
+            reply = self._client.get_secret_value(SecretId=self._secret_arn)
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == NO_VALUE:
+                raise self._missing() from error
+            raise VendorError(
+                KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read at present.", ErrorClass.ACCOUNT_WIDE
+            ) from error
+        if text := reply.get("SecretString") or reply.get("SecretBinary", b"").decode(errors="replace"):
+            return text
+        raise self._missing()
+
+    def _missing(self) -> VendorError:
+        return VendorError(
+            KEY_MISSING,
+            f"The secret {self._secret_arn} has no API key yet. Store the key in it (as plain text, or as "
+            '{"api_key": "sk-…"}); the waiting uploads are then submitted automatically.',
+            ErrorClass.ACCOUNT_WIDE,
+        )
 
 
 def _parse_key(text: str) -> str:
@@ -68,31 +93,28 @@ def _parse_key(text: str) -> str:
         return ""
 
 
-def _error_code(error: GetParameterError) -> str | None:
-    """The AWS error code behind an error of Powertools."""
-    response = getattr(error.__context__, "response", None)
-    return response["Error"]["Code"] if response else None
-
-
 class SsmProfiles:
     """`ProfilesSource` on an SSM parameter. A parameter that does not exist means no profiles."""
 
     def __init__(self, client: SSMClient, parameter_name: str) -> None:
-        self._provider = SSMProvider(boto3_client=client)
+        self._client = client
         self._parameter_name = parameter_name
+        self._document = _Kept[str]()
         self._parsed: tuple[str, Profiles] | None = None
-        self._absent_until = 0.0  # Powertools does not cache an absence
 
     def profiles(self) -> Profiles:
-        if time.monotonic() < self._absent_until:
-            return Profiles()
-        try:
-            document = str(self._provider.get(self._parameter_name, max_age=MAX_AGE_SECONDS))
-        except GetParameterError as error:
-            if _error_code(error) == NO_PARAMETER:
-                self._absent_until = time.monotonic() + MAX_AGE_SECONDS
-                return Profiles()
-            raise ProfilesUnreadable(f"The parameter {self._parameter_name} cannot be read at present.") from error
+        from dashscribe.domain.recognition.profiles import Profiles  # the loop reads the key only
+
+        document = self._document.get(self._read)
         if self._parsed is None or self._parsed[0] != document:
-            self._parsed = document, Profiles.parse(document)
+            self._parsed = document, Profiles.parse(document) if document else Profiles()
         return self._parsed[1]
+
+    def _read(self) -> str:
+        """The document; empty if there is no such parameter."""
+        try:
+            return self._client.get_parameter(Name=self._parameter_name)["Parameter"]["Value"]
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == NO_PARAMETER:
+                return ""
+            raise ProfilesUnreadable(f"The parameter {self._parameter_name} cannot be read at present.") from error

@@ -14,11 +14,10 @@ import httpx
 from pydantic import ValidationError
 
 from dashscribe.adapters.http_connections import ONLY_IDENTITY, connection_limits, find_encoding
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import TASKS_PATH, ModelSpec
 from dashscribe.domain.recognition.file_outcomes import MAX_CODE_CHARACTERS, MAX_MESSAGE_CHARACTERS
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.requests import build_recognition_request, build_task_request
 from dashscribe.domain.recognition.task_replies import FRAMES, AcceptedTask, TaskList, TaskReply, read_request_id
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
@@ -60,6 +59,8 @@ class DashScopeHttp:
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
         for file_url in file_urls:
             register_signed_url(file_url)
+        from dashscribe.domain.recognition.requests import build_task_request
+
         request = build_task_request(spec, file_urls, parameters)
         body = self._call("POST", request.path, headers=request.headers, json=request.body)
         reply = _read_task(body)
@@ -70,6 +71,8 @@ class DashScopeHttp:
     def transcribe(self, options: Options, file_url: str, extension: str) -> JsonObject:
         if not file_url.startswith("data:"):
             register_signed_url(file_url)
+        from dashscribe.domain.recognition.requests import build_recognition_request
+
         request = build_recognition_request(options, file_url, extension)
         accept = {"Accept": _SSE} if options.stream else {}
         sent = {**self._headers(), **accept, **request.headers}

@@ -8,8 +8,8 @@ import httpx
 from pydantic import ValidationError
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import CUSTOMIZATION_PATH
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.vocabulary import ListedVocabulary, VocabularyContent
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from dashscribe.redaction import redacted

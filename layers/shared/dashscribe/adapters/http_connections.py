@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -47,21 +47,23 @@ def connection_limits(deadline: float, addresses: Sequence[str] | None = None) -
         _limits.reset(token)
 
 
-def http_client(trusted_roots: ssl.SSLContext, *, only_checked_addresses: bool = False) -> httpx.Client:
-    """A client that obeys `connection_limits`.
+def http_client(trusted_roots: Callable[[], ssl.SSLContext], *, only_checked_addresses: bool = False) -> httpx.Client:
+    """A client that obeys `connection_limits`. `trusted_roots` is called for each connection over TLS.
 
     With `only_checked_addresses` it resolves no name itself: a second resolution could return another address than the
     one that was checked. Certificates are verified against the name. Proxies of the environment are not used.
     """
     silence_libraries()
-    transport = httpx.HTTPTransport(verify=trusted_roots)
+    # httpx needs a context at once. This one trusts no certificate; the stream replaces it when it connects.
+    no_roots = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    transport = httpx.HTTPTransport(verify=no_roots)
     # httpx has no argument for the network backend of its pool (https://www.encode.io/httpcore/network-backends/).
     transport._pool = httpcore.ConnectionPool(
-        ssl_context=trusted_roots,
+        ssl_context=no_roots,
         max_connections=100,
         max_keepalive_connections=20,
         keepalive_expiry=5.0,
-        network_backend=_LimitedBackend(only_checked_addresses),
+        network_backend=_LimitedBackend(trusted_roots, only_checked_addresses),
     )
     return httpx.Client(transport=transport, trust_env=False)
 
@@ -74,8 +76,9 @@ def find_encoding(response: httpx.Response) -> str:
 
 
 class _LimitedStream(httpcore.NetworkStream):
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, trusted_roots: Callable[[], ssl.SSLContext]) -> None:
         self._stream = stream
+        self._trusted_roots = trusted_roots
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         return self._stream.read(max_bytes, _time_left(timeout, httpcore.ReadTimeout))
@@ -90,14 +93,16 @@ class _LimitedStream(httpcore.NetworkStream):
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
         left = _time_left(timeout, httpcore.ConnectTimeout)
-        return _LimitedStream(self._stream.start_tls(ssl_context, server_hostname, left))
+        encrypted = self._stream.start_tls(self._trusted_roots(), server_hostname, left)
+        return _LimitedStream(encrypted, self._trusted_roots)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
 
 class _LimitedBackend(httpcore.NetworkBackend):
-    def __init__(self, only_checked_addresses: bool) -> None:
+    def __init__(self, trusted_roots: Callable[[], ssl.SSLContext], only_checked_addresses: bool) -> None:
+        self._trusted_roots = trusted_roots
         self._only_checked_addresses = only_checked_addresses
         self._backend = httpcore.SyncBackend()
 
@@ -117,7 +122,8 @@ class _LimitedBackend(httpcore.NetworkBackend):
         for address in addresses[:_MAX_ADDRESSES]:
             left = _time_left(timeout, httpcore.ConnectTimeout)
             try:
-                return _LimitedStream(self._backend.connect_tcp(address, port, left, local_address, socket_options))
+                stream = self._backend.connect_tcp(address, port, left, local_address, socket_options)
+                return _LimitedStream(stream, self._trusted_roots)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure

@@ -15,7 +15,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import httpx
 
 from dashscribe.adapters.http_connections import ONLY_IDENTITY, connection_limits, find_encoding
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.received_results import parse_result
 from dashscribe.errors import LargeResult, ResultRefused, ResultUnavailable, ResultUnreadable
 from dashscribe.redaction import redact_signatures, register_signed_url

@@ -12,9 +12,9 @@ from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
 from dashscribe.domain.jobs.job import Status
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.transcripts.output_files import OutputFile
 from dashscribe.domain.transcripts.result_files import JOB_ID_LENGTH, JOB_JSON, results_of
 from dashscribe.services.ports import StoredTranscript

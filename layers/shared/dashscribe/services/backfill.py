@@ -15,13 +15,12 @@ from urllib.parse import unquote_plus
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.media import Media, is_ignored, refusal
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.watched_keys import WatchedKeys
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
-from dashscribe.services.messages import ObjectCreated, backfill_event
 from dashscribe.services.ports import (
     BackfillLedger,
     BackfillQueue,
@@ -33,6 +32,7 @@ from dashscribe.services.ports import (
     Upload,
     UploadFinder,
 )
+from dashscribe.services.upload_events import ObjectCreated, backfill_event
 
 COUNTS = (
     *("listed", "queued", "skipped_done", "skipped_filtered", "skipped_ignored"),
@@ -58,7 +58,7 @@ class ListedObject(BaseModel):
     """An object as Step Functions lists it. `LastModified` is in seconds since 1970 (ItemReader `s3:listObjectsV2`), or
     a text, as are all the fields of an inventory, which alone names the bucket (`MANIFEST`)."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, populate_by_name=True, defer_build=True)
 
     bucket: str | None = Field(default=None, alias="Bucket")
     key: str = Field(alias="Key")
@@ -75,7 +75,7 @@ class ListedObject(BaseModel):
 class BackfillRequest(BaseModel):
     """What was asked for. A field that nobody knows is refused: a misspelt filter would queue the whole bucket."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     run: str
     prefix: str = ""
@@ -97,7 +97,7 @@ class BackfillRequest(BaseModel):
 class BackfillItem(BaseModel):
     """One listed object, with the request that it was listed for."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     object: ListedObject
     request: BackfillRequest
@@ -106,7 +106,7 @@ class BackfillItem(BaseModel):
 class BackfillBatch(BaseModel):
     """The state machine's input, and its output: the items that must be given to the function again."""
 
-    model_config = ConfigDict(frozen=True, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, populate_by_name=True, defer_build=True)
 
     items: list[BackfillItem] = Field(alias="Items")
     wait_seconds: int = 0

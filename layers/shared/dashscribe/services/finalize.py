@@ -24,9 +24,9 @@ from dashscribe.domain.jobs.job_files import (
 from dashscribe.domain.jobs.request_ids import ended_by
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.transcript_warnings import TranscriptWarnings, find_transcript_warnings
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.file_outcomes import ONE_OF_MANY_IN_RESULTS, FileOutcome, has_only_one_answered_file
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.received_results import DownloadedResult, as_received, has_transcripts
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.transcripts.result_files import ResultFolder
@@ -47,7 +47,7 @@ from dashscribe.observability import logger
 from dashscribe.redaction import redacted
 from dashscribe.services.concurrency import map_in_groups
 from dashscribe.services.delays import save_stalled
-from dashscribe.services.messages import FILES_PER_FINALIZER
+from dashscribe.services.finalize_requests import FILES_PER_FINALIZER
 from dashscribe.services.ports import Batch, Clock, JobRecords, ResultSource, ResultStore
 from dashscribe.services.publish import EndPublisher, publish_start
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from dashscribe.domain.jobs import job_changes as jobs
-from dashscribe.domain.jobs.inline_audio import sends_inline, with_inline_audio
+from dashscribe.domain.jobs.inline_audio import data_url, sends_inline, with_inline_audio
 from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.jobs.job_files import (
     job_files,
@@ -26,19 +26,18 @@ from dashscribe.domain.jobs.job_files import (
 from dashscribe.domain.jobs.retry_policy import MAX_LOST_CALL_RESPONSES
 from dashscribe.domain.jobs.timeouts import CALL_CLAIM_LASTS
 from dashscribe.domain.jobs.transcript_warnings import TranscriptWarnings, find_transcript_warnings
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.media import AUDIO_TOO_LONG, key_refusal, too_large_for, too_long_for
 from dashscribe.domain.recognition.options import Options, find_dropped_model
-from dashscribe.domain.recognition.parameters import JsonObject
-from dashscribe.domain.recognition.requests import data_url
 from dashscribe.domain.recognition.stored_replies import remove_secrets
 from dashscribe.domain.recognition.synchronous_replies import read_recognition, read_usage
 from dashscribe.domain.recognition.task_replies import read_request_id
 from dashscribe.domain.recognition.vendor_codes import is_format_refusal
 from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral
-from dashscribe.errors import ErrorClass, MalformedMessage, MediaUnusable, ResponseLost, VendorError
+from dashscribe.errors import ErrorClass, MediaUnusable, ResponseLost, VendorError
 from dashscribe.observability import logger
-from dashscribe.services.messages import RequeuedJob, parse_message
+from dashscribe.services.messages import parse_requeued_job
 from dashscribe.services.ports import (
     Clock,
     JobRecords,
@@ -52,8 +51,7 @@ from dashscribe.services.ports import (
 from dashscribe.services.publish import publish_start
 from dashscribe.services.rate_limits import submit_rate, submit_rate_key
 from dashscribe.services.submission.given_vocabularies import GivenVocabularies
-from dashscribe.services.submission.inbox import MessageInbox
-from dashscribe.services.submission.job_preparer import find_requeued
+from dashscribe.services.submission.inbox import MessageInbox, find_requeued
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 from dashscribe.services.submission.submission_pause import SubmissionPause
@@ -148,10 +146,7 @@ class TranscribeService:
         return report
 
     def _handle(self, body: str) -> SubmitReport:
-        message = parse_message(body)
-        if not isinstance(message, RequeuedJob):
-            raise MalformedMessage("The message is an S3 event; the synchronous queue takes only our own messages.")
-        job = find_requeued(message, self.records)
+        job = find_requeued(parse_requeued_job(body), self.records)
         logger.append_keys(job_id=job.job_id)
         try:
             return self._transcribe(job)

@@ -9,12 +9,8 @@ import pytest
 from hypothesis import strategies as st
 
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.options import (
-    MODEL_KEY,
-    PARAMETERS_KEY,
-    Options,
-    resolve_options,
-)
+from dashscribe.domain.recognition.option_resolution import MODEL_KEY, PARAMETERS_KEY, resolve_options
+from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.errors import InvalidOptions
 

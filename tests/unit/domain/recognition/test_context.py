@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from dashscribe.domain.recognition.catalogue import Region
 from dashscribe.domain.recognition.context import MAX_TURN_CHARACTERS, MAX_TURNS, is_cut, split_text
-from dashscribe.domain.recognition.options import Options, resolve_options
+from dashscribe.domain.recognition.option_resolution import resolve_options
+from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.errors import InvalidOptions, TextUnusable
 from tests.unit.domain.recognition.resolving import FILETRANS, FLASH, FUN_FLASH, OMNI, profile, resolve

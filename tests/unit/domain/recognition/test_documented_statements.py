@@ -16,7 +16,8 @@ from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.jobs.timeouts import RESULTS_LIVE
 from dashscribe.domain.recognition.catalogue import CATALOGUE, FAMILIES, Endpoint, Region, region_of
 from dashscribe.domain.recognition.media import Media, refusal
-from dashscribe.domain.recognition.options import MODEL_KEY, PARAMETERS_KEY, Options
+from dashscribe.domain.recognition.option_resolution import MODEL_KEY, PARAMETERS_KEY
+from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.requests import build_recognition_request, build_task_request
 from dashscribe.domain.recognition.synchronous_replies import read_recognition
 from dashscribe.domain.recognition.task_replies import TaskReply

@@ -7,11 +7,8 @@ from typing import Any
 import pytest
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Region
-from dashscribe.domain.recognition.fallback import Fallback
-from dashscribe.domain.recognition.options import (
-    PARAMETERS_KEY,
-    Options,
-)
+from dashscribe.domain.recognition.option_resolution import PARAMETERS_KEY
+from dashscribe.domain.recognition.options import Fallback, Options
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS
 from tests.unit.domain.recognition.resolving import (
     AUDIO,

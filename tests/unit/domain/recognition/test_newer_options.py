@@ -9,8 +9,9 @@ import pytest
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, FAMILIES, Endpoint, Region
 from dashscribe.domain.recognition.model_names import find_family
+from dashscribe.domain.recognition.option_resolution import MODEL_KEY, PARAMETERS_KEY
 from dashscribe.domain.recognition.option_warnings import PARAMETERS_NOT_CHECKED, VENDOR_PAGES_DISAGREE
-from dashscribe.domain.recognition.options import MODEL_KEY, PARAMETERS_KEY, Options
+from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.requests import build_recognition_request, build_task_request
 from tests.unit.domain.recognition.resolving import FILETRANS, FLASH, FUN_FLASH, OMNI, profile, profile_faults, resolve
 

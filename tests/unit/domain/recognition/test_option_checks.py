@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Region, region_of
-from dashscribe.domain.recognition.options import (
-    MODEL_KEY,
-    PARAMETERS_KEY,
-)
+from dashscribe.domain.recognition.option_resolution import MODEL_KEY, PARAMETERS_KEY
 from dashscribe.errors import InvalidOptions
 from tests.unit.domain.recognition.resolving import (
     AUDIO,

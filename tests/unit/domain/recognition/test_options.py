@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Region
-from dashscribe.domain.recognition.options import (
+from dashscribe.domain.recognition.option_resolution import (
     METADATA_KEYS,
     MODEL_KEY,
     PARAMETERS_KEY,
     PROFILE_KEY,
-    Options,
     resolve_options,
 )
+from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS
 from dashscribe.errors import InvalidOptions

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.options import MODEL_KEY, OUTPUTS_KEY, PROFILE_KEY, resolve_options
+from dashscribe.domain.recognition.option_resolution import MODEL_KEY, OUTPUTS_KEY, PROFILE_KEY, resolve_options
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS, OUTPUTS
 from dashscribe.domain.transcripts.script_rules import SubtitleOptions

@@ -10,12 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dashscribe.domain.recognition.catalogue import FAMILIES, Endpoint, Region
-from dashscribe.domain.recognition.options import (
-    MODEL_KEY,
-    PARAMETERS_KEY,
-    Options,
-    resolve_options,
-)
+from dashscribe.domain.recognition.option_resolution import MODEL_KEY, PARAMETERS_KEY, resolve_options
+from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.domain.transcripts.outputs import DEFAULT_OUTPUTS
 from dashscribe.errors import InvalidOptions, ProfilesUnreadable

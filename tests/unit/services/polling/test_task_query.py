@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from tests.support.constants import SUBMITTED, SUCCEEDED

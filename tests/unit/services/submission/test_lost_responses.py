@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.jobs.job import Status
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import CATALOGUE, ModelSpec
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from tests.support.constants import DELAYED, FAILED, START, SUBMITTED, SUCCEEDED

@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import ModelSpec
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask
 from dashscribe.services.submission.submit import GATHER_AT_MOST, GATHER_FOR
 from tests.support.constants import SUCCEEDED

@@ -13,7 +13,7 @@ from dashscribe.domain.jobs.job import Job, Status, Usage, WarningDetail
 from dashscribe.domain.jobs.pause import Announcement
 from dashscribe.domain.jobs.request_ids import RequestIds
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.profiles import DEFAULT_PROFILE
+from dashscribe.domain.recognition.options import DEFAULT_PROFILE
 from dashscribe.domain.timestamps import Timestamp
 from dashscribe.domain.transcripts.audio_facts import AudioFacts
 from dashscribe.domain.transcripts.result_files import ResultLocation, result_location

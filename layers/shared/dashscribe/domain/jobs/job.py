@@ -50,7 +50,7 @@ class Usage(BaseModel):
     `billed_seconds` are those of all channels. `estimated_cost_usd` is the list price of the seconds, or of the tokens.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     billed_seconds: int | None
     estimated_cost_usd: float | None
@@ -60,7 +60,7 @@ class Usage(BaseModel):
 class SplitFrom(BaseModel):
     """The submission of several files that the vendor refused, so that each file is submitted by itself."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     submission_id: str
     files: int
@@ -69,7 +69,7 @@ class SplitFrom(BaseModel):
 class WarningDetail(BaseModel):
     """What a warning is about: JSON pointers into `result.json`, at most ten."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     code: str
     pointers: list[str]
@@ -84,7 +84,7 @@ class Job(BaseModel):
     `model` is the model for which the job waited last, in its backlog or for the end of a pause. The index projects it.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     job_id: str
     revision: int = 0

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from dashscribe.domain.jobs.job import Job, Usage
 from dashscribe.domain.jobs.job_report import job_report
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import Region
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.received_results import DownloadedResult
 from dashscribe.domain.recognition.vendor_usage import Tokens
 from dashscribe.domain.transcripts.output_files import JSON, OutputFile, transcript_files

@@ -67,7 +67,7 @@ class Pauses(BaseModel):
     `version` identifies the record that was read.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     version: str = ""
     pauses: list[Pause] = Field(default_factory=list)

@@ -65,7 +65,7 @@ class Task(BaseModel):
     one is when a recorded query last found the task running.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     submission_id: str
     revision: int = 0

@@ -47,7 +47,7 @@ class TaskListState(BaseModel):
     Until `off_until` the list is not used. `page_size` is the size that the server returned last.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, defer_build=True)
 
     off_until: Timestamp | None = None
     page_size: int = 100

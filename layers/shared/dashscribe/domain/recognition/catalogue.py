@@ -1,6 +1,6 @@
 """The model catalogue: each model's request shape, parameters, languages, regions, prices and limits.
 
-To add a model, add a row. To add a model family, also add its parameters (`parameters.py`), the form of its names
+To add a model, add a row. To add a model family, also add its parameters (`parameter_sets.py`), the form of its names
 (`model_names.py`), its `RequestShape` (`requests.py`) and the code that reads its replies.
 Sources: docs/vendor-api.md#models, docs/vendor-api.md#language-codes, docs/vendor-api.md#file-limits,
 docs/vendor-api.md#rate-limits and docs/vendor-api.md#prices.
@@ -12,11 +12,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from dashscribe.domain.recognition.flash_parameters import (
-    FunAsrFlashParameters,
-    QwenAudioFiletransParameters,
-    QwenAudioFlashParameters,
-)
 from dashscribe.domain.recognition.model_names import find_family
 from dashscribe.domain.recognition.model_spec import (
     CHAT_PATH,
@@ -26,21 +21,10 @@ from dashscribe.domain.recognition.model_spec import (
     TRANSCRIPTION_PATH,
     Endpoint,
     ModelSpec,
+    ParameterSet,
     Region,
     RequestShape,
     region_of,
-)
-from dashscribe.domain.recognition.parameters import (
-    FunAsrParameters,
-    ModelParameters,
-    Paraformer8kV2Parameters,
-    ParaformerV1Parameters,
-    ParaformerV2Parameters,
-)
-from dashscribe.domain.recognition.qwen_parameters import (
-    OmniParameters,
-    Qwen3FiletransParameters,
-    Qwen3FlashParameters,
 )
 
 __all__ = [
@@ -94,7 +78,7 @@ def _fun_asr(
     return ModelSpec(
         name,
         "fun-asr",
-        FunAsrParameters,
+        ParameterSet.FUN_ASR,
         _EVERYWHERE,
         languages,
         _ASR_PRICE,
@@ -107,22 +91,22 @@ def _fun_asr(
 def _paraformer(
     name: str,
     languages: tuple[str, ...] = (),
-    parameters: type[ModelParameters] = Paraformer8kV2Parameters,
+    parameter_set: ParameterSet = ParameterSet.PARAFORMER_8K_V2,
     prices: Mapping[Region, float] = _PARAFORMER_PRICE,
     note: str = "",
 ) -> ModelSpec:
-    return ModelSpec(name, "paraformer", parameters, _BEIJING_ONLY, languages, prices, 20, note=note)
+    return ModelSpec(name, "paraformer", parameter_set, _BEIJING_ONLY, languages, prices, 20, note=note)
 
 
 def _paraformer_v1(name: str, note: str) -> ModelSpec:
-    return _paraformer(name, (), ParaformerV1Parameters, _NO_PRICE, note)
+    return _paraformer(name, (), ParameterSet.PARAFORMER_V1, _NO_PRICE, note)
 
 
 def _qwen3_filetrans(name: str, note: str = "") -> ModelSpec:
     return ModelSpec(
         name,
         "qwen3-asr-filetrans",
-        Qwen3FiletransParameters,
+        ParameterSet.QWEN3_FILETRANS,
         _EVERYWHERE,
         _QWEN3_LANGUAGES,
         _ASR_PRICE,
@@ -145,7 +129,7 @@ def _qwen_audio_filetrans(
     return ModelSpec(
         name,
         "qwen-audio-filetrans",
-        QwenAudioFiletransParameters,
+        ParameterSet.QWEN_AUDIO_FILETRANS,
         _EVERYWHERE,
         _NEWEST_LANGUAGES,
         prices,
@@ -158,7 +142,7 @@ def _qwen_audio_filetrans(
 def _synchronous(
     name: str,
     family: str,
-    parameters: type[ModelParameters],
+    parameter_set: ParameterSet,
     shape: RequestShape,
     languages: tuple[str, ...] | None,
     *,
@@ -173,7 +157,7 @@ def _synchronous(
     return ModelSpec(
         name,
         family,
-        parameters,
+        parameter_set,
         regions,
         languages,
         prices,
@@ -194,7 +178,7 @@ def _qwen3_flash(name: str, note: str = "", *, us: bool = False) -> ModelSpec:
     return _synchronous(
         name,
         "qwen3-asr-flash",
-        Qwen3FlashParameters,
+        ParameterSet.QWEN3_FLASH,
         RequestShape.AUDIO_MESSAGE,
         _QWEN3_LANGUAGES,
         regions=_US_ONLY if us else _EVERYWHERE,
@@ -208,7 +192,7 @@ def _qwen_audio_flash(name: str) -> ModelSpec:
     return _synchronous(
         name,
         "qwen-audio-flash",
-        QwenAudioFlashParameters,
+        ParameterSet.QWEN_AUDIO_FLASH,
         RequestShape.INPUT_AUDIO,
         _NEWEST_LANGUAGES,
         streams_by_default=True,
@@ -225,7 +209,7 @@ def _omni(
         _synchronous(
             name,
             "qwen-omni",
-            OmniParameters,
+            ParameterSet.OMNI,
             RequestShape.PROMPTED_AUDIO,
             (),
             regions=regions,
@@ -256,7 +240,7 @@ CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType(
                 note="the stable name of fun-asr-mtl-2025-08-25; the vendor recommends fun-asr",
             ),
             _fun_asr("fun-asr-mtl-2025-08-25", disputed=_DISPUTED_MTL_LANGUAGES),
-            _paraformer("paraformer-v2", _PARAFORMER_V2_LANGUAGES, ParaformerV2Parameters),
+            _paraformer("paraformer-v2", _PARAFORMER_V2_LANGUAGES, ParameterSet.PARAFORMER_V2),
             _paraformer("paraformer-8k-v2", note="Chinese telephone speech, 8 kHz"),
             _paraformer_v1("paraformer-v1", "legacy"),
             _paraformer_v1("paraformer-8k-v1", "legacy; Chinese telephone speech, 8 kHz"),
@@ -277,7 +261,7 @@ CATALOGUE: Mapping[str, ModelSpec] = MappingProxyType(
             _synchronous(
                 "fun-asr-flash-2026-06-15",
                 "fun-asr-flash",
-                FunAsrFlashParameters,
+                ParameterSet.FUN_ASR_FLASH,
                 RequestShape.INPUT_AUDIO,
                 None,
                 prices=_FLASH_PRICE,

@@ -9,6 +9,8 @@ import re
 
 _WORD = re.compile(r"=\?([^?\s]+)\?([bBqQ])\?([^?\s]*)\?=")
 _WORDS = re.compile(rf"{_WORD.pattern}(?:\s*{_WORD.pattern})*")
+BYTE_ORDER_MARK = "\ufeff"
+"""Editors on Windows write it at the beginning of a file."""
 
 
 def decode_encoded_words(value: str) -> str:

@@ -1,27 +1,13 @@
-"""The fallback model of a synchronous model, and its parameters."""
+"""How the fallback model of a synchronous model, and its parameters, are resolved."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
-
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import CATALOGUE, EQUIVALENT_LANGUAGE_CODES, ModelSpec, Region
 from dashscribe.domain.recognition.option_checks import check_parameters, find_model, find_region_fault
 from dashscribe.domain.recognition.option_warnings import HOTWORDS_NOT_SENT, OptionWarning, find_warnings
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.options import Fallback
 from dashscribe.domain.recognition.profiles import Profile
-
-
-class Fallback(BaseModel):
-    """The asynchronous model for a recording that is too large or too long for a synchronous model, or whose format it
-    refuses."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
-
-    model: str
-    family: str
-    parameters: JsonObject
-    warnings: tuple[str, ...] = ()
-    warning_messages: tuple[str, ...] = ()
 
 
 def resolve_fallback(

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, Field, StrictInt, field_validator
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.context import (
     CONTEXT_CUT,
     MAX_TURN_CHARACTERS,
@@ -13,13 +14,12 @@ from dashscribe.domain.recognition.context import (
     is_cut,
     split_turns,
 )
+from dashscribe.domain.recognition.media import SUPPORTED_EXTENSIONS
 from dashscribe.domain.recognition.parameters import (
-    AUDIO_FORMATS,
     STRICT,
     DiarizingParameters,
     HintedParameters,
     HotwordListParameters,
-    JsonObject,
     ModelParameters,
 )
 
@@ -111,7 +111,8 @@ class FunAsrFlashParameters(_ConversationContext, HotwordListParameters, HintedP
     format: str | None = Field(
         default=None,
         min_length=1,
-        description=f"the audio format, such as {' '.join(AUDIO_FORMATS)} (the format of the object's extension)",
+        description=f"the audio format, such as {' '.join(SUPPORTED_EXTENSIONS)} "
+        "(the format of the object's extension)",
     )
     sample_rate: str | None = Field(
         default=None,

@@ -10,13 +10,15 @@ from types import MappingProxyType
 from pydantic import BaseModel, ConfigDict
 
 from dashscribe.domain.recognition.catalogue import ModelSpec
-from dashscribe.domain.recognition.parameters import AUDIO_FORMATS
 from dashscribe.domain.transcripts.result_files import RESULT_FILE_NAMES
 
 MAX_SIZE_BYTES = 2 * 1024**3
 """Every asynchronous model accepts up to 2 GB per file (docs/vendor-api.md#file-limits)."""
 
-SUPPORTED_EXTENSIONS = AUDIO_FORMATS
+SUPPORTED_EXTENSIONS = (
+    "aac", "amr", "avi", "flac", "flv", "m4a", "mkv", "mov", "mp3", "mp4", "mpeg", "ogg", "opus", "wav", "webm", "wma",
+    "wmv",
+)  # fmt: skip
 """The 17 formats that Fun-ASR, Fun-ASR-Flash and Paraformer accept (docs/vendor-api.md#file-formats)."""
 
 FORMAT_OF_EXTENSION = MappingProxyType({

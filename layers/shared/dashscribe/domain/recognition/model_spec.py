@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from dashscribe.domain.recognition.parameters import ModelParameters
+if TYPE_CHECKING:
+    from dashscribe.domain.recognition.parameters import ModelParameters
 
 TRANSCRIPTION_PATH = "/api/v1/services/audio/asr/transcription"
 TASKS_PATH = "/api/v1/tasks"
@@ -69,6 +71,21 @@ class Endpoint(StrEnum):
     OPENAI = "openai"  # POST /compatible-mode/v1/chat/completions
 
 
+class ParameterSet(StrEnum):
+    """The parameters that models have in common. `parameter_sets.py` has the pydantic model of each."""
+
+    FUN_ASR = "fun-asr"
+    FUN_ASR_FLASH = "fun-asr-flash"
+    PARAFORMER_V1 = "paraformer-v1"
+    PARAFORMER_8K_V2 = "paraformer-8k-v2"
+    PARAFORMER_V2 = "paraformer-v2"
+    QWEN3_FILETRANS = "qwen3-filetrans"
+    QWEN3_FLASH = "qwen3-flash"
+    QWEN_AUDIO_FILETRANS = "qwen-audio-filetrans"
+    QWEN_AUDIO_FLASH = "qwen-audio-flash"
+    OMNI = "omni"
+
+
 @dataclass(frozen=True)
 class ModelSpec:
     """One row of the catalogue.
@@ -84,7 +101,7 @@ class ModelSpec:
 
     name: str
     family: str
-    parameters: type[ModelParameters]
+    parameter_set: ParameterSet
     regions: frozenset[Region]
     languages: tuple[str, ...] | None
     usd_per_second: Mapping[Region, float]
@@ -103,6 +120,16 @@ class ModelSpec:
     disputed_languages: frozenset[str] = frozenset()
     disputed_regions: frozenset[Region] = frozenset()
     note: str = ""
+
+    @property
+    def parameters(self) -> type[ModelParameters]:
+        """The pydantic model of the parameters.
+
+        The models are imported here because most functions start without them (docs/performance.md#cold-start).
+        """
+        from dashscribe.domain.recognition.parameter_sets import PARAMETERS
+
+        return PARAMETERS[self.parameter_set]
 
     @property
     def is_synchronous(self) -> bool:

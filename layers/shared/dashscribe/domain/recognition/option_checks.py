@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from pydantic import ValidationError
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import (
     CATALOGUE,
     EQUIVALENT_LANGUAGE_CODES,
@@ -16,8 +16,8 @@ from dashscribe.domain.recognition.catalogue import (
     Region,
     find_spec,
 )
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profile
+from dashscribe.domain.recognition.quoting import quote
 
 MIN_ABSOLUTE_VALUE, MAX_ABSOLUTE_VALUE = 1e-100, 1e100
 MAX_LEVELS = 20
@@ -187,10 +187,3 @@ def _find_language_faults(spec: ModelSpec, given: JsonObject) -> list[str]:
 def _lower_first(message: str) -> str:
     message = message.removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
-
-
-def quote(value: object) -> str:
-    """Shorten a given value, and make it safe to store and to publish."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-    short = (text if len(text) <= 80 else text[:77] + "...").encode(errors="replace").decode()
-    return repr(short) if isinstance(value, str) else short

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import Endpoint, ModelSpec, Region
 from dashscribe.domain.recognition.context import CONTEXT_CUT, MAX_TURN_CHARACTERS, MAX_TURNS
-from dashscribe.domain.recognition.parameters import JsonObject
 
 PARAMETERS_NOT_CHECKED = "PARAMETERS_NOT_CHECKED"
 """A parameter that this release does not know is sent, because the catalogue does not have the model."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
-from dashscribe.domain.recognition.option_checks import quote
 from dashscribe.domain.recognition.profiles import Profile
+from dashscribe.domain.recognition.quoting import quote
 from dashscribe.domain.transcripts.outputs import OUTPUTS, ordered_outputs, parse_outputs
 from dashscribe.domain.transcripts.script_rules import SubtitleOptions
 

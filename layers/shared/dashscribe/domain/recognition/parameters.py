@@ -12,16 +12,8 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator, model_validator
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.vocabulary import PreparedVocabulary
-
-JsonObject = dict[str, Any]  # a JSON object of the vendor or of an uploader, whose shape we do not define
-
-AUDIO_FORMATS = (
-    "aac", "amr", "avi", "flac", "flv", "m4a", "mkv", "mov", "mp3", "mp4", "mpeg", "ogg", "opus", "wav", "webm", "wma",
-    "wmv",
-)  # fmt: skip
-"""The formats that the vendor lists (docs/vendor-api.md#file-formats)."""
-
 
 STRICT = ConfigDict(extra="forbid", strict=True, defer_build=True)
 """`defer_build` keeps the cold start short: a function uses the parameters of few model families."""

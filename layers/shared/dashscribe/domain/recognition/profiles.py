@@ -6,15 +6,13 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SkipValidation, ValidationError
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import Endpoint
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.recognition.encoded_words import BYTE_ORDER_MARK
+from dashscribe.domain.recognition.options import DEFAULT_PROFILE
 from dashscribe.domain.transcripts.outputs import OUTPUTS
 from dashscribe.domain.transcripts.script_rules import SubtitleOptions
 from dashscribe.errors import ProfilesUnreadable
-
-DEFAULT_PROFILE = "default"
-BYTE_ORDER_MARK = "\ufeff"
-"""Editors on Windows write it at the beginning of a file."""
 
 
 class Profile(BaseModel):

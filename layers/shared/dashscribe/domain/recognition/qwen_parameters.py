@@ -7,8 +7,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, Field, StrictBool, StrictInt
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.context import MAX_CONTEXT_CHARACTERS
-from dashscribe.domain.recognition.parameters import STRICT, ChannelParameters, JsonObject, ModelParameters
+from dashscribe.domain.recognition.parameters import STRICT, ChannelParameters, ModelParameters
 
 ITN_LANGUAGES = ("zh", "en")
 WORD_LANGUAGES = ("zh", "en", "ja", "ko", "de", "fr", "es", "it", "pt", "ru")

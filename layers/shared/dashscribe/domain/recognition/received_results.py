@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.json_object import JsonObject
 
 _STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
 _FILE_URL = re.compile(rb'("file_url"\s*:\s*)(' + _STRING + rb")", re.DOTALL)

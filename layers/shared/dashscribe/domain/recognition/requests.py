@@ -6,10 +6,10 @@ docs/vendor-api.md#fun-asr-flash-request and docs/vendor-api.md#qwen-omni.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import (
     CHAT_PATH,
     GENERATION_PATH,
@@ -20,7 +20,7 @@ from dashscribe.domain.recognition.catalogue import (
 )
 from dashscribe.domain.recognition.flash_parameters import FunAsrFlashParameters, QwenAudioFiletransParameters
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject, PhraseParameters
+from dashscribe.domain.recognition.parameters import PhraseParameters
 from dashscribe.domain.recognition.qwen_parameters import OmniParameters, Qwen3FlashParameters
 
 DEFAULT_PROMPT = (
@@ -72,27 +72,6 @@ def build_recognition_request(options: Options, file_url: str, extension: str) -
     if isinstance(given, Qwen3FlashParameters):
         return (_chat if options.endpoint is Endpoint.OPENAI else _audio_message)(options, given, file_url)
     raise LookupError(f"{spec.name} is not a synchronous model")
-
-
-MIME_TYPES = {
-    "mp3": "audio/mpeg",
-    "m4a": "audio/mp4",
-    "mp4": "video/mp4",
-    "mov": "video/quicktime",
-    "mpeg": "video/mpeg",
-}
-"""The media types of formats whose type is not `audio/<format>`."""
-
-
-def data_url(media: bytes, media_format: str, spec: ModelSpec) -> str:
-    """Return the recording as a data URL, which takes the place of its URL in a synchronous call.
-
-    Qwen-Omni's has no media type, because its request names the format (docs/vendor-api.md#qwen-omni).
-    """
-    mime_type = MIME_TYPES.get(media_format, f"audio/{media_format}")
-    if spec.shape is RequestShape.PROMPTED_AUDIO:
-        mime_type = ""
-    return f"data:{mime_type};base64,{base64.b64encode(media).decode()}"
 
 
 def _audio_message(options: Options, given: Qwen3FlashParameters, file_url: str) -> VendorRequest:

@@ -6,9 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.file_urls import is_url_of_media
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.received_results import DownloadedResult, replace_texts
 from dashscribe.redaction import REDACTED, find_urls, is_signed_url, redact_document, redact_signatures
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
-from dashscribe.domain.recognition.parameters import JsonObject
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.task_replies import FRAMES
 from dashscribe.domain.recognition.tolerant import JsonPath, OddValues, read_objects, read_text
 from dashscribe.domain.recognition.vendor_usage import TaskUsage

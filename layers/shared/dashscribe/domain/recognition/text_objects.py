@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import CATALOGUE, ModelSpec
-from dashscribe.domain.recognition.option_checks import quote
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.profiles import Profile
+from dashscribe.domain.recognition.quoting import quote
 from dashscribe.errors import TextUnusable
 
 CONTEXT_OBJECT_KEY = "dashscribe-context-object"

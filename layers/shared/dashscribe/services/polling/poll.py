@@ -20,7 +20,7 @@ from dashscribe.errors import RecordUnreadable, StaleRecord
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.delays import save_stalled
-from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
+from dashscribe.services.finalize_requests import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.pauses import PauseKeeper
 from dashscribe.services.polling.backlog import Backlog
 from dashscribe.services.polling.dead_letters import DeadLetterRedriver

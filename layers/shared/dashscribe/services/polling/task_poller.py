@@ -13,7 +13,7 @@ from functools import cached_property
 from dashscribe.domain.jobs.job import Due
 from dashscribe.domain.jobs.task import MAX_WAIT, TaskPhase
 from dashscribe.services.concurrency import map_concurrently
-from dashscribe.services.messages import FILES_PER_FINALIZER, FinalizeRequest
+from dashscribe.services.finalize_requests import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.pauses import PauseKeeper
 from dashscribe.services.polling.list_knowledge import ListKnowledge
 from dashscribe.services.polling.pass_budget import PASS_TIME, PassBudget

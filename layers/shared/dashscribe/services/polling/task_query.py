@@ -17,7 +17,7 @@ from dashscribe.domain.recognition.task_replies import UNKNOWN, TaskOutput, Task
 from dashscribe.errors import ErrorClass, RecordUnreadable, ResponseLost, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.delays import save_stalled
-from dashscribe.services.messages import FinalizeRequest
+from dashscribe.services.finalize_requests import FinalizeRequest
 from dashscribe.services.pauses import PauseKeeper
 from dashscribe.services.polling.list_knowledge import ListKnowledge
 from dashscribe.services.polling.pass_budget import PassBudget

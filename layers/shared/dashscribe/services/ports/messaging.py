@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.pause import Announcement
-from dashscribe.domain.recognition.profiles import Profiles
+
+if TYPE_CHECKING:
+    from dashscribe.domain.recognition.profiles import Profiles
 
 
 class Clock(Protocol):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.transcripts.output_files import OutputFile
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import ModelSpec
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.task_replies import AcceptedTask, TaskList, TaskReply
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from dashscribe.domain.recognition.vocabulary import ListedVocabulary, Vocabulary, VocabularyContent
+if TYPE_CHECKING:
+    from dashscribe.domain.recognition.vocabulary import ListedVocabulary, Vocabulary, VocabularyContent
 
 
 class VocabularyService(Protocol):

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from dashscribe.domain.jobs.job import Job
 from dashscribe.errors import MalformedMessage, RecordUnreadable, StaleRecord
 from dashscribe.observability import logger
-from dashscribe.services.messages import is_requeued_job
+from dashscribe.services.messages import RequeuedJob, is_requeued_job
 from dashscribe.services.ports import DeadLetterQueue, JobRecords, Message
 from dashscribe.services.submission.failed_runs import count_failed_run
 from dashscribe.services.submission.report import NOTHING, SubmitReport
@@ -66,3 +67,11 @@ class MessageInbox:
             logger.exception("dead-letter queue refused a message", message_id=message.message_id)
             return self._returned(message)
         return Processed(None, is_done=True, report=SubmitReport(dead_lettered=1))
+
+
+def find_requeued(message: RequeuedJob, records: JobRecords) -> Job:
+    """The job that a requeue message names. Raises `MalformedMessage` when it does not exist."""
+    job = records.find(message.job_id)
+    if job is None:
+        raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
+    return job

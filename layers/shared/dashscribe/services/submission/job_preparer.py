@@ -19,11 +19,12 @@ from dashscribe.domain.recognition.media import (
     refusal,
     too_large_for,
 )
-from dashscribe.domain.recognition.options import Options, find_dropped_model, resolve_options
+from dashscribe.domain.recognition.option_resolution import resolve_options
+from dashscribe.domain.recognition.options import Options, find_dropped_model
 from dashscribe.domain.recognition.watched_keys import WatchedKeys
-from dashscribe.errors import InvalidOptions, MalformedMessage, MediaArchived, MediaUnusable, ProfilesUnreadable
+from dashscribe.errors import InvalidOptions, MediaArchived, MediaUnusable, ProfilesUnreadable
 from dashscribe.observability import logger
-from dashscribe.services.messages import ObjectCreated, ObjectRestored, RequeuedJob, parse_message
+from dashscribe.services.messages import RequeuedJob
 from dashscribe.services.ports import (
     Clock,
     JobQueue,
@@ -33,9 +34,11 @@ from dashscribe.services.ports import (
     TextSource,
     TranscriptFinder,
 )
+from dashscribe.services.submission.inbox import find_requeued
 from dashscribe.services.submission.job_recorder import JobRecorder
 from dashscribe.services.submission.report import NOTHING, SubmitReport
 from dashscribe.services.submission.submission_pause import SubmissionPause
+from dashscribe.services.upload_events import ObjectCreated, ObjectRestored, parse_message
 
 
 @dataclass(frozen=True)
@@ -207,11 +210,3 @@ class JobPreparer:
 
     def _failed(self, job: Job, code: str, message: str) -> Preparation:
         return Preparation(report=self.recorder.fail(job, code, message))
-
-
-def find_requeued(message: RequeuedJob, records: JobRecords) -> Job:
-    """The job that a requeue message names. Raises `MalformedMessage` when it does not exist."""
-    job = records.find(message.job_id)
-    if job is None:
-        raise MalformedMessage(f"The message names the job {message.job_id!r}, which does not exist.")
-    return job

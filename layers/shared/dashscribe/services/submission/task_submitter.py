@@ -14,10 +14,10 @@ from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.request_ids import refused_by
 from dashscribe.domain.jobs.task import Task
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.file_outcomes import ONE_OF_MANY_IN_RESULTS
 from dashscribe.domain.recognition.file_urls import find_url_mark
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.errors import ResponseLost, StaleRecord, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import Clock, JobRecords, MediaStore, RateLimiter, SpeechService, VendorFacts

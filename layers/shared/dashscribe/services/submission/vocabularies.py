@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.parameters import JsonObject
 from dashscribe.domain.recognition.vocabulary import MAX_LISTS, Vocabulary, vocabulary_prefix
 from dashscribe.errors import ErrorClass, StaleRecord, VendorError
 from dashscribe.observability import logger
