@@ -63,6 +63,14 @@ def submitted(files: int = FILES, seconds: float = 1000, **vendor: object) -> Wo
     return world
 
 
+def test_a_pass_queries_only_what_the_list_reports_as_ended_when_it_has_found_enough() -> None:
+    world = submitted(scans.MAX_ENDED + 10, seconds=10, largest_page=scans.MAX_ENDED)
+    world.now += timedelta(minutes=1)
+    report = world.poll_pass()
+    assert report is not None
+    assert (world.vendor.list_pages, report.queries) == (1, scans.MAX_ENDED)
+
+
 def test_what_the_list_reports_as_running_costs_no_write() -> None:
     world = submitted()
     world.now += timedelta(seconds=9)
