@@ -22,10 +22,9 @@ from typing import Any, TypeVar
 
 import pytest
 
-from dashscribe.adapters.configuration import MAX_AGE_SECONDS
 from dashscribe.adapters.dynamodb.items import attributes_of, to_item
 from dashscribe.domain.jobs.job import Due, Job
-from dashscribe.domain.jobs.pause import Pauses
+from dashscribe.domain.jobs.pause import CONFIGURATION_KEPT_SECONDS, Pauses
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.json_object import JsonObject
@@ -489,8 +488,8 @@ class SimulatedAws(World):
         return super().api_key()
 
     def _read_key(self, function: str) -> None:
-        """A function reads the key again after `MAX_AGE_SECONDS`."""
-        if self.time.seconds - self._key_read.get(function, -MAX_AGE_SECONDS) >= MAX_AGE_SECONDS:
+        """A function reads the key again after `CONFIGURATION_KEPT_SECONDS`."""
+        if self.time.seconds - self._key_read.get(function, -CONFIGURATION_KEPT_SECONDS) >= CONFIGURATION_KEPT_SECONDS:
             self._key_read[function] = self.time.seconds
             self.bill["secret_reads"] += 1
 

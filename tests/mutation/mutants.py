@@ -17,6 +17,11 @@ SEPARATOR = "ǁ"
 """mutmut's separator between `x`, the class and the method in a mutant's name."""
 SENTENCE = re.compile(r"^[A-Z'`({ ].*[a-z,] [a-z].* [a-z]|[a-z] [a-z].* [a-z].*[.,;:] ?$")
 """Three words or more that begin like a sentence or end like one."""
+CASELESS_NAMES = frozenset(
+    {"GET", "POST", "Authorization", "Content-Encoding", "Content-Type", "Location", "X-DashScope-WorkSpace"}
+)
+"""Names of headers, and methods, which httpx writes in capitals."""
+DYNAMODB_KEYWORD = re.compile(r"\b(?:ADD|AND|OR|REMOVE|SET)\b")
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Mutant:
 
     @cached_property
     def only_changes_text(self) -> bool:
-        """Whether the mutant changes only what a log line says, or the wording of a sentence."""
+        """Whether the mutant changes only what a log line says, the wording of a sentence, or a letter case."""
         path = _difference(*self._trees)
         if any(_is_log_call(before) for before, _ in path):
             return True
@@ -70,6 +75,8 @@ class Mutant:
         was, becomes = before.value, after.value
         if not (isinstance(was, str) and isinstance(becomes, str)):
             return False
+        if _has_equal_effect(was, becomes):
+            return True
         is_reason = any(isinstance(node, ast.Raise) for node, _ in path) and len(was.split()) > 2
         if not is_reason and not SENTENCE.search(was):
             return False
@@ -126,6 +133,13 @@ def _children(before: ast.AST, after: ast.AST) -> Iterator[tuple[ast.AST | None,
     if len(one) != len(other):
         yield None, None
     yield from zip(one, other, strict=False)
+
+
+def _has_equal_effect(was: str, becomes: str) -> bool:
+    """Whether the strings differ only in a letter case that HTTP or DynamoDB ignores."""
+    if was in CASELESS_NAMES:
+        return becomes.lower() == was.lower()
+    return becomes != was and becomes == DYNAMODB_KEYWORD.sub(lambda keyword: keyword[0].lower(), was)
 
 
 def _is_log_call(node: ast.AST) -> bool:

@@ -50,7 +50,7 @@ class Vendor:
     def __init__(self, answer: Answer, workspace_id: str = "") -> None:
         self.requests: list[httpx.Request] = []
         self._answer = answer
-        client = httpx.Client(transport=httpx.MockTransport(self._reply))
+        client = httpx.Client(transport=httpx.MockTransport(self._reply), follow_redirects=True)
         self.adapter = DashScopeHttp(client, BASE, lambda: KEY, workspace_id)
 
     def _reply(self, request: httpx.Request) -> httpx.Response:

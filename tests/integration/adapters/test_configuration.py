@@ -9,7 +9,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from dashscribe.adapters.configuration import MAX_AGE_SECONDS, ApiKey, SsmProfiles
+from dashscribe.adapters.configuration import ApiKey, SsmProfiles
+from dashscribe.domain.jobs.pause import CONFIGURATION_KEPT_SECONDS
 from dashscribe.domain.recognition.profiles import Profiles
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 from dashscribe.redaction import redacted
@@ -123,12 +124,13 @@ def test_a_secret_that_may_not_be_read_is_not_a_missing_key(
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetSecretValue")
 
     monkeypatch.setattr(secrets, "get_secret_value", refuse)
-    with pytest.raises(VendorError, match="API_KEY_UNREADABLE"):
+    with pytest.raises(VendorError, match="API_KEY_UNREADABLE: The secret arn cannot be read at present") as caught:
         ApiKey(secrets, "arn")()
+    assert caught.value.error_class is ErrorClass.ACCOUNT_WIDE
 
 
 def test_a_change_applies_within_a_minute() -> None:
-    assert MAX_AGE_SECONDS < 60
+    assert CONFIGURATION_KEPT_SECONDS < 60
 
 
 def test_a_new_key_is_used_after_the_cached_one_expires(
@@ -139,11 +141,11 @@ def test_a_new_key_is_used_after_the_cached_one_expires(
     with pytest.raises(VendorError):
         api_key()
     secrets.put_secret_value(SecretId=arn, SecretString="sk-first")
-    pass_time(MAX_AGE_SECONDS + 1)
+    pass_time(CONFIGURATION_KEPT_SECONDS + 1)
     assert api_key() == "sk-first"
     secrets.put_secret_value(SecretId=arn, SecretString='{"api_key": "sk-second"}')
     assert api_key() == "sk-first", "read again before the cache expired, which costs money"
-    pass_time(MAX_AGE_SECONDS + 1)
+    pass_time(CONFIGURATION_KEPT_SECONDS + 1)
     assert api_key() == "sk-second"
 
 
@@ -174,7 +176,7 @@ def test_a_parameter_that_does_not_exist_means_no_profiles(ssm: SSMClient, pass_
     assert source.profiles() == Profiles()
     parameter(ssm, PROFILES)
     assert source.profiles() == Profiles(), "read again before the cache expired"
-    pass_time(MAX_AGE_SECONDS + 1)
+    pass_time(CONFIGURATION_KEPT_SECONDS + 1)
     assert list(source.profiles().profiles) == ["calls"]
 
 
@@ -183,7 +185,7 @@ def test_a_parameter_that_may_not_be_read_is_an_error(ssm: SSMClient, monkeypatc
         raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetParameter")
 
     monkeypatch.setattr(ssm, "get_parameter", refuse)
-    with pytest.raises(ProfilesUnreadable):
+    with pytest.raises(ProfilesUnreadable, match="The parameter /stack/profiles cannot be read at present"):
         SsmProfiles(ssm, "/stack/profiles").profiles()
 
 
@@ -202,7 +204,7 @@ def test_changed_profiles_are_used_after_the_cached_ones_expire(
     assert list(source.profiles().profiles) == ["calls"]
     parameter(ssm, '{"profiles": {"new": {}}}')
     assert list(source.profiles().profiles) == ["calls"]
-    pass_time(MAX_AGE_SECONDS + 1)
+    pass_time(CONFIGURATION_KEPT_SECONDS + 1)
     assert list(source.profiles().profiles) == ["new"]
 
 
@@ -213,5 +215,5 @@ def test_a_fixed_profiles_document_is_used_after_the_cached_one_expires(
     with pytest.raises(ProfilesUnreadable):
         source.profiles()
     parameter(ssm, PROFILES)
-    pass_time(MAX_AGE_SECONDS + 1)
+    pass_time(CONFIGURATION_KEPT_SECONDS + 1)
     assert list(source.profiles().profiles) == ["calls"]

@@ -28,7 +28,7 @@ class Vendor:
     def __init__(self, answer: Answer, workspace_id: str = "", base_url: str = BASE) -> None:
         self.requests: list[httpx.Request] = []
         self._answer = answer
-        client = httpx.Client(transport=httpx.MockTransport(self._reply))
+        client = httpx.Client(transport=httpx.MockTransport(self._reply), follow_redirects=True)
         self.adapter = DashScopeHttp(client, base_url, lambda: "sk-secret-key", workspace_id)
 
     def _reply(self, request: httpx.Request) -> httpx.Response:
@@ -85,6 +85,12 @@ def test_a_query_is_one_get_of_the_task() -> None:
     assert "x-dashscope-async" not in vendor.request.headers
 
 
+def test_any_character_of_a_task_id_is_part_of_it() -> None:
+    vendor = Vendor(answering(200, {"output": {"task_id": "t", "task_status": "RUNNING"}}))
+    vendor.adapter.query("../a b?c/任")
+    assert vendor.request.url.raw_path == b"/api/v1/tasks/..%2Fa%20b%3Fc%2F%E4%BB%BB"
+
+
 def test_a_cancellation_is_one_post_to_the_task() -> None:
     vendor = Vendor(answering(200, {"request_id": "r"}))
     vendor.adapter.cancel("task/1 2")
@@ -126,6 +132,12 @@ def test_a_new_key_is_used_for_the_next_request() -> None:
     adapter.query("t")
     adapter.query("t")
     assert seen == ["Bearer sk-old", "Bearer sk-new"]
+
+
+def test_no_workspace_is_the_default() -> None:
+    vendor = Vendor(answering(200, ACCEPTED))
+    DashScopeHttp(httpx.Client(transport=httpx.MockTransport(vendor._reply)), BASE, lambda: "sk-1").query("t")
+    assert "x-dashscope-workspace" not in vendor.request.headers
 
 
 def test_without_a_key_nothing_is_sent() -> None:
@@ -237,7 +249,17 @@ def test_an_html_page_of_a_proxy_is_retryable(status: int, code: str, error_clas
     assert len(vendor.requests) == 1
 
 
-def test_a_redirect_is_not_followed_with_the_key() -> None:
+@pytest.mark.parametrize(("status", "is_success"), [(199, False), (200, True), (201, True), (299, True), (300, False)])
+def test_only_a_status_of_success_accepts_a_submission(status: int, is_success: bool) -> None:
+    adapter = Vendor(answering(status, ACCEPTED)).adapter
+    if is_success:
+        assert adapter.submit(FUN_ASR, ["u"], {}).task_id == "task-1"
+        return
+    with pytest.raises(VendorError, match=f"HTTP_{status}: DashScope returned HTTP {status}"):
+        adapter.submit(FUN_ASR, ["u"], {})
+
+
+def test_a_redirect_is_not_followed_with_the_key_even_by_a_client_that_follows_redirects() -> None:
     vendor = Vendor(lambda _: httpx.Response(302, headers={"location": "https://evil.example/"}))
     with pytest.raises(VendorError, match="HTTP_302"):
         vendor.adapter.query("t")
@@ -245,24 +267,37 @@ def test_a_redirect_is_not_followed_with_the_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "reason"),
     [
-        answering(200, text="<html>captive portal</html>"),
-        answering(200, text=""),
-        answering(200, text='{"output": {"task_id": "cut'),
-        answering(200, {}),
-        answering(200, ["a list"]),
-        answering(200, {"request_id": "r"}),
-        answering(200, {"output": "text"}),
-        answering(200, {"output": {}}),
-        answering(200, {"output": {"task_id": "", "task_status": "PENDING"}}),
-        answering(200, {"output": {"task_status": "PENDING"}}),
+        (answering(200, text="<html>captive portal</html>"), "HTTP 200 without a readable body"),
+        (answering(200, text=""), "HTTP 200 without a readable body"),
+        (answering(200, text='{"output": {"task_id": "cut'), "HTTP 200 without a readable body"),
+        (answering(200, {}), "HTTP 200 without a readable body"),
+        (answering(200, ["a list"]), "HTTP 200 without a readable body"),
+        (answering(200, {"request_id": "r"}), "has no task id"),
+        (answering(200, {"output": "text"}), "has no task id"),
+        (answering(200, {"output": {"task_id": "task-1", "results": "none"}}), "has an unknown shape"),
+        (answering(200, {"output": {}}), "has no task id"),
+        (answering(200, {"output": {"task_id": "", "task_status": "PENDING"}}), "has no task id"),
+        (answering(200, {"output": {"task_status": "PENDING"}}), "has no task id"),
     ],
-    ids=["HTML", "empty", "cut off", "{}", "list", "no output", "odd output", "empty output", "empty id", "no id"],
+    ids=[
+        "HTML",
+        "empty",
+        "cut off",
+        "{}",
+        "list",
+        "no output",
+        "odd output",
+        "odd results",
+        "empty output",
+        "empty id",
+        "no id",
+    ],
 )
-def test_a_response_without_a_readable_task_id_counts_as_lost(answer: Answer) -> None:
+def test_a_response_without_a_readable_task_id_counts_as_lost(answer: Answer, reason: str) -> None:
     vendor = Vendor(answer)
-    with pytest.raises(ResponseLost) as caught:
+    with pytest.raises(ResponseLost, match=reason) as caught:
         vendor.adapter.submit(FUN_ASR, ["u"], {})
     assert caught.value.error_class is ErrorClass.RETRYABLE
     assert len(vendor.requests) == 1

@@ -87,6 +87,11 @@ def test_a_reply_without_a_stream_is_accepted_for_a_streamed_call() -> None:
     assert Vendor(answering(200, reply)).transcribe(CHAT_STREAMED) == reply
 
 
+def test_a_type_beside_the_choices_is_not_an_error() -> None:
+    reply = {"choices": [{"message": {"content": "Hello."}}], "type": "chat"}
+    assert Vendor(answering(200, reply)).transcribe(CHAT) == reply
+
+
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n"], ids=["LF", "CR", "CRLF"])
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 10_000])
 def test_a_stream_is_read_with_any_line_ends_and_in_chunks_of_any_size(end: str, size: int) -> None:

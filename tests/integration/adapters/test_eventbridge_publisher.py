@@ -12,8 +12,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from dashscribe.adapters.eventbridge_publisher import EventBridgePublisher
+from dashscribe.domain.jobs.events import pause_detail
 from dashscribe.domain.jobs.job import Job, Status
-from dashscribe.domain.jobs.pause import Pauses, end_pauses, start_pause
+from dashscribe.domain.jobs.pause import Announcement, Pauses, end_pauses, start_pause
 from dashscribe.errors import PublishFailed
 
 if TYPE_CHECKING:
@@ -274,6 +275,28 @@ def test_a_call_stays_below_256_kb_with_keys_that_grow_as_json(
     EventBridgePublisher(bus, "the-bus").publish([longest] * 20, now)
     assert len(sizes) > 2
     assert max(sizes) < 256 * 1024
+
+
+def test_as_many_events_as_fit_go_into_one_call(
+    bus: EventBridgeClient, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each call costs a request. Two events of 125,000 bytes fill one."""
+    calls: list[list[int]] = []
+
+    def counted(Entries: list[Any]) -> Any:  # noqa: N803 - the SDK's own name
+        calls.append([len(entry["Detail"].encode()) for entry in Entries])
+        return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in Entries]}
+
+    def announcement(size: int) -> Announcement:
+        [begun] = start_pause(Pauses(), "Arrearage", "", now).announcements
+        empty = len(pause_detail(begun).model_dump_json().encode())
+        message = "é" * ((size - empty) // 2) + "x" * ((size - empty) % 2)
+        return begun.model_copy(update={"pause": begun.pause.model_copy(update={"message": message})})
+
+    monkeypatch.setattr(bus, "put_events", counted)
+    sizes = [125_000, 125_000, 1_000, 125_000, 124_000, 1_000, 260_000, 1_000]
+    EventBridgePublisher(bus, "the-bus").announce([announcement(size) for size in sizes])
+    assert calls == [[125_000, 125_000], [1_000, 125_000, 124_000], [1_000], [260_000], [1_000]]
 
 
 def test_the_start_and_the_end_of_a_pause_are_events_that_name_its_scope(

@@ -31,6 +31,11 @@ def test_unknown_durations_of_a_silent_recording_are_stored_and_read() -> None:
     assert AudioFacts.model_validate(from_item(stored)["audio"]) == facts
 
 
+def test_a_value_that_the_table_cannot_store_is_an_error_that_names_its_type() -> None:
+    with pytest.raises(TypeError, match="cannot store a value of the type set"):
+        to_item({"parameters": {"languages": {"zh", "en"}}})
+
+
 def test_numbers_in_parameters_keep_their_type_and_value() -> None:
     parameters: dict[str, Any] = {"channel_id": [0, 1], "speech_noise_threshold": 0.5, "deep": [{"n": 2}]}
     for _ in range(3):
@@ -168,7 +173,7 @@ def test_an_invalid_page_size_is_unknown(page_size: object) -> None:
 
 
 def test_a_response_that_is_not_a_task_list_is_an_error() -> None:
-    with pytest.raises(VendorError) as refused:
+    with pytest.raises(VendorError, match=r"NO_LIST: .* is not a task list") as refused:
         dashscope(httpx.Response(200, json={"output": {"tasks": []}})).list_page("fun-asr", 1, 100)
     assert (refused.value.code, refused.value.error_class) == ("NO_LIST", ErrorClass.PERMANENT)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -65,6 +66,18 @@ def put(
     )
 
 
+def refusing(status: int, code: str) -> Callable[..., Any]:
+    """A request of S3 that is refused with this status and error code."""
+
+    def refuse(**_: object) -> None:
+        raise ClientError(
+            {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
+            "Operation",
+        )
+
+    return refuse
+
+
 # head
 
 
@@ -100,30 +113,58 @@ def test_an_archived_object_is_refused_until_it_is_restored(s3: S3Client, storag
     archived = media.model_copy(
         update={"key": "old.wav", "etag": reply["ETag"].strip('"'), "version_id": reply.get("VersionId")}
     )
-    with pytest.raises(MediaArchived, match="Restore it"):
+    with pytest.raises(MediaArchived, match=rf"s3://media/old\.wav is archived \({storage}\)\. Restore it"):
         S3Media(s3, 60).head(archived)
+    with pytest.raises(MediaArchived, match=r"s3://media/old\.wav is archived\. Restore it"):
+        S3Media(s3, 60).read(archived)
+    assert S3Media(s3, 60).head(archived, archived_too=True) == {}
     s3.restore_object(Bucket="media", Key="old.wav", RestoreRequest={"Days": 1})
     assert S3Media(s3, 60).head(archived) == {}
 
 
+@pytest.mark.parametrize("tier", ["ARCHIVE_ACCESS", "DEEP_ARCHIVE_ACCESS"])
+def test_an_object_in_an_archive_tier_is_refused_with_the_name_of_the_tier(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch, tier: str
+) -> None:
+    media = put(s3)
+    reply = {**s3.head_object(Bucket="media", Key=media.key), "StorageClass": "INTELLIGENT_TIERING"}
+    monkeypatch.setattr(s3, "head_object", lambda **_: {**reply, "ArchiveStatus": tier})
+    with pytest.raises(MediaArchived, match=rf"is archived \({tier}\)"):
+        S3Media(s3, 60).head(media)
+    monkeypatch.setattr(s3, "head_object", lambda **_: reply)
+    assert S3Media(s3, 60).head(media) == {}
+
+
 @pytest.mark.parametrize(
     ("status", "code", "said"),
-    [(403, "403", "kms:Decrypt"), (400, "400", "SSE-C"), (403, "AccessDenied", "s3:GetObject")],
+    [
+        (403, "403", "kms:Decrypt"),
+        (403, "AccessDenied", "s3:GetObject"),
+        (400, "400", "SSE-C"),
+        (400, "InvalidRequest", "SSE-C"),
+        (400, "BadRequest", "SSE-C"),
+    ],
 )
 def test_an_object_that_may_not_be_read_is_forbidden_with_what_to_do(
     s3: S3Client, monkeypatch: pytest.MonkeyPatch, status: int, code: str, said: str
 ) -> None:
     media = put(s3)
-
-    def refused(**_: object) -> None:
-        raise ClientError(
-            {"Error": {"Code": code, "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
-            "HeadObject",
-        )
-
-    monkeypatch.setattr(s3, "head_object", refused)
+    monkeypatch.setattr(s3, "head_object", refusing(status, code))
     with pytest.raises(MediaForbidden, match=said):
         S3Media(s3, 60).head(media)
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "ExpiredToken"), (503, "SlowDown"), (503, "400"), (500, "404")])
+def test_an_error_of_s3_that_may_pass_is_raised(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch, status: int, code: str
+) -> None:
+    media = put(s3)
+    for operation in ("head_object", "get_object"):
+        monkeypatch.setattr(s3, operation, refusing(status, code))
+    with pytest.raises(ClientError, match=code):
+        S3Media(s3, 60).head(media)
+    with pytest.raises(ClientError, match=code):
+        S3Media(s3, 60).read(media)
 
 
 def test_a_deleted_object_is_gone(s3: S3Client, plain_bucket: str) -> None:
@@ -167,18 +208,6 @@ def test_an_upload_without_an_etag_in_its_event_is_not_checked(s3: S3Client) -> 
     assert S3Media(s3, 60).head(media) == {"which": "any"}
 
 
-def test_an_error_of_s3_that_may_pass_is_raised(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def slow_down(**_: str) -> None:
-        raise ClientError(
-            {"Error": {"Code": "SlowDown", "Message": ""}, "ResponseMetadata": {"HTTPStatusCode": 503}},  # type: ignore[typeddict-item]
-            "HeadObject",
-        )
-
-    monkeypatch.setattr(s3, "head_object", slow_down)
-    with pytest.raises(ClientError, match="SlowDown"):
-        S3Media(s3, 60).head(Media(bucket="media", key="a.wav", size_bytes=1))
-
-
 # read
 
 
@@ -217,15 +246,18 @@ def test_reading_a_deleted_version_or_a_delete_marker_reports_that_it_is_gone(s3
 
 
 def test_an_access_error_is_no_missing_object(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(**_: str) -> None:
-        raise ClientError(
-            {"Error": {"Code": "AccessDenied", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 403}},  # type: ignore[typeddict-item]
-            "GetObject",
-        )
-
-    monkeypatch.setattr(s3, "get_object", refused)
+    monkeypatch.setattr(s3, "get_object", refusing(403, "AccessDenied"))
     with pytest.raises(MediaForbidden):
         S3Media(s3, 60).read(Media(bucket="media", key="a.wav", size_bytes=1))
+
+
+def test_the_content_of_a_newer_upload_is_not_read_for_the_older_one(s3: S3Client, plain_bucket: str) -> None:
+    """A synchronous call would be paid for the wrong recording."""
+    media = put(s3, body=b"1", bucket=plain_bucket)
+    put(s3, body=b"2", bucket=plain_bucket)
+    with pytest.raises(MediaGone, match="was replaced before it was submitted"):
+        S3Media(s3, 60).read(media)
+    assert S3Media(s3, 60).read(media.model_copy(update={"etag": None})) == b"2"
 
 
 # presign
@@ -317,6 +349,10 @@ def test_a_url_has_the_configured_lifetime_if_the_credentials_expiry_is_unknown(
 
 def test_a_url_has_the_configured_lifetime_if_the_credentials_expire_later() -> None:
     assert lifetime(3600, 7200) == 3600
+
+
+def test_a_url_of_expired_credentials_has_the_shortest_lifetime_that_s3_allows() -> None:
+    assert lifetime(43200, -5) == 1
 
 
 @pytest.mark.parametrize("left", [120, 130, 600, 3600, 43200, 43230])

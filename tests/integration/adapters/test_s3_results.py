@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -57,6 +60,100 @@ def test_storing_the_same_files_twice_writes_no_second_version(s3: S3Client) -> 
     for _ in range(2):
         S3Results(s3, "results").store([OutputFile("j/job.json", b"{}", "application/json")])
     assert len(s3.list_object_versions(Bucket="results")["Versions"]) == 1
+
+
+SMALL, LARGE = 1024**2, 1024**2 + 1
+"""The sizes in bytes of the largest small file and of the smallest large one."""
+
+
+def output(name: str, size: int = 1) -> OutputFile:
+    return OutputFile(f"j/{name}", bytes(size), "text/plain")
+
+
+def names_stored(s3: S3Client) -> set[str]:
+    return {entry["Key"].removeprefix("j/") for entry in s3.list_objects_v2(Bucket="results").get("Contents", [])}
+
+
+def test_the_first_file_is_stored_before_the_next_one_is_made(s3: S3Client) -> None:
+    """What was paid for is safe when a later file cannot be made."""
+
+    def files() -> Iterator[OutputFile]:
+        yield output("result.json")
+        assert names_stored(s3) == {"result.json"}
+        raise ValueError("the transcript cannot be rendered")
+
+    with pytest.raises(ValueError, match="cannot be rendered"):
+        S3Results(s3, "results").store(files())
+
+
+def test_small_files_are_stored_while_the_next_ones_are_made_and_large_ones_before(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only one large file is in memory."""
+    putters: dict[str, bool] = {}
+    put_object: Callable[..., Any] = s3.put_object
+
+    def recording(**request: Any) -> Any:
+        putters[request["Key"]] = threading.current_thread() is threading.main_thread()
+        return put_object(**request)
+
+    monkeypatch.setattr(s3, "put_object", recording)
+    S3Results(s3, "results").store([output("first"), output("small", SMALL), output("large", LARGE)])
+    assert putters == {"j/first": True, "j/small": False, "j/large": True}
+
+
+def test_the_small_files_of_several_jobs_are_stored_at_the_same_time(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five jobs of six files each after the first one."""
+    together = threading.Barrier(30)
+
+    def put_object(**request: Any) -> None:
+        if request["Key"] != "j/first":
+            together.wait(timeout=5)
+
+    monkeypatch.setattr(s3, "put_object", put_object)
+    S3Results(s3, "results").store([output("first"), *(output(str(number)) for number in range(30))])
+    assert not together.broken
+
+
+def test_a_small_file_that_cannot_be_stored_is_an_error_and_the_others_are_stored(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_object: Callable[..., Any] = s3.put_object
+
+    def refuse_one(**request: Any) -> Any:
+        if request["Key"] == "j/b":
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": "slow"}}, "PutObject")
+        return put_object(**request)
+
+    monkeypatch.setattr(s3, "put_object", refuse_one)
+    with pytest.raises(ClientError, match="SlowDown"):
+        S3Results(s3, "results").store([output(name) for name in "abc"])
+    assert names_stored(s3) == {"a", "c"}
+
+
+def test_every_started_file_is_stored_before_an_error_is_raised(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise Lambda stops the process while a file is being stored."""
+    put_object: Callable[..., Any] = s3.put_object
+    may_store = threading.Event()
+
+    def slow(**request: Any) -> Any:
+        if request["Key"] == "j/small":
+            may_store.wait(timeout=5)
+            time.sleep(0.02)
+        return put_object(**request)
+
+    def files() -> Iterator[OutputFile]:
+        yield output("first")
+        yield output("small")
+        may_store.set()
+        raise ValueError("the next file cannot be made")
+
+    monkeypatch.setattr(s3, "put_object", slow)
+    with pytest.raises(ValueError, match="cannot be made"):
+        S3Results(s3, "results").store(files())
+    assert names_stored(s3) == {"first", "small"}
 
 
 def test_any_other_error_of_s3_is_raised(s3: S3Client) -> None:
@@ -121,6 +218,20 @@ def test_a_transcript_is_found_by_key_etag_and_size(s3: S3Client) -> None:
     assert find(s3, "会议/录音", "e1") == []
 
 
+def test_a_report_of_an_older_version_without_a_status_and_a_size_is_read(s3: S3Client) -> None:
+    for job_id, media in (("0" * 32, {"etag": "e1", "size_bytes": 1}), ("1" * 32, {"etag": "e1"})):
+        document = {"job_id": job_id, "media": media, "options": None}
+        s3.put_object(Bucket="results", Key=f"a.wav/{job_id}/job.json", Body=json.dumps(document).encode())
+    assert find(s3, "a.wav") == ["0" * 32]
+
+
+def test_an_upload_without_an_etag_has_no_earlier_transcript(s3: S3Client) -> None:
+    document = {"job_id": "0" * 32, "status": "SUCCEEDED", "media": {"etag": None, "size_bytes": 1}, "options": None}
+    s3.put_object(Bucket="results", Key=f"a.wav/{REPORT}", Body=json.dumps(document).encode())
+    media = Media(bucket="media", key="a.wav", size_bytes=1)
+    assert list(S3Transcripts(s3, "results").find_transcripts(media)) == []
+
+
 def test_the_report_of_a_failed_job_is_no_transcript(s3: S3Client) -> None:
     report(s3, f"a.wav/{REPORT}", "e1", status="FAILED")
     assert find(s3, "a.wav") == []
@@ -140,11 +251,16 @@ def test_a_transcript_of_a_longer_key_is_not_found(s3: S3Client) -> None:
     assert find(s3, "a.wav") == []
 
 
-def test_a_transcript_is_found_on_the_second_page_of_the_listing(s3: S3Client) -> None:
-    for number in range(1001):
-        s3.put_object(Bucket="results", Key=f"a.wav/{number:05}", Body=b"")
-    report(s3, f"a.wav/{'f' * 32}/job.json", "e1")
-    assert find(s3, "a.wav") == ["f" * 32]
+def test_each_transcript_of_a_listing_of_several_pages_is_found_once(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job_ids = [digit * 32 for digit in "0123456"]
+    for job_id in job_ids:
+        report(s3, f"a.wav/{job_id}/job.json", "e1")
+        s3.put_object(Bucket="results", Key=f"a.wav/{job_id}/result.json", Body=b"")
+    list_page: Callable[..., Any] = s3.list_objects_v2
+    monkeypatch.setattr(s3, "list_objects_v2", lambda **request: list_page(**request, MaxKeys=3))
+    assert find(s3, "a.wav") == job_ids
 
 
 def test_a_transcript_of_a_truncated_key_is_found(s3: S3Client) -> None:

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from dashscribe.adapters.s3_texts import MAX_TEXT_BYTES, S3Texts
+from dashscribe.adapters.s3_texts import MAX_KEPT, MAX_TEXT_BYTES, S3Texts
 from dashscribe.errors import TextUnusable
 
 if TYPE_CHECKING:
@@ -64,16 +64,32 @@ def test_an_archived_object_is_refused(s3: S3Client) -> None:
         S3Texts(s3).read_text("media", "k.txt")
 
 
-@pytest.mark.parametrize(("status", "refused"), [(403, True), (500, False), (503, False)])
+@pytest.mark.parametrize(
+    ("status", "code", "error", "sentence"),
+    [
+        (403, "AccessDenied", TextUnusable, "The object s3://media/k.txt may not be read."),
+        (403, "InvalidObjectState", TextUnusable, "The object s3://media/k.txt is archived; restore it."),
+        (400, "InvalidRequest", TextUnusable, "The object s3://media/k.txt cannot be read: InvalidRequest."),
+        (404, "NoSuchKey", TextUnusable, "The object s3://media/k.txt does not exist."),
+        (405, "MethodNotAllowed", TextUnusable, "The object s3://media/k.txt does not exist."),
+        (500, "InternalError", ClientError, "InternalError"),
+        (503, "SlowDown", ClientError, "SlowDown"),
+    ],
+)
 def test_a_refusal_is_the_texts_fault_and_an_error_of_s3_is_not(
-    s3: S3Client, monkeypatch: pytest.MonkeyPatch, status: int, refused: bool
+    s3: S3Client,
+    monkeypatch: pytest.MonkeyPatch,
+    status: int,
+    code: str,
+    error: type[Exception],
+    sentence: str,
 ) -> None:
     def fail(**_: Any) -> Any:
-        response: Any = {"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+        response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
         raise ClientError(response, "GetObject")
 
     monkeypatch.setattr(s3, "get_object", fail)
-    with pytest.raises(TextUnusable if refused else ClientError):
+    with pytest.raises(error, match=re.escape(sentence)):
         S3Texts(s3).read_text("media", "k.txt")
 
 
@@ -84,5 +100,20 @@ def test_a_burst_reads_a_text_once_and_a_change_applies_later(s3: S3Client) -> N
     assert texts.read_text("media", "k.txt") == "old"
     s3.put_object(Bucket="media", Key="k.txt", Body=b"new")
     assert texts.read_text("media", "k.txt") == "old"
-    now[0] += 31
+    now[0] += 29.9
+    assert texts.read_text("media", "k.txt") == "old"
+    now[0] += 0.1
     assert texts.read_text("media", "k.txt") == "new"
+
+
+@pytest.mark.parametrize(("others", "text"), [(MAX_KEPT - 1, "old"), (MAX_KEPT, "new")])
+def test_a_process_keeps_fifty_texts(s3: S3Client, others: int, text: str) -> None:
+    """Each may have 64 KB."""
+    texts = S3Texts(s3)
+    s3.put_object(Bucket="media", Key="first.txt", Body=b"old")
+    texts.read_text("media", "first.txt")
+    s3.put_object(Bucket="media", Key="first.txt", Body=b"new")
+    for number in range(others):
+        s3.put_object(Bucket="media", Key=f"{number}.txt", Body=b"other")
+        assert texts.read_text("media", f"{number}.txt") == "other"
+    assert texts.read_text("media", "first.txt") == text

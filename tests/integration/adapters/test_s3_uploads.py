@@ -61,11 +61,17 @@ def test_a_deleted_object_is_not_found(s3: S3Client) -> None:
         assert S3Uploads(s3).find_upload("media", key) is None
 
 
-def test_an_access_error_is_raised(s3: S3Client, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("status", "is_absent"), [(404, True), (405, True), (403, False), (500, False)])
+def test_only_a_missing_object_and_a_delete_marker_are_no_upload(
+    s3: S3Client, monkeypatch: pytest.MonkeyPatch, status: int, is_absent: bool
+) -> None:
     def refused(**_: object) -> None:
-        raise ClientError({"Error": {"Code": "403"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "HeadObject")  # type: ignore[typeddict-item]  # only the fields that are read
+        raise ClientError({"Error": {"Code": "x"}, "ResponseMetadata": {"HTTPStatusCode": status}}, "HeadObject")  # type: ignore[typeddict-item]  # only the fields that are read
 
     monkeypatch.setattr(s3, "head_object", refused)
+    if is_absent:
+        assert S3Uploads(s3).find_upload("media", "a.wav") is None
+        return
     with pytest.raises(ClientError):
         S3Uploads(s3).find_upload("media", "a.wav")
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
@@ -15,6 +16,7 @@ from dashscribe.adapters.sqs_queues import (
     SqsDeadLetterQueue,
     SqsDeadLetterSource,
     SqsJobQueue,
+    SqsMessages,
 )
 from dashscribe.services.messages import RequeuedJob
 from dashscribe.services.upload_events import parse_message
@@ -63,6 +65,59 @@ def test_a_malformed_message_is_dead_lettered_unchanged_with_the_reason(
 def test_a_long_reason_is_truncated(sqs: SQSClient, queue_url: str) -> None:
     SqsDeadLetterQueue(sqs, queue_url).send("body", "r" * 5000)
     assert only_message(sqs, queue_url)["MessageAttributes"]["reason"]["StringValue"] == "r" * 1000
+
+
+def test_a_reason_that_sqs_refuses_is_made_printable(sqs: SQSClient, queue_url: str) -> None:
+    SqsDeadLetterQueue(sqs, queue_url).send("body", "not JSON: \x00a\x0b会议\ud800")
+    assert only_message(sqs, queue_url)["MessageAttributes"]["reason"]["StringValue"] == "not JSON: ?a?会议?"
+
+
+def test_messages_are_taken_with_their_content_and_deleted_when_they_are_done(sqs: SQSClient, queue_url: str) -> None:
+    sent = [sqs.send_message(QueueUrl=queue_url, MessageBody=f"body {number}") for number in range(3)]
+    source = SqsMessages(sqs, queue_url)
+    [first] = source.take(1, 0)
+    others = source.take(100, 0)
+    taken = {message.message_id: message.body for message in (first, *others)}
+    assert taken == {reply["MessageId"]: f"body {number}" for number, reply in enumerate(sent)}
+    assert source.take(10, 0) == []
+    source.done(first)
+    for message in others:
+        sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=message.receipt or "", VisibilityTimeout=0)
+    assert {message.message_id for message in source.take(10, 0)} == {message.message_id for message in others}
+
+
+def test_messages_are_awaited_for_the_given_time(
+    sqs: SQSClient, queue_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests: list[dict[str, Any]] = []
+
+    def receive(**request: Any) -> dict[str, Any]:
+        requests.append(request)
+        return {}
+
+    monkeypatch.setattr(sqs, "receive_message", receive)
+    assert SqsMessages(sqs, queue_url).take(25, 3) == []
+    assert [(each["MaxNumberOfMessages"], each["WaitTimeSeconds"]) for each in requests] == [(10, 3)]
+
+
+def test_a_dead_letter_is_received_by_nobody_else_for_a_minute(
+    sqs: SQSClient, queue_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive_message: Callable[..., Any] = sqs.receive_message
+    hidden: list[int] = []
+
+    def receive(**request: Any) -> Any:
+        hidden.append(request["VisibilityTimeout"])
+        return receive_message(**request)
+
+    monkeypatch.setattr(sqs, "receive_message", receive)
+    for number in range(12):
+        sqs.send_message(QueueUrl=queue_url, MessageBody=str(number))
+    source = SqsDeadLetterSource(sqs, queue_url, queue_url)
+    letters = source.receive()
+    assert [len(letters), len(source.receive())] == [10, 2]
+    assert set(hidden) == {60}
+    assert len({letter.message_id for letter in letters}) == 10
 
 
 def test_a_backfilled_upload_is_delayed_and_counts_as_waiting(sqs: SQSClient, queue_url: str) -> None:

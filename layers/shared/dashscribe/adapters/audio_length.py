@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import re
 
 from tinytag import TinyTag, TinyTagException
 
 _FIRST_FRAMES_BYTES = 8192
 """Where a header of the length is: in the first frame after the tags."""
+_OGG_PAGE = re.compile(rb"OggS..(.{8})", re.DOTALL)
+"""The start of a page. The group is its position: the number of samples up to its end, or -1."""
 _LONGEST_OGG_PAGE_SECONDS = 10
 """A page ends at most this long after its start, so a first page that ends later belongs to a live stream."""
 
@@ -49,20 +52,20 @@ def _is_mp3(media: bytes) -> bool:
 
 def _has_length_header(media: bytes) -> bool:
     start = 0
-    if media.startswith(b"ID3") and len(media) > 10:
+    if media.startswith(b"ID3"):
         start = 10 + sum((byte & 0x7F) << shift for byte, shift in zip(media[6:10], (21, 14, 7, 0), strict=True))
     head = media[start : start + _FIRST_FRAMES_BYTES]
     return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
 
 
 def _ogg_start_seconds(media: bytes, sample_rate: int) -> float:
-    """When an Ogg stream starts. A recording of a live stream continues the stream's count of samples."""
-    rate = 48_000 if b"OpusHead" in media[:256] else sample_rate
-    at = media.find(b"OggS")
-    while at >= 0 and at + 14 <= len(media):
-        position = int.from_bytes(media[at + 6 : at + 14], "little", signed=True)
+    """When an Ogg stream starts. A recording of a live stream continues the stream's count of samples.
+
+    `sample_rate` is the rate of the positions. For Opus that is 48,000 Hz, whatever the rate of the recording was.
+    """
+    for page in _OGG_PAGE.finditer(media):
+        position = int.from_bytes(page[1], "little", signed=True)
         if position > 0:
-            seconds = position / rate
+            seconds = position / sample_rate
             return seconds if seconds > _LONGEST_OGG_PAGE_SECONDS else 0.0
-        at = media.find(b"OggS", at + 4)
     return 0.0

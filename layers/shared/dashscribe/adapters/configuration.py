@@ -1,4 +1,4 @@
-"""The API key and the profiles document. Each is kept for 30 seconds, so a change applies within a minute."""
+"""The API key and the profiles document. Each is kept for `CONFIGURATION_KEPT_SECONDS`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from dashscribe.domain.jobs.pause import KEY_MISSING, KEY_UNREADABLE
+from dashscribe.domain.jobs.pause import CONFIGURATION_KEPT_SECONDS, KEY_MISSING, KEY_UNREADABLE
 from dashscribe.domain.recognition.encoded_words import BYTE_ORDER_MARK
 from dashscribe.errors import ErrorClass, ProfilesUnreadable, VendorError
 from dashscribe.redaction import register_secret
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from dashscribe.domain.recognition.profiles import Profiles
 
 Value = TypeVar("Value")
-MAX_AGE_SECONDS = 30
 PLACEHOLDER = "PLACEHOLDER"
 """The start of a value that is not an API key yet. Tools that must store some value use it."""
 NO_VALUE = "ResourceNotFoundException"
@@ -31,14 +30,14 @@ NO_PARAMETER = "ParameterNotFound"
 
 
 class _Kept(Generic[Value]):
-    """A value that is read again after `MAX_AGE_SECONDS`. An error is not kept."""
+    """A value that is read again after `CONFIGURATION_KEPT_SECONDS`. An error is not kept."""
 
     def __init__(self) -> None:
         self._value: tuple[float, Value] | None = None
 
     def get(self, read: Callable[[], Value]) -> Value:
         now = time.monotonic()
-        if self._value is None or now - self._value[0] > MAX_AGE_SECONDS:
+        if self._value is None or now - self._value[0] > CONFIGURATION_KEPT_SECONDS:
             self._value = now, read()
         return self._value[1]
 

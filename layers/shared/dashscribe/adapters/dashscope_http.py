@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from urllib.parse import quote
 
@@ -100,10 +100,10 @@ class DashScopeHttp:
         return _read_body(response.status_code, content)
 
     def query(self, task_id: str) -> TaskReply:
-        return _read_task(self._call("GET", f"{TASKS_PATH}/{quote(task_id, safe='')}"))
+        return _read_task(self._call("GET", _task_path(task_id)))
 
     def cancel(self, task_id: str) -> None:
-        self._call("POST", f"{TASKS_PATH}/{quote(task_id, safe='')}/cancel")
+        self._call("POST", f"{_task_path(task_id)}/cancel")
 
     def list_page(self, model: str, page: int, page_size: int) -> TaskList:
         query = f"model_name={quote(model)}&page_no={page}&page_size={page_size}"
@@ -188,6 +188,10 @@ class _BoundedBody(httpx.SyncByteStream):
             yield chunk
 
 
+def _task_path(task_id: str) -> str:
+    return f"{TASKS_PATH}/{quote(task_id, safe='')}"
+
+
 def _iterate_event_data(body: _BoundedBody) -> Iterator[str]:
     """Yield the data of each event that has data."""
     from httpx_sse import EventSource  # imported here because only one Lambda function streams
@@ -217,7 +221,7 @@ def _read_frames(events: Iterator[str]) -> list[JsonObject]:
             raise VendorError(
                 code,
                 message or "DashScope ended its stream with an error.",
-                classify(code, message, 500),
+                classify(code, message),
                 request_id=read_request_id(frame),
             )
         frames.append(frame)
@@ -241,12 +245,10 @@ def _read_body(status: int, content: bytes) -> JsonObject:
 
     A response with the status 200 can be an error too (docs/vendor-api.md#error-bodies).
     """
-    try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
-        body = None
-    if not isinstance(body, dict):
-        body = {}
+    body: JsonObject = {}
+    with suppress(ValueError, RecursionError):
+        parsed = json.loads(content)
+        body = parsed if isinstance(parsed, dict) else {}
     code, message = _find_error(body)
     is_success = 200 <= status < 300
     if is_success and body and (body.get("output") or not code):

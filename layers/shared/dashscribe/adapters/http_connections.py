@@ -51,7 +51,8 @@ def http_client(trusted_roots: Callable[[], ssl.SSLContext], *, only_checked_add
     """A client that obeys `connection_limits`. `trusted_roots` is called for each connection over TLS.
 
     With `only_checked_addresses` it resolves no name itself: a second resolution could return another address than the
-    one that was checked. Certificates are verified against the name. Proxies of the environment are not used.
+    one that was checked. Certificates are verified against the name. Proxies of the environment are not used, because
+    the client has a transport of its own.
     """
     silence_libraries()
     # httpx needs a context at once. This one trusts no certificate; the stream replaces it when it connects.
@@ -60,12 +61,11 @@ def http_client(trusted_roots: Callable[[], ssl.SSLContext], *, only_checked_add
     # httpx has no argument for the network backend of its pool (https://www.encode.io/httpcore/network-backends/).
     transport._pool = httpcore.ConnectionPool(
         ssl_context=no_roots,
-        max_connections=100,
-        max_keepalive_connections=20,
+        max_connections=None,  # the callers limit how many requests they send concurrently
         keepalive_expiry=5.0,
         network_backend=_LimitedBackend(trusted_roots, only_checked_addresses),
     )
-    return httpx.Client(transport=transport, trust_env=False)
+    return httpx.Client(transport=transport)
 
 
 def find_encoding(response: httpx.Response) -> str:
@@ -122,7 +122,7 @@ class _LimitedBackend(httpcore.NetworkBackend):
         for address in addresses[:_MAX_ADDRESSES]:
             left = _time_left(timeout, httpcore.ConnectTimeout)
             try:
-                stream = self._backend.connect_tcp(address, port, left, local_address, socket_options)
+                stream = self._backend.connect_tcp(address, port, left)  # the pool sets nothing else
                 return _LimitedStream(stream, self._trusted_roots)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error

@@ -128,7 +128,7 @@ class ResultDownload:
     def _redirected(self, response: httpx.Response) -> ResultUnreadable:
         """No redirect is followed. The error names the host only, because the address may contain a signature."""
         try:
-            address = urljoin(str(response.request.url), response.headers.get("Location", ""))
+            address = urljoin(str(response.request.url), response.headers.get("Location"))
             host = redact_signatures((urlsplit(address).hostname or "").lower())
         except ValueError:
             host = ""

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
+_ARCHIVE_STORAGE_CLASSES = ("GLACIER", "DEEP_ARCHIVE")
+"""The storage classes whose objects must be restored before they can be read. GLACIER_IR is not one of them."""
+
 
 class S3Media:
     """`MediaStore` on S3.
@@ -34,8 +37,9 @@ class S3Media:
         etag = reply["ETag"].strip('"')
         if media.etag and etag != media.etag:
             raise _replaced_error(media)
-        if _is_archived(reply) and not archived_too:
-            raise _archived_error(media, str(reply.get("ArchiveStatus", "")) or str(reply.get("StorageClass", "")))
+        if is_archived(reply) and not archived_too:
+            storage = reply["ArchiveStatus"] if "ArchiveStatus" in reply else reply["StorageClass"]
+            raise _archived_error(media, storage)
         if media.version_id:
             self._head(media, {"Bucket": media.bucket, "Key": media.key})  # the version remains under a delete marker
         missing = reply.get("MissingMeta")
@@ -88,7 +92,7 @@ def _unusable(media: Media, error: ClientError) -> MediaUnusable | None:
     """The error of an object that a retry does not make readable. None for any other error."""
     status, code = error.response["ResponseMetadata"]["HTTPStatusCode"], error.response["Error"]["Code"]
     if code == "InvalidObjectState":
-        return _archived_error(media, "archived")
+        return _archived_error(media)
     if status in (404, 405):  # 405: a delete marker
         return _deleted_error(media)
     if status == 403:
@@ -105,15 +109,20 @@ def _unusable(media: Media, error: ClientError) -> MediaUnusable | None:
     return None
 
 
-def _is_archived(reply: HeadObjectOutputTypeDef) -> bool:
-    """Whether the object must be restored before it can be read."""
-    is_archive = reply.get("StorageClass") in ("GLACIER", "DEEP_ARCHIVE") or bool(reply.get("ArchiveStatus"))
+def is_archived(reply: HeadObjectOutputTypeDef) -> bool:
+    """Whether the object must be restored before it can be read.
+
+    `ArchiveStatus` is set by Intelligent-Tiering. `Restore` says whether a restored copy exists.
+    """
+    is_archive = reply.get("StorageClass") in _ARCHIVE_STORAGE_CLASSES or "ArchiveStatus" in reply
     return is_archive and 'ongoing-request="false"' not in reply.get("Restore", "")
 
 
-def _archived_error(media: Media, storage: str) -> MediaArchived:
+def _archived_error(media: Media, storage: str | None = None) -> MediaArchived:
+    """`storage` is the storage class or the archive tier, if S3 told it."""
+    kind = f" ({storage})" if storage else ""
     return MediaArchived(
-        f"The object {media.s3_uri} is archived ({storage}). Restore it. "
+        f"The object {media.s3_uri} is archived{kind}. Restore it. "
         "In a versioned bucket the transcription then starts by itself; otherwise run a backfill."
     )
 

@@ -29,10 +29,10 @@ class S3Texts:
         self._kept: dict[tuple[str, str], tuple[float, str]] = {}
 
     def read_text(self, bucket: str, key: str) -> str:
-        read_at, text = self._kept.get((bucket, key), (0.0, ""))
         now = self._clock()
-        if text and now - read_at < MAX_AGE_SECONDS:
-            return text
+        kept = self._kept.get((bucket, key))
+        if kept and now - kept[0] < MAX_AGE_SECONDS:
+            return kept[1]
         text = self._read(bucket, key)
         if len(self._kept) >= MAX_KEPT:
             self._kept.clear()

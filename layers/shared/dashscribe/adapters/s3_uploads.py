@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
+from dashscribe.adapters.s3_media import is_archived
 from dashscribe.domain.recognition.media import Media
 from dashscribe.services.ports import Upload
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
-
-_ARCHIVE_STORAGE_CLASSES = ("GLACIER", "DEEP_ARCHIVE")
-"""The storage classes whose objects must be restored before they can be read. GLACIER_IR is not one of them."""
 
 
 class S3Uploads:
@@ -39,10 +36,4 @@ class S3Uploads:
             etag=reply["ETag"].strip('"'),
             size_bytes=reply["ContentLength"],
         )
-        return Upload(media, reply["LastModified"], _is_archived(reply))
-
-
-def _is_archived(reply: HeadObjectOutputTypeDef) -> bool:
-    """`ArchiveStatus` is set by Intelligent-Tiering. `Restore` says whether a restored copy exists."""
-    archived = reply.get("StorageClass") in _ARCHIVE_STORAGE_CLASSES or bool(reply.get("ArchiveStatus"))
-    return archived and 'ongoing-request="false"' not in reply.get("Restore", "")
+        return Upload(media, reply["LastModified"], is_archived(reply))

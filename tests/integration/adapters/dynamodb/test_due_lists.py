@@ -50,6 +50,16 @@ def test_the_due_list_of_tasks_has_the_fields_that_a_scan_needs(
     assert records.due_tasks(now + SECOND, 1) == [first]
 
 
+def test_a_task_of_an_older_version_without_its_number_of_files_counts_as_one_file(
+    records: JobsTable, dynamodb: DynamoDBClient, full_task: Task, now: datetime
+) -> None:
+    records.save_task(full_task.model_copy(update={"revision": 0}))
+    dynamodb.update_item(
+        TableName="jobs", Key={"pk": {"S": f"TASK#{full_task.submission_id}"}}, UpdateExpression="REMOVE files"
+    )
+    assert [task.files for task in records.due_tasks(now + 60 * SECOND, 10)] == [1]
+
+
 def test_a_due_list_of_several_pages_is_read_to_its_end(
     records: JobsTable, dynamodb: DynamoDBClient, full_task: Task, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -60,6 +70,7 @@ def test_a_due_list_of_several_pages_is_read_to_its_end(
     monkeypatch.setattr(dynamodb, "query", lambda **request: query(**{**request, "Limit": min(request["Limit"], 3)}))
     found = JobsTable(dynamodb, "jobs").due_tasks(now + 60 * SECOND, 100)
     assert [task.submission_id for task in found] == [f"t{number}" for number in range(7)]
+    assert JobsTable(dynamodb, "jobs").due_tasks(now + 60 * SECOND, 5) == found[:5]
 
 
 def test_a_limited_due_list_has_the_earliest_records(records: JobsTable, make_job: MakeJob, now: datetime) -> None:
@@ -111,7 +122,7 @@ def test_each_model_has_its_own_backlog_oldest_first(records: JobsTable, make_jo
 
 
 def test_a_watched_job_is_on_the_list_of_delays_once_until_the_watch_ends(
-    records: JobsTable, make_job: MakeJob, now: datetime
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, now: datetime
 ) -> None:
     job = make_job("a", due_kind=Due.JOB, due_at=now)
     records.create(job)
@@ -123,3 +134,5 @@ def test_a_watched_job_is_on_the_list_of_delays_once_until_the_watch_ends(
     assert records.find("a") == job
     records.end_delay_watch("a", now)
     assert records.due(Due.DELAY, now + 900 * SECOND, 10) == []
+    item = dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "DELAY#a"}})["Item"]
+    assert item["expires_at"] == {"N": str(int(now.timestamp()))}, "the record would be kept for ever"

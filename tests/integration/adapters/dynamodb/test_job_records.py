@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,34 @@ def test_a_float_survives_a_round_trip_exactly(records: JobsTable, make_job: Mak
     assert found.usage.estimated_cost_usd == cost
 
 
+def test_a_write_of_an_ordinary_job_costs_one_write_unit(
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, now: datetime
+) -> None:
+    records.create(
+        make_job(
+            status="SUBMITTED",
+            media={
+                "bucket": "dashscribe-mediabucket-1abc",
+                "key": "calls/2026/a.wav",
+                "version_id": "3HL4kqtJlcpXroDTDmJ+rmSpXd3dIbrHY",
+                "etag": "d41d8cd98f00b204e9800998ecf8427e",
+                "size_bytes": 12_345_678,
+            },
+            model="fun-asr",
+            options={"profile": "default", "model": "fun-asr", "parameters": {}},
+            submission_id="b" * 32,
+            task_id="c2e5d63b-96e1-4607-bb91-000000000000",
+            request_ids={"submission": "d2e5d63b-96e1-4607-bb91-000000000000"},
+            attempts=1,
+            submitted_at=now,
+            due_kind=Due.JOB,
+            due_at=now,
+        )
+    )
+    [item] = dynamodb.scan(TableName="jobs")["Items"]
+    assert len(json.dumps(item, separators=(",", ":"))) < 1024  # DynamoDB counts less than the JSON
+
+
 def test_a_job_that_does_not_exist_is_not_found(records: JobsTable) -> None:
     assert records.find("0" * 32) is None
 
@@ -83,7 +112,7 @@ def test_saving_over_a_stale_revision_is_refused_and_changes_nothing(records: Jo
     job = make_job()
     records.create(job)
     newer = records.save(job.model_copy(update={"attempts": 1}))
-    with pytest.raises(StaleRecord):
+    with pytest.raises(StaleRecord, match=f"JOB#{job.job_id} was changed by another process"):
         records.save(job.model_copy(update={"attempts": 2}))
     assert records.find(job.job_id) == newer
 
@@ -156,6 +185,39 @@ def test_keys_that_dynamodb_left_unprocessed_are_requested_again(
     assert sorted(records.find_many(job_ids)) == job_ids
     assert sizes == [100, 60, 20, 30]
     assert set(consistent) == {True}
+
+
+def test_every_read_of_a_record_is_consistent(
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An older state of a job would be submitted and paid for again."""
+    records.create(make_job("a"))
+    get_item: Callable[..., Any] = dynamodb.get_item
+    consistent: list[object] = []
+
+    def recording(**request: Any) -> Any:
+        consistent.append(request.get("ConsistentRead"))
+        return get_item(**request)
+
+    monkeypatch.setattr(dynamodb, "get_item", recording)
+    assert records.find("a") is not None
+    records.pauses()
+    records.submission_of("t-1")
+    assert consistent == [True, True, True]
+
+
+def test_a_number_in_any_form_is_read_exactly(records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob) -> None:
+    """DynamoDB may return 100 as 1E+2."""
+    records.create(make_job("a", attempts=100, options={"profile": "p", "model": "m", "parameters": {"x": 0.5}}))
+    item = dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "JOB#a"}})["Item"]
+    item["attempts"] = {"N": "1E+2"}
+    item["options"]["M"]["parameters"]["M"]["y"] = {"N": "1.0"}
+    dynamodb.put_item(TableName="jobs", Item=item)
+    found = records.find("a")
+    assert found is not None
+    assert found.options is not None
+    assert (found.attempts, found.options.parameters) == (100, {"x": 0.5, "y": 1})
+    assert [type(value) for value in found.options.parameters.values()] == [float, int]
 
 
 def test_finding_no_jobs_makes_no_request(

@@ -30,6 +30,14 @@ def test_pauses_are_stored_and_removed(records: JobsTable, now: datetime) -> Non
     assert [each.resumed_at for each in records.pauses().announcements] == [None, None, now + SECOND, now + SECOND]
 
 
+def test_the_record_of_the_pauses_has_one_version(records: JobsTable, dynamodb: DynamoDBClient, now: datetime) -> None:
+    records.replace(Pauses(), start_pause(Pauses(), "Arrearage", "", now))
+    seen = records.pauses()
+    records.replace(seen, end_pauses(seen, [None], now))
+    item = dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "PAUSE"}})["Item"]
+    assert sorted(item) == ["announcements", "pauses", "pk", "write_id"]
+
+
 def test_only_one_of_many_runs_claims_the_probe(
     records: JobsTable, dynamodb: DynamoDBClient, now: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -46,6 +54,18 @@ def test_a_probe_does_not_start_a_pause_that_has_ended(records: JobsTable, now: 
     seen = records.pauses()
     records.replace(seen, end_pauses(seen, [None], now))
     assert not records.replace(seen, claim_probes(seen, [None], now + SECOND))
+    assert records.pauses().account is None
+
+
+def test_a_pause_of_a_record_without_a_version_ends(
+    records: JobsTable, dynamodb: DynamoDBClient, now: datetime
+) -> None:
+    """Otherwise it would last for ever."""
+    records.replace(Pauses(), start_pause(Pauses(), "Arrearage", "", now))
+    dynamodb.update_item(TableName="jobs", Key={"pk": {"S": "PAUSE"}}, UpdateExpression="REMOVE write_id")
+    seen = records.pauses()
+    assert seen.account is not None
+    assert records.replace(seen, end_pauses(seen, [None], now + SECOND))
     assert records.pauses().account is None
 
 

@@ -14,6 +14,7 @@ from dashscribe.domain.jobs.job import Due, Job
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.media import Media
 from dashscribe.errors import RecordUnreadable
+from tests.conftest import LogLines
 from tests.support.table import JobsTable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -42,7 +43,57 @@ def test_a_job_with_an_unknown_status_is_left_out_and_taken_off_its_due_list(rec
     due = records.due(Due.JOB, NOW + timedelta(days=1), 10)
     assert [record.record_id for record in due] == ["good"]
     assert set(records.find_many(["bad", "good"])) == {"good"}  # once more, now that it is off the list
-    assert [body for body, _ in records.dead_lettered] == ['{"record": "JOB#bad"}']
+    assert records.dead_lettered == [('{"record": "JOB#bad"}', "The record JOB#bad of the table cannot be read.")]
+
+
+def test_a_record_that_was_moved_aside_names_the_list_to_put_it_back_on(records: JobsTable) -> None:
+    """The update is the one of docs/operations/dead-letter-queue.md#a-record-that-cannot-be-read."""
+    paused = new_job("bad").model_copy(update={"due_kind": Due.PAUSED, "due_at": NOW})
+    records.create(paused)
+    damage(records, "JOB#bad", status={"S": "NO_SUCH_STATUS"})
+    assert records.find_many(["bad"]) == {}
+    damage(records, "JOB#bad", status={"S": paused.status})
+    records._client.update_item(
+        TableName=records._table,
+        Key={"pk": {"S": "JOB#bad"}},
+        UpdateExpression="SET due_kind = unreadable_kind REMOVE unreadable_kind",
+    )
+    assert [record.record_id for record in records.due(Due.PAUSED, NOW, 10)] == ["bad"]
+    assert records.find("bad") == paused
+
+
+def test_an_unreadable_record_that_is_on_no_list_is_dead_lettered_once(records: JobsTable) -> None:
+    records.create(new_job("bad").model_copy(update={"due_kind": None, "due_at": None}))
+    damage(records, "JOB#bad", status={"S": "NO_SUCH_STATUS"})
+    for _ in range(2):
+        assert records.find_many(["bad"]) == {}
+    assert len(records.dead_lettered) == 1
+    [item] = records._client.scan(TableName=records._table)["Items"]
+    assert item["unreadable_kind"] == {"S": "NONE"}
+
+
+def test_a_record_that_is_put_back_unchanged_is_moved_aside_again(records: JobsTable) -> None:
+    records.create(new_job("bad"))
+    damage(records, "JOB#bad", status={"S": "NO_SUCH_STATUS"})
+    assert records.find_many(["bad"]) == {}
+    damage(records, "JOB#bad", due_kind={"S": Due.JOB})
+    assert records.find_many(["bad"]) == {}
+    assert not records.due(Due.JOB, NOW + timedelta(days=1), 10)
+    assert len(records.dead_lettered) == 2
+
+
+def test_an_unreadable_record_that_was_deleted_meanwhile_is_not_created_again(
+    records: JobsTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records.create(new_job("bad"))
+    damage(records, "JOB#bad", status={"S": "NO_SUCH_STATUS"})
+
+    def deleted(body: str, reason: str) -> None:
+        records._client.delete_item(TableName=records._table, Key={"pk": {"S": "JOB#bad"}})
+
+    monkeypatch.setattr(records, "send", deleted)
+    assert records.find_many(["bad"]) == {}
+    assert records._client.scan(TableName=records._table)["Items"] == []
 
 
 @pytest.mark.parametrize(
@@ -80,11 +131,31 @@ def test_an_odd_first_entry_does_not_stop_the_look_at_the_next_due_time(records:
     assert records.next_due(Due.JOB) == new_job("good").due_at
 
 
-def test_a_time_of_receipt_that_cannot_be_read_does_not_hide_the_oldest_job(records: JobsTable) -> None:
+@pytest.mark.parametrize("received", ["long ago", "2025-01-01T00:00:00", None])
+def test_a_time_of_receipt_that_cannot_be_read_does_not_hide_the_oldest_job(
+    records: JobsTable, received: str | None
+) -> None:
     for job_id in ("bad", "good"):
         records.create(new_job(job_id))
-    damage(records, "JOB#bad", received_at={"S": "long ago"})
+    if received:
+        damage(records, "JOB#bad", received_at={"S": received})
+    else:
+        records._client.update_item(
+            TableName=records._table, Key={"pk": {"S": "JOB#bad"}}, UpdateExpression="REMOVE received_at"
+        )
     assert records.oldest_received() == NOW
+
+
+def test_the_log_names_the_record_and_what_is_wrong_in_it(records: JobsTable, log_lines: LogLines) -> None:
+    records.create(new_job("bad"))
+    damage(records, "JOB#bad", due_at={"S": "2026-01-01T00:00:00"})
+    records.due(Due.JOB, NOW + timedelta(days=1), 10)
+    [line] = log_lines()
+    assert (line["message"], line["record"]) == ("record unreadable", "JOB#bad")
+    assert "due_at has no time zone" in line["exception"]
+    damage(records, "TASK#bad", phase={"S": "LATER"})
+    with pytest.raises(RecordUnreadable, match="The record TASK#bad cannot be read"):
+        records.find_task("bad")
 
 
 def test_a_hundred_unreadable_records_do_not_hide_the_record_behind_them(records: JobsTable) -> None:

@@ -27,6 +27,22 @@ def test_uploads_wait_for_the_api_key_and_are_transcribed_once_it_exists() -> No
     assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 5
 
 
+def test_a_function_that_still_has_the_old_key_does_not_end_the_pause() -> None:
+    world = World()
+    world.key = None
+    world.upload("a.wav")
+    world.deliver()
+    world.key = "sk-old"  # another function read it before it was removed
+    world.upload("b.wav")
+    world.deliver()
+    account = world.records.pauses().account
+    assert account is not None
+    assert account.reason == "API_KEY_MISSING"
+    assert world.vendor.tasks == {}
+    world.run_until_quiet()
+    assert sum(kind == SUCCEEDED for kind, _ in world.bus.events) == 2
+
+
 def test_an_account_wide_error_fails_no_job_and_is_probed_with_one_file_at_a_time() -> None:
     world = World(max_files_per_task=1)
     arrears = VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)

@@ -188,6 +188,7 @@ def test_uploads_are_submitted_in_the_order_of_their_messages_before_requeued_jo
     world.key = None
     world.deliver([requeued])
     world.key = "sk-test"
+    world.now += timedelta(minutes=1)
     world.queue.append(json.dumps({"job_id": world.job_of("requeued.wav").job_id}))
     for number in range(4):
         world.upload(f"{number}.wav")

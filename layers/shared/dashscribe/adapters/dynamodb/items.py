@@ -26,7 +26,7 @@ Revised = TypeVar("Revised", "Job", "Task", "Vocabulary")
 _BATCH_GET_LIMIT = 100
 _BATCH_GET_ATTEMPTS = 8
 _FIRST_WAIT, _LONGEST_WAIT = 0.025, 1.0
-"""Seconds. All attempts together wait at most 2.6 s."""
+"""Seconds. All attempts together wait at most 3.6 s."""
 
 Item = dict[str, Any]
 """An item as DynamoDB sends it: attribute name → {type: value}."""
@@ -72,15 +72,16 @@ class Table:
     def _put(self, pk: str, attributes: Mapping[str, object]) -> None:
         self._client.put_item(TableName=self._table, Item=to_item({"pk": pk, **attributes}))
 
-    def _put_if(
-        self, pk: str, attributes: Mapping[str, object], condition: str, values: Mapping[str, Mapping[str, str]]
-    ) -> bool:
+    def _put_if(self, pk: str, attributes: Mapping[str, object], condition: str, **values: Mapping[str, str]) -> bool:
         """Write the item if `condition` holds. False, and nothing is written, when it does not.
+
+        `values` are the attribute values that the condition names: `seen` is `:seen`.
 
         The SDK repeats a write whose response was lost, and the repeated write fails on its own first one. So after a
         failed condition the item is read back: with our `write_id` it is our write, and it succeeded.
         """
-        arguments: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
+        named = {f":{name}": value for name, value in values.items()}
+        arguments: dict[str, Any] = {"ExpressionAttributeValues": named} if named else {}
         write_id = uuid.uuid4().hex
         try:
             self._client.put_item(
@@ -101,10 +102,12 @@ class Table:
         Raises `StaleRecord` when another process wrote the record first.
         """
         following = record.model_copy(update={"revision": record.revision + 1})
-        condition, values = "revision = :seen", {":seen": {"N": str(record.revision)}}
+        attributes = attributes_of(following)
         if is_new:
-            condition, values = "attribute_not_exists(pk)", {}
-        if not self._put_if(pk, attributes_of(following), condition, values):
+            is_written = self._put_if(pk, attributes, "attribute_not_exists(pk)")
+        else:
+            is_written = self._put_if(pk, attributes, "revision = :seen", seen={"N": str(record.revision)})
+        if not is_written:
             raise StaleRecord(f"{pk} was changed by another process.")
         return following
 

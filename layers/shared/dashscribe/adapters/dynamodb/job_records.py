@@ -38,7 +38,7 @@ class DynamoDbJobRecords(Table):
     # jobs
 
     def create(self, job: Job) -> bool:
-        return self._put_if(f"JOB#{job.job_id}", attributes_of(job), "attribute_not_exists(pk)", {})
+        return self._put_if(f"JOB#{job.job_id}", attributes_of(job), "attribute_not_exists(pk)")
 
     def find(self, job_id: str) -> Job | None:
         return self._find(f"JOB#{job_id}", Job)
@@ -201,14 +201,19 @@ def _moment(item: Item, name: str) -> datetime:
     return moment
 
 
+def _record_id(item: Item) -> str:
+    """The id of a record, without the kind before it."""
+    return str(item["pk"]["S"]).partition("#")[2]
+
+
 def _due_record(item: Item) -> DueRecord:
     model = item["model"]["S"] if "model" in item else ""
-    return DueRecord(item["pk"]["S"].partition("#")[2], _moment(item, "due_at"), model)
+    return DueRecord(_record_id(item), _moment(item, "due_at"), model)
 
 
 def _due_task(item: Item) -> DueTask:
     return DueTask(
-        submission_id=item["pk"]["S"].partition("#")[2],
+        submission_id=_record_id(item),
         due_at=_moment(item, "due_at"),
         task_id=item["task_id"]["S"],
         model=item["model"]["S"],

@@ -27,5 +27,5 @@ class DynamoDbPauseStore(Table):
     def replace(self, seen: Pauses, following: Pauses) -> bool:
         attributes = following.model_dump(mode="json", exclude={"version"})
         if not seen.version:
-            return self._put_if(_PAUSE, attributes, "attribute_not_exists(write_id)", {})
-        return self._put_if(_PAUSE, attributes, "write_id = :seen", {":seen": {"S": seen.version}})
+            return self._put_if(_PAUSE, attributes, "attribute_not_exists(write_id)")
+        return self._put_if(_PAUSE, attributes, "write_id = :seen", seen={"S": seen.version})

@@ -48,8 +48,9 @@ class DynamoDbRateLimiter(Table):
 
     def reserved_ahead(self, name: str, now: datetime) -> timedelta:
         item = self._get(f"RATE#{name}")
-        next_us = int(item["next_us"]) if item else 0
-        return timedelta(microseconds=max(0, next_us - int(now.timestamp() * 1_000_000)))
+        if not item:
+            return timedelta(0)
+        return timedelta(microseconds=max(0, int(item["next_us"]) - int(now.timestamp() * 1_000_000)))
 
     def _reserve(self, name: str, update: str, condition: str, values: Mapping[str, int]) -> int | None:
         used = {sign: {"N": str(value)} for sign, value in values.items() if sign in f"{update} {condition}".split()}

@@ -18,6 +18,9 @@ PROBE_EVERY = timedelta(seconds=30)
 UNUSED_AFTER = timedelta(minutes=5)
 """A pause that no job waits for ends when its probe has been due for this long. It is longer than a requeued probe
 takes."""
+CONFIGURATION_KEPT_SECONDS = 50
+"""How long a function keeps the API key and the profiles that it read. A change applies within a minute
+(docs/architecture.md#exact-meanings)."""
 MAX_ANNOUNCEMENTS = 50
 """Starts and ends that wait to be published. More of them means that the bus has refused events for hours."""
 
@@ -46,6 +49,10 @@ class Pause(BaseModel):
 
     def probe_is_due(self, now: datetime) -> bool:
         return self.probe_at <= now
+
+    def is_older_than_configuration(self, now: datetime) -> bool:
+        """Whether a function that read its configuration before this refusal has read it again since."""
+        return now - self.refused_at > timedelta(seconds=CONFIGURATION_KEPT_SECONDS)
 
     def is_unused(self, now: datetime) -> bool:
         """Whether the pause can end if no job waits for it."""
