@@ -50,6 +50,19 @@ def test_a_failed_download_does_not_delay_the_other_files(ended: World) -> None:
     ended.vendor.downloads_to_fail = 1
     report = ended.finalize_service(workers=5).run(request.submission_id, list(ended.records.jobs))
     assert (len(report.succeeded), len(report.unfinished)) == (4, 1)
+    assert report.unfinished == report.not_downloaded
+
+
+def test_a_result_whose_next_download_is_later_is_left_to_the_next_pass(ended: World) -> None:
+    request = completed(ended.poll_pass()).result.finalize[0]
+    waiting = ended.job_of("1.wav")
+    retry_at = ended.now + timedelta(minutes=5)
+    ended.records.jobs[waiting.job_id] = waiting.model_copy(update={"result_retry_at": retry_at})
+    report = ended.finalize_service().run(request.submission_id, [waiting.job_id])
+    assert (report.succeeded, report.unfinished) == ([], [waiting.job_id])
+    ended.now = retry_at
+    report = ended.finalize_service().run(request.submission_id, [waiting.job_id])
+    assert (len(report.succeeded), report.unfinished) == (1, [])
 
 
 def test_a_slow_download_does_not_delay_the_events_of_the_other_files(

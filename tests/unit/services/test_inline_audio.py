@@ -84,7 +84,22 @@ def test_a_recording_that_is_too_large_for_a_request_is_never_sent_in_one(world:
     world.caller.answers["url/large.wav"] = ["InvalidURL"] * 3
     world.upload("url/large.wav", size=8 * MB)
     world.run_until_quiet()
-    assert {url.partition(":")[0] for url in world.caller.urls} == {"https"}
+    assert [url.partition(":")[0] for url in world.caller.urls] == ["https"] * 4
+    assert world.bus.events_of("url/large.wav") == [SUBMITTED, SUCCEEDED]
+
+
+def test_an_accepted_recording_that_no_longer_fits_into_a_request_fails_without_a_call(world: World) -> None:
+    """A new version may allow less than the one that accepted the upload."""
+    world.upload("inline/a.wav", size=7 * MB)
+    world.deliver()
+    job = world.job_of("inline/a.wav")
+    grown = job.media.model_copy(update={"size_bytes": 8 * MB})
+    world.records.jobs[job.job_id] = job.model_copy(update={"media": grown})
+    world.run_until_quiet()
+    [end] = world.bus.terminal_events_of("inline/a.wav")
+    assert end.error is not None
+    assert end.error.code == "FILE_TOO_LARGE"
+    assert world.caller.urls == []
 
 
 @pytest.mark.parametrize(

@@ -252,6 +252,19 @@ def test_a_result_that_stays_invalid_json_fails_within_half_an_hour_and_is_kept(
     assert b"5ec7e7" not in stored
 
 
+def test_a_job_whose_result_is_downloaded_again_shows_why() -> None:
+    world = World()
+
+    def download(url: str, *, small_only: bool = False) -> JsonObject:
+        raise ResultUnreadable("The result is not a JSON object.", b"<html>")
+
+    world.vendor.download = download  # type: ignore[method-assign]  # the same for every file
+    world.upload("talk.mp3")
+    for _ in range(5):
+        world.step()
+    assert world.job_of("talk.mp3").last_error_code == "RESULT_UNREADABLE"
+
+
 def test_of_a_huge_result_that_is_no_transcript_a_part_is_kept() -> None:
     world = World()
 

@@ -468,6 +468,46 @@ def test_messages_that_do_not_belong_in_the_synchronous_queue_are_dead_lettered(
     assert world.caller.calls == []
 
 
+def test_a_repeated_message_about_a_job_that_fell_back_makes_no_call() -> None:
+    world = world_with_profiles()
+    world.caller.answers["any/a.wav"] = ["BadRequest.TooLarge"]
+    world.upload("any/a.wav")
+    world.deliver()
+    [message] = world.synchronous_queue.messages
+    world.deliver_synchronous()
+    fallen_back = world.job_of("any/a.wav")
+    assert fallen_back.last_error_code == "BadRequest.TooLarge"
+    world.deliver_synchronous([message])
+    assert len(world.caller.asked) == 1
+    assert world.job_of("any/a.wav") == fallen_back
+    world.run_until_quiet()
+    assert world.bus.events_of("any/a.wav") == [SUBMITTED, SUCCEEDED]
+
+
+def test_a_message_about_a_job_without_options_makes_no_call() -> None:
+    world = world_with_profiles()
+    world.upload("notes/a.wav")
+    world.deliver()
+    job = world.job_of("notes/a.wav")
+    world.records.jobs[job.job_id] = job.model_copy(update={"options": None})
+    assert world.deliver_synchronous().failed_message_ids == []
+    assert world.caller.calls == []
+
+
+def test_a_job_fails_without_a_call_when_a_new_version_has_dropped_its_model() -> None:
+    world = world_with_profiles()
+    world.upload("notes/a.wav")
+    world.deliver()
+    job = world.job_of("notes/a.wav")
+    dropped = Options(profile="notes", model="retired-asr", parameters={})
+    world.records.jobs[job.job_id] = job.model_copy(update={"options": dropped, "model": dropped.model})
+    world.run_until_quiet()
+    [end] = world.bus.terminal_events_of("notes/a.wav")
+    assert end.error is not None
+    assert end.error.code == "UNKNOWN_MODEL"
+    assert world.caller.calls == []
+
+
 def test_a_presigned_url_in_the_response_is_replaced_by_the_s3_address(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_with_profiles()
     monkeypatch.setattr(

@@ -193,9 +193,9 @@ class BackfillService:
     def _not_done(self, wanted: Sequence[Sequence[str]], counts: Counter[str]) -> list[ObjectCreated]:
         """An event for each object that has neither a job nor a transcript."""
         found = _each(self._find, wanted, counts)
-        counts["gone"] += sum(upload is None for upload in found)
+        counts["gone"] = sum(upload is None for upload in found)
         uploads = [upload for upload in found if upload is not None]
-        counts["archived"] += sum(upload.archived for upload in uploads)
+        counts["archived"] = sum(upload.archived for upload in uploads)
         named = [
             (backfill_event(upload.media, upload.uploaded_at), upload) for upload in uploads if not upload.archived
         ]
@@ -207,7 +207,7 @@ class BackfillService:
             lambda pair: (pair[0], any(True for _ in self.transcripts.find_transcripts(pair[1].media))), unknown, counts
         )
         new = [event for event, has_transcript in checked if not has_transcript]
-        counts["skipped_done"] += len(known) + len(checked) - len(new)
+        counts["skipped_done"] = len(known) + len(checked) - len(new)
         return new
 
     def _queued(self, events: Sequence[ObjectCreated]) -> bool:

@@ -63,6 +63,20 @@ def submitted(files: int = FILES, seconds: float = 1000, **vendor: object) -> Wo
     return world
 
 
+def test_a_pass_queries_few_other_tasks_when_the_list_has_shown_enough_ended_ones() -> None:
+    world = submitted(10, seconds=1000, largest_page=scans.MAX_ENDED)
+    world.vendor.seconds = 10
+    for number in range(scans.MAX_ENDED):
+        world.upload(f"short {number}.wav")
+    while world.queue:
+        world.deliver()
+    world.now += timedelta(minutes=1)
+    report = world.poll_pass()
+    assert report is not None
+    assert world.vendor.list_pages == 1
+    assert report.queries <= scans.MAX_ENDED + scans.MAX_SINGLE_QUERIES
+
+
 def test_what_the_list_reports_as_running_costs_no_write() -> None:
     world = submitted()
     world.now += timedelta(seconds=9)

@@ -112,6 +112,31 @@ def test_a_lost_response_is_reconciled_when_only_the_result_names_the_file() -> 
     assert world.job_of("a.wav").status is Status.SUCCEEDED
 
 
+@pytest.mark.parametrize("odd", [7, None, ["a.wav"]])
+def test_a_result_with_an_odd_file_name_leads_to_one_more_submission(odd: object) -> None:
+    world = World()
+    world.vendor.omits_file_names = True
+    world.vendor.responses_to_lose = 1
+    download = world.vendor.download
+    world.vendor.download = lambda url, **_: download(url) | {"file_url": odd}  # type: ignore[method-assign]
+    world.upload("a.wav", metadata={"dashscribe-model": "qwen3-asr-flash-filetrans"})
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
+def test_a_task_that_was_found_by_a_run_that_died_is_adopted_by_the_next_run() -> None:
+    world = World()
+    world.vendor.seconds = 30
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.records.known_task_ids["task-0"] = world.job_of("a.wav").submission_id or ""
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
+
+
 def test_a_result_that_cannot_be_downloaded_yet_causes_no_second_submission() -> None:
     world = World()
     world.vendor.omits_file_names = True
@@ -259,6 +284,42 @@ def test_a_submission_that_was_accepted_with_an_error_of_the_server_is_found(
     timing = world.bus.terminal_events_of("0.wav")[0].timing
     assert timing.submitted_at is not None
     assert timing.submitted_at - timing.uploaded_at < timedelta(seconds=10)
+    assert sum(report.ambiguous for report in world.submit_reports) == 0
+
+
+def test_a_job_that_waits_after_an_error_of_the_server_shows_the_error() -> None:
+    world = World()
+    world.vendor.seconds = 300
+    accept_with_error(world, 1)
+    world.upload("a.wav")
+    world.deliver()
+    for _ in range(3):
+        assert world.job_of("a.wav").last_error_code == "HTTP_502"
+        world.step()
+
+
+def test_a_job_whose_acceptance_is_only_in_its_tasks_record_is_not_submitted_again() -> None:
+    world = World()
+    world.vendor.seconds = 300
+    world.bus.failures = 1  # the run ends before it writes the job
+    world.upload("a.wav")
+    world.run_until_quiet(faults=True)
+    assert world.vendor.submissions_of("a.wav") == 1
+    timing = world.bus.terminal_events_of("a.wav")[0].timing
+    assert timing.submitted_at is not None
+    assert timing.submitted_at - timing.uploaded_at < timedelta(seconds=10)
+
+
+def test_a_job_whose_tasks_record_is_unreadable_is_submitted_once_more() -> None:
+    world = World()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.records.unreadable.add(world.job_of("a.wav").submission_id or "")
+    world.run_until_quiet(faults=True)
+    assert world.vendor.submissions_of("a.wav") == 2
+    assert world.job_of("a.wav").ambiguous_submissions == 1
+    assert world.bus.events_of("a.wav") == [SUBMITTED, SUCCEEDED]
 
 
 def test_an_error_of_the_server_delays_a_lone_upload_by_less_than_90_seconds() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -9,10 +11,15 @@ import pytest
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER
 from dashscribe.domain.recognition.catalogue import CATALOGUE
-from dashscribe.errors import ResponseLost
+from dashscribe.errors import ErrorClass, ResponseLost, VendorError
+from dashscribe.services.rate_limits import QUERY_RATE_KEY
+from dashscribe.services.submission.reconcile import MAX_CANDIDATES, MAX_PAGES
+from tests.conftest import LogLines
+from tests.support.constants import START
 from tests.support.world import World
 
 LOST = "timed out"
+QUERIES_PER_SECOND = 20
 
 
 def without_query(url: str) -> str:
@@ -55,9 +62,21 @@ def test_a_list_without_any_task_of_ours_proves_nothing_for_ten_minutes() -> Non
     began = world.now
     while world.vendor.submissions_of("a.wav") == 1 and world.now - began < timedelta(hours=1):
         world.step()
-    assert world.now - began >= timedelta(minutes=10)
+    assert timedelta(minutes=10) <= world.now - began < timedelta(minutes=30)
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 2
+
+
+def test_while_the_list_does_not_answer_nothing_is_submitted_again_for_hours() -> None:
+    world = World()
+    world.vendor.list_refusal = VendorError("InternalError", "oops", ErrorClass.RETRYABLE, 500)
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    while world.now - START < timedelta(hours=3):
+        world.step()
+    world.vendor.list_refusal = None
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
 
 
 def test_a_list_that_always_leaves_the_task_out_costs_one_more_submission_and_no_third() -> None:
@@ -77,17 +96,6 @@ def test_a_first_look_hours_later_still_asks_before_it_repeats() -> None:
     world.now += timedelta(hours=2)
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 1
-
-
-def test_absence_counts_only_some_time_after_the_response_was_lost() -> None:
-    world = world_with_a_known_task()
-    world.vendor.refusals = [ResponseLost(LOST)]
-    world.upload("a.wav")
-    world.deliver()
-    began = world.now
-    while not world.vendor.submissions_of("a.wav"):
-        world.step()
-    assert world.now - began >= LIST_COMPLETE_AFTER
 
 
 def test_accepted_times_are_those_of_the_post_also_when_its_response_was_lost() -> None:
@@ -168,6 +176,28 @@ def test_two_versions_of_one_key_whose_responses_were_lost_never_exchange_their_
     assert texts == {"v1": "said a.wavv1.\n", "v2": "said a.wavv2.\n"}
 
 
+def test_the_task_of_another_program_for_the_same_file_is_not_adopted() -> None:
+    world = world_with_a_known_task()
+    world.vendor.refusals = [ResponseLost(LOST)]
+    world.upload("a.wav")
+    world.deliver()
+    [lost] = [media for media in world.media.signed_for.values() if media.key == "a.wav"]
+    world.vendor.submit(CATALOGUE["fun-asr"], [world.media.presign(lost)], {})
+    world.run_until_quiet()
+    assert world.job_of("a.wav").task_id == "task-2"
+
+
+def test_a_lost_submission_whose_record_has_no_url_marks_is_found_by_its_path() -> None:
+    world = world_with_a_known_task()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    lost = world.job_of("a.wav").submission_id or ""
+    world.records.tasks[lost] = world.records.tasks[lost].model_copy(update={"url_marks": []})
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+
+
 def test_a_task_that_the_vendors_clock_dates_before_our_post_is_found_and_not_paid_twice() -> None:
     """It is on the second page of the list, behind the tasks of another program."""
     world = World()
@@ -183,3 +213,114 @@ def test_a_task_that_the_vendors_clock_dates_before_our_post_is_found_and_not_pa
     world.run_until_quiet()
     assert world.vendor.submissions_of("a.wav") == 1
     assert world.bus.events_of("a.wav") == ["Transcription Submitted", "Transcription Succeeded"]
+
+
+def a_task_of_another_program(world: World) -> None:
+    world.vendor.submit(CATALOGUE["fun-asr"], ["https://other.s3.us-east-1.amazonaws.com/1.wav?X"], {})
+
+
+def many_tasks_of_other_programs(world: World) -> None:
+    for _ in range(MAX_CANDIDATES):
+        a_task_of_another_program(world)
+
+
+def a_task_that_names_no_file(world: World) -> None:
+    a_task_of_another_program(world)
+    world.vendor.endings = {"task-1": ("FAILED", "InternalError")}
+
+
+def too_many_tasks_of_other_programs(world: World) -> None:
+    world.vendor.foreign_tasks = [(world.now, True)] * (MAX_CANDIDATES + 1)
+
+
+@pytest.mark.parametrize(
+    ("others", "outcome"),
+    [
+        (a_task_of_another_program, "NOT_ACCEPTED"),
+        (many_tasks_of_other_programs, "NOT_ACCEPTED"),
+        (a_task_that_names_no_file, "UNDETERMINED"),
+        (too_many_tasks_of_other_programs, "UNDETERMINED"),
+    ],
+)
+def test_the_log_says_whether_a_resubmitted_file_may_be_paid_for_twice(
+    others: Callable[[World], object], outcome: str, log_lines: LogLines
+) -> None:
+    world = world_with_a_known_task()
+    others(world)
+    world.vendor.refusals = [ResponseLost(LOST)]
+    world.upload("a.wav")
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1
+    assert last_outcome(log_lines) == outcome
+
+
+@pytest.mark.parametrize("others", [a_task_of_another_program, a_task_that_names_no_file])
+def test_absence_counts_only_some_time_after_the_response_was_lost(others: Callable[[World], object]) -> None:
+    world = world_with_a_known_task()
+    others(world)
+    world.vendor.refusals = [ResponseLost(LOST)]
+    world.upload("a.wav")
+    world.deliver()
+    began = world.now
+    while not world.vendor.submissions_of("a.wav"):
+        world.step()
+    assert world.now - began >= LIST_COMPLETE_AFTER
+
+
+def test_one_reconciliation_reads_a_bounded_part_of_a_long_list() -> None:
+    world = world_with_a_known_task()
+    world.vendor.refusals = [ResponseLost(LOST)]
+    world.upload("a.wav")
+    world.deliver()
+    [lost] = [job_id for job_id, job in world.records.jobs.items() if job.media.key == "a.wav"]
+    world.vendor.largest_page = 1
+    world.vendor.foreign_tasks = [(world.now + timedelta(minutes=5), True)] * 2 * MAX_PAGES
+    world.now += timedelta(seconds=30)
+    began = world.now
+    world.deliver([json.dumps({"job_id": lost})])
+    assert world.vendor.list_pages == MAX_PAGES
+    assert world.now - began > timedelta(seconds=MAX_PAGES - 1) / QUERIES_PER_SECOND
+    assert world.records.next_slots[QUERY_RATE_KEY] > began, "the loop's queries wait for the same slots"
+
+
+def test_a_slow_list_does_not_delay_the_other_uploads_of_the_run() -> None:
+    world = world_with_a_known_task()
+    world.vendor.refusals = [ResponseLost(LOST)]
+    world.upload("a.wav")
+    world.deliver()
+    lost = world.job_of("a.wav").job_id
+    world.vendor.largest_page = 1
+    world.vendor.foreign_tasks = [(world.now + timedelta(minutes=5), True)] * MAX_PAGES
+    world.vendor.before_list_page = lambda: world.sleep(5)
+    world.now += timedelta(seconds=30)
+    report = world.deliver([json.dumps({"job_id": lost}), world.upload("b.wav", queued=False)])
+    assert [job.media.key for job in report.submitted] == ["b.wav"]
+    assert world.vendor.list_pages == 3
+
+
+def test_the_list_is_read_no_further_than_to_the_time_of_the_post() -> None:
+    world = world_with_a_known_task()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.vendor.largest_page = 10
+    world.vendor.foreign_tasks = [(world.now - timedelta(minutes=5), True)] * 50
+    world.run_until_quiet()
+    assert world.vendor.list_pages == 1
+
+
+def last_outcome(log_lines: LogLines) -> object:
+    return [line["outcome"] for line in log_lines() if line["message"] == "lost response reconciled"][-1]
+
+
+def test_the_log_does_not_say_that_one_of_two_unclear_submissions_was_not_accepted(log_lines: LogLines) -> None:
+    """The vendor names both files by the same URL, so its tasks may be of either version."""
+    world = World(max_files_per_task=1)
+    world.upload("known.wav")
+    world.deliver()
+    world.vendor.echo = without_query
+    world.vendor.responses_to_lose = 2
+    for version_id in ("v1", "v2"):
+        world.upload("a.wav", version_id=version_id)
+    world.run_until_quiet()
+    assert last_outcome(log_lines) == "UNDETERMINED"

@@ -19,7 +19,7 @@ def test_uploads_wait_for_the_api_key_and_are_transcribed_once_it_exists() -> No
         world.step()
     assert {kind for kind, _ in world.bus.events} == {DELAYED}
     assert world.vendor.tasks == {}
-    assert world.submit_reports[-1].pause_reason == "API_KEY_MISSING"
+    assert [pause.reason for kind, pause in world.bus.pauses] == ["API_KEY_MISSING"]
     world.key = "sk-real"
     key_stored_at = world.now
     world.run_until_quiet()
@@ -61,7 +61,7 @@ def test_uploads_wait_until_a_broken_profiles_document_is_fixed() -> None:
     for _ in range(10):
         world.step()
     assert world.bus.events == []
-    assert world.submit_reports[-1].pause_reason == "PROFILES_UNREADABLE"
+    assert [pause.reason for kind, pause in world.bus.pauses] == ["PROFILES_UNREADABLE"]
     world.profiles_document = (
         '{"profiles": {"p": {"model": "fun-asr-mtl"}}, "rules": [{"prefix": "a", "profile": "p"}]}'
     )

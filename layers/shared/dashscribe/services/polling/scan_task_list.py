@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -107,7 +106,5 @@ class TaskListScan:
 
 def _created_at(listed: ListedTask) -> datetime | None:
     """When the vendor created the task. None for what is no time of this century."""
-    with suppress(ValueError, OverflowError, OSError):
-        if listed.created_at is not None and 2000 <= listed.created_at.year < 2100:
-            return listed.created_at
-    return None
+    created = listed.created_at
+    return created if created is not None and 2000 <= created.year < 2100 else None

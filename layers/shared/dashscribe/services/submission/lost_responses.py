@@ -130,7 +130,7 @@ class LostResponses:
             job_ids=task.job_ids,
         )
         try:
-            if outcome is PostOutcome.ACCEPTED and found.task_id is not None:
+            if found.task_id is not None:
                 self.facts.remember_task_id(found.task_id, task.submission_id)
                 return self.records.save_task(tasks.adopted(task, found.task_id, now))
             if task.server_error:

@@ -37,12 +37,12 @@ class LostSubmission:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What was found for one submission. `task_id` is set when it was accepted; `list_was_read` when a list answered;
-    `has_candidate` when a task that may be its own still runs."""
+    """What was found for one submission. `task_id` is set when it was accepted; `list_was_read` is false when no list
+    answered; `has_candidate` when a task that may be its own still runs."""
 
     outcome: PostOutcome
     task_id: str | None = None
-    list_was_read: bool = False
+    list_was_read: bool = True
     has_candidate: bool = False
 
 
@@ -70,11 +70,11 @@ class _Search:
     def outcome_of(self, submission_id: str) -> Reconciliation:
         task_id = self.found.get(submission_id)
         if task_id is not None:
-            return Reconciliation(PostOutcome.ACCEPTED, task_id, list_was_read=True)
+            return Reconciliation(PostOutcome.ACCEPTED, task_id)
         if self.is_pending or not self.shows_ours:
-            return Reconciliation(PostOutcome.PENDING, list_was_read=True, has_candidate=self.is_pending)
+            return Reconciliation(PostOutcome.PENDING, has_candidate=self.is_pending)
         is_certain = self.is_whole and not self.is_unclear
-        return Reconciliation(PostOutcome.NOT_ACCEPTED if is_certain else PostOutcome.UNDETERMINED, list_was_read=True)
+        return Reconciliation(PostOutcome.NOT_ACCEPTED if is_certain else PostOutcome.UNDETERMINED)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,8 @@ class Reconciler:
         except VendorError as error:
             logger.warning("task list unavailable", code=error.code, reason=error.message)
             no_list = is_task_list_unsupported(error.error_class, error.http_status)
-            outcome = Reconciliation(PostOutcome.UNDETERMINED if no_list else PostOutcome.PENDING)
+            found = PostOutcome.UNDETERMINED if no_list else PostOutcome.PENDING
+            outcome = Reconciliation(found, list_was_read=False)
             return {each.task.submission_id: outcome for each in lost}
         return {each.task.submission_id: search.outcome_of(each.task.submission_id) for each in lost}
 

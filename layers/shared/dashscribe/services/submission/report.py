@@ -26,15 +26,11 @@ class SubmitReport:
     broken_batches: int = 0
     ambiguous: int = 0
     throttled: int = 0
-    pause_reason: str | None = None
 
     def __add__(self, other: SubmitReport) -> SubmitReport:
-        sums = {
-            part.name: getattr(self, part.name) + getattr(other, part.name)
-            for part in fields(self)
-            if part.name != "pause_reason"
-        }
-        return SubmitReport(**sums, pause_reason=other.pause_reason or self.pause_reason)
+        return SubmitReport(
+            **{part.name: getattr(self, part.name) + getattr(other, part.name) for part in fields(self)}
+        )
 
     @property
     def changed_anything(self) -> bool:

@@ -63,8 +63,7 @@ class SubmissionPause:
     def start(self, waiting: Iterable[Job], reason: str, message: str) -> SubmitReport:
         """Start or continue the pause of the account. These jobs wait for its end."""
         self.keeper.start(reason, message)
-        report = self.recorder.record(waiting, lambda job: jobs.pause(job, reason))
-        return replace(report, pause_reason=reason)
+        return self.recorder.record(waiting, lambda job: jobs.pause(job, reason))
 
     def end(self, model: str) -> None:
         """The vendor accepted a submission: whatever was wrong with the account, or with this model, is over."""
@@ -77,26 +76,21 @@ class SubmissionPause:
         is_pausing = error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.MODEL_WIDE)
         is_probe = is_pausing and self.keeper.current().find(model) is not None
         decisions = [retry_policy.after_refusal(job, error, files, now, is_probe=is_probe) for job in claimed]
-        pauses_submissions = any(decision.pauses_submissions for decision in decisions)
-        if pauses_submissions:
+        if any(decision.pauses_submissions for decision in decisions):
             self.keeper.start(error.code, error.message, model=model)
         report = self.recorder.save(
             jobs.apply_retry(refused_by(job, error.request_id), decision, error.code, now)
             for job, decision in zip(claimed, decisions, strict=True)
         )
-        return replace(
-            report,
-            throttled=int(error.error_class is ErrorClass.THROTTLED),
-            pause_reason=error.code if pauses_submissions else None,
-        )
+        return replace(report, throttled=int(error.error_class is ErrorClass.THROTTLED))
 
     def _held(self, job: Job, reason: str) -> SubmitReport:
         """A record that cannot be written must not stop the others: the job stays due, and the loop brings it back."""
         try:
-            return replace(self.recorder.save([jobs.pause(job, reason)]), pause_reason=reason)
+            return self.recorder.save([jobs.pause(job, reason)])
         except Exception:
             logger.exception("job not paused", job_id=job.job_id)
-            return SubmitReport(broken_batches=1, pause_reason=reason)
+            return SubmitReport(broken_batches=1)
 
     def _probes(self, seen: Pauses, ready: Iterable[Job]) -> set[str]:
         """The jobs to submit as probes: one for each paused model whose probe is due, or one for the account.
