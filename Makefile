@@ -103,7 +103,7 @@ smoke: build ## a whole run in your AWS account, removed at the end: DASHSCOPE_A
 	@$(BIN)/python -m local smoke --stack="$$STACK" --parameters="$$PARAMETERS" --yes="$$YES"
 
 bench: install ## measure; never passes or fails on a clock
-	@$(BIN)/python -m pytest -q -s -p no:randomly tests/benchmarks
+	@$(BIN)/python -m pytest -q -s -p no:randomly --timeout 3600 tests/benchmarks
 
 interleave: install ## the services in many random schedules: SCHEDULES=20000
 	@SCHEDULES="$(or $(SCHEDULES),20000)" $(BIN)/python -m pytest -q --numprocesses 2 --timeout 7200 tests/unit/services/test_interleavings.py

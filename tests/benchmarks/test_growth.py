@@ -21,7 +21,7 @@ from dashscribe.domain.jobs.job import Due, Job, Status
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.task_list_scan import TaskListState
 from dashscribe.domain.recognition.file_outcomes import FileOutcome
-from dashscribe.domain.recognition.task_replies import TaskList
+from dashscribe.domain.recognition.task_replies import ListedTask, TaskList
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.finalize_requests import FinalizeRequest
@@ -153,11 +153,16 @@ class OrderedVendor(Vendor):
             raise self.list_refusal
         size = min(page_size, self.largest_page)
         end = max(0, len(self.order) - (page - 1) * size)
-        listed = [
-            (created, name, name in self.tasks and self.tasks[name].ready_at <= self.clock())
+        now = self.clock()
+        listed = [  # built without validation: some runs have millions of entries
+            ListedTask.model_construct(
+                task_id=name,
+                status="SUCCEEDED" if name in self.tasks and self.tasks[name].ready_at <= now else "RUNNING",
+                gmt_create=int(created.timestamp() * 1000),
+            )
             for created, name in self.order[max(0, end - size) : end][::-1]
         ]
-        return TaskList(total_page=-(-len(self.order) // size), page_size=size, data=self._listed(listed))
+        return TaskList.model_construct(total_page=-(-len(self.order) // size), page_size=size, data=listed)
 
 
 @dataclass(frozen=True)
