@@ -9,6 +9,7 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -435,6 +436,22 @@ def test_the_time_grows_linearly_with_the_text(redact: Callable[[str], object]) 
         started = time.thread_time()
         redact(text)
         assert time.thread_time() - started < MAX_SECONDS, text[:40]
+
+
+@pytest.mark.parametrize("marker", redaction._BASE64_MARKERS)
+@pytest.mark.parametrize(("before", "first_digit"), [("", 0), ("x", 2), ("xy", 3)])
+def test_the_base64_of_a_marker_is_never_hexadecimal(marker: str, before: str, first_digit: int) -> None:
+    """So an id, which is hexadecimal, need not be decoded. Only the digits that the marker determines are compared."""
+    for letters in product(*({letter.lower(), letter.upper()} for letter in marker)):
+        encoded = base64.urlsafe_b64encode(f"{before}{''.join(letters)}".encode()).decode()
+        determined = encoded[first_digit : len(before + marker) * 8 // 6]
+        assert not redaction._HEXADECIMAL.fullmatch(determined), letters
+
+
+def test_an_id_that_is_a_registered_key_is_removed() -> None:
+    register_secret("5d3c9a8e-7b4f-4c8a-9d21-0e5b5ce44d1c")
+    assert redacted("5d3c9a8e-7b4f-4c8a-9d21-0e5b5ce44d1c") == "[redacted]"
+    assert redacted("0d3c9a8e-7b4f-4c8a-9d21-0e5b5ce44d1c") == "0d3c9a8e-7b4f-4c8a-9d21-0e5b5ce44d1c"
 
 
 # other loggers

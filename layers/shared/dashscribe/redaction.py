@@ -72,6 +72,8 @@ _KEY_MARKERS = ("authorization", "bearer", "key", "sk-", "st-")
 _MARKERS = (*_SIGNATURE_MARKERS, *_KEY_MARKERS)
 """Texts without a marker skip the search with the expressions, which is many times slower."""
 _BASE64_MARKERS = ("signature", "token", "credential", "secret", "bearer", "sk-", "api-key", "api_key", "apikey", "://")
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f_-]+")
+"""What an id consists of. The base64 of each of `_BASE64_MARKERS` has other digits, so an id is not decoded."""
 _URL_SAFE_DIGITS = str.maketrans("-_", "+/")
 _NAME_KEYS = frozenset({"name", "key", "header", "field", "param", "parameter"})
 _VALUE_KEYS = frozenset({"value", "val", "values", "content"})
@@ -253,7 +255,9 @@ def _find_forms(text: str, patterns: Iterable[str]) -> Iterator[Span]:
 def _find_base64(text: str, redact: Callable[[str], str]) -> Iterator[Span]:
     """The spans of base64 that contains a secret."""
     for found in _BASE64.finditer(text):
-        digits = (found["digits"] or "").rstrip("=").translate(_URL_SAFE_DIGITS)
+        if found["digits"] is None or _HEXADECIMAL.fullmatch(found["digits"]):
+            continue
+        digits = found["digits"].rstrip("=").translate(_URL_SAFE_DIGITS)
         for offset in range(4):  # a path before it may look like base64 too
             content = base64.b64decode(digits[offset : len(digits) - (len(digits) - offset) % 4]).decode("latin-1")
             lower = content.lower()
