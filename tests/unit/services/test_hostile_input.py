@@ -316,19 +316,19 @@ def test_metadata_of_other_programs_is_ignored() -> None:
     assert world.terminal_event_of("a.wav").status == "SUCCEEDED"
 
 
-def test_ten_thousand_empty_files_fail_within_a_minute_without_a_vendor_call() -> None:
+def test_three_thousand_empty_files_fail_soon_without_a_vendor_call() -> None:
     world = World()
     started = time.process_time()
-    for batch in range(100):
+    for batch in range(30):
         world.deliver([world.upload(f"{batch}/{number}.wav", size=0, queued=False) for number in range(100)])
     world.run_until_quiet()
     seconds = time.process_time() - started
     codes = [detail.error.code for _, detail in world.bus.events if detail.error]
-    assert codes == ["EMPTY_FILE"] * 10_000
-    assert len({detail.job_id for _, detail in world.bus.events}) == 10_000
+    assert codes == ["EMPTY_FILE"] * 3_000
+    assert len({detail.job_id for _, detail in world.bus.events}) == 3_000
     assert (world.vendor.tasks, world.vendor.queries, world.media.signed) == ({}, 0, 0)
     assert all(job.is_finished for job in world.records.jobs.values())
-    assert seconds < 60  # about 5 ms of CPU per file on a slow machine; quadratic work would take hours
+    assert seconds < 20  # about 5 ms of CPU per file on a slow machine; quadratic work would take longer
 
 
 def test_an_object_replaced_before_its_submission_fails_and_the_newer_one_is_transcribed() -> None:
