@@ -249,6 +249,7 @@ def test_a_stream_that_ends_inside_a_sentence_is_a_lost_response(last: Json) -> 
         {"output": {"choices": "x"}},
         {"choices": [[]]},
         {"choices": [{"message": {"content": 7}}]},
+        {"choices": [{"message": {"content": [{"text": 7}]}}]},
         {"output": "text"},
         {FRAMES: []},
         {FRAMES: None},

@@ -109,6 +109,13 @@ def test_a_long_address_breaks_after_its_marks() -> None:
     assert found[0][-1] in "/.-_?&="
 
 
+def test_a_run_of_letters_after_a_mark_is_divided_into_parts_that_fit() -> None:
+    text = "a/" + "b" * 300
+    pieces = texts(atoms(text))
+    assert "".join(pieces) == text
+    assert max(map(cells, pieces)) <= RULES[script_of(text)].line_cells
+
+
 def test_a_long_compound_breaks_at_a_joint() -> None:
     found = texts(atoms("Das Grundstücksverkehrsgenehmigungszuständigkeitsübertragungsverordnungsgesetz gilt."))
     assert [part[-4:] for part in found[1:-2]] == ["ungs"] or found[1].endswith(("ungs", "keits"))

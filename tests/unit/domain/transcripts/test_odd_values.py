@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dashscribe.domain.transcripts.vendor_result import VendorResult
+from dashscribe.domain.transcripts.transcript import Sentence
+from dashscribe.domain.transcripts.vendor_result import VendorResult, with_text_between
 
 SENTENCE = "/transcripts/0/sentences/0/"
 WORD = f"{SENTENCE}words/0/"
@@ -161,3 +162,12 @@ def test_a_sentence_without_a_time_lasts_to_its_neighbours_or_as_long_as_slow_sp
     }
     [channel] = VendorResult.model_validate(document).channels
     assert [(each.begin_ms, each.end_ms) for each in channel.sentences] == times
+
+
+def test_each_part_of_the_text_that_no_sentence_has_becomes_a_sentence_once() -> None:
+    sentences = [
+        Sentence(sentence_id=number, begin_ms=None, end_ms=None, text=text) for number, text in [(1, "b."), (2, "d.")]
+    ]
+    found = with_text_between("a. b. c. d. e.", sentences)
+    assert found is not None
+    assert [sentence.text for sentence in found] == ["a.", "b.", "c.", "d.", "e."]
