@@ -171,3 +171,10 @@ def test_each_part_of_the_text_that_no_sentence_has_becomes_a_sentence_once() ->
     found = with_text_between("a. b. c. d. e.", sentences)
     assert found is not None
     assert [sentence.text for sentence in found] == ["a.", "b.", "c.", "d.", "e."]
+
+
+def test_the_text_of_a_lost_sentence_is_kept() -> None:
+    times = [{"begin_time": number * 1000, "end_time": number * 1000 + 900} for number in range(3)]
+    said = [{**times[0], "text": "One."}, {**times[1], "text": 7}, {**times[2], "text": "Three."}]
+    [channel] = VendorResult.model_validate({"transcripts": [{"text": "One. Two. Three.", "sentences": said}]}).channels
+    assert [sentence.text for sentence in channel.sentences if sentence.text] == ["One.", "Two.", "Three."]
