@@ -278,8 +278,7 @@ class PollService:
         is_near = next_at is not None and next_at <= now + NEAR_FUTURE
         # A record that was due before this pass, and could not be handled in it, must not be retried at once.
         is_stuck = next_at is not None and next_at <= began
-        if is_near and not is_stuck:
-            self._sleep_fraction(now, next_at)
+        self._sleep_fraction(now, next_at)
         wait = max(int(is_stuck), _seconds(now, next_at)) if is_near else _seconds(now, None)
         return PassResult(finalize=[], wait_seconds=wait, work_left=is_near or report.next_task_at is not None)
 
