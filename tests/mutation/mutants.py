@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
 
 SEPARATOR = "ǁ"
@@ -65,9 +66,12 @@ class Mutant:
 
     @cached_property
     def only_changes_text(self) -> bool:
-        """Whether the mutant changes only what a log line says, the wording of a sentence, or a letter case."""
+        """Whether the mutant changes only what a log line says, the wording of a sentence, a letter case, or the type
+        that `cast` names for mypy."""
         path = _difference(*self._trees)
         if any(_is_log_call(before) for before, _ in path):
+            return True
+        if any(_is_type_of_cast(call, part) for (call, _), (part, _) in pairwise(path)):
             return True
         before, after = path[-1]
         if not (isinstance(before, ast.Constant) and isinstance(after, ast.Constant)):
@@ -140,6 +144,15 @@ def _has_equal_effect(was: str, becomes: str) -> bool:
     if was in CASELESS_NAMES:
         return becomes.lower() == was.lower()
     return becomes != was and becomes == DYNAMODB_KEYWORD.sub(lambda keyword: keyword[0].lower(), was)
+
+
+def _is_type_of_cast(call: ast.AST, part: ast.AST) -> bool:
+    return (
+        isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "cast"
+        and part is call.args[0]
+    )
 
 
 def _is_log_call(node: ast.AST) -> bool:
