@@ -68,6 +68,12 @@ def test_the_key_is_read_from_a_binary_secret(secrets: SecretsManagerClient) -> 
     assert ApiKey(secrets, arn)() == "sk-binary"
 
 
+def test_a_binary_secret_that_is_no_text_has_no_key(secrets: SecretsManagerClient) -> None:
+    arn = secrets.create_secret(Name="api-key", SecretBinary=b"\xff\xfe")["ARN"]
+    with pytest.raises(VendorError, match="API_KEY_MISSING"):
+        ApiKey(secrets, arn)()
+
+
 @pytest.mark.parametrize(
     "stored",
     [

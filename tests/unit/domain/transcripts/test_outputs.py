@@ -25,10 +25,12 @@ from dashscribe.domain.transcripts.outputs import (
     RenderContext,
     ordered_outputs,
     parse_outputs,
+    recording_name,
 )
 from dashscribe.domain.transcripts.script_rules import SubtitleOptions
-from dashscribe.domain.transcripts.transcript import Transcript, empty, transcript_json
+from dashscribe.domain.transcripts.transcript import Transcript, empty, neutral, transcript_json
 from dashscribe.domain.transcripts.ttml import ttml
+from dashscribe.domain.transcripts.vendor_result import VendorResult
 from tests.unit.domain.transcripts.speech import SAMPLES, said, spoken, transcript
 
 SILENT = empty(job_id="j", model="m", media="s3://media/talk.mp3")
@@ -326,3 +328,11 @@ def test_transcript_json_is_what_pydantic_writes(script: str) -> None:
     odd = said(None, None, '"quoted", timing":', speaker=1, language="en")
     for source in (transcript([spoken(SAMPLES[script]), odd], [], [odd]), transcript(), transcript([])):
         assert transcript_json(source) == source.__pydantic_serializer__.to_json(source)
+
+
+@pytest.mark.parametrize(
+    ("media", "title"), [("s3://media/calls/2026/talk.mp3", "talk.mp3"), ("s3://media/a/b/", "b"), ("", "Transcript")]
+)
+def test_the_title_is_the_name_of_the_file(media: str, title: str) -> None:
+    result = VendorResult.model_validate({"transcripts": []})
+    assert recording_name(neutral(result, job_id="j", model="fun-asr", media=media)) == title
