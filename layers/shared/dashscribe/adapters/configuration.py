@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from dashscribe.domain.recognition.profiles import Profiles
 
-Value = TypeVar("Value")
 PLACEHOLDER = "PLACEHOLDER"
 """The start of a value that is not an API key yet. Tools that must store some value use it."""
 NO_VALUE = "ResourceNotFoundException"
@@ -29,17 +28,22 @@ NO_PARAMETER = "ParameterNotFound"
 """The error code of Systems Manager for a parameter that does not exist."""
 
 
-class _Kept(Generic[Value]):
-    """A value that is read again after `CONFIGURATION_KEPT_SECONDS`. An error is not kept."""
+class _Kept:
+    """A text that is read again after `CONFIGURATION_KEPT_SECONDS`. An error is not kept."""
 
     def __init__(self) -> None:
-        self._value: tuple[float, Value] | None = None
+        self._text: tuple[float, str] | None = None
 
-    def get(self, read: Callable[[], Value]) -> Value:
+    def get(self, read: Callable[[], str]) -> str:
         now = time.monotonic()
-        if self._value is None or now - self._value[0] > CONFIGURATION_KEPT_SECONDS:
-            self._value = now, read()
-        return self._value[1]
+        if self._text is None or now - self._text[0] > CONFIGURATION_KEPT_SECONDS:
+            self._text = now, read()
+        return self._text[1]
+
+
+def _code_of(error: ClientError | BotoCoreError) -> str:
+    """The error code of AWS; empty if there was no response."""
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
 
 
 class ApiKey:
@@ -51,7 +55,7 @@ class ApiKey:
     def __init__(self, client: SecretsManagerClient, secret_arn: str) -> None:
         self._client = client
         self._secret_arn = secret_arn
-        self._stored = _Kept[str]()
+        self._stored = _Kept()
 
     def __call__(self) -> str:
         """Return the key. Raises an account-wide `VendorError` while the secret has no key or cannot be read."""
@@ -65,7 +69,7 @@ class ApiKey:
         try:
             reply = self._client.get_secret_value(SecretId=self._secret_arn)
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and error.response["Error"]["Code"] == NO_VALUE:
+            if _code_of(error) == NO_VALUE:
                 raise self._missing() from error
             raise VendorError(
                 KEY_UNREADABLE, f"The secret {self._secret_arn} cannot be read at present.", ErrorClass.ACCOUNT_WIDE
@@ -98,7 +102,7 @@ class SsmProfiles:
     def __init__(self, client: SSMClient, parameter_name: str) -> None:
         self._client = client
         self._parameter_name = parameter_name
-        self._document = _Kept[str]()
+        self._document = _Kept()
         self._parsed: tuple[str, Profiles] | None = None
 
     def profiles(self) -> Profiles:
@@ -114,6 +118,6 @@ class SsmProfiles:
         try:
             return self._client.get_parameter(Name=self._parameter_name)["Parameter"]["Value"]
         except (ClientError, BotoCoreError) as error:
-            if isinstance(error, ClientError) and error.response["Error"]["Code"] == NO_PARAMETER:
+            if _code_of(error) == NO_PARAMETER:
                 return ""
             raise ProfilesUnreadable(f"The parameter {self._parameter_name} cannot be read at present.") from error
