@@ -234,13 +234,19 @@ def test_a_result_of_another_shape_fails_after_five_downloads_and_is_kept(docume
     assert f"s3://results/talk.mp3/{job.job_id}/result.json" in job.failure.message
 
 
-def test_a_result_that_stays_invalid_json_fails_within_half_an_hour_and_is_kept() -> None:
+def world_whose_results_are(body: bytes) -> World:
+    """A world in which each download of a result is this body, which is no JSON object."""
     world = World()
 
     def download(url: str, *, small_only: bool = False) -> JsonObject:
-        raise ResultUnreadable("The result is not a JSON object.", b"<html>https://a/b?Signature=5ec7e7</html>")
+        raise ResultUnreadable("The result is not a JSON object.", body)
 
-    world.vendor.download = download  # type: ignore[method-assign]  # the same for every file
+    world.vendor.download = download  # type: ignore[method-assign]
+    return world
+
+
+def test_a_result_that_stays_invalid_json_fails_within_half_an_hour_and_is_kept() -> None:
+    world = world_whose_results_are(b"<html>https://a/b?Signature=5ec7e7</html>")
     world.upload("talk.mp3")
     began = world.now
     world.run_until_quiet(faults=True)
@@ -253,12 +259,7 @@ def test_a_result_that_stays_invalid_json_fails_within_half_an_hour_and_is_kept(
 
 
 def test_a_job_whose_result_is_downloaded_again_shows_why() -> None:
-    world = World()
-
-    def download(url: str, *, small_only: bool = False) -> JsonObject:
-        raise ResultUnreadable("The result is not a JSON object.", b"<html>")
-
-    world.vendor.download = download  # type: ignore[method-assign]  # the same for every file
+    world = world_whose_results_are(b"<html>")
     world.upload("talk.mp3")
     for _ in range(5):
         world.step()
@@ -266,12 +267,7 @@ def test_a_job_whose_result_is_downloaded_again_shows_why() -> None:
 
 
 def test_of_a_huge_result_that_is_no_transcript_a_part_is_kept() -> None:
-    world = World()
-
-    def download(url: str, *, small_only: bool = False) -> JsonObject:
-        raise ResultUnreadable("The result is not a JSON object.", b"<br>" * 2**22)
-
-    world.vendor.download = download  # type: ignore[method-assign]  # the same for every file
+    world = world_whose_results_are(b"<br>" * 2**22)
     world.upload("talk.mp3")
     world.run_until_quiet(faults=True)
     job = world.job_of("talk.mp3")
