@@ -12,6 +12,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from dashscribe.adapters import aws_clients
 from dashscribe.adapters.s3_results import S3Results, S3Transcripts
 from dashscribe.domain.recognition.media import Media
 from dashscribe.domain.recognition.options import Options
@@ -40,6 +41,19 @@ def test_files_are_stored_under_their_keys_with_their_content_types(s3: S3Client
         found = s3.get_object(Bucket="results", Key=file.key)
         assert (found["Body"].read(), found["ContentType"]) == (file.body, file.content_type)
     assert s3.list_objects_v2(Bucket="results")["KeyCount"] == 3
+
+
+@pytest.mark.usefixtures("s3")
+@pytest.mark.parametrize(("size", "expected"), [(0, None), (60_000, None), (2_000_000, b"100-continue")])
+def test_only_a_large_file_waits_for_s3_before_it_is_sent(size: int, expected: bytes | None) -> None:
+    """The wait is another round trip."""
+    client = aws_clients.s3()
+    sent: list[object] = []
+    client.meta.events.register_first(
+        "before-send.s3.PutObject", lambda request, **_: sent.append(request.headers.get("Expect"))
+    )
+    S3Results(client, "results").store([OutputFile("a.wav/j/result.json", bytes(size), "application/json")])
+    assert sent == [expected]
 
 
 def test_an_existing_file_is_not_overwritten_and_the_others_are_stored(s3: S3Client) -> None:
