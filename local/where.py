@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from dashscribe.adapters.dynamodb.items import from_item
 from dashscribe.domain.jobs.job import Due, Status
 from dashscribe.domain.recognition.media import job_id_of
 from dashscribe.domain.recognition.vendor_codes import classify
@@ -22,7 +22,6 @@ from local.processes import StackError
 from local.target import Target
 
 Record = Mapping[str, Any]
-_READ = TypeDeserializer().deserialize
 EVENT_WAIT_SECONDS = 20
 """How long an object that was just uploaded may be without a job."""
 
@@ -128,7 +127,7 @@ def find_jobs(target: Target, key: str, versions: Sequence[str]) -> list[Record]
             ExpressionAttributeValues={":key": {"S": key}},
         )
         found = [item for page in pages for item in page["Items"]]
-    return [{name: _READ(value) for name, value in item.items()} for item in found if "status" in item]
+    return [from_item(item) for item in found if "status" in item]
 
 
 def find_reports(target: Target, key: str) -> list[Record]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from dashscribe.domain.jobs.job import Due, Job
+from dashscribe.domain.jobs.job import Due, Job, Status
 from dashscribe.errors import StaleRecord
 from tests.support.table import JobsTable, as_json, one_at_a_time, run_concurrently
 
@@ -29,6 +29,41 @@ def test_every_field_of_a_job_survives_a_round_trip(records: JobsTable, full_job
     found = records.find(full_job.job_id)
     assert found is not None
     assert as_json(found) == as_json(full_job)
+
+
+def test_a_submission_changes_nothing_in_the_index(
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob, now: datetime
+) -> None:
+    """DynamoDB bills another write when an attribute changes that the index projects."""
+
+    def entry() -> object:
+        [found] = dynamodb.scan(TableName="jobs", IndexName="due")["Items"]
+        return found
+
+    job = make_job(due_kind=Due.JOB, due_at=now)
+    records.create(job)
+    before = entry()
+    records.save(job.model_copy(update={"status": Status.SUBMITTED, "task_id": "t-1", "submitted_at": now}))
+    assert entry() == before
+    found = records.find(job.job_id)
+    assert found is not None
+    assert found.task_id == "t-1"
+
+
+def test_a_job_that_an_older_version_stored_keeps_its_task_id(
+    records: JobsTable, dynamodb: DynamoDBClient, make_job: MakeJob
+) -> None:
+    job = make_job()
+    records.create(job)
+    dynamodb.update_item(
+        TableName="jobs",
+        Key={"pk": {"S": f"JOB#{job.job_id}"}},
+        UpdateExpression="SET task_id = :id",
+        ExpressionAttributeValues={":id": {"S": "t-1"}},
+    )
+    found = records.find(job.job_id)
+    assert found is not None
+    assert found.task_id == "t-1"
 
 
 def test_a_job_with_nothing_but_its_required_fields_survives_a_round_trip(

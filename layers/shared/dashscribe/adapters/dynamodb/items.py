@@ -28,6 +28,10 @@ _BATCH_GET_ATTEMPTS = 8
 _FIRST_WAIT, _LONGEST_WAIT = 0.025, 1.0
 """Seconds. All attempts together wait at most 3.6 s."""
 
+JOB_TASK_ID = "job_task_id"
+"""The name under which the `task_id` of a job is stored. The index projects the `task_id` of tasks. Under that name, a
+submitted job would have to be written to the index again."""
+
 Item = dict[str, Any]
 """An item as DynamoDB sends it: attribute name → {type: value}."""
 
@@ -119,6 +123,8 @@ def attributes_of(record: Job | Task | Vocabulary) -> dict[str, object]:
     write unit. A default of a stored field must not change (tests/unit/domain/jobs/test_stored_defaults.py).
     """
     stored = record.model_dump(mode="json", exclude_defaults=True)
+    if "job_id" in stored and "task_id" in stored:
+        stored[JOB_TASK_ID] = stored.pop("task_id")
     return {**{name: value for name, value in stored.items() if value is not None}, "revision": record.revision}
 
 
@@ -132,7 +138,11 @@ def to_item(document: Mapping[str, object]) -> Item:
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _from_dynamodb(value) for name, value in item.items()}
+    """Convert an item to a JSON document. A job has its `task_id` again."""
+    document = {name: _from_dynamodb(value) for name, value in item.items()}
+    if JOB_TASK_ID in document:
+        document["task_id"] = document.pop(JOB_TASK_ID)
+    return document
 
 
 def _to_dynamodb(value: object) -> dict[str, Any]:
