@@ -223,9 +223,19 @@ def test_a_requeued_job_is_requeued_again_if_its_message_is_lost(job: Job, now: 
 def test_a_submitted_job_has_a_safety_net_and_the_id_of_its_request_only(job: Job, now: datetime) -> None:
     waited = job.model_copy(update={"stalled_since": now, "throttled_since": now})
     sent = jobs.submitted(request_ids.refused_by(waited, "r-0"), "t-1", now, "r-1")
-    assert (sent.due_kind, sent.due_at) == (Due.JOB, now + timedelta(hours=6))
+    assert (sent.due_kind, sent.due_at) == (Due.JOB, job.due_at)
+    assert jobs.safety_net(sent) == now + timedelta(hours=6)
     assert (sent.stalled_since, sent.throttled_since) == (None, None)
     assert sent.request_ids == RequestIds(submission="r-1")
+
+
+def test_a_submitted_job_without_a_task_or_a_due_time_to_come_is_due_at_its_safety_net(job: Job, now: datetime) -> None:
+    due = (Due.JOB, now + timedelta(hours=6))
+    for sent in (
+        jobs.submitted(job, None, now),
+        jobs.submitted(jobs.check_again(job, now), "t-1", now),
+    ):
+        assert (sent.due_kind, sent.due_at) == due
 
 
 def test_a_success_keeps_the_due_time_of_its_task_and_ends_the_stall(job: Job, now: datetime) -> None:

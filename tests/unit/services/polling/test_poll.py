@@ -284,6 +284,7 @@ def test_a_job_at_its_safety_net_whose_task_has_ended_is_not_submitted_again() -
     world = ended(files=1, files_per_task=1)
     assert completed(world.poll_pass()).result.finalize, "its finalizer dies"
     job, [task] = world.job_of("0.wav"), world.records.tasks.values()
+    world.now = jobs.safety_net(job)
     world.records.jobs[job.job_id] = jobs.check_again(job, world.now)
     later = {"due_at": world.now + timedelta(minutes=10)}
     world.records.tasks[task.submission_id] = task.model_copy(update=later)

@@ -117,7 +117,12 @@ def claim(
 
 
 def submitted(job: Job, task_id: str | None, now: datetime, request_id: str | None = None) -> Job:
-    """The vendor accepted the file with this request. From now on its task, if it has one, makes progress."""
+    """The vendor accepted the file with this request. From now on its task, if it has one, makes progress.
+
+    With a task, a due time to come does not change: each change of `due_at` costs two writes of the index, and most
+    jobs have ended before that time. The loop moves it to the safety net if the task still runs then.
+    """
+    stays = task_id is not None and job.due_at is not None and job.due_at > now
     return changed(
         job,
         status=Status.SUBMITTED,
@@ -132,8 +137,13 @@ def submitted(job: Job, task_id: str | None, now: datetime, request_id: str | No
         throttled_since=None,
         split_from=None,
         due_kind=Due.JOB,
-        due_at=now + TASK_SAFETY_NET,
+        due_at=job.due_at if stays else now + TASK_SAFETY_NET,
     )
+
+
+def safety_net(job: Job) -> datetime:
+    """When a submitted job is checked although its task should have ended it."""
+    return (job.submitted_at or job.received_at) + TASK_SAFETY_NET
 
 
 def await_reconciliation(

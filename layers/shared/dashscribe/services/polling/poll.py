@@ -30,6 +30,8 @@ from dashscribe.services.ports import Clock, EventPublisher, JobQueue, JobRecord
 
 JOBS_PER_PASS = 100
 """Keeps the output of a pass far below the 256 KB that Step Functions allows."""
+DUE_JOBS_READ = 500
+"""How many due jobs a pass reads. The submitted jobs of a burst are due together, and must not hide the others."""
 CONCURRENT_REQUEUES = 8
 """A requeue is two writes, and the files of ended tasks wait until the last requeue of the pass is done."""
 NEAR_FUTURE = timedelta(seconds=60)
@@ -130,18 +132,26 @@ class PollService:
     # steps
 
     def _requeue_due_jobs(self, work: FinalizeWork, report: PassReport) -> None:
-        """Requeue the waiting jobs that are due, and have the events of terminal jobs published."""
+        """Requeue the waiting jobs that are due, and have the events of terminal jobs published.
+
+        A submitted job whose task still runs is due at its safety net from now on.
+        """
         now = self.clock()
-        near = self.records.due(Due.JOB, now + NEAR_FUTURE, JOBS_PER_PASS)
+        near = self.records.due(Due.JOB, now + NEAR_FUTURE, DUE_JOBS_READ)
         due = [record for record in near if record.due_at <= now]
         if due:
             report.longest_overdue_seconds = (now - due[0].due_at).total_seconds()
         report.near_jobs = None if due else [record.due_at for record in near]
         report.oldest_job_seconds = self._old_job_seconds(now)
-        to_requeue: list[Job] = []
+        submitted: list[Job] = []
+        others: list[Job] = []
         for job in self.records.find_many([record.record_id for record in due]).values():
             if job.is_finished or job.due_at is None or job.due_at > now or work.has_job(job.job_id):
                 continue
+            is_early = job.status is Status.SUBMITTED and now < jobs.safety_net(job)
+            (submitted if is_early else others).append(job)
+        to_requeue: list[Job] = []
+        for job in others[:JOBS_PER_PASS]:
             try:
                 if self._is_requeued(job, now, work):
                     to_requeue.append(job)
@@ -149,6 +159,7 @@ class PollService:
                 logger.exception("due job not handled", job_id=job.job_id)  # the other jobs continue
                 report.failed_steps += 1
         self._requeue(to_requeue, report)
+        self._change_each(lambda job: self._save(jobs.check_again(job, jobs.safety_net(job))), submitted, report)
 
     def _old_job_seconds(self, now: datetime) -> float:
         """The age of the oldest unfinished job. 0 if it is not old, or was read within the last minute."""
@@ -236,23 +247,30 @@ class PollService:
         After a crash in between, the message is lost, and the record's new due time brings the job back.
         """
 
-        def requeue(job: Job) -> tuple[int, int]:
+        def requeue(job: Job) -> bool:
             following = jobs.requeued(job, self.clock())
             if job.due_kind is Due.JOB:
                 following = delays.stalled(following, delays.unanswered_since(job))
-            try:
-                if not self._save(following, was_stalled=job.stalled_since is not None):
-                    return 0, 0
-                self.queue.requeue(job.job_id)
-            except Exception:
-                # One record that cannot be written must not stop the others.
-                logger.exception("job not requeued", job_id=job.job_id)
-                return 0, 1
-            return 1, 0
+            if not self._save(following, was_stalled=job.stalled_since is not None):
+                return False
+            self.queue.requeue(job.job_id)
+            return True
 
-        for requeued, failed in map_concurrently(requeue, waiting, self.concurrent_requeues):
-            report.requeued += requeued
-            report.failed_steps += failed
+        report.requeued += self._change_each(requeue, waiting, report)
+
+    def _change_each(self, change: Callable[[Job], bool], waiting: Sequence[Job], report: PassReport) -> int:
+        """Change these jobs concurrently, and return how many were changed. An error affects its job only."""
+
+        def attempt(job: Job) -> tuple[int, int]:
+            try:
+                return int(change(job)), 0
+            except Exception:
+                logger.exception("due job not handled", job_id=job.job_id)
+                return 0, 1
+
+        changed = list(map_concurrently(attempt, waiting, self.concurrent_requeues))
+        report.failed_steps += sum(failed for _, failed in changed)
+        return sum(done for done, _ in changed)
 
     def _save(self, job: Job, *, was_stalled: bool = True) -> bool:
         try:
