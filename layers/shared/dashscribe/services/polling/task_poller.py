@@ -88,7 +88,6 @@ class TaskPoller:
         watched = [task for task in listed if not work.has_submission(task.submission_id)]
         budget, knowledge = PassBudget(until=now + PASS_TIME), ListKnowledge()
         selected = self.selector.select(watched, budget, knowledge)
-        looked_at = self.clock()
         ended: list[FinalizeRequest] = []
         try:
             ended = self._query_all(selected, budget, knowledge)
@@ -103,7 +102,7 @@ class TaskPoller:
         running = [task for task in watched if task.phase is not TaskPhase.ENDED and task.submission_id not in over]
         # After throttling the next pass comes as late as it may.
         wait = MAX_WAIT if budget.stopped else self.selector.wait(running, knowledge)
-        next_poll = self.clock() if budget.postponed and not budget.stopped else looked_at + wait
+        next_poll = self.clock() if budget.postponed and not budget.stopped else now + wait
         if listed and not ended and self.records.next_due(Due.TASK) is not None:  # otherwise finalizers run
             report.next_task_at = next_poll
         if running and not budget.stopped:
