@@ -37,22 +37,30 @@ def test_without_a_list_a_task_is_queried_after_a_fifth_of_its_age(now: datetime
     assert delay * SECOND >= MIN_WAIT
 
 
-def test_few_pages_are_all_read(now: datetime) -> None:
-    assert scans.part_of_pages([2, 3, 7], 19, now) == [2, 3, 7]
+def test_few_pages_are_all_read_the_oldest_first(now: datetime) -> None:
+    assert scans.pages_to_read([2, 3, 7], 59, now) == [7, 3, 2]
+    assert scans.pages_to_read(list(range(2, 61)), 59, now) == list(range(60, 1, -1))
 
 
-def test_of_many_pages_the_oldest_ten_are_always_read(now: datetime) -> None:
+def test_of_too_many_pages_the_oldest_ten_are_always_read(now: datetime) -> None:
     for seconds in range(30):
-        pages = scans.part_of_pages(list(range(2, 62)), 19, now + seconds * SECOND)
-        assert len(set(pages)) == 19
-        assert pages[:10] == list(range(52, 62))
+        pages = scans.pages_to_read(list(range(2, 102)), 59, now + seconds * SECOND)
+        assert len(set(pages)) == scans.PAGES_OF_A_PART
+        assert pages[:10] == list(range(101, 91, -1))
 
 
-@pytest.mark.parametrize("every", [1, 2, 3, 4])
-def test_of_many_pages_each_is_read_within_two_minutes(now: datetime, every: int) -> None:
+@pytest.mark.parametrize("left", [1, 2, 3, 19])
+def test_a_scan_with_few_calls_left_reads_as_many_pages_and_the_oldest_first(now: datetime, left: int) -> None:
+    pages = scans.pages_to_read(list(range(2, 102)), left, now)
+    assert len(set(pages)) == left
+    assert pages[0] == 101
+
+
+@pytest.mark.parametrize("every", [1, 2, 3, 4, 5])
+def test_of_too_many_pages_each_is_read_within_two_minutes(now: datetime, every: int) -> None:
     read: set[int] = set()
     for seconds in range(0, 120, every):
-        read |= set(scans.part_of_pages(list(range(2, 102)), 19, now + seconds * SECOND))
+        read |= set(scans.pages_to_read(list(range(2, 102)), 59, now + seconds * SECOND))
     assert read == set(range(2, 102))
 
 

@@ -124,10 +124,10 @@ def test_a_scan_stops_when_enough_tasks_have_ended() -> None:
 
 
 def test_of_too_many_pages_the_oldest_ten_are_read_in_each_pass() -> None:
-    listing = Listing(6000, ended={3})
-    found = scan(listing, range(6000))
-    assert len(listing.read) == scans.MAX_PAGES
-    assert set(range(51, 61)) <= set(listing.read)
+    listing = Listing(7000, ended={3})
+    found = scan(listing, range(7000))
+    assert len(listing.read) == 1 + scans.PAGES_OF_A_PART
+    assert set(range(61, 71)) <= set(listing.read)
     assert ended(found) == {"t3"}
     assert not found.is_complete
 
@@ -135,10 +135,18 @@ def test_of_too_many_pages_the_oldest_ten_are_read_in_each_pass() -> None:
 def test_the_other_pages_are_read_in_rotation() -> None:
     read: set[int] = set()
     for seconds in range(0, 120, 4):
-        listing = Listing(6000, ended=set())
-        scan(listing, range(6000), seconds)
+        listing = Listing(7000, ended=set())
+        scan(listing, range(7000), seconds)
         read |= set(listing.read)
-    assert read == set(range(1, 61))
+    assert read == set(range(1, 71))
+
+
+def test_a_thousand_tasks_among_thousands_of_others_are_all_found_in_one_scan() -> None:
+    listing = Listing(5900, ended={3, 2000, 5895})
+    found = scan(listing, range(0, 5900, 5))
+    assert len(found.over) == 5900 // 5
+    assert ended(found) == {"t2000", "t5895"}
+    assert len(listing.read) <= scans.MAX_PAGES
 
 
 @pytest.mark.parametrize("says_size", [True, False])

@@ -10,6 +10,7 @@ import pytest
 from dashscribe.domain.jobs import task_list_scan as scans
 from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
+from tests.support.constants import ENVIRON
 from tests.support.world import World
 
 SUCCEEDED = "Transcription Succeeded"
@@ -61,6 +62,17 @@ def submitted(files: int = FILES, seconds: float = 1000, **vendor: object) -> Wo
     while world.queue:
         world.deliver()
     return world
+
+
+def test_at_a_low_rate_a_long_list_leaves_half_of_the_pass_for_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRON, "QUERY_REQUESTS_PER_SECOND", "1")
+    world = submitted(400, seconds=10_000, largest_page=10)
+    first = next(iter(world.vendor.tasks.values()))
+    first.ready_at = world.now
+    world.now += timedelta(minutes=1)
+    report = world.poll_pass()
+    assert report is not None
+    assert report.finished_tasks == 1
 
 
 def test_a_pass_queries_few_other_tasks_when_the_list_has_shown_enough_ended_ones() -> None:

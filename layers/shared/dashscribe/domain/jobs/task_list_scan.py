@@ -18,8 +18,10 @@ from dashscribe.errors import ErrorClass
 
 DEFAULT_PAGE_SIZE = 10
 """The vendor's default (docs/vendor-api.md#task-list). A server that refuses larger pages is asked for this size."""
-MAX_PAGES = 20
-"""Pages that one scan reads: a second of the account's rate."""
+MAX_PAGES = 60
+"""Pages that one scan reads: three seconds of the account's rate."""
+PAGES_OF_A_PART = 20
+"""Where our tasks are on more pages than that, a scan reads this many of them."""
 MAX_ENDED = 40
 """A scan stops at this many ended tasks, because one pass cannot query more."""
 MAX_SINGLE_QUERIES = 2
@@ -85,14 +87,16 @@ def overdue_without_list(due_at: datetime, accepted_at: datetime, now: datetime)
     return now - due_at - delay
 
 
-def part_of_pages(wanted: list[int], most: int, now: datetime) -> list[int]:
-    """All of these pages, or `most` of them: first the oldest ten, where most tasks end, then some others in rotation.
+def pages_to_read(wanted: list[int], most: int, now: datetime) -> list[int]:
+    """These pages, the oldest first, because most tasks end there. Of too many: the oldest ten, and ten in rotation.
 
-    The time selects them, because a pass stores nothing: two pages a second, as a pass of 20 pages takes 4 s.
+    The time selects the ten, because a pass stores nothing: two pages a second, as such a pass takes 5 s.
     """
     if len(wanted) <= most:
-        return wanted
-    oldest, others = wanted[-(MAX_PAGES // 2) :], wanted[: -(MAX_PAGES // 2)]
+        return wanted[::-1]
+    most = min(most, PAGES_OF_A_PART)
+    split = -(-most // 2)
+    oldest, others = wanted[-split:], wanted[:-split]
     start = int(now.timestamp()) * 2
-    rotated = {others[(start + step) % len(others)] for step in range(most - len(oldest))}
-    return [*oldest, *sorted(rotated)]
+    rotated = {others[(start + step) % len(others)] for step in range(most - split)}
+    return [*oldest[::-1], *sorted(rotated, reverse=True)]

@@ -34,6 +34,7 @@ class TaskListScan:
 
     ours: Sequence[DueTask]
     page_size: int
+    max_pages: int = scans.MAX_PAGES
     over: dict[str, bool] = field(default_factory=dict)
     is_complete: bool = False
     spans: dict[int, tuple[datetime, datetime]] = field(default_factory=dict)
@@ -42,14 +43,14 @@ class TaskListScan:
 
     @property
     def calls_left(self) -> int:
-        return scans.MAX_PAGES - len(self.spans)
+        return self.max_pages - len(self.spans)
 
     def run(self, read_pages: ReadPages, now: datetime) -> TaskListScan:
         """Read the newest page, then those that should list the other tasks. `now` selects among too many pages."""
         wanted, is_part = [1], False
         while wanted and not is_part and not self._has_enough:
-            chosen = scans.part_of_pages(wanted, self.calls_left, now)
-            is_part = chosen != wanted
+            chosen = scans.pages_to_read(wanted, self.calls_left, now)
+            is_part = len(chosen) < len(wanted)
             for few in range(0, len(chosen), PAGES_AT_ONCE):
                 if self._has_enough or not self._read(chosen[few : few + PAGES_AT_ONCE], read_pages):
                     return self

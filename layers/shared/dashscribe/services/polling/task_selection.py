@@ -16,7 +16,7 @@ from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.polling.list_knowledge import ListKnowledge
-from dashscribe.services.polling.pass_budget import PassBudget
+from dashscribe.services.polling.pass_budget import PASS_TIME, PassBudget
 from dashscribe.services.polling.scan_task_list import TaskListScan
 from dashscribe.services.polling.vendor_calls import VendorCalls
 from dashscribe.services.ports import Clock, DueTask, VendorFacts
@@ -111,7 +111,9 @@ class TaskSelector:
         def read_pages(numbers: Sequence[int]) -> list[TaskList | None]:
             return list(map_concurrently(read, numbers, self.concurrent_pages))
 
-        return TaskListScan(due, page_size).run(read_pages, self.clock())
+        # At a low rate, half of the pass is left for the queries.
+        affordable = max(1, int(self.vendor.query_rate * PASS_TIME.total_seconds() / 2))
+        return TaskListScan(due, page_size, min(scans.MAX_PAGES, affordable)).run(read_pages, self.clock())
 
     def _by_list(self, due: Sequence[DueTask], scan: TaskListScan, knowledge: ListKnowledge) -> list[DueTask]:
         now = self.clock()
