@@ -105,8 +105,9 @@ smoke: build ## a whole run in your AWS account, removed at the end: DASHSCOPE_A
 bench: install ## measure; never passes or fails on a clock
 	@$(BIN)/python -m pytest -q -s -p no:randomly --timeout 3600 tests/benchmarks
 
-interleave: install ## the services in many random schedules: SCHEDULES=20000
-	@SCHEDULES="$(or $(SCHEDULES),20000)" $(BIN)/python -m pytest -q --numprocesses 2 --timeout 7200 tests/unit/services/test_interleavings.py
+interleave: install ## the services in many random schedules, and another function at every moment: SCHEDULES=20000
+	@SCHEDULES="$(or $(SCHEDULES),20000)" $(BIN)/python -m pytest -q --numprocesses 2 --timeout 7200 \
+		tests/unit/services/test_interleavings.py tests/unit/services/test_concurrent_runs.py
 
 mutation: install .local/mutation/.ready .local/mutation/.project ## change the code a little, many times, and see whether a test fails: MUTANTS=400 ONLY=services.submission
 	@$(BIN)/python -m tests.mutation --mutants="$${MUTANTS:-400}" --only="$$ONLY"

@@ -12,7 +12,7 @@ import pytest
 from tests.support.interleaved_world import InterleavedWorld
 from tests.support.interleaving import Faults
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "500"))
+SCHEDULES = int(os.environ.get("SCHEDULES", "350"))
 BATCH = 25
 """Schedules of one test."""
 KINDS = {
