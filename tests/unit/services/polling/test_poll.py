@@ -32,8 +32,7 @@ def ended(files: int, files_per_task: int) -> World:
     return world
 
 
-@pytest.mark.parametrize(("files", "files_per_task"), [(1000, 1), (3000, 100)])
-@pytest.mark.parametrize("concurrent_queries", [1, 8])
+@pytest.mark.parametrize(("files", "files_per_task", "concurrent_queries"), [(1000, 1, 1), (3000, 100, 8)])
 def test_the_output_of_the_largest_pass_is_far_below_the_step_functions_limit(
     files: int, files_per_task: int, concurrent_queries: int
 ) -> None:
