@@ -18,7 +18,7 @@ def burst(files: int, max_files_per_task: int, seed: int = 1) -> SimulatedRun:
 
 @pytest.fixture(scope="module")
 def one_file_per_task() -> SimulatedRun:
-    return burst(300, max_files_per_task=1)
+    return burst(150, max_files_per_task=1)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def test_a_burst_with_one_file_per_task_needs_at_most_two_and_a_half_calls_per_f
     one_file_per_task: SimulatedRun,
 ) -> None:
     run = one_file_per_task
-    assert (run.files, run.failed, run.paid_twice) == (300, 0, 0)
+    assert (run.files, run.failed, run.paid_twice) == (150, 0, 0)
     assert run.calls_per_file <= 2.5
 
 
