@@ -217,7 +217,7 @@ JSON: st.SearchStrategy[Any] = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.sampled_from(CASES), JSON)
 def test_any_value_in_any_place_leaves_every_file_with_the_rest_of_the_text(
     case: tuple[str, Place], value: object
