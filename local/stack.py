@@ -18,9 +18,6 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import BaseModel
 
 from cli.stack import describe_stack
@@ -73,6 +70,9 @@ class StackInfo(BaseModel):
 
     def client(self, service: str) -> Any:
         """A boto3 client of the local AWS, as root."""
+        import boto3  # not at the top: `make env` needs no client, and the import takes most of its time
+        from botocore.config import Config
+
         return boto3.client(
             service,  # type: ignore[call-overload]  # any service's name; the stubs want a literal
             endpoint_url=self.aws_endpoint_url,
@@ -242,6 +242,8 @@ class Stack:
         return info
 
     def _is_deployed(self, info: StackInfo) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         try:
             [stack] = info.client("cloudformation").describe_stacks(StackName=info.stack_name)["Stacks"]
         except (BotoCoreError, ClientError):
