@@ -25,7 +25,6 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "dashscribe"
 
 SCOPES = {
     "tests/end_to_end/test_faults.py": "stack of faults",
-    "tests/end_to_end/test_missing_key.py": "stack of faults",
     "tests/end_to_end/test_commands.py": "own stacks",
     "tests/end_to_end/test_documented_commands.py": "own stacks",
     "tests/end_to_end/test_smoke.py": "own stacks",
