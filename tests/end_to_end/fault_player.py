@@ -62,6 +62,7 @@ class Player:
                 self._upload_together(together)
             self._upload(long)
             self._wait_for(several, *ENDS)
+            self._wait_for([row for row in long if not row.lost_responses], "Transcription Submitted")
             reasons = self._play_pause(about_account)
             self._upload_one_by_one([row for row in others if row not in [*several, *long]])
             self._wait_for(rows, *ENDS)
