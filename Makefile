@@ -44,7 +44,7 @@ help: ## print this
 run: install ## transcribe the sample recordings, or FILES="a.wav folder *.mp4", on a local stack; OUT=out
 	@$(BIN)/python -m local run --files="$$FILES" --out="$${OUT:-out}"
 
-# Four processes on two cores: each begins with a group of tests of local stacks, which wait most of the time.
+# Four processes on two cores: three of them run the tests of local stacks, which wait most of the time.
 test: install .local/moto/.ready $(AWS_CLI) $(SDKS) ## every test
 	@$(BIN)/python -m pytest --numprocesses 4 $(PYTEST_ARGUMENTS)
 
