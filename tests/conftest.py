@@ -27,7 +27,7 @@ SCOPES = {
     "tests/end_to_end/test_faults.py": "stack of faults",
     "tests/end_to_end/test_commands.py": "own stacks",
     "tests/end_to_end/test_documented_commands.py": "own stacks",
-    "tests/end_to_end/test_smoke.py": "own stacks",  # it locks the build, for which the commands would wait
+    "tests/end_to_end/test_smoke.py": "smoke",
     "tests/end_to_end/": "stack",
     "tests/browser/": "browser",
     "tests/integration/simulator/test_sdk_versions.py": "SDK versions",
