@@ -8,11 +8,12 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from local.processes import StackError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 YES = {"1", "yes", "true", "y"}
 NO = {"", "0", "no", "false", "n"}
@@ -23,16 +24,24 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _raise_interrupt)
     signal.signal(signal.SIGHUP, _raise_interrupt)
     try:
-        return _run(arguments, Console())
+        return _run(arguments)
     except StackError as error:
         print(f"dashscribe: {error}", file=sys.stderr)
         return 1
-    except (BotoCoreError, ClientError) as error:
+    except Exception as error:
+        if not _is_of_aws(error):
+            raise
         print(f"dashscribe: AWS refused or did not answer: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\ndashscribe: interrupted; everything that was started is stopped", file=sys.stderr)
         return 130
+
+
+def _is_of_aws(error: Exception) -> bool:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    return isinstance(error, (BotoCoreError, ClientError))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -73,9 +82,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace, console: Console) -> int:
+def _run(arguments: argparse.Namespace) -> int:
     """Each branch imports what it needs: `make env` and `make where` must not wait for the whole package."""
     match arguments.command:
+        case "env":
+            from local import environment
+
+            print(environment.shell_lines(arguments.stack))
+            return 0
         case "up":
             return _up(arguments.dashscope_base_url.rstrip("/"), arguments.parameters)
         case "down":
@@ -85,9 +99,12 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             print("the local stack is stopped")
             return 0
         case "run":
+            from rich.console import Console
+
             from local import main_job
             from local.stack import LOCAL, Stack
 
+            console = Console()
             stack = Stack(folder=LOCAL / "run", say=console.print, load_recogniser=True)
             return main_job.run(arguments.files, arguments.out, stack, console)
         case "picture":
@@ -101,11 +118,13 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
             print(" ".join(shlex.quote(f"{name}={value}") for name, value in parameters.items()))
             return 0
         case "smoke":
+            from rich.console import Console
             from rich.prompt import Confirm
 
             from local import smoke
             from local.parameters import parse_parameters
 
+            console = Console()
             confirmed = _flag("YES", arguments.yes)
             return smoke.command(
                 arguments.stack,
@@ -118,17 +137,14 @@ def _run(arguments: argparse.Namespace, console: Console) -> int:
 
             return invoke(StackInfo.load(), arguments.function, arguments.event)
         case _:
-            return _run_on_target(arguments, console)
+            from rich.console import Console
+
+            return _run_on_target(arguments, Console())
 
 
 def _run_on_target(arguments: argparse.Namespace, console: Console) -> int:
     from local.target import Target
 
-    if arguments.command == "env":
-        from local import environment
-
-        print(environment.shell_lines(arguments.stack))
-        return 0
     if arguments.command == "where":
         from local import where
 

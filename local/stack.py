@@ -18,10 +18,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from pydantic import BaseModel
+from pydantic import BaseModel, PrivateAttr
 
 from cli.stack import describe_stack
 from local import processes
@@ -54,6 +51,7 @@ class StackInfo(BaseModel):
     stack_name: str = STACK_NAME
     dashscope_base_url: str
     outputs: dict[str, str]
+    _clients: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @property
     def aws_environment(self) -> dict[str, str]:
@@ -72,15 +70,16 @@ class StackInfo(BaseModel):
         return clean_environment() | self.aws_environment | sam
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the local AWS, as root."""
-        return boto3.client(
-            service,  # type: ignore[call-overload]  # any service's name; the stubs want a literal
-            endpoint_url=self.aws_endpoint_url,
-            region_name=self.region,
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
-            config=Config(retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=30),
-        )
+        """A boto3 client of the local AWS, as root. Each call returns the same one, because making one takes long."""
+        if service not in self._clients:
+            import boto3  # not at the top: `make env` needs no client, and the import takes most of its time
+            from botocore.config import Config
+
+            keys = {"aws_access_key_id": self.access_key_id, "aws_secret_access_key": self.secret_access_key}
+            config = Config(retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=30)
+            where = {"endpoint_url": self.aws_endpoint_url, "region_name": self.region}
+            self._clients[service] = boto3.client(service, config=config, **where, **keys)  # type: ignore[call-overload]
+        return self._clients[service]
 
     @classmethod
     def load(cls, folder: Path = STACK_FOLDER) -> StackInfo:
@@ -242,6 +241,8 @@ class Stack:
         return info
 
     def _is_deployed(self, info: StackInfo) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError
+
         try:
             [stack] = info.client("cloudformation").describe_stacks(StackName=info.stack_name)["Stacks"]
         except (BotoCoreError, ClientError):

@@ -6,9 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import boto3
-from botocore.exceptions import BotoCoreError, ClientError
-
 from cli.stack import describe_stack
 from local.processes import StackError
 from local.stack import StackInfo
@@ -28,6 +25,9 @@ class Target:
         one. Raises `StackError` when there is none."""
         if not stack_name:
             return cls.of_local(StackInfo.load())
+        import boto3
+        from botocore.exceptions import BotoCoreError, ClientError
+
         try:
             client: Callable[[str], Any] = boto3.Session().client  # type: ignore[assignment]  # the stubs want literals
             return cls.of_stack(client, stack_name)

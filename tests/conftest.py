@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.loaders import JSONFileLoader
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # the package has no types
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -24,10 +25,9 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "dashscribe"
 
 SCOPES = {
     "tests/end_to_end/test_faults.py": "stack of faults",
-    "tests/end_to_end/test_missing_key.py": "stack of faults",
     "tests/end_to_end/test_commands.py": "own stacks",
     "tests/end_to_end/test_documented_commands.py": "own stacks",
-    "tests/end_to_end/test_smoke.py": "own stacks",
+    "tests/end_to_end/test_smoke.py": "smoke",
     "tests/end_to_end/": "stack",
     "tests/browser/": "browser",
     "tests/integration/simulator/test_sdk_versions.py": "SDK versions",
@@ -77,6 +77,22 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsed_service_descriptions() -> Iterator[None]:
+    """botocore parses the description of a service once. moto makes a session for each test, and each session would
+    parse it again."""
+    read, parsed = JSONFileLoader.load_file, dict[str, Any]()
+
+    def load_file(loader: JSONFileLoader, file_path: str) -> Any:
+        if file_path not in parsed:
+            parsed[file_path] = read(loader, file_path)
+        return parsed[file_path]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", load_file)
+        yield
 
 
 @pytest.fixture

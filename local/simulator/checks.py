@@ -101,7 +101,7 @@ def check_submission(headers: Mapping[str, str], raw: bytes, behaviour: Behaviou
         raise invalid("Model not exist.")
     if spec.is_synchronous:
         raise invalid(WRONG_ENDPOINT)
-    limit = min(behaviour.max_file_urls, spec.max_files_per_task)
+    limit = min(behaviour.of(spec.name).max_file_urls, spec.max_files_per_task)
     urls = file_urls(spec, given)
     if not urls:
         raise invalid(f"input must contain {spec.shape.value}")

@@ -123,6 +123,19 @@ class Behaviour(BaseModel):
     """Whether fun-asr-flash returns `output.output.sentence` (docs/vendor-api.md#fun-asr-flash-reply)."""
     json_sentences: Literal["last", "all"] = "last"
     """The sentences that fun-asr-flash returns without a stream. The documentation shows one sentence only."""
+    of_models: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Other values of these settings for the tasks of single models, such as `{"fun-asr": {"lists_tasks": false}}`."""
+
+    @model_validator(mode="after")
+    def _check_models(self) -> Behaviour:
+        for model in self.of_models:
+            self.of(model)
+        return self
+
+    def of(self, model: str) -> Behaviour:
+        """The settings for the tasks of this model."""
+        own = self.of_models.get(model)
+        return Behaviour.model_validate({**self.model_dump(exclude={"of_models"}), **own}) if own else self
 
 
 class Recorded(BaseModel):

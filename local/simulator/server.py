@@ -241,10 +241,11 @@ class Simulator:
 
     async def _list(self, request: Request) -> Response:
         """Return a page of the task list (docs/vendor-api.md#task-list)."""
-        if not self.scenario.behaviour.lists_tasks:
+        behaviour = self.scenario.behaviour.of(request.query_params.get("model_name", ""))
+        if not behaviour.lists_tasks:
             raise RequestRefusedError(404, "NotFound", "The simulator is configured without a task list.")
         newest_first = reversed(self.task_store.tasks.values())
-        page = list_page(newest_first, request.query_params, self.scenario.behaviour.largest_list_page)
+        page = list_page(newest_first, request.query_params, behaviour.largest_list_page)
         return JSONResponse({"request_id": str(uuid.uuid4()), **page})
 
     async def _cancel(self, request: Request) -> Response:

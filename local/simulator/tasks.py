@@ -115,7 +115,7 @@ class TaskStore:
                 task.status, task.ended_at = "CANCELED", time.time()
 
     async def _run(self, task: SimulatedTask) -> None:
-        behaviour = self.scenario.behaviour
+        behaviour = self.scenario.behaviour.of(task.model)
         await asyncio.sleep(behaviour.queue_seconds)
         if task.status != "PENDING":
             return
@@ -201,7 +201,8 @@ class TaskStore:
             output |= {"code": task.code, "message": task.message or task.code}
         results = [self._subtask(task, file) for file in task.files if file.done and not file.missing]
         if results and not task.takes_one_file:
-            output["results"] = results[::-1] if self.scenario.behaviour.reverse_results else results
+            is_reversed = self.scenario.behaviour.of(task.model).reverse_results
+            output["results"] = results[::-1] if is_reversed else results
         reply: dict[str, Any] = {"output": output}
         if task.status == "SUCCEEDED":
             if results and task.takes_one_file:

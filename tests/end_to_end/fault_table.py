@@ -18,7 +18,7 @@ Answer = dict[str, Any]
 Fault = dict[str, Any]
 
 
-UNLISTED = {"lists_tasks": False}
+UNLISTED: Mapping[str, Any] = {"lists_tasks": False}
 """A vendor without a task list: a lost response cannot be reconciled. This is the harder case."""
 LISTED = {"lists_tasks": True, "all_failed_status": "FAILED", "reverse_results": True}
 
@@ -71,9 +71,9 @@ class File:
 class Row:
     """One fault. The files of a row are one task, unless the fault prevents it.
 
-    `faults` apply to the requests about these files only. Rows with the same `behaviour` of the simulator are played
-    concurrently. `lost_responses` counts the POSTs of one file whose response is lost. `model` is a model that no other
-    row uses, for a fault that pauses its submissions.
+    `faults` apply to the requests about these files only. `behaviour` is the simulator's for the model of these files.
+    `lost_responses` counts the POSTs of one file whose response is lost. `model` is a model that no other row uses, for
+    a fault that pauses its submissions. `takes_minutes`: dashscribe waits two minutes for the fault to end by itself.
     """
 
     name: str
@@ -85,6 +85,7 @@ class Row:
     lost_responses: int = 0
     pause: Pause | None = None
     model: str | None = None
+    takes_minutes: bool = False
 
     def key(self, number: int) -> str:
         """The media key of a file; the first one has the number 1."""
@@ -137,7 +138,8 @@ def _submit(
     name: str, fault: str, end: End, *faults: Fault, lost_responses: int = 0, behaviour: Mapping[str, Any] = UNLISTED
 ) -> Row:
     requests = [{"operation": "submit", **each} for each in faults]
-    return Row(name, Part.SUBMIT, fault, (File(end),), requests, behaviour, lost_responses)
+    is_reconciled = behaviour is LISTED and lost_responses > 0
+    return Row(name, Part.SUBMIT, fault, (File(end),), requests, behaviour, lost_responses, takes_minutes=is_reconciled)
 
 
 def _query(name: str, fault: str, end: End, *faults: Fault) -> Row:
@@ -209,12 +211,12 @@ ROWS: tuple[Row, ...] = (
         _succeeds(warning="ASR_RESPONSE_HAVE_NO_WORDS"),
         _code("ASR_RESPONSE_HAVE_NO_WORDS"),
     ),
-    _file(
+    Row(
         "not-in-results",
+        Part.FILE,
         "the task succeeds without a result for the file, once",
-        _succeeds(2),
-        {"missing": True},
-        _TRANSCRIPT,
+        (File(_succeeds(2), ({"missing": True}, _TRANSCRIPT)),),
+        takes_minutes=True,
     ),
     # tasks of several files
     Row(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,9 +44,14 @@ def local_aws() -> Iterator[StackInfo]:
 
 @pytest.fixture(scope="module")
 def template(local_aws: StackInfo) -> Iterator[Path]:
+    """In a copy of the build, so that other tests can build meanwhile. It names files by their relative path."""
     template = built_for_local_stack()
+    copy = BUILT.with_name("build-of-smoke-tests")
+    shutil.rmtree(copy, ignore_errors=True)
     with locked(BUILT, shared=True):
-        yield template
+        shutil.copytree(BUILT, copy)
+    yield copy / template.relative_to(BUILT)
+    shutil.rmtree(copy)
 
 
 def local_parameters(info: StackInfo) -> dict[str, str]:

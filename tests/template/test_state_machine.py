@@ -10,7 +10,6 @@ from typing import Any
 
 import botocore.session
 import pytest
-from cfnlint.api import lint_file  # type: ignore[import-untyped]  # it ships no types
 
 from dashscribe import errors
 from dashscribe.services import backfill as backfill_module
@@ -93,6 +92,8 @@ def test_a_substitution_is_named_after_its_resource(machine: StateMachine) -> No
 
 def test_a_definition_is_valid_for_aws(machine: StateMachine, tmp_path: Path) -> None:
     """cfn-lint has a schema of the language, but it only checks definitions that are inside a template."""
+    from cfnlint.api import lint_file  # type: ignore[import-untyped]  # it ships no types
+
     text = machine.text.replace("${Partition}", "aws")
     definition = re.sub(r"\$\{\w+\}", "arn:aws:lambda:us-east-1:123456789012:function:x", text)
     role = "arn:aws:iam::123456789012:role/x"

@@ -7,14 +7,15 @@ from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dashscope
 import httpx
 import jiwer
 import pytest
-from dashscope.audio.asr import Transcription
-from dashscope.audio.qwen_asr import QwenTranscription
+
+if TYPE_CHECKING:
+    from dashscope.audio.asr import Transcription
+    from dashscope.audio.qwen_asr import QwenTranscription
 
 KEY = "sk-local"
 MODEL = "fun-asr"
@@ -40,6 +41,9 @@ def words_of() -> jiwer.Compose:
 @pytest.fixture
 def sdk(base_url: str, monkeypatch: pytest.MonkeyPatch) -> type[Transcription]:
     """The SDK's `Transcription`, with the simulator's URL."""
+    import dashscope
+    from dashscope.audio.asr import Transcription
+
     monkeypatch.setattr(dashscope, "base_http_api_url", f"{base_url}/api/v1")
     return Transcription
 
@@ -49,6 +53,9 @@ def transcribed_samples(
     running_simulator: str, media_url: str, samples: Path, http: httpx.Client
 ) -> dict[str, dict[str, Any]]:
     """The result JSON of each sample, by file name, from one task that the SDK submitted."""
+    import dashscope
+    from dashscope.audio.asr import Transcription
+
     names = [sample["file"] for sample in json.loads((samples / "samples.json").read_text())]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dashscope, "base_http_api_url", f"{running_simulator}/api/v1")
@@ -250,16 +257,24 @@ def test_the_sdk_reads_a_rate_refusal(sdk: type[Transcription], configure: Calla
 FILETRANS = "qwen3-asr-flash-filetrans"
 
 
+@pytest.fixture
+def one_file_sdk(sdk: object) -> type[QwenTranscription]:
+    """The SDK's `QwenTranscription`, with the simulator's URL."""
+    from dashscope.audio.qwen_asr import QwenTranscription
+
+    return QwenTranscription
+
+
 def test_the_sdk_transcribes_one_file(
-    sdk: object, configure: Callable[..., None], media_url: str, http: httpx.Client
+    one_file_sdk: type[QwenTranscription], configure: Callable[..., None], media_url: str, http: httpx.Client
 ) -> None:
     """docs/vendor-api.md#task-query."""
     configure(behaviour={"queue_seconds": 0})
     url = f"{media_url}/morning-walk.wav"
-    task = QwenTranscription.async_call(model=FILETRANS, file_url=url, api_key=KEY, language="en", enable_words=True)
+    task = one_file_sdk.async_call(model=FILETRANS, file_url=url, api_key=KEY, language="en", enable_words=True)
     assert task.output["task_status"] == "PENDING"
-    waited = QwenTranscription.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
-    fetched = QwenTranscription.fetch(task, api_key=KEY)
+    waited = one_file_sdk.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
+    fetched = one_file_sdk.fetch(task, api_key=KEY)
     assert waited.output == fetched.output
     assert waited.usage == {"seconds": 8}
     output = {name for name, value in waited.output.items() if value is not None}
@@ -279,22 +294,24 @@ def test_the_sdk_transcribes_one_file(
 
 
 def test_words_are_given_on_request_only(
-    sdk: object, configure: Callable[..., None], media_url: str, http: httpx.Client
+    one_file_sdk: type[QwenTranscription], configure: Callable[..., None], media_url: str, http: httpx.Client
 ) -> None:
     configure(behaviour={"queue_seconds": 0}, scripts=[{"match": "scripted", "answers": [{"text": "hello world"}]}])
-    task = QwenTranscription.async_call(model=FILETRANS, file_url=f"{media_url}/scripted.mp3", api_key=KEY)
-    reply = QwenTranscription.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
+    task = one_file_sdk.async_call(model=FILETRANS, file_url=f"{media_url}/scripted.mp3", api_key=KEY)
+    reply = one_file_sdk.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
     document = http.get(reply.output["result"]["transcription_url"]).raise_for_status().json()
     (sentence,) = document["transcripts"][0]["sentences"]
     assert sentence["text"] == "hello world"
     assert "words" not in sentence
 
 
-def test_a_missing_file_fails_its_task(sdk: object, configure: Callable[..., None], media_url: str) -> None:
+def test_a_missing_file_fails_its_task(
+    one_file_sdk: type[QwenTranscription], configure: Callable[..., None], media_url: str
+) -> None:
     """A task of one file fails with its file, unlike a task of several files (docs/vendor-api.md#all-files-failed)."""
     configure(behaviour={"queue_seconds": 0, "all_failed_status": "SUCCEEDED"})
-    task = QwenTranscription.async_call(model=FILETRANS, file_url=f"{media_url}/absent.wav", api_key=KEY)
-    reply = QwenTranscription.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
+    task = one_file_sdk.async_call(model=FILETRANS, file_url=f"{media_url}/absent.wav", api_key=KEY)
+    reply = one_file_sdk.wait(task, api_key=KEY, wait_timeout=WAIT_SECONDS)
     assert (reply.status_code, reply.output["task_status"]) == (200, "FAILED")
     assert (reply.output["code"], reply.output["message"]) == ("FILE_404_NOT_FOUND", "FILE_404_NOT_FOUND")
     assert not {"results", "result", "task_metrics"} & reply.output.keys()
@@ -311,18 +328,18 @@ def test_a_missing_file_fails_its_task(sdk: object, configure: Callable[..., Non
     ids=["key", "unknown model", "model of several files", "parameter"],
 )
 def test_the_sdk_reads_a_refusal_of_one_file(
-    wrong: dict[str, Any], refusal: tuple[int, str], sdk: object, media_url: str
+    wrong: dict[str, Any], refusal: tuple[int, str], one_file_sdk: type[QwenTranscription], media_url: str
 ) -> None:
     given = {"model": FILETRANS, "file_url": f"{media_url}/absent.wav", "api_key": KEY, **wrong}
-    refused = QwenTranscription.async_call(**given)
+    refused = one_file_sdk.async_call(**given)
     assert (refused.status_code, refused.code) == refusal
 
 
 def test_the_sdk_reads_a_rate_refusal_of_a_submission(
-    sdk: object, configure: Callable[..., None], media_url: str
+    one_file_sdk: type[QwenTranscription], configure: Callable[..., None], media_url: str
 ) -> None:
     configure(behaviour={"submits_per_second": 1})
     answers = [
-        QwenTranscription.async_call(model=FILETRANS, file_url=f"{media_url}/absent.wav", api_key=KEY) for _ in range(2)
+        one_file_sdk.async_call(model=FILETRANS, file_url=f"{media_url}/absent.wav", api_key=KEY) for _ in range(2)
     ]
     assert [(answer.status_code, answer.code) for answer in answers] == [(200, ""), (429, "Throttling.RateQuota")]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dashscope
 import httpx
 import pytest
-from dashscope import MultiModalConversation
-from openai import APIError, APIStatusError, OpenAI
+
+if TYPE_CHECKING:
+    from openai import OpenAI  # the SDKs are imported where they are used: it takes a second in every test process
 
 KEY = "sk-local"
 MODEL = "qwen3-asr-flash"
@@ -27,6 +27,8 @@ Configure = Callable[..., None]
 @pytest.fixture
 def native(base_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """`MultiModalConversation.call` for one recording: `native(URL, stream=True)`."""
+    import dashscope
+
     monkeypatch.setattr(dashscope, "base_http_api_url", f"{base_url}/api/v1")
 
     def call(url: str, *, api_key: str = KEY, model: str = MODEL, **more: Any) -> Any:
@@ -35,7 +37,7 @@ def native(base_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]
             {"role": "user", "content": [{"audio": url}]},
         ]
         options = {"enable_itn": False}
-        return MultiModalConversation.call(
+        return dashscope.MultiModalConversation.call(
             model, messages, api_key, result_format="message", asr_options=options, **more
         )
 
@@ -44,6 +46,8 @@ def native(base_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]
 
 @pytest.fixture
 def openai(base_url: str) -> Iterator[OpenAI]:
+    from openai import OpenAI
+
     with OpenAI(api_key=KEY, base_url=f"{base_url}/compatible-mode/v1", max_retries=0) as client:
         yield client
 
@@ -236,6 +240,8 @@ def test_the_openai_sdk_raises_an_error_for_a_refusal(
     media_url: str,
     too_large: str,
 ) -> None:
+    from openai import APIStatusError
+
     configure(scripts=[SCRIPT])
     url = {"large": too_large, "forbidden": f"{media_url}/status/403"}.get(case, URL)
     model = {"model": "qwen3-asr-flash-2099", "other model": "fun-asr-flash-2026-06-15"}.get(case, MODEL)
@@ -251,12 +257,16 @@ def test_the_openai_sdk_raises_an_error_for_a_refusal(
 
 
 def test_an_omni_model_must_stream(openai: OpenAI) -> None:
+    from openai import APIStatusError
+
     with pytest.raises(APIStatusError, match="only support stream mode") as raised:
         openai.chat.completions.create(model=OMNI, messages=prompted_messages(URL), modalities=["text"])
     assert (raised.value.status_code, raised.value.code) == (400, "invalid_parameter_error")
 
 
 def test_the_openai_sdk_raises_an_error_for_an_interrupted_stream(openai: OpenAI, configure: Configure) -> None:
+    from openai import APIError
+
     configure(scripts=[SCRIPT], faults=[{"operation": "chat", "kind": "break_stream"}])
     chunks = openai.chat.completions.create(model=MODEL, messages=audio_messages(URL), stream=True)
     with pytest.raises((APIError, httpx.TransportError)):

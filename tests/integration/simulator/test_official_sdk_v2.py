@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dashscope
 import httpx
 import pytest
-from dashscope.v2.errors import DashScopeError
+
+if TYPE_CHECKING:
+    import dashscope
 
 pytestmark = pytest.mark.filterwarnings(
     # `Client().audio` gives this warning each time. Its classes work.
@@ -23,6 +24,8 @@ WAIT_SECONDS = 30
 @pytest.fixture
 def sdk_v2(base_url: str) -> Iterator[dashscope.Client]:
     """The SDK's newer client, without its retries."""
+    import dashscope
+
     with dashscope.Client(api_key=KEY, base_url=f"{base_url}/api/v1", max_retries=0) as client:
         yield client
 
@@ -47,6 +50,9 @@ def test_the_newer_client_submits_and_waits(
 
 
 def test_the_newer_client_raises_an_error_for_a_wrong_key(base_url: str, media_url: str) -> None:
+    import dashscope
+    from dashscope.v2.errors import DashScopeError
+
     with (
         dashscope.Client(api_key="sk-wrong", base_url=f"{base_url}/api/v1", max_retries=0) as client,
         pytest.raises(DashScopeError) as raised,
@@ -56,6 +62,8 @@ def test_the_newer_client_raises_an_error_for_a_wrong_key(base_url: str, media_u
 
 
 def test_the_newer_client_raises_an_error_for_an_invalid_parameter(sdk_v2: dashscope.Client, media_url: str) -> None:
+    from dashscope.v2.errors import DashScopeError
+
     with pytest.raises(DashScopeError) as raised:
         sdk_v2.audio.asr.jobs.create(
             model=NEWEST, file_urls=[f"{media_url}/meeting.mp3"], parameters={"vocabulary": {"word": 17}}
@@ -66,6 +74,8 @@ def test_the_newer_client_raises_an_error_for_an_invalid_parameter(sdk_v2: dashs
 def test_the_newer_client_raises_an_error_for_a_failed_task(
     sdk_v2: dashscope.Client, configure: Callable[..., None], media_url: str
 ) -> None:
+    from dashscope.v2.errors import DashScopeError
+
     configure(behaviour={"queue_seconds": 0, "all_failed_status": "FAILED"})
     job = sdk_v2.audio.asr.jobs.create(model=MODEL, file_urls=[f"{media_url}/absent.wav"])
     with pytest.raises(DashScopeError) as raised:
@@ -81,6 +91,8 @@ def test_the_newer_client_submits_twice_after_a_lost_response(
     media_url: str,
 ) -> None:
     """The SDK repeats a POST (docs/vendor-api.md#official-sdk). Our client does not."""
+    import dashscope
+
     model = "fun-asr-mtl-2025-08-25"
 
     def tasks() -> int:

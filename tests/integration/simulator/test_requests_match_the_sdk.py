@@ -9,20 +9,19 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dashscope
 import httpx
 import pytest
-from dashscope import MultiModalConversation
-from dashscope.audio.asr import Transcription
-from dashscope.audio.qwen_asr import QwenTranscription
-from openai import OpenAI
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.domain.recognition.catalogue import CATALOGUE, Endpoint, ModelSpec, RequestShape
 from dashscribe.domain.recognition.options import Options
 from dashscribe.domain.recognition.requests import DEFAULT_PROMPT
+
+if TYPE_CHECKING:
+    from dashscope.audio.asr import Transcription
+    from openai import OpenAI
 
 KEY = "sk-local"
 URLS = ["http://127.0.0.1:9/a%20b.wav?X-Amz-Signature=0%2B1", "http://127.0.0.1:9/%E4%BC%9A%E8%AE%AE.mp3"]
@@ -81,12 +80,17 @@ def parameters_of(spec: ModelSpec) -> dict[str, Any]:
 
 @pytest.fixture
 def sdk(base_url: str, monkeypatch: pytest.MonkeyPatch) -> type[Transcription]:
+    import dashscope
+    from dashscope.audio.asr import Transcription
+
     monkeypatch.setattr(dashscope, "base_http_api_url", f"{base_url}/api/v1")
     return Transcription
 
 
 @pytest.fixture
 def openai(base_url: str) -> Iterator[OpenAI]:
+    from openai import OpenAI
+
     with OpenAI(api_key=KEY, base_url=f"{base_url}/compatible-mode/v1", max_retries=0) as client:
         yield client
 
@@ -140,6 +144,8 @@ def test_a_submission_of_one_file_equals_that_of_the_sdk(
 ) -> None:
     parameters = parameters_of(CATALOGUE[model]) if given == "some" else {}
     our_client.submit(CATALOGUE[model], [URL], parameters)
+    from dashscope.audio.qwen_asr import QwenTranscription
+
     QwenTranscription.async_call(model=model, file_url=URL, api_key=KEY, **parameters)
     own, official = recorded("submit")
     assert compared_parts(own) == compared_parts(official)
@@ -196,6 +202,8 @@ def test_a_submission_with_context_differs_from_that_of_the_sdk_by_the_context_o
     turns = [{"role": "user", "text": "DashScope, Qwen"}, {"role": "assistant", "text": "I see."}]
     options = options_for(model, {"context": turns})
     our_client.submit(options.spec, URLS, options.parameters)
+    import dashscope
+
     with dashscope.Client(api_key=KEY, base_url=f"{base_url}/api/v1", max_retries=0) as client:
         client.audio.asr.jobs.create(model=model, file_urls=URLS)
     own, official = recorded("submit")
@@ -250,6 +258,8 @@ def test_a_native_call_equals_that_of_the_sdk(
     our_client.transcribe(options_for(model, ours, stream=stream), URL, "wav")
     system = [] if context is None else [{"role": "system", "content": [{"text": context}]}]
     streaming: dict[str, Any] = {"stream": True, "incremental_output": True} if stream else {}
+    from dashscope import MultiModalConversation
+
     reply: Any = MultiModalConversation.call(
         model,
         [*system, {"role": "user", "content": [{"audio": URL}]}],

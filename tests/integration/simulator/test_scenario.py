@@ -186,6 +186,27 @@ def test_the_task_list_can_be_turned_off(submit: Submit, vendor: httpx.Client, c
     assert vendor.get(f"{TASKS}/{task}").status_code == 200
 
 
+def test_the_task_list_can_be_turned_off_for_one_model(vendor: httpx.Client, configure: Configure) -> None:
+    configure(behaviour={"of_models": {"fun-asr": {"lists_tasks": False}}})
+    statuses = [vendor.get(TASKS, params={"model_name": model}).status_code for model in ("fun-asr", "paraformer-v2")]
+    assert statuses == [404, 200]
+
+
+def test_the_limits_and_the_end_of_a_task_can_differ_for_one_model(
+    post_task: Callable[..., httpx.Response], until: Until, configure: Configure
+) -> None:
+    own = {"max_file_urls": 2, "queue_seconds": 0, "all_failed_status": "FAILED", "reverse_results": True}
+    configure(
+        behaviour={"queue_seconds": 60, "of_models": {"fun-asr": own}},
+        scripts=[{"match": "bad", "answers": [{"code": "DECODE_ERROR"}]}],
+    )
+    urls = [f"http://127.0.0.1:9/bad{number}.wav" for number in range(3)]
+    assert post_task(*urls).status_code == 400
+    output = until(post_task(*urls[:2]).json()["output"]["task_id"])["output"]
+    assert output["task_status"] == "FAILED"
+    assert [result["file_url"] for result in output["results"]] == urls[1::-1]
+
+
 def test_the_page_size_can_be_limited(submit: Submit, vendor: httpx.Client, configure: Configure) -> None:
     configure(behaviour={"largest_list_page": 2})
     for number in range(3):
@@ -263,6 +284,7 @@ def test_a_script_can_use_real_recognition(submit: Submit, until: Until, configu
     "wrong",
     [
         {"behaviour": {"speed": 1}},
+        {"behaviour": {"of_models": {"fun-asr": {"speed": 1}}}},
         {"faults": [{"operation": "fetch"}]},
         {"faults": [{"operation": "query", "kind": "break_stream"}]},
         {"scripts": [{}]},

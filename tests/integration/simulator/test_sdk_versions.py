@@ -16,16 +16,16 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dashscope
 import httpx
 import pytest
-from dashscope.audio.asr import Transcription
-from openai import OpenAI
 
 from dashscribe.domain.recognition.catalogue import CHAT_PATH, GENERATION_PATH, TASKS_PATH, TRANSCRIPTION_PATH
 from local import processes
+
+if TYPE_CHECKING:
+    from openai import OpenAI
 
 ROOT = Path(processes.__file__).resolve().parent.parent
 CLIENTS = Path(__file__).parent / "clients"
@@ -147,6 +147,9 @@ def test_a_loop_of_queries_without_a_pause_keeps_the_limit(
 ) -> None:
     http.post(f"{plain_simulator}/control", json={"behaviour": {"queue_seconds": 3}}).raise_for_status()
     time.sleep(1)  # queries of earlier tests count for a second
+    import dashscope
+    from dashscope.audio.asr import Transcription
+
     monkeypatch.setattr(dashscope, "base_http_api_url", f"{plain_simulator}/api/v1")
     reply = Transcription.async_call(model="fun-asr", file_urls=[AUDIO, OTHER_AUDIO], api_key=KEY)
     queries = 0
@@ -164,6 +167,8 @@ def test_a_loop_of_queries_without_a_pause_keeps_the_limit(
 
 @pytest.fixture(scope="module")
 def openai(plain_simulator: str) -> Iterator[OpenAI]:
+    from openai import OpenAI
+
     with OpenAI(api_key=KEY, base_url=f"{plain_simulator}/compatible-mode/v1", max_retries=0) as client:
         yield client
 

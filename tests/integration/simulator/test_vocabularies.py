@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from dashscope.audio.asr.vocabulary import VocabularyService, VocabularyServiceException
 
 from dashscribe.adapters.dashscope_http import DashScopeHttp
 from dashscribe.adapters.dashscope_vocabularies import DashScopeVocabularies
@@ -26,6 +25,7 @@ def ours(our_client: DashScopeHttp) -> DashScopeVocabularies:
 @pytest.fixture
 def sdk(base_url: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     import dashscope
+    from dashscope.audio.asr.vocabulary import VocabularyService
 
     monkeypatch.setattr(dashscope, "base_http_api_url", f"{base_url}/api/v1")
     return VocabularyService(api_key="sk-local")
@@ -43,6 +43,8 @@ def test_our_client_creates_finds_queries_and_deletes_a_list(ours: DashScopeVoca
 
 
 def test_the_sdk_creates_lists_queries_updates_and_deletes_a_list(sdk: Any) -> None:
+    from dashscope.audio.asr.vocabulary import VocabularyServiceException
+
     vocabulary_id = sdk.create_vocabulary(target_model="paraformer-v2", prefix="films", vocabulary=ENTRIES)
     [listed] = sdk.list_vocabularies(prefix="films")
     assert (listed["vocabulary_id"], listed["status"]) == (vocabulary_id, "OK")

@@ -37,15 +37,18 @@ def test_without_a_list_a_task_is_queried_after_a_fifth_of_its_age(now: datetime
     assert delay * SECOND >= MIN_WAIT
 
 
-def test_few_pages_are_all_read_the_oldest_first(now: datetime) -> None:
-    assert scans.pages_to_read([2, 3, 7], 59, now) == [7, 3, 2]
+def test_few_pages_are_all_read_the_oldest_last(now: datetime) -> None:
+    assert scans.pages_to_read([2, 3, 7], 59, now) == [2, 3, 7]
+
+
+def test_many_pages_are_all_read_the_oldest_first(now: datetime) -> None:
     assert scans.pages_to_read(list(range(2, 61)), 59, now) == list(range(60, 1, -1))
 
 
 def test_of_too_many_pages_the_oldest_ten_are_always_read(now: datetime) -> None:
     for seconds in range(30):
         pages = scans.pages_to_read(list(range(2, 102)), 59, now + seconds * SECOND)
-        assert len(set(pages)) == scans.PAGES_OF_A_PART
+        assert len(set(pages)) == scans.MANY_PAGES
         assert pages[:10] == list(range(101, 91, -1))
 
 

@@ -126,7 +126,7 @@ def test_a_scan_stops_when_enough_tasks_have_ended() -> None:
 def test_of_too_many_pages_the_oldest_ten_are_read_in_each_pass() -> None:
     listing = Listing(7000, ended={3})
     found = scan(listing, range(7000))
-    assert len(listing.read) == 1 + scans.PAGES_OF_A_PART
+    assert len(listing.read) == 1 + scans.MANY_PAGES
     assert set(range(61, 71)) <= set(listing.read)
     assert ended(found) == {"t3"}
     assert not found.is_complete

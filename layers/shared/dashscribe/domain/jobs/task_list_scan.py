@@ -20,8 +20,8 @@ DEFAULT_PAGE_SIZE = 10
 """The vendor's default (docs/vendor-api.md#task-list). A server that refuses larger pages is asked for this size."""
 MAX_PAGES = 60
 """Pages that one scan reads: three seconds of the account's rate."""
-PAGES_OF_A_PART = 20
-"""Where our tasks are on more pages than that, a scan reads this many of them."""
+MANY_PAGES = 20
+"""More pages are read from the oldest on. Of more than `MAX_PAGES`, a scan reads this many."""
 MAX_ENDED = 40
 """A scan stops at this many ended tasks, because one pass cannot query more."""
 MAX_SINGLE_QUERIES = 2
@@ -88,13 +88,17 @@ def overdue_without_list(due_at: datetime, accepted_at: datetime, now: datetime)
 
 
 def pages_to_read(wanted: list[int], most: int, now: datetime) -> list[int]:
-    """These pages, the oldest first, because most tasks end there. Of too many: the oldest ten, and ten in rotation.
+    """These pages in the order of reading. Of too many: the oldest ten, and ten in rotation.
 
-    The time selects the ten, because a pass stores nothing: two pages a second, as such a pass takes 5 s.
+    Most tasks end on the oldest pages. Read last, they are known best. Of many, they are read first, because the scan
+    may stop before the last. The time selects the ten, because a pass stores nothing: two pages a second, as such a
+    pass takes 5 s.
     """
+    if len(wanted) <= min(most, MANY_PAGES):
+        return wanted
     if len(wanted) <= most:
         return wanted[::-1]
-    most = min(most, PAGES_OF_A_PART)
+    most = min(most, MANY_PAGES)
     split = -(-most // 2)
     oldest, others = wanted[-split:], wanted[:-split]
     start = int(now.timestamp()) * 2
