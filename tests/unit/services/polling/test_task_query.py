@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE
+from dashscribe.domain.jobs.task import TaskPhase
+from dashscribe.domain.jobs.timeouts import RESULTS_LIVE, TASK_DEADLINE, UNKNOWN_CONFIRMED_AFTER
 from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
@@ -270,3 +271,24 @@ def test_the_queries_of_the_loop_and_of_reconciliation_share_one_rate() -> None:
     assert world.vendor.queries > 0
     assert world.vendor.list_pages > 0
     assert set(world.records.next_slots) == {"query", "submit#fun-asr"}
+
+
+def test_a_forgotten_task_whose_outcomes_were_not_written_is_submitted_again() -> None:
+    """The pass was killed after it had recorded the end of the task, and before it wrote the outcomes."""
+    world = World()
+    world.vendor.seconds = 10_000
+    world.upload("a.wav")
+    world.deliver()
+    world.vendor.forgotten.add("task-0")
+    while not any(task.unknown_since for task in world.records.tasks.values()):
+        world.step()
+    world.now += UNKNOWN_CONFIRMED_AFTER
+    world.vendor.seconds = 3
+    world.crashes.kill_at(1, after=True)
+    assert world.poll_pass() is None
+    world.crashes.clear()
+    [task] = world.records.tasks.values()
+    assert (task.phase, world.records.find_batch(task.submission_id, []).outcomes) == (TaskPhase.ENDED, {})
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 2
+    assert world.bus.events_of("a.wav")[-1] == SUCCEEDED

@@ -125,7 +125,8 @@ class TaskQuery:
         if not waiting:
             self.records.save_task(tasks.closed(task, now))
             return []
-        if task.ended_at is not None and (is_doubtful or not output.is_over):
+        is_forgotten = task.ended_at is not None and (is_doubtful or not output.is_over)
+        if is_forgotten and (not is_doubtful or self._has_outcomes(task, waiting)):
             self._keep_end(task, now)
             self.budget.count_ended(len(waiting), now)
             return list(waiting)
@@ -153,6 +154,10 @@ class TaskQuery:
             if not tasks.is_beyond_querying(task, self.clock()):
                 raise
             return TaskReply()
+
+    def _has_outcomes(self, task: Task, waiting: dict[str, Job]) -> bool:
+        """False when the function that recorded the end was killed before it wrote the outcomes."""
+        return waiting.keys() <= self.records.find_batch(task.submission_id, []).outcomes.keys()
 
     def _keep_end(self, task: Task, now: datetime) -> None:
         """The vendor has forgotten that the task had ended. Its outcomes are known, so no file is submitted again."""
