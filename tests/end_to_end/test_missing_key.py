@@ -48,7 +48,7 @@ def test_uploads_wait_for_the_key_and_resume_when_it_is_there(deployment: Deploy
             paused = [job for job in deployment.jobs() if job.get("last_error_code") == {"S": "API_KEY_MISSING"}]
             return str(paused[-1]["media"]["M"]["key"]["S"]) if paused else None
 
-        key: str = deployment.wait_for(waiting, "the changed secret to take effect", 60)
+        key: str = deployment.wait_for(waiting, "the changed secret to take effect", 90)
         assert "submissions paused" in deployment.log_lines()
         assert arn in deployment.log_lines()
 

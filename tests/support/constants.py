@@ -30,3 +30,6 @@ ENVIRON = {
     "ASYNCHRONOUS_MODELS_ONLY": "false",
 }
 """The settings of every function."""
+
+ONE_OUTPUT = {"OUTPUTS": "txt"}
+"""For worlds of many jobs: rendering every output would be most of the test's time."""

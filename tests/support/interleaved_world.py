@@ -11,7 +11,7 @@ from dashscribe.domain.jobs.task import Task
 from dashscribe.errors import StaleRecord
 from dashscribe.services.finalize_requests import FinalizeRequest
 from dashscribe.services.ports import Message
-from tests.support.constants import DELAYED, SUBMITTED
+from tests.support.constants import DELAYED, ONE_OUTPUT, SUBMITTED
 from tests.support.interleaving import Faults, Interleaver, Story
 from tests.support.records import Records
 from tests.support.stores import Bus
@@ -64,7 +64,7 @@ class InterleavedWorld(World):
     """A world whose runs interleave by the schedule of one seed."""
 
     def __init__(self, seed: int, faults: Faults, *, max_files_per_task: int = 100) -> None:
-        super().__init__(max_files_per_task=max_files_per_task)
+        super().__init__(max_files_per_task=max_files_per_task, submit_environ=ONE_OUTPUT)
         self.random = random.Random(seed)  # noqa: S311 - a schedule, not a secret
         self.seed = seed
         self.schedule = Interleaver(seed, faults)

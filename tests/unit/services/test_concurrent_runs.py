@@ -18,7 +18,7 @@ from dashscribe.domain.jobs.job import Due, Status
 from dashscribe.domain.jobs.timeouts import TASK_DEADLINE
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.finalize_requests import FinalizeRequest
-from tests.support.constants import SUBMITTED, SUCCEEDED
+from tests.support.constants import ONE_OUTPUT, SUBMITTED, SUCCEEDED
 from tests.support.world import World, accepted_tasks
 
 ARREARS = VendorError("Arrearage", "in arrears", ErrorClass.ACCOUNT_WIDE, 400)
@@ -310,7 +310,7 @@ def live(
     other: Callable[[World, list[str]], None] | None = None,
 ) -> World:
     """Run the scenario until it is quiet, and the other function at this moment of it."""
-    world = World()
+    world = World(submit_environ=ONE_OUTPUT)
     scenario(world)
     sent = list(world.queue)
     world.crashes.moments.clear()

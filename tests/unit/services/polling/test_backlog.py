@@ -7,11 +7,10 @@ from itertools import pairwise
 
 from dashscribe.domain.jobs.job import Due, Job, Status
 from dashscribe.services.polling.backlog import BACKLOG_SHARE
+from tests.support.constants import ONE_OUTPUT
 from tests.support.world import World
 
 FUN_ASR_RATE = 10
-ONE_OUTPUT = {"OUTPUTS": "txt"}
-"""No test here reads a transcript."""
 
 
 def world_with_backlog(files: int) -> World:

@@ -13,7 +13,7 @@ from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, VendorError
 from dashscribe.services.polling.pass_budget import FILES_PER_PASS
 from dashscribe.services.polling.poll import JOBS_PER_PASS, PassReport
-from tests.support.constants import SUBMITTED, SUCCEEDED
+from tests.support.constants import ONE_OUTPUT, SUBMITTED, SUCCEEDED
 from tests.support.refusals import refusing
 from tests.support.world import World
 
@@ -22,7 +22,7 @@ STEP_FUNCTIONS_LIMIT = 256 * 1024
 
 def ended(files: int, files_per_task: int) -> World:
     """Uploads whose tasks have all ended and have not been queried."""
-    world = World(max_files_per_task=files_per_task)
+    world = World(max_files_per_task=files_per_task, submit_environ=ONE_OUTPUT)
     for number in range(files):
         world.upload(f"{number}.wav")
     while world.queue:

@@ -10,7 +10,7 @@ import pytest
 from dashscribe.domain.jobs import task_list_scan as scans
 from dashscribe.domain.recognition.task_replies import TaskReply
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
-from tests.support.constants import ENVIRON
+from tests.support.constants import ENVIRON, ONE_OUTPUT
 from tests.support.world import World
 
 SUCCEEDED = "Transcription Succeeded"
@@ -19,7 +19,7 @@ FILES = 60
 
 def a_burst(files: int = FILES, seconds: float = 10, **vendor: object) -> World:
     """Files on their way, one a task."""
-    world = World(max_files_per_task=1, submit_environ={"OUTPUTS": "txt"})  # no test here reads a transcript
+    world = World(max_files_per_task=1, submit_environ=ONE_OUTPUT)
     world.vendor.seconds = seconds
     for name, value in vendor.items():
         setattr(world.vendor, name, value)
