@@ -84,12 +84,15 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(arguments: argparse.Namespace) -> int:
     """Each branch imports what it needs: `make env` and `make where` must not wait for the whole package."""
-    match arguments.command:
-        case "env":
-            from local import environment
+    if arguments.command == "env":
+        from local import environment
 
-            print(environment.shell_lines(arguments.stack))
-            return 0
+        print(environment.shell_lines(arguments.stack))
+        return 0
+    from rich.console import Console
+
+    console = Console()
+    match arguments.command:
         case "up":
             return _up(arguments.dashscope_base_url.rstrip("/"), arguments.parameters)
         case "down":
@@ -99,12 +102,9 @@ def _run(arguments: argparse.Namespace) -> int:
             print("the local stack is stopped")
             return 0
         case "run":
-            from rich.console import Console
-
             from local import main_job
             from local.stack import LOCAL, Stack
 
-            console = Console()
             stack = Stack(folder=LOCAL / "run", say=console.print, load_recogniser=True)
             return main_job.run(arguments.files, arguments.out, stack, console)
         case "picture":
@@ -118,13 +118,11 @@ def _run(arguments: argparse.Namespace) -> int:
             print(" ".join(shlex.quote(f"{name}={value}") for name, value in parameters.items()))
             return 0
         case "smoke":
-            from rich.console import Console
             from rich.prompt import Confirm
 
             from local import smoke
             from local.parameters import parse_parameters
 
-            console = Console()
             confirmed = _flag("YES", arguments.yes)
             return smoke.command(
                 arguments.stack,
@@ -137,9 +135,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
             return invoke(StackInfo.load(), arguments.function, arguments.event)
         case _:
-            from rich.console import Console
-
-            return _run_on_target(arguments, Console())
+            return _run_on_target(arguments, console)
 
 
 def _run_on_target(arguments: argparse.Namespace, console: Console) -> int:

@@ -75,10 +75,14 @@ class StackInfo(BaseModel):
             import boto3  # not at the top: `make env` needs no client, and the import takes most of its time
             from botocore.config import Config
 
-            keys = {"aws_access_key_id": self.access_key_id, "aws_secret_access_key": self.secret_access_key}
-            config = Config(retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=30)
-            where = {"endpoint_url": self.aws_endpoint_url, "region_name": self.region}
-            self._clients[service] = boto3.client(service, config=config, **where, **keys)  # type: ignore[call-overload]
+            self._clients[service] = boto3.client(
+                service,  # type: ignore[call-overload]  # any service's name; the stubs want a literal
+                endpoint_url=self.aws_endpoint_url,
+                region_name=self.region,
+                aws_access_key_id=self.access_key_id,
+                aws_secret_access_key=self.secret_access_key,
+                config=Config(retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=30),
+            )
         return self._clients[service]
 
     @classmethod
