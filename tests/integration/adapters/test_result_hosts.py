@@ -14,6 +14,14 @@ from dashscribe.errors import ResultRefused, ResultUnavailable, ResultUnreadable
 from tests.integration.adapters.result_host import PUBLIC, RESULT, Host
 
 
+def refusal_of(url: str) -> tuple[str, list[httpx.Request], list[tuple[str, int]]]:
+    """The code with which the download of this URL is refused, and what was requested and resolved before."""
+    host = Host()
+    with pytest.raises(ResultRefused) as caught:
+        host.source.download(url)
+    return caught.value.code, host.requests, host.resolved
+
+
 @pytest.mark.parametrize(
     "url",
     [
@@ -50,11 +58,7 @@ from tests.integration.adapters.result_host import PUBLIC, RESULT, Host
     ],
 )
 def test_a_result_on_another_host_is_refused_without_a_request(url: str) -> None:
-    host = Host()
-    with pytest.raises(ResultRefused) as caught:
-        host.source.download(url)
-    assert caught.value.code == "RESULT_HOST_NOT_ALLOWED"
-    assert (host.requests, host.resolved) == ([], [])
+    assert refusal_of(url) == ("RESULT_HOST_NOT_ALLOWED", [], [])
 
 
 @pytest.mark.parametrize(
@@ -224,11 +228,7 @@ def test_allowing_localhost_does_not_allow_its_subdomains() -> None:
     ],
 )
 def test_a_url_that_parsers_read_in_different_ways_is_refused(url: str) -> None:
-    host = Host()
-    with pytest.raises(ResultRefused) as caught:
-        host.source.download(url)
-    assert caught.value.code == "RESULT_HOST_NOT_ALLOWED"
-    assert (host.requests, host.resolved) == ([], [])
+    assert refusal_of(url) == ("RESULT_HOST_NOT_ALLOWED", [], [])
 
 
 @pytest.mark.parametrize(
