@@ -175,7 +175,9 @@ class ListedTask(_Reply):
 
     @property
     def created_at(self) -> datetime | None:
-        return None if self.gmt_create is None else datetime.fromtimestamp(self.gmt_create / 1000, UTC)
+        """When the vendor created the task. None for what is no time of this century."""
+        created = None if self.gmt_create is None else datetime.fromtimestamp(self.gmt_create / 1000, UTC)
+        return created if created is not None and 2000 <= created.year < 2100 else None
 
 
 def _listed_tasks(value: object) -> object:

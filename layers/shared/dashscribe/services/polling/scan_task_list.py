@@ -8,12 +8,12 @@ zone is not documented (docs/vendor-api.md#task-list).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from dashscribe.domain.jobs import task_list_scan as scans
-from dashscribe.domain.recognition.task_replies import ListedTask, TaskList
+from dashscribe.domain.recognition.task_replies import TaskList, TaskOutput
 from dashscribe.services.ports import DueTask
 
 ReadPages = Callable[[Sequence[int]], Sequence[TaskList | None]]
@@ -40,6 +40,7 @@ class TaskListScan:
     spans: dict[int, tuple[datetime, datetime]] = field(default_factory=dict)
     total_pages: int = 1
     clock_difference: timedelta = timedelta(0)
+    began_at: datetime = _UNKNOWN
 
     @property
     def calls_left(self) -> int:
@@ -47,7 +48,7 @@ class TaskListScan:
 
     def run(self, read_pages: ReadPages, now: datetime) -> TaskListScan:
         """Read the newest page, then those that should list the other tasks. `now` selects among too many pages."""
-        wanted, is_part = [1], False
+        self.began_at, wanted, is_part = now, [1], False
         while wanted and not is_part and not self._has_enough:
             chosen = scans.pages_to_read(wanted, self.calls_left, now)
             is_part = len(chosen) < len(wanted)
@@ -57,6 +58,16 @@ class TaskListScan:
             wanted = self._pages_of_missing()
         self.is_complete = not wanted
         return self
+
+    def is_contradicted_by(self, replies: Mapping[str, TaskOutput]) -> bool:
+        """Whether the vendor's replies to queries, by task id, show that this list is stale or wrong."""
+        right = wrong = 0
+        for task_id, reply in replies.items():
+            if self.over.get(task_id):
+                right, wrong = right + reply.is_over, wrong + (not reply.is_over)
+            elif task_id in self.over and reply.ended_at and reply.ended_at < self.began_at - scans.CLOCK_TOLERANCE:
+                return True
+        return wrong >= max(scans.MIN_WRONG_ENTRIES, right)
 
     @property
     def _has_enough(self) -> bool:
@@ -68,13 +79,12 @@ class TaskListScan:
         for number, page in zip(numbers, read_pages(numbers), strict=True):
             if page is None:
                 return False
-            created_at = {listed.task_id: _created_at(listed) for listed in page.data}
             for listed in page.data:
                 if listed.task_id in accepted_at:
                     self.over[listed.task_id] = listed.is_over
-                    if created := created_at[listed.task_id]:
-                        self.clock_difference = accepted_at[listed.task_id] - created
-            times = [created + self.clock_difference for created in created_at.values() if created]
+                    if listed.created_at:
+                        self.clock_difference = accepted_at[listed.task_id] - listed.created_at
+            times = [listed.created_at + self.clock_difference for listed in page.data if listed.created_at]
             # Without times every page counts as newer than our tasks, so the next page is read.
             self.spans[number] = min(times, default=_UNKNOWN), max(times, default=_UNKNOWN)
             self.total_pages = max(1, page.total_page)
@@ -103,9 +113,3 @@ class TaskListScan:
             return max(1, min(self.total_pages, newer + (-((moment - since) // per_page) if per_page else 1)))
         share = (since - moment) / (since - self.spans[older][1])
         return newer + min(1, older - newer) + int(share * max(0, older - newer - 1))
-
-
-def _created_at(listed: ListedTask) -> datetime | None:
-    """When the vendor created the task. None for what is no time of this century."""
-    created = listed.created_at
-    return created if created is not None and 2000 <= created.year < 2100 else None

@@ -113,7 +113,7 @@ class TaskQuery:
         if is_doubtful and not tasks.is_unknown_for_good(task, now):
             self.records.save_task(tasks.unknown(task, now, retry_policy.unknown_task_delay()))
             return []
-        self.knowledge.compare(task, output)
+        self.knowledge.note(task, output)
         if not output.is_over and task.ended_at is None:
             if not tasks.is_overdue(task, now):
                 if task.submission_id in self.knowledge.recorded or tasks.has_odd_queries(task):

@@ -59,7 +59,7 @@ class TaskSelector:
                 wait_between_looks(
                     [now - task.accepted_at for task in of_model],
                     sum(task.files for task in of_model) / len(of_model),
-                    by_list=of_model[0].model in knowledge.states,
+                    by_list=of_model[0].model in knowledge.scans,
                 )
                 for of_model in _by_model(running)
             ),
@@ -68,9 +68,10 @@ class TaskSelector:
 
     def record_inconsistent_lists(self, knowledge: ListKnowledge) -> None:
         """Stop using a list that disagreed with the vendor's replies, for a while."""
-        for model, state in knowledge.inconsistent_lists():
+        for model, scan in knowledge.inconsistent_lists().items():
             logger.warning("task list inconsistent; falling back to single queries", model=model)
-            self.facts.save_task_list_state(model, state.turned_off(self.clock() + scans.DISTRUSTED_FOR))
+            off_until = self.clock() + scans.DISTRUSTED_FOR
+            self.facts.save_task_list_state(model, TaskListState(page_size=scan.page_size).turned_off(off_until))
 
     def _of_model(self, due: Sequence[DueTask], budget: PassBudget, knowledge: ListKnowledge) -> list[DueTask]:
         """The tasks of one model to query: a few, or those that the list reports as ended or does not cover."""
@@ -95,9 +96,7 @@ class TaskSelector:
             state = state.turned_off(self.clock() + scans.OFF_AFTER_ERROR)
         if state != (stored or TaskListState()):
             self.facts.save_task_list_state(model, state)
-        knowledge.pages += len(scan.spans)
-        knowledge.over |= scan.over
-        knowledge.scanned_at[model], knowledge.states[model] = now, state
+        knowledge.scans[model] = scan
         return self._by_list(due, scan, knowledge)
 
     def _scan(self, due: Sequence[DueTask], page_size: int, budget: PassBudget) -> TaskListScan:
