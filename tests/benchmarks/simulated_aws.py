@@ -100,10 +100,6 @@ class Latencies(Crashes):
         self.time = time
         self._chance = random.Random(1)  # noqa: S311 - the same run each time
 
-    def seed(self, seed: int) -> None:
-        """Draw other latencies than those of every other run."""
-        self._chance = random.Random(seed)  # noqa: S311 - see above
-
     def wait(self, name: str) -> None:
         self.time.sleep(LATENCY.get(name, DYNAMODB) * self._chance.uniform(*JITTER))
 

