@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 import logging
@@ -22,6 +23,10 @@ LogLines = Callable[[], list[dict[str, Any]]]
 os.environ["POWERTOOLS_SERVICE_NAME"] = "tests"
 os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "dashscribe"
 
+
+gc.set_threshold(50_000, 20, 20)
+"""The default is 700 objects. Its collections take a sixth of the processor time of unit tests: they visit the items of
+all tests again and again, and find little."""
 
 SCOPES = {
     "tests/end_to_end/test_faults.py": "stack of faults",
@@ -63,6 +68,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     blocks = [item for item in map(items.__getitem__, places) if isinstance(item, pytest.Function)]
     for place, block in zip(places, sorted(blocks, key=lambda item: item.callspec.indices["block"]), strict=True):
         items[place] = block
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()  # the items and the modules stay until the end
 
 
 @pytest.fixture(autouse=True)
