@@ -29,11 +29,13 @@ gc.set_threshold(50_000, 20, 20)
 all tests again and again, and find little."""
 
 SCOPES = {
-    "tests/end_to_end/test_faults.py": "stack of faults",
+    "tests/end_to_end/test_faults.py": "first stack",
+    "tests/end_to_end/test_hotwords.py": "first stack",
+    "tests/end_to_end/test_pipeline.py": "first stack",
     "tests/end_to_end/test_commands.py": "own stacks",
     "tests/end_to_end/test_documented_commands.py": "own stacks",
     "tests/end_to_end/test_smoke.py": "smoke",
-    "tests/end_to_end/": "stack",
+    "tests/end_to_end/": "second stack",
     "tests/browser/": "browser",
     "tests/integration/simulator/test_sdk_versions.py": "SDK versions",
     "tests/integration/simulator/": "simulator",
