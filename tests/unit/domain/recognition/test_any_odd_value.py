@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,13 @@ def _check(family: str, path: Place, value: object) -> None:
             assert all(_squeezed(part) in found for part in parts), (name, text, path, value)
 
 
+def _is_in_the_middle(family: str, path: Place) -> bool:
+    """Of three sentences of one shape, the first and the last are enough. Values in the second are drawn at random."""
+    return family in ("channels", "flash", "flash stream") and not {("sentences", 1), (FRAMES, 1)}.isdisjoint(
+        pairwise(path)
+    )
+
+
 CASES = [
     (family, path)
     for family, document in FAMILIES.items()
@@ -205,7 +213,7 @@ def test_every_model_family_has_a_document() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_one_odd_value_leaves_every_file_with_the_rest_of_the_text(family: str) -> None:
     for each, path in CASES:
-        if each == family:
+        if each == family and not _is_in_the_middle(family, path):
             for value in ODD_VALUES:
                 _check(family, path, value)
 
