@@ -1,6 +1,6 @@
 """Runs of functions that overlap: known faults, and another function at the moments of a job's life.
 
-`make test` runs the other function at every third moment. The first one is random, so each run has other moments.
+`make test` runs the other function at every fifth moment. The first one is random, so each run has other moments.
 `make interleave` runs it at every moment.
 """
 
@@ -266,7 +266,7 @@ SCENARIOS: list[Callable[[World], None]] = [
 ]
 
 
-MOMENTS_APART = 1 if "SCHEDULES" in os.environ else 3
+MOMENTS_APART = 1 if "SCHEDULES" in os.environ else 5
 """`make interleave` sets SCHEDULES."""
 
 
