@@ -11,6 +11,7 @@ import pytest
 from dashscribe.domain.jobs.task import Task
 from dashscribe.domain.jobs.timeouts import LIST_COMPLETE_AFTER
 from dashscribe.domain.recognition.catalogue import CATALOGUE
+from dashscribe.domain.recognition.task_replies import TaskList
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from dashscribe.services.rate_limits import QUERY_RATE_KEY
 from dashscribe.services.submission.reconcile import MAX_CANDIDATES, MAX_PAGES
@@ -313,6 +314,26 @@ def test_the_list_is_read_no_further_than_to_the_time_of_the_post() -> None:
     world.vendor.foreign_tasks = [(world.now - timedelta(minutes=5), True)] * 50
     world.run_until_quiet()
     assert world.vendor.list_pages == 1
+
+
+@pytest.mark.parametrize("created", [0, -1, 86_400_000, 4_102_444_800_000])
+def test_an_impossible_time_at_the_end_of_a_page_does_not_end_the_search(created: int) -> None:
+    world = world_with_a_known_task()
+    world.vendor.responses_to_lose = 1
+    world.upload("a.wav")
+    world.deliver()
+    world.vendor.largest_page = 10
+    world.vendor.foreign_tasks = [(world.now + timedelta(minutes=1), True)] * 20
+    list_page = world.vendor.list_page
+
+    def with_an_odd_last_entry(model: str, page: int, page_size: int) -> TaskList:
+        found = list_page(model, page, page_size)
+        last = found.data[-1].model_copy(update={"gmt_create": created})
+        return found.model_copy(update={"data": [*found.data[:-1], last]})
+
+    world.vendor.list_page = with_an_odd_last_entry  # type: ignore[method-assign]
+    world.run_until_quiet()
+    assert world.vendor.submissions_of("a.wav") == 1, "the accepted task is on a later page"
 
 
 def last_outcome(log_lines: LogLines) -> object:
