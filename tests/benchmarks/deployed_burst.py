@@ -92,12 +92,13 @@ def _terminal_events_of(info: StackInfo, keys: list[str]) -> dict[str, dict[str,
 
 
 def _billed_in_logs(info: StackInfo) -> tuple[dict[str, float], dict[str, int], int]:
-    logs = info.client("logs")
+    logs, functions = info.client("logs"), info.client("lambda")
     billed: dict[str, float] = {}
     invocations: dict[str, int] = {}
     size = 0
     for name in ("SubmitTranscription", "PollTasks", "FinalizeTranscription"):
-        group = f"/aws/lambda/{info.outputs[f'{name}FunctionName']}"
+        function = functions.get_function_configuration(FunctionName=info.outputs[f"{name}FunctionName"])
+        group = function["LoggingConfig"]["LogGroup"]
         lines = [
             event["message"]
             for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group)
