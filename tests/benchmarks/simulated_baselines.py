@@ -21,14 +21,8 @@ from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import CATALOGUE
 from dashscribe.errors import VendorError
 from tests.benchmarks.aws_bill import Bill, load_json
-from tests.benchmarks.simulated_aws import (
-    STATE,
-    SUBMITS_PER_SECOND,
-    Function,
-    Latencies,
-    LimitedVendor,
-    SimulatedRun,
-)
+from tests.benchmarks.billed_ports import SUBMITS_PER_SECOND, Latencies, LimitedVendor
+from tests.benchmarks.simulated_aws import STATE, Function, SimulatedRun
 from tests.benchmarks.virtual_time import VirtualTime
 from tests.support.constants import START
 

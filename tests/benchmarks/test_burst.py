@@ -1,7 +1,7 @@
 """Measures bursts of uploads against the vendor's own limits. `make bench`.
 
 A burst runs on the deployed local stack (real code and processes on two cores), and with the real services in virtual
-time (the latencies of `simulated_aws`). Times are printed; only counts are asserted.
+time (the latencies of `billed_ports`). Times are printed; only counts are asserted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from dashscribe.services.finalize import FinalizeService
 from dashscribe.services.polling import pass_budget
 from dashscribe.services.polling.poll import PassResult, PollService
-from tests.benchmarks import simulated_aws
+from tests.benchmarks import billed_ports, simulated_aws
 from tests.benchmarks.aws_bill import MONTH_SECONDS, PriceTable
 from tests.benchmarks.deployed_burst import deployed_burst
 from tests.benchmarks.figures import BURST_COLUMNS, burst_row, percentiles, table
@@ -60,7 +60,7 @@ def test_bursts_of_short_and_long_tasks_in_virtual_time(monkeypatch: pytest.Monk
         run = simulated_burst(SimulatedAws(max_files_per_task=max_files_per_task, task_seconds=task_seconds), 1_000)
         rows[f"{per_task(max_files_per_task)}, tasks of {task_seconds} s"] = burst_row(run)
         assert (run.failed, run.throttled.total()) == (0, 0)
-    monkeypatch.setitem(simulated_aws.LATENCY, "transit to the vendor", 0.11)
+    monkeypatch.setitem(billed_ports.LATENCY, "transit to the vendor", 0.11)
     for max_files_per_task in (100, 1):
         run = simulated_burst(SimulatedAws(max_files_per_task=max_files_per_task), 1_000)
         rows[f"{per_task(max_files_per_task)}, vendor twice as far away"] = burst_row(run)

@@ -17,8 +17,9 @@ from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import ModelSpec
 from dashscribe.domain.recognition.task_replies import AcceptedTask
 from dashscribe.observability import logger
+from tests.benchmarks.billed_ports import LimitedVendor
 from tests.benchmarks.figures import percentiles, table
-from tests.benchmarks.simulated_aws import LimitedVendor, SimulatedAws
+from tests.benchmarks.simulated_aws import SimulatedAws
 from tests.benchmarks.test_growth import Arrival, Run, play, play_arrivals
 from tests.support.constants import START
 
