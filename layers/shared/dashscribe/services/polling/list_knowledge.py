@@ -26,6 +26,7 @@ class ListKnowledge:
 
     @property
     def pages(self) -> int:
+        """How many pages of the lists were read."""
         return sum(len(scan.spans) for scan in self.scans.values())
 
     def skips(self, submission_id: str) -> bool:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 
 from dashscribe.domain.jobs import task_list_scan as scans
 from dashscribe.domain.recognition.task_replies import TaskList, TaskOutput
@@ -29,7 +30,7 @@ class TaskListScan:
 
     `over` says by task id whether the list reports the task as ended; a task that is missing was not listed. The scan
     `is_complete` when no other page is worth reading. `spans` has the pages that were read, with the times when their
-    oldest and their newest task were accepted, by our clock.
+    oldest and their newest task were accepted, by our clock. `began_at` is when the scan began.
     """
 
     ours: Sequence[DueTask]
@@ -69,22 +70,26 @@ class TaskListScan:
                 return True
         return wrong >= max(scans.MIN_WRONG_ENTRIES, right)
 
+    @cached_property
+    def _accepted_at(self) -> dict[str, datetime]:
+        return {task.task_id: task.accepted_at for task in self.ours}
+
     @property
     def _has_enough(self) -> bool:
         return self.calls_left == 0 or sum(self.over.values()) >= scans.MAX_ENDED
 
     def _read(self, numbers: Sequence[int], read_pages: ReadPages) -> bool:
         """False when the pass has no slot left for one of these pages."""
-        accepted_at = {task.task_id: task.accepted_at for task in self.ours}
         for number, page in zip(numbers, read_pages(numbers), strict=True):
             if page is None:
                 return False
-            for listed in page.data:
-                if listed.task_id in accepted_at:
+            created_at = [listed.created_at for listed in page.data]
+            for listed, created in zip(page.data, created_at, strict=True):
+                if accepted := self._accepted_at.get(listed.task_id):
                     self.over[listed.task_id] = listed.is_over
-                    if listed.created_at:
-                        self.clock_difference = accepted_at[listed.task_id] - listed.created_at
-            times = [listed.created_at + self.clock_difference for listed in page.data if listed.created_at]
+                    if created:
+                        self.clock_difference = accepted - created
+            times = [created + self.clock_difference for created in created_at if created]
             # Without times every page counts as newer than our tasks, so the next page is read.
             self.spans[number] = min(times, default=_UNKNOWN), max(times, default=_UNKNOWN)
             self.total_pages = max(1, page.total_page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -125,8 +126,10 @@ class TaskQuery:
         if not waiting:
             self.records.save_task(tasks.closed(task, now))
             return []
+        known = self.records.find_batch(task.submission_id, []).outcomes if task.ended_at else {}
         is_forgotten = task.ended_at is not None and (is_doubtful or not output.is_over)
-        if is_forgotten and (not is_doubtful or self._has_outcomes(task, waiting)):
+        # Without outcomes, the function that recorded the end was killed before it wrote them.
+        if is_forgotten and (not is_doubtful or waiting.keys() <= known.keys()):
             self._keep_end(task, now)
             self.budget.count_ended(len(waiting), now)
             return list(waiting)
@@ -137,7 +140,7 @@ class TaskQuery:
             request_id=reply.request_id,
             job_ids=list(waiting),
         )
-        self._record_end(task, waiting, output, reply, now)
+        self._record_end(task, waiting, known, output, reply, now)
         self.budget.count_ended(len(waiting), now)
         return list(waiting)
 
@@ -155,16 +158,18 @@ class TaskQuery:
                 raise
             return TaskReply()
 
-    def _has_outcomes(self, task: Task, waiting: dict[str, Job]) -> bool:
-        """False when the function that recorded the end was killed before it wrote the outcomes."""
-        return waiting.keys() <= self.records.find_batch(task.submission_id, []).outcomes.keys()
-
     def _keep_end(self, task: Task, now: datetime) -> None:
         """The vendor has forgotten that the task had ended. Its outcomes are known, so no file is submitted again."""
         self.records.save_task(tasks.ended(task, now))
 
     def _record_end(
-        self, task: Task, waiting: dict[str, Job], output: TaskOutput, reply: TaskReply, now: datetime
+        self,
+        task: Task,
+        waiting: dict[str, Job],
+        known: Mapping[str, FileOutcome],
+        output: TaskOutput,
+        reply: TaskReply,
+        now: datetime,
     ) -> None:
         """Write the task before its outcomes: of two passes that query it at once, only one may write outcomes."""
         media = {job_id: job.media for job_id, job in waiting.items()}
@@ -177,7 +182,6 @@ class TaskQuery:
             others=[job.media for job in others.values()],
             url_marks=task.mark_of_job,
         )
-        known = self.records.find_batch(task.submission_id, []).outcomes if task.ended_at else {}
         task = self.records.save_task(tasks.ended(task, now))
         ended_at = tasks.time_within(task, output.ended_at, now) or task.ended_at or now
         scheduled_at = tasks.time_within(task, output.scheduled_at, ended_at)
