@@ -66,8 +66,7 @@ class StackInfo(BaseModel):
     @property
     def sam_environment(self) -> dict[str, str]:
         """The environment of `sam deploy`, which by default waits 5 s before it looks at a stack."""
-        sam = {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"}
-        return clean_environment() | self.aws_environment | sam
+        return clean_environment() | self.aws_environment | {"SAM_CLI_TELEMETRY": "0", "SAM_CLI_POLL_DELAY": "0.2"}
 
     def client(self, service: str) -> Any:
         """A boto3 client of the local AWS, as root. Each call returns the same one, because making one takes long."""
@@ -306,8 +305,7 @@ class Stack:
 
     def _remember(self, name: str, pid: int, port: int) -> None:
         with self._remembering:  # the servers start concurrently
-            known = self._servers()
-            known[name] = Server(pid=pid, port=port, started=processes.start_time(pid))
+            known = self._servers() | {name: Server(pid=pid, port=port, started=processes.start_time(pid))}
             self._pids_file.write_text(json.dumps({each: server.model_dump() for each, server in known.items()}))
 
     def _servers(self) -> dict[str, Server]:
