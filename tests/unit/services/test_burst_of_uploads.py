@@ -48,8 +48,7 @@ def test_a_burst_with_one_file_per_task_is_not_throttled(one_file_per_task: Simu
 def test_terminal_events_of_a_burst_are_published_soon_after_the_tasks_end(
     run: str, request: pytest.FixtureRequest
 ) -> None:
-    """A submit function runs for up to half a minute after its first task. Ten tasks are few: measured with four other
-    random latencies, the median is 1.7 to 2.0 s."""
+    """A submit function runs for up to half a minute after its first task."""
     median, p95, _ = percentiles(request.getfixturevalue(run).lags)
-    assert median <= 2.5
+    assert median <= 2
     assert p95 <= 5
