@@ -427,15 +427,20 @@ def long_texts() -> Iterator[str]:
             yield prefix + unit * (70_000 // len(unit))
 
 
+def cpu_seconds(redact: Callable[[str], object], text: str) -> float:
+    started = time.thread_time()
+    redact(text)
+    return time.thread_time() - started
+
+
 @pytest.mark.parametrize("redact", [redacted, redact_signatures, is_signed_url])
 def test_the_time_grows_linearly_with_the_text(redact: Callable[[str], object]) -> None:
     register_secret(KEY)
     for number in range(redaction.MAX_REGISTERED_SIGNATURES):
         register_signed_url(f"https://m/a?X-Amz-Signature={number:064x}")
     for text in long_texts():
-        started = time.thread_time()
-        redact(text)
-        assert time.thread_time() - started < MAX_SECONDS, text[:40]
+        # A quadratic search is slow each time. A busy machine can slow one measurement down.
+        assert any(cpu_seconds(redact, text) < MAX_SECONDS for _ in range(3)), text[:40]
 
 
 @pytest.mark.parametrize("marker", redaction._BASE64_MARKERS)
