@@ -100,6 +100,8 @@ class Behaviour(BaseModel):
     lists_tasks: bool = True
     largest_list_page: int = 100
     """A larger `page_size` is reduced to this without an error. The vendor's maximum is not documented."""
+    refuses_larger_list_pages: bool = False
+    """Whether a larger `page_size` is refused instead."""
     strict: bool = False
     """Refuse what dashscribe itself would not send: unknown names, and forms that no page of the vendor shows. Tests
     use it to check our own requests."""

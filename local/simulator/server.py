@@ -245,7 +245,7 @@ class Simulator:
         if not behaviour.lists_tasks:
             raise RequestRefusedError(404, "NotFound", "The simulator is configured without a task list.")
         newest_first = reversed(self.task_store.tasks.values())
-        page = list_page(newest_first, request.query_params, behaviour.largest_list_page)
+        page = list_page(newest_first, request.query_params, behaviour)
         return JSONResponse({"request_id": str(uuid.uuid4()), **page})
 
     async def _cancel(self, request: Request) -> Response:

@@ -8,12 +8,15 @@ from typing import Any
 
 from dashscribe.domain.timestamps import VENDOR_ZONE
 from local.simulator.checks import invalid
+from local.simulator.scenario import Behaviour
 from local.simulator.tasks import SimulatedTask
 
 _LIST_WINDOW = timedelta(hours=24)
 
 
-def list_page(newest_first: Iterable[SimulatedTask], filters: Mapping[str, str], largest_page: int) -> dict[str, Any]:
+def list_page(
+    newest_first: Iterable[SimulatedTask], filters: Mapping[str, str], behaviour: Behaviour
+) -> dict[str, Any]:
     """Return a page of the tasks that match the query parameters. Raises `RequestRefusedError`."""
     earliest, latest = _parse_time_range(filters.get("start_time"), filters.get("end_time"))
     found = [
@@ -25,7 +28,10 @@ def list_page(newest_first: Iterable[SimulatedTask], filters: Mapping[str, str],
         and filters.get("status") in (None, task.status)
     ]
     page = parse_positive(filters.get("page_no", "1"))
-    size = min(parse_positive(filters.get("page_size", "10")), largest_page)
+    asked = parse_positive(filters.get("page_size", "10"))
+    if asked > behaviour.largest_list_page and behaviour.refuses_larger_list_pages:
+        raise invalid("page_size is too large.")
+    size = min(asked, behaviour.largest_list_page)
     return {
         "total": len(found),
         "total_page": -(-len(found) // size),

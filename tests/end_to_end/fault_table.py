@@ -20,7 +20,14 @@ Fault = dict[str, Any]
 
 UNLISTED: Mapping[str, Any] = {"lists_tasks": False}
 """A vendor without a task list: a lost response cannot be reconciled. This is the harder case."""
-LISTED = {"lists_tasks": True, "all_failed_status": "FAILED", "reverse_results": True}
+LISTED = {
+    "lists_tasks": True,
+    "largest_list_page": 10,
+    "refuses_larger_list_pages": True,
+    "all_failed_status": "FAILED",
+    "reverse_results": True,
+}
+"""The task list refuses pages of the size that is asked for first, which is the harder case too."""
 
 
 class Part(StrEnum):

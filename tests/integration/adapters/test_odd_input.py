@@ -166,6 +166,34 @@ def test_a_page_of_the_task_list_has_the_size_that_the_server_used() -> None:
     assert [task.is_over for task in page.data] == [False, True, False]
 
 
+def test_a_server_that_refuses_a_page_of_100_entries_is_asked_for_10_from_then_on() -> None:
+    sizes: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sizes.append(int(request.url.params["page_size"]))
+        if sizes[-1] > 10:
+            return httpx.Response(400, json={"code": "InvalidParameter", "message": "page_size"})
+        return httpx.Response(200, json={"total_page": 2, "data": [{"task_id": "t1"}]})
+
+    speech = DashScopeHttp(httpx.Client(transport=httpx.MockTransport(answer)), "https://d", lambda: "sk-k")
+    for page in (1, 2):
+        assert [listed.task_id for listed in speech.list_page("fun-asr", page, 100).data] == ["t1"]
+    assert sizes == [100, 10, 10]
+
+
+def test_a_list_that_refuses_every_request_is_asked_twice_and_its_error_is_raised() -> None:
+    sizes: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        sizes.append(request.url.params["page_size"])
+        return httpx.Response(400, json={"code": "InvalidParameter", "message": "model_name"})
+
+    speech = DashScopeHttp(httpx.Client(transport=httpx.MockTransport(answer)), "https://d", lambda: "sk-k")
+    with pytest.raises(VendorError, match="model_name"):
+        speech.list_page("fun-asr", 1, 100)
+    assert sizes == ["100", "10"]
+
+
 @pytest.mark.parametrize("page_size", [None, 0, -1, "ten", True])
 def test_an_invalid_page_size_is_unknown(page_size: object) -> None:
     body = {"total_page": 1, "page_size": page_size, "data": []}

@@ -215,6 +215,12 @@ def test_the_page_size_can_be_limited(submit: Submit, vendor: httpx.Client, conf
     assert (page["page_size"], len(page["data"])) == (2, 2)
 
 
+def test_a_larger_page_can_be_refused(vendor: httpx.Client, configure: Configure) -> None:
+    configure(behaviour={"largest_list_page": 10, "refuses_larger_list_pages": True})
+    assert vendor.get(TASKS, params={"page_size": 11}).status_code == 400
+    assert vendor.get(TASKS, params={"page_size": 10}).status_code == 200
+
+
 # scripts
 
 

@@ -18,7 +18,15 @@ from dashscribe.domain.json_object import JsonObject
 from dashscribe.domain.recognition.catalogue import TASKS_PATH, ModelSpec
 from dashscribe.domain.recognition.file_outcomes import MAX_CODE_CHARACTERS, MAX_MESSAGE_CHARACTERS
 from dashscribe.domain.recognition.options import Options
-from dashscribe.domain.recognition.task_replies import FRAMES, AcceptedTask, TaskList, TaskReply, read_request_id
+from dashscribe.domain.recognition.task_replies import (
+    DEFAULT_PAGE_SIZE,
+    FRAMES,
+    MAX_PAGE_SIZE,
+    AcceptedTask,
+    TaskList,
+    TaskReply,
+    read_request_id,
+)
 from dashscribe.domain.recognition.vendor_codes import classify
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError, VendorUnreachable
 from dashscribe.redaction import redacted, register_signed_url
@@ -55,6 +63,7 @@ class DashScopeHttp:
         self._base_url = base_url.rstrip("/")
         self._api_key = api_key
         self._workspace_id = workspace_id
+        self._largest_page = MAX_PAGE_SIZE
 
     def submit(self, spec: ModelSpec, file_urls: Sequence[str], parameters: JsonObject) -> AcceptedTask:
         for file_url in file_urls:
@@ -106,6 +115,18 @@ class DashScopeHttp:
         self._call("POST", f"{_task_path(task_id)}/cancel")
 
     def list_page(self, model: str, page: int, page_size: int) -> TaskList:
+        """A page of the task list. A server that refuses the size is asked for the vendor's default from then on."""
+        size = min(page_size, self._largest_page)
+        try:
+            return self._list_page(model, page, size)
+        except VendorError as error:
+            if error.http_status != 400 or size <= DEFAULT_PAGE_SIZE:
+                raise
+        listed = self._list_page(model, page, DEFAULT_PAGE_SIZE)
+        self._largest_page = DEFAULT_PAGE_SIZE
+        return listed
+
+    def _list_page(self, model: str, page: int, page_size: int) -> TaskList:
         query = f"model_name={quote(model)}&page_no={page}&page_size={page_size}"
         body = self._call("GET", f"{TASKS_PATH}/?{query}", timeout=LIST_TIMEOUT)
         try:

@@ -40,8 +40,10 @@ MAX_EPOCH_MS = 253_402_300_799_000
 
 FRAMES = "frames"
 """A streamed reply is stored as `{"frames": […]}`, with one entry for each event of the stream, in order."""
-
-
+MAX_PAGE_SIZE = 100
+"""How many entries of the task list we ask for at once. The vendor's maximum is not documented."""
+DEFAULT_PAGE_SIZE = 10
+"""The vendor's default (docs/vendor-api.md#task-list). Every server should allow it."""
 MAX_REQUEST_ID_CHARACTERS = 100
 """How much of a request id is kept. The vendor's ids have 36 characters."""
 

@@ -14,14 +14,12 @@ from dashscribe.domain.jobs.task import PostOutcome, Task
 from dashscribe.domain.jobs.timeouts import VENDOR_CLOCK_TOLERANCE
 from dashscribe.domain.recognition.file_urls import find_url_mark, is_url_of_media, may_be_url_of_media
 from dashscribe.domain.recognition.media import Media
-from dashscribe.domain.recognition.task_replies import UNKNOWN, ListedTask
+from dashscribe.domain.recognition.task_replies import MAX_PAGE_SIZE, UNKNOWN, ListedTask
 from dashscribe.domain.recognition.vendor_codes import is_task_list_unsupported
 from dashscribe.errors import ResultRefused, ResultUnavailable, VendorError
 from dashscribe.observability import logger
 from dashscribe.services.ports import ResultSource, SpeechService, VendorFacts
 
-PAGE_SIZE = 100
-"""The vendor's default is 10 and its maximum is not documented. A server that allows less returns less."""
 MAX_PAGES = 20
 MAX_CANDIDATES = 100
 """Tasks of other programs on the same account are candidates too. With more of them the list cannot decide."""
@@ -112,7 +110,7 @@ class Reconciler:
         oldest_post = min(each.task.posted_at for each in search.lost)
         for page in range(1, MAX_PAGES + 1):
             self._wait_for_slot()
-            reply = self.speech.list_page(model, page, PAGE_SIZE)
+            reply = self.speech.list_page(model, page, MAX_PAGE_SIZE)
             for listed in reply.data:
                 self._classify(listed, search)
             oldest = reply.data[-1].created_at if reply.data else None
