@@ -68,7 +68,6 @@ class Vendor:
     cancelled: list[str] = field(default_factory=list)
     list_pages: int = 0
     largest_page: int = 100
-    refuses_pages_over: int = 100
     list_seconds_behind: float = 0
     listed_as_running: set[str] = field(default_factory=set)
     unlisted: set[str] = field(default_factory=set)
@@ -120,8 +119,6 @@ class Vendor:
         self.api_key()
         if self.list_refusal is not None:
             raise self.list_refusal
-        if page_size > self.refuses_pages_over:
-            raise VendorError("InvalidParameter", "page_size", ErrorClass.PERMANENT, 400)
         if self.before_list_page is not None:
             self.before_list_page()
         size = min(page_size, self.largest_page)

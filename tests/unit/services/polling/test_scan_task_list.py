@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashscribe.domain.jobs import task_list_scan as scans
 from dashscribe.domain.jobs.task import TaskPhase
 from dashscribe.domain.recognition.task_replies import ListedTask, TaskList
 from dashscribe.services.polling.scan_task_list import TaskListScan
 from dashscribe.services.ports import DueTask
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+MAX_PAGES = 54
+ENOUGH_ENDED = 39
+PAGES_AT_ONCE = 5
 
 
 class Listing:
@@ -39,10 +41,7 @@ class Listing:
         self.slots = 1000
         self.unlisted: set[int] = set()
 
-    def pages(self, numbers: Sequence[int]) -> list[TaskList | None]:
-        return [self._page(number) for number in numbers]
-
-    def _page(self, page: int) -> TaskList | None:
+    def page(self, page: int) -> TaskList | None:
         if len(self.read) >= self.slots:
             return None
         self.read.append(page)
@@ -63,12 +62,16 @@ def accepted(number: int) -> datetime:
     return START + timedelta(seconds=number)
 
 
-def due(numbers: Sequence[int]) -> list[DueTask]:
-    return [DueTask(f"s{n}", START, f"t{n}", "fun-asr", TaskPhase.IN_FLIGHT, accepted(n), 1) for n in numbers]
+def scan_for(ours: Sequence[int], seconds: int = 0) -> TaskListScan:
+    tasks = [DueTask(f"s{n}", START, f"t{n}", "fun-asr", TaskPhase.IN_FLIGHT, accepted(n), 1) for n in ours]
+    began_at = START + timedelta(seconds=seconds)
+    return TaskListScan({task.task_id: task for task in tasks}, 100, began_at, MAX_PAGES, ENOUGH_ENDED)
 
 
 def scan(listing: Listing, ours: Sequence[int], seconds: int = 0) -> TaskListScan:
-    return TaskListScan(due(ours), 100).run(listing.pages, START + timedelta(seconds=seconds))
+    found = scan_for(ours, seconds)
+    found.run(listing.page, PAGES_AT_ONCE)
+    return found
 
 
 def ended(found: TaskListScan) -> set[str]:
@@ -117,16 +120,16 @@ def test_a_single_task_on_a_far_page_is_left_to_a_query() -> None:
 
 
 def test_a_scan_stops_when_enough_tasks_have_ended() -> None:
-    listing = Listing(1000, ended=set(range(900, 900 + scans.MAX_ENDED)))
+    listing = Listing(1000, ended=set(range(900, 900 + ENOUGH_ENDED)))
     found = scan(listing, range(1000))
     assert listing.read == [1]
     assert not found.is_complete
 
 
-def test_of_too_many_pages_the_oldest_ten_are_read_in_each_pass() -> None:
+def test_of_too_many_pages_the_oldest_are_read_in_each_pass() -> None:
     listing = Listing(7000, ended={3})
     found = scan(listing, range(7000))
-    assert len(listing.read) == 1 + scans.MANY_PAGES
+    assert len(listing.read) == MAX_PAGES // 2
     assert set(range(61, 71)) <= set(listing.read)
     assert ended(found) == {"t3"}
     assert not found.is_complete
@@ -142,11 +145,11 @@ def test_the_other_pages_are_read_in_rotation() -> None:
 
 
 def test_a_thousand_tasks_among_thousands_of_others_are_all_found_in_one_scan() -> None:
-    listing = Listing(5900, ended={3, 2000, 5895})
-    found = scan(listing, range(0, 5900, 5))
-    assert len(found.over) == 5900 // 5
-    assert ended(found) == {"t2000", "t5895"}
-    assert len(listing.read) <= scans.MAX_PAGES
+    listing = Listing(5400, ended={3, 2000, 5395})
+    found = scan(listing, range(0, 5400, 5))
+    assert len(found.over) == 5400 // 5
+    assert ended(found) == {"t2000", "t5395"}
+    assert len(listing.read) <= MAX_PAGES
 
 
 @pytest.mark.parametrize("says_size", [True, False])
@@ -182,21 +185,18 @@ def test_without_creation_times_page_after_page_is_read() -> None:
 
 @pytest.mark.parametrize("time", [-1, 0, 1, 10**18, 10**30])
 def test_impossible_creation_times_cost_nothing_but_pages(time: int) -> None:
-    def pages(numbers: Sequence[int]) -> list[TaskList]:
+    def read(number: int) -> TaskList:
         data = [ListedTask(task_id=f"t{n}", status="SUCCEEDED", gmt_create=time) for n in range(5)]
-        return [TaskList(total_page=3, page_size=100, data=data) for _ in numbers]
+        return TaskList(total_page=3, page_size=100, data=data)
 
-    assert len(TaskListScan(due(range(10)), 100).run(pages, START).over) == 5
+    found = scan_for(range(10))
+    found.run(read, PAGES_AT_ONCE)
+    assert len(found.over) == 5
 
 
 def test_a_list_that_begins_with_the_oldest_task_has_no_strange_pages() -> None:
     listing = Listing(1000, ended={999})
-    pages = listing.pages
-
-    def reversed_pages(numbers: Sequence[int]) -> list[TaskList | None]:
-        return pages([11 - number for number in numbers])
-
-    TaskListScan(due(range(500, 1000)), 100).run(reversed_pages, START)
+    scan_for(range(500, 1000)).run(lambda number: listing.page(11 - number), PAGES_AT_ONCE)
     assert set(listing.read) <= set(range(1, 11))
 
 
@@ -214,3 +214,11 @@ def test_a_pass_without_slots_keeps_what_it_has_read() -> None:
     assert not found.is_complete
     listing.slots = 0
     assert scan(listing, range(500)).over == {}
+
+
+def test_pages_that_got_a_slot_count_also_when_one_before_them_got_none() -> None:
+    listing = Listing(500, ended={50})
+    found = scan_for(range(500))
+    found.run(lambda number: None if number == 3 else listing.page(number), PAGES_AT_ONCE)
+    assert ended(found) == {"t50"}
+    assert not found.is_complete

@@ -15,8 +15,8 @@ from dashscribe.domain.jobs.task import MAX_WAIT, TaskPhase
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.finalize_requests import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.pauses import PauseKeeper
-from dashscribe.services.polling.list_knowledge import ListKnowledge
 from dashscribe.services.polling.pass_budget import PASS_TIME, PassBudget
+from dashscribe.services.polling.scan_task_list import ListKnowledge
 from dashscribe.services.polling.task_query import TaskQuery
 from dashscribe.services.polling.task_selection import TaskSelector
 from dashscribe.services.polling.vendor_calls import VendorCalls
@@ -93,7 +93,8 @@ class TaskPoller:
             ended = self._query_all(selected, budget, knowledge)
         finally:
             work.requests += _shared_out(ended)
-            report.queries, report.list_pages = budget.queries, knowledge.pages
+            report.queries = budget.queries
+            report.list_pages = sum(len(scan.spans) for scan in knowledge.scans.values())
             report.answered_queries = budget.answers
             report.finished_tasks = budget.ended_tasks
             report.failed_steps += budget.failures
@@ -101,7 +102,7 @@ class TaskPoller:
         over = {request.submission_id for request in ended}
         running = [task for task in watched if task.phase is not TaskPhase.ENDED and task.submission_id not in over]
         # After throttling the next pass comes as late as it may.
-        wait = MAX_WAIT if budget.stopped else self.selector.wait(running, knowledge)
+        wait = MAX_WAIT if budget.stopped or not running else self.selector.wait(running, knowledge)
         next_poll = self.clock() if budget.postponed and not budget.stopped else now + wait
         if listed and not ended and self.records.next_due(Due.TASK) is not None:  # otherwise finalizers run
             report.next_task_at = next_poll

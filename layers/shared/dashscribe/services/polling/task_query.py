@@ -13,6 +13,7 @@ from dashscribe.domain.jobs import retry_policy
 from dashscribe.domain.jobs import task as tasks
 from dashscribe.domain.jobs.job import Job
 from dashscribe.domain.jobs.task import Task, TaskPhase
+from dashscribe.domain.jobs.task_list_scan import ENOUGH_REPLIES
 from dashscribe.domain.recognition.file_outcomes import FileOutcome, read_outcomes
 from dashscribe.domain.recognition.task_replies import UNKNOWN, TaskOutput, TaskReply
 from dashscribe.errors import ErrorClass, RecordUnreadable, ResponseLost, StaleRecord, VendorError
@@ -20,8 +21,8 @@ from dashscribe.observability import logger
 from dashscribe.services.delays import save_stalled
 from dashscribe.services.finalize_requests import FinalizeRequest
 from dashscribe.services.pauses import PauseKeeper
-from dashscribe.services.polling.list_knowledge import ListKnowledge
 from dashscribe.services.polling.pass_budget import PassBudget
+from dashscribe.services.polling.scan_task_list import ListKnowledge
 from dashscribe.services.polling.vendor_calls import VendorCalls
 from dashscribe.services.ports import Clock, DueTask, JobRecords
 
@@ -45,7 +46,7 @@ class TaskQuery:
         if self.budget.is_spent(self.clock()):
             self.budget.count_postponed()
             return None
-        if self.knowledge.skips(submission_id):
+        if submission_id in self.knowledge.queried_early and self.knowledge.misses >= ENOUGH_REPLIES:
             return None
         try:
             job_ids = self._handle_if_due(submission_id)
@@ -114,7 +115,9 @@ class TaskQuery:
         if is_doubtful and not tasks.is_unknown_for_good(task, now):
             self.records.save_task(tasks.unknown(task, now, retry_policy.unknown_task_delay()))
             return []
-        self.knowledge.note(task, output)
+        self.knowledge.replies[task.task_id or ""] = output
+        if task.submission_id in self.knowledge.queried_early:
+            self.knowledge.misses = 0 if output.is_over else self.knowledge.misses + 1
         if not output.is_over and task.ended_at is None:
             if not tasks.is_overdue(task, now):
                 if task.submission_id in self.knowledge.recorded or tasks.has_odd_queries(task):

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from dashscribe.domain.recognition.task_replies import TaskList
 from dashscribe.services.polling.pass_budget import PassBudget
 from dashscribe.services.ports import Clock, RateLimiter, SpeechService
 from dashscribe.services.rate_limits import QUERY_RATE_KEY, query_rate
+
+ReadPage = Callable[[int], TaskList | None]
+"""Reads this page of a task list. It is None when the pass has no slot left."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,10 @@ class VendorCalls:
     def query_rate(self) -> float:
         return query_rate(self.query_requests_per_second)
 
+    def calls_in(self, time: timedelta) -> int:
+        """How many queries and pages the rate allows in this time. At least one."""
+        return max(1, int(self.query_rate * time.total_seconds()))
+
     def reserve_query(self, budget: PassBudget) -> bool:
         """Wait for a slot of the query rate. False when the slot comes after the end of the pass."""
         now = self.clock()
@@ -37,3 +45,12 @@ class VendorCalls:
             return False
         self.sleep(wait.total_seconds())
         return True
+
+    def page_reader(self, model: str, page_size: int, budget: PassBudget) -> ReadPage:
+        """Reads pages of the model's task list. Each of them takes a slot of the query rate."""
+        speech = self.speech()  # made here, before concurrent reads would each make one
+
+        def read(page: int) -> TaskList | None:
+            return speech.list_page(model, page, page_size) if self.reserve_query(budget) else None
+
+        return read
