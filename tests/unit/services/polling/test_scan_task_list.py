@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from dashscribe.domain.jobs.task import TaskPhase
-from dashscribe.domain.recognition.task_replies import ListedTask, TaskList
+from dashscribe.domain.recognition.task_replies import ListedTask, TaskList, TaskOutput
 from dashscribe.services.polling.scan_task_list import TaskListScan
 from dashscribe.services.ports import DueTask
 
@@ -222,3 +222,28 @@ def test_pages_that_got_a_slot_count_also_when_one_before_them_got_none() -> Non
     found.run(lambda number: None if number == 3 else listing.page(number), PAGES_AT_ONCE)
     assert ended(found) == {"t50"}
     assert not found.is_complete
+
+
+@pytest.mark.parametrize(
+    ("running", "ended", "is_wrong"), [(2, 0, False), (3, 0, True), (3, 3, True), (3, 4, False), (4, 4, True)]
+)
+def test_a_list_is_wrong_when_at_least_three_and_most_of_its_ended_tasks_still_run(
+    running: int, ended: int, is_wrong: bool
+) -> None:
+    found = scan_for(range(10))
+    found.over = {f"t{number}": True for number in range(running + ended)}
+    statuses = ["RUNNING"] * running + ["SUCCEEDED"] * ended
+    replies = {f"t{number}": TaskOutput(task_status=status) for number, status in enumerate(statuses)}
+    assert found.is_contradicted_by(replies) is is_wrong
+
+
+@pytest.mark.parametrize(("seconds", "is_stale"), [(4, False), (6, True)])
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_list_is_stale_when_a_task_that_it_reports_as_running_ended_more_than_five_seconds_before(
+    seconds: int, is_stale: bool, listed: bool
+) -> None:
+    found = scan_for(range(10))
+    found.over = {"t0": False} if listed else {}
+    in_the_vendors_zone = START - timedelta(seconds=seconds) + timedelta(hours=8)
+    reply = TaskOutput(task_status="SUCCEEDED", end_time=f"{in_the_vendors_zone:%Y-%m-%d %H:%M:%S.000}")
+    assert found.is_contradicted_by({"t0": reply}) is (is_stale and listed)

@@ -253,6 +253,69 @@ def test_without_a_list_younger_tasks_are_left_out_while_the_oldest_still_run_fo
     assert world.vendor.queries >= FILES
 
 
+def test_without_a_list_a_query_that_finds_a_task_running_is_not_repeated_at_once() -> None:
+    world = submitted(list_refusal=VendorError("NotFound", "no list", ErrorClass.PERMANENT, 404))
+    world.now += 2 * scans.QUERY_ANYWAY_AFTER
+    world.poll_pass()  # finds out that there is no list
+    world.poll_pass()
+    before = world.vendor.queries
+    world.poll_pass()
+    assert before >= FILES
+    assert world.vendor.queries == before
+
+
+def test_a_list_without_our_tasks_is_read_again_after_30_seconds() -> None:
+    world = submitted()
+    world.vendor.unlisted.update(world.vendor.tasks)
+    pages = []
+    for _ in range(2):
+        world.poll_pass()
+        pages.append(world.vendor.list_pages)
+        world.now += timedelta(seconds=2)
+    assert pages == [1, 1]
+    world.now += scans.OFF_AFTER_ERROR
+    world.poll_pass()
+    assert world.vendor.list_pages == 2
+
+
+def test_a_pass_whose_list_is_throttled_sends_no_query_and_waits() -> None:
+    throttled = VendorError("Throttling.RateQuota", "slow down", ErrorClass.THROTTLED, 429)
+    world = submitted(10, seconds=2, list_refusal=throttled)
+    world.now += timedelta(minutes=2)
+    report = world.poll_pass()
+    assert report is not None
+    assert report.queries == 0
+    assert report.next_task_at is not None
+    assert report.next_task_at > world.now + timedelta(seconds=2)
+
+
+def test_the_tasks_that_a_list_leaves_out_are_queried_in_every_pass_while_it_leaves_pages_over() -> None:
+    world = submitted()
+    left_out = {f"task-{number}" for number in range(20, 30)}
+    world.vendor.unlisted.update(left_out)
+    for passes in (1, 2):
+        world.poll_pass()
+        assert world.vendor.queries == passes * len(left_out)
+
+
+@pytest.mark.parametrize(("files", "seconds"), [(2, 3), (3, 2.2)])
+def test_the_next_look_comes_sooner_where_a_list_was_read(files: int, seconds: float) -> None:
+    world = submitted(files, seconds=1000)
+    world.now += timedelta(minutes=2)
+    began = world.now
+    report = world.poll_pass()
+    assert report is not None
+    assert report.next_query_at == began + timedelta(seconds=seconds)
+
+
+def test_the_lowest_rate_still_reads_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRON, "QUERY_REQUESTS_PER_SECOND", "0.1")
+    world = submitted(10, seconds=2)
+    world.now += timedelta(seconds=20)
+    world.poll_pass()
+    assert world.vendor.list_pages == 1
+
+
 BROKEN: dict[str, Callable[[World], None]] = {
     "does not answer": lambda world: setattr(world.vendor, "list_refusal", ResponseLost("timed out")),
     "breaks": lambda world: setattr(
