@@ -24,7 +24,8 @@ from dashscribe.services import concurrency
 from dashscribe.services.finalize import FinalizeReport, FinalizeService
 from dashscribe.services.finalize_requests import FILES_PER_FINALIZER, FinalizeRequest
 from dashscribe.services.polling.poll import PassReport, PassResult, PollService
-from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS, CONCURRENT_QUERIES
+from dashscribe.services.polling.task_poller import CONCURRENT_FINALIZERS
+from dashscribe.services.polling.vendor_calls import CONCURRENT_QUERIES
 from dashscribe.services.ports import DeadLetter, Message
 from dashscribe.services.submission.report import SubmitReport
 from functions.finalize_transcription import app as finalize_app

@@ -289,7 +289,7 @@ def test_calls_as_tasks_in_flight_grow() -> None:
         if number <= 1000:
             rows[f"{number} in flight, singly"] = play(files, seconds=number / 10, lists=False)
     _table("One file a task, as tasks in flight grow", rows)
-    # The target is for up to 1,000 tasks in flight. With 10,000, a pass reads 20 to 60 pages, and few tasks end.
+    # The target is for up to 1,000 tasks in flight. With 10,000, a pass reads 27 to 54 pages, and few tasks end.
     limits = {
         "10 in flight, list": 2.5,
         "100 in flight, list": 2.5,

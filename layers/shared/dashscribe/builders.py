@@ -233,9 +233,9 @@ def build_poll_service(
     from dashscribe.services.polling.dead_letters import DeadLetterRedriver
     from dashscribe.services.polling.paused_jobs import PausedJobs
     from dashscribe.services.polling.poll import CONCURRENT_REQUEUES, PollService
-    from dashscribe.services.polling.task_poller import CONCURRENT_QUERIES, TaskPoller
+    from dashscribe.services.polling.task_poller import TaskPoller
     from dashscribe.services.polling.task_selection import TaskSelector
-    from dashscribe.services.polling.vendor_calls import VendorCalls
+    from dashscribe.services.polling.vendor_calls import CONCURRENT_QUERIES, VendorCalls
 
     tuning = tuning or PollTuning()
     vendor = VendorCalls(speech, table.rate_limiter, clock, settings.query_requests_per_second, tuning.sleep)

@@ -194,6 +194,19 @@ def test_a_list_that_refuses_every_request_is_asked_twice_and_its_error_is_raise
     assert sizes == ["100", "10"]
 
 
+def test_an_error_of_the_whole_account_is_not_asked_for_twice() -> None:
+    requests: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(400, json={"code": "Arrearage", "message": "Access denied, the account is overdue."})
+
+    speech = DashScopeHttp(httpx.Client(transport=httpx.MockTransport(answer)), "https://d", lambda: "sk-k")
+    with pytest.raises(VendorError, match="overdue"):
+        speech.list_page("fun-asr", 1, 100)
+    assert len(requests) == 1
+
+
 @pytest.mark.parametrize("page_size", [None, 0, -1, "ten", True])
 def test_an_invalid_page_size_is_unknown(page_size: object) -> None:
     body = {"total_page": 1, "page_size": page_size, "data": []}

@@ -120,7 +120,8 @@ class DashScopeHttp:
         try:
             return self._list_page(model, page, size)
         except VendorError as error:
-            if error.http_status != 400 or size <= DEFAULT_PAGE_SIZE:
+            is_other = error.http_status != 400 or error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.THROTTLED)
+            if is_other or size <= DEFAULT_PAGE_SIZE:
                 raise
         listed = self._list_page(model, page, DEFAULT_PAGE_SIZE)
         self._largest_page = DEFAULT_PAGE_SIZE

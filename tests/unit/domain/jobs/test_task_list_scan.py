@@ -58,12 +58,15 @@ def test_a_scan_with_few_calls_left_uses_half_of_them_for_the_oldest_page_first(
     assert pages[0] == 101
 
 
-@pytest.mark.parametrize("every", [1, 2, 3, 4, 5])
-def test_of_too_many_pages_each_is_read_within_two_minutes(now: datetime, every: int) -> None:
-    read: set[int] = set()
-    for seconds in range(0, 120, every):
-        read |= set(scans.pages_to_read(list(range(2, 102)), 54, now + seconds * SECOND))
-    assert read == set(range(2, 102))
+@pytest.mark.parametrize(("most", "pages"), [(53, 100), (53, 101), (7, 14), (7, 15)])
+@pytest.mark.parametrize("seconds_of_a_pass", [1, 2.3, 3, 4.1, 5])
+def test_of_too_many_pages_each_is_read_within_two_minutes(
+    now: datetime, most: int, pages: int, seconds_of_a_pass: float
+) -> None:
+    read, wanted = set[int](), list(range(2, pages + 2))
+    for number in range(int(120 / seconds_of_a_pass)):
+        read |= set(scans.pages_to_read(wanted, most, now + number * seconds_of_a_pass * SECOND))
+    assert read == set(wanted)
 
 
 def test_a_state_that_an_older_version_stored_is_read(now: datetime) -> None:

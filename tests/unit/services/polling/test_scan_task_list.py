@@ -160,6 +160,13 @@ def test_the_size_of_a_page_is_what_the_server_returned(says_size: bool) -> None
     assert ended(found) == {"t3"}
 
 
+def test_a_page_with_few_readable_entries_does_not_make_the_next_pages_smaller_than_the_default() -> None:
+    found = scan_for(range(5))
+    entry = ListedTask(task_id="foreign", status="RUNNING")
+    found.run(lambda _: TaskList(total_page=3, page_size=100, data=[entry]), PAGES_AT_ONCE)
+    assert found.page_size == 10
+
+
 def test_tasks_that_the_list_leaves_out_end_the_scan_all_the_same() -> None:
     listing = Listing(400, ended=set())
     listing.unlisted = set(range(0, 400, 7))

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from dashscribe.domain.jobs import task_list_scan as scans
-from dashscribe.domain.recognition.task_replies import TaskReply
+from dashscribe.domain.recognition.task_replies import ListedTask, TaskList, TaskReply
 from dashscribe.errors import ErrorClass, ResponseLost, VendorError
 from tests.support.constants import ENVIRON, ONE_OUTPUT
 from tests.support.world import World
@@ -68,7 +68,7 @@ def submitted(files: int = FILES, seconds: float = 1000, **vendor: object) -> Wo
     return world
 
 
-def test_at_a_low_rate_a_long_list_leaves_half_of_the_pass_for_queries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_at_a_low_rate_a_long_list_leaves_time_for_queries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENVIRON, "QUERY_REQUESTS_PER_SECOND", "1")
     world = submitted(400, seconds=10_000, largest_page=10)
     first = next(iter(world.vendor.tasks.values()))
@@ -308,12 +308,55 @@ def test_the_next_look_comes_sooner_where_a_list_was_read(files: int, seconds: f
     assert report.next_query_at == began + timedelta(seconds=seconds)
 
 
-def test_the_lowest_rate_still_reads_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ENVIRON, "QUERY_REQUESTS_PER_SECOND", "0.1")
-    world = submitted(10, seconds=2)
-    world.now += timedelta(seconds=20)
-    world.poll_pass()
-    assert world.vendor.list_pages == 1
+@pytest.mark.parametrize("rate", ["1", "2", "3"])
+def test_at_a_low_rate_the_ends_on_every_page_are_found(rate: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRON, "QUERY_REQUESTS_PER_SECOND", rate)
+    world = submitted(140, seconds=10_000, largest_page=10)
+    world.now += timedelta(minutes=10)
+    for task in list(world.vendor.tasks.values())[5::10]:
+        task.ready_at = world.now
+    began = world.now
+    while world.now - began < timedelta(seconds=500 / float(rate)):
+        world.poll_pass()
+        world.now += timedelta(seconds=1)
+    assert sum(task.ended_at is not None for task in world.records.tasks.values()) == 14
+
+
+def test_without_a_list_the_youngest_tasks_have_their_turn_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """220 tasks are due once a minute, and the rate allows 135 queries."""
+    monkeypatch.setitem(ENVIRON, "QUERY_REQUESTS_PER_SECOND", "2.5")
+    refusal = VendorError("NotFound", "no list", ErrorClass.PERMANENT, 404)
+    world = submitted(220, seconds=100_000, list_refusal=refusal)
+    world.now += timedelta(minutes=20)
+    until, queried = world.now + timedelta(minutes=4), set[str]()
+    query = world.vendor.query
+
+    def noted(task_id: str) -> TaskReply:
+        queried.add(task_id)
+        return query(task_id)
+
+    world.vendor.query = noted  # type: ignore[method-assign]  # the same, and noted
+    while world.now < until:
+        world.poll_pass()
+        world.now += timedelta(seconds=1)
+    assert len(queried) == 220
+
+
+def test_a_list_without_times_and_without_our_tasks_is_not_read_in_every_pass() -> None:
+    world = submitted(10)
+    listed = TaskList(
+        total_page=1000,
+        page_size=100,
+        data=[ListedTask(task_id=f"foreign {number}", status="RUNNING") for number in range(100)],
+    )
+    world.vendor.list_page = lambda *_: listed  # type: ignore[method-assign]  # the list of another account
+    pages = []
+    for _ in range(2):
+        world.now += timedelta(seconds=5)
+        report = world.poll_pass()
+        assert report is not None
+        pages.append(report.list_pages)
+    assert pages == [MAX_PAGES, 0]
 
 
 BROKEN: dict[str, Callable[[World], None]] = {

@@ -11,8 +11,8 @@ FILES_PER_PASS = 800
 PASS_TIME = timedelta(seconds=20)
 """After this a pass sends no more queries."""
 ENDED_FILES_WAIT = timedelta(seconds=2.2)
-"""The same, counted from the first ended task: its files must not wait for the rest of a long list. It is the time of
-40 queries, as many as a scan finds ended tasks."""
+"""The same, counted from the first ended task: its files must not wait for the rest of a long list. A scan
+stops when it has found as many ended tasks as can be queried in it."""
 
 
 @dataclass

@@ -13,12 +13,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from dashscribe.domain.jobs import task_list_scan as scans
-from dashscribe.domain.recognition.task_replies import TaskList, TaskOutput
+from dashscribe.domain.recognition.task_replies import DEFAULT_PAGE_SIZE, TaskList, TaskOutput
 from dashscribe.services.concurrency import map_concurrently
 from dashscribe.services.polling.vendor_calls import ReadPage
 from dashscribe.services.ports import DueTask
-
-_NEWEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -79,12 +77,12 @@ class TaskListScan:
                     if created:
                         self.clock_difference = task.accepted_at - created
             # Without times every page counts as newer than our tasks, so the next page is read.
-            times = [created + self.clock_difference for created in created_at if created] or [_NEWEST]
+            times = [time + self.clock_difference for time in created_at if time] or [datetime.max.replace(tzinfo=UTC)]
             self.spans[number] = min(times), max(times)
             self.calls_left -= 1
             self.total_pages = max(1, page.total_page)
             if number < page.total_page and page.data:
-                self.page_size = len(page.data)  # the size that the server really used
+                self.page_size = max(DEFAULT_PAGE_SIZE, len(page.data))  # the size that the server really used
 
     def _pages_of_missing(self) -> list[int]:
         """The pages that should list several of the missing tasks. For one task a query costs no more than a page."""

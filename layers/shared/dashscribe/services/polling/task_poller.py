@@ -19,7 +19,7 @@ from dashscribe.services.polling.pass_budget import PASS_TIME, PassBudget
 from dashscribe.services.polling.scan_task_list import ListKnowledge
 from dashscribe.services.polling.task_query import TaskQuery
 from dashscribe.services.polling.task_selection import TaskSelector
-from dashscribe.services.polling.vendor_calls import VendorCalls
+from dashscribe.services.polling.vendor_calls import CONCURRENT_QUERIES, VendorCalls
 from dashscribe.services.ports import Clock, DueTask, JobRecords
 
 MAX_TASKS_READ = 10_000
@@ -30,8 +30,6 @@ CONCURRENT_FINALIZERS = 40
 """`MaxConcurrency` of the state machine's Map. It is also the limit of an inline Map."""
 MIN_FILES_PER_FINALIZER = 5
 """Five small files together take 0.2 s longer than one."""
-CONCURRENT_QUERIES = 8
-"""A query takes a round trip to the vendor: one after the other, queries would not use up the rate."""
 
 
 @dataclass

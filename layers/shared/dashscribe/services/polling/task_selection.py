@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
 
@@ -29,7 +29,7 @@ class TaskSelector:
     concurrent_pages: int
 
     def select(self, watched: Sequence[DueTask], budget: PassBudget, knowledge: ListKnowledge) -> list[DueTask]:
-        """The tasks to query, the oldest first.
+        """The tasks to query: those that have waited longest, then those whose query can wait, the oldest first.
 
         An ended task needs no query: it is closed, or finalized again. A task that is due later is left alone.
         """
@@ -38,15 +38,21 @@ class TaskSelector:
         selected = [task for task in due if task.phase is TaskPhase.ENDED]
         by_model = attrgetter("model")
         running = sorted((task for task in due if task.phase is not TaskPhase.ENDED), key=by_model)
-        for model, of_model in groupby(running, key=by_model):
+        for _, group in groupby(running, key=by_model):
+            of_model = list(group)
             try:
-                selected += self._of_model(model, list(of_model), budget, knowledge)
+                selected += self._of_model(of_model, budget, knowledge)
             except Exception:
                 # Queries work without the list, whatever is wrong with the list or with its stored state.
                 logger.exception("task list scan failed")
                 budget.count_failure()
-                selected += self._without_list([task for task in running if task.model == model], knowledge)
-        return sorted(selected, key=attrgetter("accepted_at"))
+                selected += self._without_list(of_model, knowledge)
+
+        def turn(task: DueTask) -> tuple[bool, datetime]:
+            is_early = task.submission_id in knowledge.queried_early
+            return is_early, task.accepted_at if is_early else task.due_at
+
+        return sorted(selected, key=turn)
 
     def wait(self, running: Sequence[DueTask], knowledge: ListKnowledge) -> timedelta:
         """How long to wait until the next look at these tasks."""
@@ -62,13 +68,11 @@ class TaskSelector:
                 off_until = self.clock() + scans.DISTRUSTED_FOR
                 self.facts.save_task_list_state(model, TaskListState(page_size=scan.page_size, off_until=off_until))
 
-    def _of_model(
-        self, model: str, due: Sequence[DueTask], budget: PassBudget, knowledge: ListKnowledge
-    ) -> list[DueTask]:
+    def _of_model(self, due: Sequence[DueTask], budget: PassBudget, knowledge: ListKnowledge) -> list[DueTask]:
         """The tasks of one model to query: a few, or those that the list reports as ended or does not cover."""
         if len(due) <= scans.MAX_SINGLE_QUERIES:
             return list(due)
-        now = self.clock()
+        now, model = self.clock(), due[0].model
         stored = self.facts.task_list_state(model) or TaskListState()
         if stored.off_until and stored.off_until > now:
             return self._without_list(due, knowledge)
@@ -77,10 +81,10 @@ class TaskSelector:
         scan = knowledge.scans[model] = TaskListScan(ours, stored.page_size, now, max_pages, enough_ended)
         try:
             scan.run(self.vendor.page_reader(model, stored.page_size, budget), self.concurrent_pages)
-            is_useless = scan.is_complete and not scan.over
+            is_useless = bool(scan.spans) and not scan.over
         except VendorError as error:
             logger.warning("task list unavailable", code=error.code, reason=error.message)
-            budget.stopped = error.error_class is ErrorClass.THROTTLED
+            budget.stopped |= error.error_class is ErrorClass.THROTTLED
             is_useless = True
         off_until = self.clock() + scans.OFF_AFTER_ERROR if is_useless else None
         state = TaskListState(page_size=scan.page_size, off_until=off_until)

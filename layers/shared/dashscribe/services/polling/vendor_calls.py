@@ -12,6 +12,8 @@ from dashscribe.services.polling.pass_budget import PassBudget
 from dashscribe.services.ports import Clock, RateLimiter, SpeechService
 from dashscribe.services.rate_limits import QUERY_RATE_KEY, query_rate
 
+CONCURRENT_QUERIES = 8
+"""A query takes a round trip to the vendor: one after the other, queries would not use up the rate."""
 ReadPage = Callable[[int], TaskList | None]
 """Reads this page of a task list. It is None when the pass has no slot left."""
 
@@ -30,9 +32,9 @@ class VendorCalls:
     def query_rate(self) -> float:
         return query_rate(self.query_requests_per_second)
 
-    def calls_in(self, time: timedelta) -> int:
-        """How many queries and pages the rate allows in this time. At least one."""
-        return max(1, int(self.query_rate * time.total_seconds()))
+    def calls_in(self, duration: timedelta) -> int:
+        """How many queries and pages the rate allows in this time. A low rate allows one concurrent batch at least."""
+        return max(CONCURRENT_QUERIES, int(self.query_rate * duration.total_seconds()))
 
     def reserve_query(self, budget: PassBudget) -> bool:
         """Wait for a slot of the query rate. False when the slot comes after the end of the pass."""
