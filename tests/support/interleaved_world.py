@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from dashscribe.domain.jobs.job import Job
+from dashscribe.domain.jobs.job import Job, Status
 from dashscribe.domain.jobs.task import Task
 from dashscribe.errors import StaleRecord
 from dashscribe.services.finalize_requests import FinalizeRequest
@@ -68,6 +68,7 @@ class InterleavedWorld(World):
         self.random = random.Random(seed)  # noqa: S311 - a schedule, not a secret
         self.seed = seed
         self.schedule = Interleaver(seed, faults)
+        self.has_kills = faults.kill > 0
         self.records = InterleavedRecords(self.schedule)
         self.bus = InterleavedBus(self.schedule)
         parts = (
@@ -106,14 +107,25 @@ class InterleavedWorld(World):
 
     def story_of_a_broken_promise(self) -> str:
         """The schedule, if an upload is not announced first, or has not exactly one kind of terminal event and one
-        accepted submission. Empty otherwise."""
+        accepted submission. Empty otherwise.
+
+        A file whose response was lost twice fails, and may be one that was never accepted
+        (docs/operations/billed-twice.md).
+        """
         for key in self.keys:
             ends = {detail.status for detail in self.bus.terminal_events_of(key)}
             submissions = self.vendor.submissions_of(key)
             is_announced = [kind for kind in self.bus.events_of(key) if kind != DELAYED][:1] == [SUBMITTED]
+            if ends == {Status.FAILED} and submissions == 0 and self._lost_two_responses(key):
+                continue
             if len(ends) != 1 or submissions != 1 or not is_announced:
                 return str(Story(self.seed, [*self.schedule.story, f"{key}: ends {ends}, {submissions} submissions"]))
         return ""
+
+    def _lost_two_responses(self, key: str) -> bool:
+        """Whether two runs were killed between the POST of this file and its response."""
+        [job] = [job for job in self.records.jobs.values() if job.media.key == key]
+        return self.has_kills and job.ambiguous_submissions == 2
 
     def _works(self) -> list[Callable[[], object]]:
         return [self.submit, self.submit, self.poll, self.finalize_some]
