@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from itertools import count, islice
 from typing import Any, TypeVar
@@ -128,6 +129,15 @@ class BilledRecords(Records):
     def _due_names(self, kind: Due, until: datetime, limit: int) -> list[tuple[datetime, str]]:
         return sorted((at, name) for name, at in self.lists[kind].items() if at <= until)[:limit]
 
+    @contextmanager
+    def _billed_when_refused(self) -> Iterator[None]:
+        """A conditional write that is refused is billed like the smallest one."""
+        try:
+            yield
+        except StaleRecord:
+            self.bill.dynamodb_write(0)
+            raise
+
     def create(self, job: Job) -> bool:
         created = super().create(job)
         if created:
@@ -137,20 +147,14 @@ class BilledRecords(Records):
         return created
 
     def save(self, job: Job) -> Job:
-        try:
+        with self._billed_when_refused():
             saved = super().save(job)
-        except StaleRecord:
-            self.bill.dynamodb_write(0)
-            raise
         self._record_written(f"JOB#{job.job_id}", saved)
         return saved
 
     def save_task(self, task: Task) -> Task:
-        try:
+        with self._billed_when_refused():
             saved = super().save_task(task)
-        except StaleRecord:
-            self.bill.dynamodb_write(0)
-            raise
         self._record_written(f"TASK#{task.submission_id}", saved)
         return saved
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -101,7 +102,11 @@ def test_an_entry_of_the_allow_list_may_have_a_dot_a_star_and_blanks(entry: str)
 
 
 def dashscope(response: httpx.Response) -> DashScopeHttp:
-    return DashScopeHttp(httpx.Client(transport=httpx.MockTransport(lambda _: response)), "https://d", lambda: "sk-k")
+    return answering(lambda _: response)
+
+
+def answering(answer: Callable[[httpx.Request], httpx.Response]) -> DashScopeHttp:
+    return DashScopeHttp(httpx.Client(transport=httpx.MockTransport(answer)), "https://d", lambda: "sk-k")
 
 
 def test_a_body_that_cannot_be_decompressed_is_a_lost_response() -> None:
@@ -138,8 +143,7 @@ def test_a_page_of_the_task_list_is_read() -> None:
         assert dict(request.url.params) == {"model_name": "fun-asr", "page_no": "2", "page_size": "100"}
         return httpx.Response(200, json={"total_page": 3, "data": [{"task_id": "t2", "gmt_create": 1745568293253}]})
 
-    client = httpx.Client(transport=httpx.MockTransport(answer))
-    [listed] = DashScopeHttp(client, "https://d", lambda: "sk-k").list_page("fun-asr", 2, 100).data
+    [listed] = answering(answer).list_page("fun-asr", 2, 100).data
     assert listed.task_id == "t2"
     assert listed.created_at == datetime(2025, 4, 25, 8, 4, 53, 253000, tzinfo=UTC)
 
@@ -159,8 +163,7 @@ def test_a_page_of_the_task_list_has_the_size_that_the_server_used() -> None:
         entries = [{"task_id": "t1", "status": "RUNNING"}, {"task_id": "t2", "status": "SUCCEEDED"}, {"task_id": "t3"}]
         return httpx.Response(200, json={"total_page": 2, "page_no": 2, "page_size": 10, "data": entries})
 
-    client = httpx.Client(transport=httpx.MockTransport(answer))
-    page = DashScopeHttp(client, "https://d", lambda: "sk-k").list_page("fun-asr", 2, 100)
+    page = answering(answer).list_page("fun-asr", 2, 100)
     assert queries == ["model_name=fun-asr&page_no=2&page_size=100"]
     assert (page.page_size, page.total_page) == (10, 2)
     assert [task.is_over for task in page.data] == [False, True, False]
@@ -175,7 +178,7 @@ def test_a_server_that_refuses_a_page_of_100_entries_is_asked_for_10_from_then_o
             return httpx.Response(400, json={"code": "InvalidParameter", "message": "page_size"})
         return httpx.Response(200, json={"total_page": 2, "data": [{"task_id": "t1"}]})
 
-    speech = DashScopeHttp(httpx.Client(transport=httpx.MockTransport(answer)), "https://d", lambda: "sk-k")
+    speech = answering(answer)
     for page in (1, 2):
         assert [listed.task_id for listed in speech.list_page("fun-asr", page, 100).data] == ["t1"]
     assert sizes == [100, 10, 10]
@@ -188,7 +191,7 @@ def test_a_list_that_refuses_every_request_is_asked_twice_and_its_error_is_raise
         sizes.append(request.url.params["page_size"])
         return httpx.Response(400, json={"code": "InvalidParameter", "message": "model_name"})
 
-    speech = DashScopeHttp(httpx.Client(transport=httpx.MockTransport(answer)), "https://d", lambda: "sk-k")
+    speech = answering(answer)
     with pytest.raises(VendorError, match="model_name"):
         speech.list_page("fun-asr", 1, 100)
     assert sizes == ["100", "10"]
@@ -201,7 +204,7 @@ def test_an_error_of_the_whole_account_is_not_asked_for_twice() -> None:
         requests.append(request)
         return httpx.Response(400, json={"code": "Arrearage", "message": "Access denied, the account is overdue."})
 
-    speech = DashScopeHttp(httpx.Client(transport=httpx.MockTransport(answer)), "https://d", lambda: "sk-k")
+    speech = answering(answer)
     with pytest.raises(VendorError, match="overdue"):
         speech.list_page("fun-asr", 1, 100)
     assert len(requests) == 1
