@@ -120,8 +120,8 @@ class DashScopeHttp:
         try:
             return self._list_page(model, page, size)
         except VendorError as error:
-            is_other = error.http_status != 400 or error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.THROTTLED)
-            if is_other or size <= DEFAULT_PAGE_SIZE:
+            of_account = error.error_class in (ErrorClass.ACCOUNT_WIDE, ErrorClass.THROTTLED)
+            if error.http_status != 400 or of_account or size <= DEFAULT_PAGE_SIZE:
                 raise
         listed = self._list_page(model, page, DEFAULT_PAGE_SIZE)
         self._largest_page = DEFAULT_PAGE_SIZE

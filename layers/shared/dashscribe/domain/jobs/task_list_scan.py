@@ -62,8 +62,9 @@ def pages_to_read(wanted: list[int], most: int, now: datetime) -> list[int]:
     the others in rotation.
 
     Most tasks end on the oldest pages. Read last, they are known best. Of many, they are read first, because the scan
-    may stop before the last. The time selects the others, because a pass stores nothing. 1.7 pages a second leave out
-    none when a pass takes up to 8 s, and passes of whole seconds do not see the same pages again and again.
+    may stop before the last. The time selects the others, because a pass stores nothing. At the default rate,
+    1.7 pages a second leave out none when a pass takes up to 7 s. Passes of whole seconds do not see the same pages
+    again and again.
     """
     half = max(1, most // 2)
     if len(wanted) <= most:

@@ -27,7 +27,7 @@ class SpeechService(Protocol):
     def list_page(self, model: str, page: int, page_size: int) -> TaskList:
         """A page of the task list of this model, newest task first. The first page is page 1.
 
-        The page may hold fewer entries than `page_size`.
+        The page may hold fewer entries than `page_size`. A server that refuses the size is asked for its default.
         """
         ...
 
